@@ -1,0 +1,153 @@
+"""The two tiers of errors: what a person can mend (`DomainError`) and what a program got wrong (`ProtocolError`).
+
+A `DomainError` becomes an entry of the payload's `userErrors`; its docstring is the message unless one is given. A `ProtocolError`
+becomes a GraphQL error with `extensions.code`. Anything else that is raised is a bug: masked for the client, logged once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """Every code that a `userErrors` entry may carry."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    CONFLICT = "CONFLICT"
+    EMAIL_TAKEN = "EMAIL_TAKEN"
+    HANDLE_TAKEN = "HANDLE_TAKEN"
+    REAUTHENTICATION_REQUIRED = "REAUTHENTICATION_REQUIRED"
+    HANDLE_INVALID = "HANDLE_INVALID"
+    WRONG_CREDENTIALS = "WRONG_CREDENTIALS"
+    EMAIL_UNVERIFIED = "EMAIL_UNVERIFIED"
+    LAST_OWNER = "LAST_OWNER"
+    PRIMARY_EMAIL = "PRIMARY_EMAIL"
+    CODE_WRONG = "CODE_WRONG"
+    CODE_EXPIRED = "CODE_EXPIRED"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"
+    PHONE_UNVERIFIED = "PHONE_UNVERIFIED"
+    PHONE_IN_USE = "PHONE_IN_USE"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    FILE_TYPE = "FILE_TYPE"
+    PAYMENT_METHOD_REQUIRED = "PAYMENT_METHOD_REQUIRED"
+    PAYMENT_DECLINED = "PAYMENT_DECLINED"
+    PAYMENT_ACTION_REQUIRED = "PAYMENT_ACTION_REQUIRED"
+    PAYMENT_PENDING = "PAYMENT_PENDING"
+    PAYMENT_UNAVAILABLE = "PAYMENT_UNAVAILABLE"
+    BILLING_ADDRESS_REQUIRED = "BILLING_ADDRESS_REQUIRED"
+    URL_NOT_ALLOWED = "URL_NOT_ALLOWED"
+    SPEND_LIMIT_REACHED = "SPEND_LIMIT_REACHED"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+    HOLD_CLOSED = "HOLD_CLOSED"
+    EVENT_TOO_OLD = "EVENT_TOO_OLD"
+    UNKNOWN_RESOURCE = "UNKNOWN_RESOURCE"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    PLAN_UNAVAILABLE = "PLAN_UNAVAILABLE"
+    SEATS_IN_USE = "SEATS_IN_USE"
+    SEAT_LIMIT = "SEAT_LIMIT"
+    NO_CHANGE = "NO_CHANGE"
+    NOT_SELF_SERVE = "NOT_SELF_SERVE"
+    PRICE_CHANGED = "PRICE_CHANGED"
+    BONUS_UNAVAILABLE = "BONUS_UNAVAILABLE"
+
+
+class DomainError(Exception):
+    """Something that the person asking can mend.
+
+    `path` names the input field at fault, for example `("input", "amount")`.
+    """
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str | None = None, *, path: Sequence[str] | None = None) -> None:
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.path = tuple(path) if path is not None else None
+        super().__init__(self.message)
+
+
+class ProtocolError(Exception):
+    """Something that the calling program got wrong, or that it must handle: a GraphQL error with `extensions.code`."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str | None = None, *, extensions: Mapping[str, object] | None = None) -> None:
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.extensions: dict[str, object] = {"code": self.code, **(extensions or {})}
+        super().__init__(self.message)
+
+
+class Unauthenticated(ProtocolError):
+    """Sign in first: this needs valid credentials."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(ProtocolError):
+    """These credentials do not allow this."""
+
+    code = "FORBIDDEN"
+
+
+class NotFound(ProtocolError):
+    """There is no such object, or it is not yours to see."""
+
+    code = "NOT_FOUND"
+
+
+class BadUserInput(ProtocolError):
+    """An argument does not have the form it must have."""
+
+    code = "BAD_USER_INPUT"
+
+
+class QueryTooComplex(ProtocolError):
+    """The document asks for more than one request may."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+
+class OperationTimeout(ProtocolError):
+    """The operation took longer than one may."""
+
+    code = "TIMEOUT"
+
+
+class Unavailable(ProtocolError):
+    """A part this needs can't be reached right now; try again."""
+
+    code = "UNAVAILABLE"
+
+
+class RateLimited(ProtocolError):
+    """Too many attempts; wait before the next.
+
+    `retry_after_seconds` is how long until one is allowed again.
+    """
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"Too many attempts. Try again in {retry_after_seconds} seconds.",
+            extensions={"retryAfterSeconds": retry_after_seconds},
+        )
+
+
+class InvalidInput(DomainError):
+    """A value is not acceptable."""
+
+    code = ErrorCode.INVALID_INPUT
+
+
+class Conflict(DomainError):
+    """Somebody else changed this at the same moment; look again and retry."""
+
+    code = ErrorCode.CONFLICT
+
+
+class IdempotencyConflict(DomainError):
+    """This idempotency key was already used with another input."""
+
+    code = ErrorCode.IDEMPOTENCY_CONFLICT

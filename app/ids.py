@@ -28,7 +28,7 @@ def uuid7() -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class GlobalId:
-    """What an `ID` of the API holds: the type, and either a row's id (with its workspace, if it belongs to one) or a catalog code."""
+    """What an `ID` of the API holds: a type, and a row's id (with its workspace, where it belongs to one) or a catalog code."""
 
     type: str
     id: UUID | str

@@ -1,0 +1,100 @@
+"""The connections to PostgreSQL, and sessions on them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from asyncpg import Connection
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.clock import Clock
+from app.db.outbox import HintTransport, NoHints, Outbox
+
+
+class Session(AsyncSession):
+    """One transaction's view of the database, with the time it happens at and the outbox it leaves.
+
+    `now` is the product's time and `real_now` the wall's, both read once so that one unit of work happens at one moment.
+    """
+
+    now: datetime
+    real_now: datetime
+    outbox: Outbox
+
+
+def no_faults(point: str) -> None:
+    """The fault hook of ordinary life: nothing happens at any point."""
+
+
+@dataclass(slots=True)
+class Database:
+    """A pool of connections and what a unit of work needs beside them.
+
+    `fault` is called with a name before and after each commit; crash tests end the process in it.
+    """
+
+    engine: AsyncEngine
+    clock: Clock
+    hints: HintTransport = field(default_factory=NoHints)
+    fault: Callable[[str], None] = no_faults
+    _sessions: async_sessionmaker[Session] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sessions = async_sessionmaker(self.engine, class_=Session, expire_on_commit=False, autobegin=True)
+
+    def session(self) -> Session:
+        """A new session that commits nothing by itself: units of work are made by `app.db.unit_of_work`."""
+        session = self._sessions()
+        session.now = self.clock.now()
+        session.real_now = self.clock.real_now()
+        session.outbox = Outbox()
+        return session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[Session]:
+        """A short session for reading; whatever is written in it is rolled back."""
+        async with self.session() as session:
+            yield session
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncGenerator[Connection]:
+        """A bare asyncpg connection of the same pool, for hot statements; each one commits by itself."""
+        async with self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if driver is None:
+                raise RuntimeError("the pool handed out a closed connection")
+            yield driver
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
+    """An engine for `url` (`postgresql://…`), with UTC, JSON through orjson and statements that can't run for ever."""
+    return create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=False,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        connect_args={
+            "server_settings": {
+                "timezone": "UTC",
+                "application_name": "counterfoil",
+                "statement_timeout": "30000",
+                "idle_in_transaction_session_timeout": "60000",
+            }
+        },
+    )

@@ -151,3 +151,30 @@ class IdempotencyConflict(DomainError):
     """This idempotency key was already used with another input."""
 
     code = ErrorCode.IDEMPOTENCY_CONFLICT
+
+
+class PaymentActionRequired(DomainError):
+    """The bank wants the cardholder to confirm this payment.
+
+    `client_secret` is for Stripe.js and the mobile SDKs, `hosted_url` a page for those without.
+    """
+
+    code = ErrorCode.PAYMENT_ACTION_REQUIRED
+
+    def __init__(self, *, client_secret: str, hosted_url: str | None) -> None:
+        super().__init__("The bank wants the cardholder to confirm this payment.")
+        self.client_secret = client_secret
+        self.hosted_url = hosted_url
+
+
+class PaymentDeclined(DomainError):
+    """The card was declined.
+
+    `decline_code` is the issuer's reason as Stripe names it, such as `insufficient_funds`.
+    """
+
+    code = ErrorCode.PAYMENT_DECLINED
+
+    def __init__(self, message: str, *, decline_code: str | None) -> None:
+        super().__init__(message)
+        self.decline_code = decline_code

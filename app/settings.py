@@ -1,0 +1,94 @@
+"""The settings, read once from the environment by the composition root and the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """Where the program runs; production refuses every convenience that would be unsafe there."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class RateLimitSwitch(StrEnum):
+    """Whether rate limits other than sign-in's count."""
+
+    ON = "on"
+    OFF = "off"
+
+
+# In production each of these must be given; the description says what goes wrong without it.
+_REQUIRED_IN_PRODUCTION = {
+    "secret_key": "signs codes and encrypts stored secrets",
+    "database_url": "the PostgreSQL that keeps the data",
+    "public_url": "where mailed links and Stripe's webhooks lead",
+    "stripe_api_key": "the secret key of the Stripe account",
+    "stripe_publishable_key": "the key that browsers confirm cards with",
+}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside, by environment variables of the same names in upper case."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    environment: Environment = Environment.DEVELOPMENT
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    sandbox_port: int = Field(8001, ge=0, le=65535)
+    counterfoil_home: Path = Path(".counterfoil")
+    catalog: Path = Path("catalogs/analytics.toml")
+    database_url: str | None = None
+    broadcast_url: str | None = None
+    stripe_api_key: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_webhook_secret: str | None = None
+    public_url: str | None = None
+    secret_key: str | None = Field(None, min_length=16)
+    rate_limits: RateLimitSwitch = RateLimitSwitch.ON
+    phone_countries: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    return_urls: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    mail_from: str = "Counterfoil <no-reply@localhost>"
+    smtp_url: str | None = None
+    fault_point: str | None = None
+
+    @model_validator(mode="after")
+    def _production_is_complete(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        missing = [
+            f"{name.upper()} is missing: {purpose}"
+            for name, purpose in _REQUIRED_IN_PRODUCTION.items()
+            if not getattr(self, name)
+        ]
+        if self.rate_limits is RateLimitSwitch.OFF:
+            missing.append("RATE_LIMITS=off is refused in production: take it away")
+        if self.fault_point is not None:
+            missing.append("FAULT_POINT is refused in production: it ends the process on purpose")
+        if missing:
+            raise ValueError("; ".join(missing))
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is production."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether Stripe is the sandbox beside the app, for want of a key."""
+        return self.stripe_api_key is None
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this service, without a slash at the end: the public URL, or this machine."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")

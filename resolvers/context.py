@@ -1,0 +1,72 @@
+"""What a resolver knows: the running parts of the product, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import strawberry
+from app.accounts.access import Anonymous, Caller
+from app.accounts.rate_limits import RateLimits
+from app.accounts.secrets import Keys
+from app.ledger.committer import Committer
+from app.live.hub import Hub
+from app.payments.gateway import Gateway
+
+from app.catalog import Catalog
+from app.db.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The running parts, made once by the composition root.
+
+    `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers.
+    """
+
+    database: Database
+    catalog: Catalog
+    gateway: Gateway
+    committer: Committer
+    hub: Hub
+    rate_limits: RateLimits
+    keys: Keys
+    public_url: str
+    publishable_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewCookie:
+    """The session cookie that the answer should set; `token` None ends it."""
+
+    token: str | None
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation's context.
+
+    `remote_address` and `user_agent` describe the client; `is_browser` tells that the request came from a web page, which never
+    sees a token. `new_cookies` is filled by signing in and out.
+    """
+
+    runtime: Runtime
+    caller: Caller
+    remote_address: str
+    user_agent: str | None
+    is_browser: bool
+    new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether the request came with valid credentials."""
+        return not isinstance(self.caller, Anonymous)
+
+    @property
+    def share_key(self) -> Hashable | None:
+        """What two callers must have in common to be sent the very same live message: being the same caller."""
+        return self.caller
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

@@ -1,0 +1,1 @@
+"""What clients see: names, descriptions, nullability, and how domain values map to them."""

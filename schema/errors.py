@@ -1,0 +1,118 @@
+"""`userErrors`: what a person can mend, as data in the payload."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import strawberry
+
+from app import errors
+from app.errors import DomainError, ErrorCode
+from schema.enums import described
+
+described(
+    ErrorCode,
+    "What kind of thing a person can mend; programs switch on it, people read the message.",
+    {
+        ErrorCode.INVALID_INPUT: "A value is not acceptable; path says which.",
+        ErrorCode.CONFLICT: "Somebody else changed this at the same moment; look again and retry.",
+        ErrorCode.EMAIL_TAKEN: "Another account has verified this address; told only to the holder of the mailed link.",
+        ErrorCode.HANDLE_TAKEN: "Another account has this User ID, or it was freed less than 30 days ago.",
+        ErrorCode.REAUTHENTICATION_REQUIRED: "Prove again who you are: the password, or a mailed code.",
+        ErrorCode.HANDLE_INVALID: "The User ID does not have the form of one, or is reserved.",
+        ErrorCode.WRONG_CREDENTIALS: "No account has this address and password.",
+        ErrorCode.EMAIL_UNVERIFIED: "The e-mail address must be verified first.",
+        ErrorCode.LAST_OWNER: "A workspace can't be left without an owner.",
+        ErrorCode.PRIMARY_EMAIL: "The primary address can't be removed; make another one primary first.",
+        ErrorCode.CODE_WRONG: "This is not the code that was sent.",
+        ErrorCode.CODE_EXPIRED: "The code is too old or was tried too often; ask for a new one.",
+        ErrorCode.TOKEN_EXPIRED: "The mailed link is too old, used or unknown; ask for a new one.",
+        ErrorCode.PHONE_UNVERIFIED: "The workspace needs a verified phone first.",
+        ErrorCode.PHONE_IN_USE: "This number has verified as many workspaces as one may.",
+        ErrorCode.FILE_TOO_LARGE: "The file has more bytes than one may.",
+        ErrorCode.FILE_TYPE: "The file is not of a kind that is taken here.",
+        ErrorCode.PAYMENT_METHOD_REQUIRED: "There is no card to charge; add one first.",
+        ErrorCode.PAYMENT_DECLINED: "The card was declined; nothing was charged.",
+        ErrorCode.PAYMENT_ACTION_REQUIRED: "The bank wants the cardholder to confirm the payment.",
+        ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key.",
+        ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
+        ErrorCode.BILLING_ADDRESS_REQUIRED: "The tax on this needs a billing address first.",
+        ErrorCode.URL_NOT_ALLOWED: "The address to come back to is not on the configured list.",
+        ErrorCode.SPEND_LIMIT_REACHED: "This would pass the plan's limit of what may be spent on credits in a month.",
+        ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
+        ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",
+        ErrorCode.EVENT_TOO_OLD: "The usage happened longer ago than is still counted.",
+        ErrorCode.UNKNOWN_RESOURCE: "The catalog has no such resource.",
+        ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",
+        ErrorCode.PLAN_UNAVAILABLE: "This plan can't be chosen here.",
+        ErrorCode.SEATS_IN_USE: "More members hold a seat than there would be seats.",
+        ErrorCode.SEAT_LIMIT: "The plan has no more seats than this.",
+        ErrorCode.NO_CHANGE: "Things already are as asked.",
+        ErrorCode.NOT_SELF_SERVE: "This plan is arranged with sales.",
+        ErrorCode.PRICE_CHANGED: "The price is no longer the quoted one; ask for a new preview.",
+        ErrorCode.BONUS_UNAVAILABLE: "There is no welcome bonus to claim here.",
+    },
+)
+
+
+@strawberry.interface(description="What a person can mend.")
+class UserError:
+    code: ErrorCode = strawberry.field(description="What kind of error this is.")
+    message: str = strawberry.field(description="What happened and what to do about it, in English, fit to be shown.")
+    path: list[str] | None = strawberry.field(description='The input field at fault, e.g. ["input", "seats"].')
+
+
+@strawberry.type(description="An error that needs no more than its code and message.")
+class BasicError(UserError):
+    pass
+
+
+@strawberry.type(
+    description="The bank wants the cardholder: confirm with Stripe.js or the mobile SDK, then watch creditPurchaseChanged."
+)
+class PaymentActionRequired(UserError):
+    client_secret: str = strawberry.field(description="For confirmCardPayment of Stripe.js or the mobile SDK.")
+    hosted_url: str | None = strawberry.field(description="A page of the card's issuer for clients without an SDK.")
+
+
+@strawberry.type(description="The card was declined; nothing was charged.")
+class PaymentDeclined(UserError):
+    decline_code: str | None = strawberry.field(
+        description="The issuer's reason as Stripe names it, e.g. insufficient_funds."
+    )
+
+
+def user_error(error: DomainError) -> UserError:
+    """The entry of `userErrors` that `error` is."""
+    path = list(error.path) if error.path is not None else None
+    if isinstance(error, errors.PaymentActionRequired):
+        return PaymentActionRequired(
+            code=error.code,
+            message=error.message,
+            path=path,
+            client_secret=error.client_secret,
+            hosted_url=error.hosted_url,
+        )
+    if isinstance(error, errors.PaymentDeclined):
+        return PaymentDeclined(code=error.code, message=error.message, path=path, decline_code=error.decline_code)
+    return BasicError(code=error.code, message=error.message, path=path)
+
+
+Value = TypeVar("Value")
+P = TypeVar("P")
+
+
+async def answer(payload: Callable[..., P], of: Callable[[Value], P], work: Awaitable[Value]) -> P:
+    """The payload of a mutation: what `work` returns mapped by `of`, or the error it raises as `userErrors`."""
+    try:
+        value = await work
+    except DomainError as error:
+        return payload(user_errors=[user_error(error)])
+    return of(value)
+
+
+USER_ERRORS = "What the person can mend; empty on success."
+
+
+def no_errors() -> list[UserError]:
+    """The `userErrors` of success."""
+    return []

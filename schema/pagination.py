@@ -1,0 +1,33 @@
+"""Connections: `first` and `after`, opaque cursors, newest first unless a field says otherwise."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import strawberry
+
+T = TypeVar("T")
+
+FIRST = "How many to return, from 0 to 100."
+AFTER = "Continue after the edge with this cursor."
+
+
+@strawberry.type(description="Where a page of a connection lies in the whole.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether there are more after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are some before this page.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first edge; null when the page is empty."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last edge: pass it as `after` for the next page."
+    )
+
+
+def page_info(cursors: Sequence[str], *, has_next: bool, has_previous: bool) -> PageInfo:
+    """The `PageInfo` of a page whose edges have these cursors."""
+    return PageInfo(
+        has_next_page=has_next,
+        has_previous_page=has_previous,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )

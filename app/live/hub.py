@@ -1,0 +1,223 @@
+"""The hub: whoever watches something gets its state first and then each newer one, from one reading of the database per process.
+
+It listens first and reads then. After each hint it reads once for all who watch, so that a thousand subscribers cost one read.
+Lost hints do no harm: everything watched is read again when the bus listens anew, and every 30 seconds anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
+from uuid import UUID
+
+import structlog
+
+from app.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from app.live.backoff import retry_delay_seconds
+from app.live.bus import OnHints, OnListening
+from app.live.feed import Authorize, Feed, Interest, Subscription, Versioned
+from app.live.hints import Hint
+
+Reader: TypeAlias = Callable[[UUID, frozenset[UUID] | None], Awaitable[Sequence[Versioned]]]
+"""Reads a workspace's present states of a topic: of the objects with these ids, leaving out what does not exist, or for None of
+all that a subscriber of the whole topic may see."""
+
+_REFUSALS: Final = (Unauthenticated, Forbidden, NotFound)
+# The regular checks are spread over so many turns, lest all feeds be read at the same moment.
+_TURNS: Final = 30
+_OUTSIDE_SECONDS: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class HintSource(Protocol):
+    """What the hub needs of the bus."""
+
+    async def start(self, on_hints: OnHints, on_listening: OnListening) -> None: ...
+
+
+class Hub:
+    """One per process. `readers` are by topic.
+
+    Hints that come within `coalesce_seconds` after a read share the next one; each feed is checked every `recheck_seconds` even
+    without a hint; at most `parallel_reads` reads and checks of rights are under way at once.
+    """
+
+    def __init__(
+        self,
+        bus: HintSource,
+        readers: Mapping[str, Reader],
+        *,
+        coalesce_seconds: float = 0.02,
+        recheck_seconds: float = 30.0,
+        parallel_reads: int = 8,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._bus = bus
+        self._readers = dict(readers)
+        self._coalesce_seconds = coalesce_seconds
+        self._recheck_seconds = recheck_seconds
+        self._parallel = asyncio.Semaphore(parallel_reads)
+        self._pause = pause
+        self._feeds: dict[tuple[str, UUID], Feed] = {}
+        self._feeds_opened = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Start the bus, listen to it, and check every feed in turn from now on."""
+        await self._bus.start(self._on_hints, self.recheck)
+        self._spawn(self._recheck_in_turns())
+
+    async def aclose(self) -> None:
+        """End every subscription with `Unavailable`, which a client can't take for the end of a stream; then stop reading.
+
+        The bus stays open, for the changes that requests still make.
+        """
+        self._closed = True
+        for feed in list(self._feeds.values()):
+            for subscription in feed.subscriptions():
+                subscription.end(Unavailable("The server is going away; subscribe again."))
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def subscribe(
+        self, topic: str, workspace_id: UUID, object_id: UUID, *, authorize: Authorize, authority: Hashable = None
+    ) -> AsyncGenerator[Versioned, None]:
+        """The object's state as it stands when first asked for, then each newer one, skipping those the reader is too slow for.
+
+        `authorize` runs before each state that is sent, and at least every 30 seconds; what it raises of `Unauthenticated`,
+        `Forbidden` and `NotFound` ends the stream. Subscribers with an equal `authority` (say, the session's id) share one check;
+        it must imply equal rights to this topic of this workspace. An object that does not exist raises `NotFound`, closing the
+        hub `Unavailable`. States of one object are the same value for all who watch it.
+        """
+        subscription = Subscription(object_id, authorize, authorize if authority is None else authority, None)
+        return self._stream(self._key(topic, workspace_id), subscription)
+
+    def subscribe_all(
+        self,
+        topic: str,
+        workspace_id: UUID,
+        *,
+        opens_with: Callable[[Versioned], bool],
+        authorize: Authorize,
+        authority: Hashable = None,
+    ) -> AsyncGenerator[Versioned, None]:
+        """Every object of the topic in the workspace: first the present states that `opens_with` picks, then each that is new or
+        newer. Everything else is as with `subscribe`."""
+        subscription = Subscription(None, authorize, authorize if authority is None else authority, opens_with)
+        return self._stream(self._key(topic, workspace_id), subscription)
+
+    def recheck(self) -> None:
+        """Read everything that is watched again, and check everyone's rights."""
+        for feed in self._feeds.values():
+            self._recheck(feed)
+
+    def _key(self, topic: str, workspace_id: UUID) -> tuple[str, UUID]:
+        if topic not in self._readers:
+            raise LookupError(f"no reader for the topic {topic!r}")
+        return topic, workspace_id
+
+    async def _stream(self, key: tuple[str, UUID], subscription: Subscription) -> AsyncGenerator[Versioned, None]:
+        if self._closed:
+            raise Unavailable
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(*key, turn=self._feeds_opened % _TURNS)
+            self._feeds_opened += 1
+        feed.join(subscription)
+        self._refresh(feed)
+        try:
+            while True:
+                yield await subscription.take()
+        finally:
+            feed.leave(subscription)
+            if feed.is_empty and self._feeds.get(key) is feed:
+                del self._feeds[key]
+
+    def _on_hints(self, hints: Sequence[Hint]) -> None:
+        for hint in hints:
+            feed = self._feeds.get((hint.topic, hint.workspace_id))
+            if feed is not None and feed.hint(hint.object_id, hint.version):
+                self._refresh(feed)
+
+    async def _recheck_in_turns(self) -> None:
+        turn = 0
+        while True:
+            await self._pause(self._recheck_seconds / _TURNS)
+            turn = (turn + 1) % _TURNS
+            for feed in self._feeds.values():
+                if feed.turn == turn:
+                    self._recheck(feed)
+
+    def _recheck(self, feed: Feed) -> None:
+        feed.want_all()
+        self._refresh(feed)
+
+    def _refresh(self, feed: Feed) -> None:
+        if feed.task is None and not self._closed:
+            feed.task = self._spawn(self._read_while_wanted(feed))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _read_while_wanted(self, feed: Feed) -> None:
+        failures = 0
+        while wanted := feed.begin_read():
+            try:
+                await self._read_and_deliver(feed, wanted)
+                failures = 0
+                delay = self._coalesce_seconds
+            except Exception as error:
+                feed.want(wanted)
+                failures += 1
+                delay = retry_delay_seconds(failures)
+                if failures == 1:
+                    _log.warning("live.read_failed", topic=feed.topic, exc_info=error)
+            await self._pause(delay)
+        feed.task = None
+
+    async def _read_and_deliver(self, feed: Feed, wanted: frozenset[Interest]) -> None:
+        """Read, check the rights, send. Who may not go on is ended; raises where a right could not be checked, to try again."""
+        async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
+            states = await self._read(feed, wanted)
+        audience = feed.audience(wanted)
+        verdicts = await self._verdicts(audience)
+        allowed: list[Subscription] = []
+        undecided: BaseException | None = None
+        for subscription in audience:
+            verdict = verdicts[subscription.authority]
+            if verdict is None:
+                allowed.append(subscription)
+            elif isinstance(verdict, _REFUSALS):
+                feed.end(subscription, verdict)
+            else:
+                undecided = verdict
+        feed.deliver(wanted, states, allowed)
+        if undecided is not None:
+            raise RuntimeError("the rights of a subscriber could not be checked") from undecided
+
+    async def _read(self, feed: Feed, wanted: frozenset[Interest]) -> Sequence[Versioned]:
+        reader = self._readers[feed.topic]
+        states = list(await reader(feed.workspace_id, None)) if None in wanted else []
+        found = {state.object_id for state in states}
+        rest = frozenset(interest for interest in wanted if interest is not None and interest not in found)
+        if rest:
+            states += await reader(feed.workspace_id, rest)
+        return states
+
+    async def _verdicts(self, audience: Collection[Subscription]) -> dict[Hashable, BaseException | None]:
+        """Per authority: None if it may go on, else what its check raised."""
+        checks = {subscription.authority: subscription.authorize for subscription in audience}
+        raised = await asyncio.gather(*map(self._check, checks.values()), return_exceptions=True)
+        return dict(zip(checks, raised, strict=True))
+
+    async def _check(self, authorize: Authorize) -> None:
+        async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
+            await authorize()

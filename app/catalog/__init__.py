@@ -1,0 +1,71 @@
+"""The catalog: what is sold, as data. One TOML file, read and checked at start."""
+
+from __future__ import annotations
+
+from app.catalog.load import CatalogError, load_catalog
+from app.catalog.model import (
+    AutoRechargeMode,
+    AutoRechargeTerms,
+    AutoRechargeTrigger,
+    Catalog,
+    CreditPack,
+    CustomRecharge,
+    SeatMode,
+    TaxMode,
+    TaxPolicy,
+    TaxRate,
+    WelcomeBonusTerms,
+)
+from app.catalog.plans import (
+    AddOn,
+    AddOnQuantity,
+    Allowance,
+    BillingInterval,
+    Plan,
+    PlanKind,
+    PlanPrice,
+    PlanTransition,
+    Resource,
+    SeatPolicy,
+    TrialTerms,
+)
+from app.catalog.rules import MINIMUM_CHARGE
+from app.catalog.stripe_prices import PricePart, StripePrice, add_on_price, pack_price, plan_prices, stripe_prices
+from app.catalog.terms import plan_from_terms, terms_of, terms_version
+
+__all__ = [
+    "MINIMUM_CHARGE",
+    "AddOn",
+    "AddOnQuantity",
+    "Allowance",
+    "AutoRechargeMode",
+    "AutoRechargeTerms",
+    "AutoRechargeTrigger",
+    "BillingInterval",
+    "Catalog",
+    "CatalogError",
+    "CreditPack",
+    "CustomRecharge",
+    "Plan",
+    "PlanKind",
+    "PlanPrice",
+    "PlanTransition",
+    "PricePart",
+    "Resource",
+    "SeatMode",
+    "SeatPolicy",
+    "StripePrice",
+    "TaxMode",
+    "TaxPolicy",
+    "TaxRate",
+    "TrialTerms",
+    "WelcomeBonusTerms",
+    "add_on_price",
+    "load_catalog",
+    "pack_price",
+    "plan_from_terms",
+    "plan_prices",
+    "stripe_prices",
+    "terms_of",
+    "terms_version",
+]

@@ -1,0 +1,175 @@
+"""What the product keeps of payments: customers, cards, purchases of credits, the mirror of invoices, the inbox of events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.tables.base import Base
+
+
+class PurchaseStatus(StrEnum):
+    """Where a purchase of credits is between the click and the end."""
+
+    PENDING = "PENDING"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
+
+
+UNSETTLED = (PurchaseStatus.PENDING, PurchaseStatus.ACTION_REQUIRED)
+
+
+class BillingAccountRow(Base):
+    """A workspace as the payment provider knows it. Locking this row orders everything that may charge the workspace.
+
+    `cards_version` rises with every change of the cards; `monthly_spend_limit_minor` overrides the plan's, set by an operator.
+    """
+
+    __tablename__ = "billing_accounts"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[str | None] = mapped_column(unique=True)
+    cards_version: Mapped[int] = mapped_column(default=0)
+    monthly_spend_limit_minor: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class CardRow(Base):
+    """A card on file, mirrored from the provider."""
+
+    __tablename__ = "cards"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(unique=True)
+    brand: Mapped[str | None]
+    last4: Mapped[str | None]
+    exp_month: Mapped[int | None]
+    exp_year: Mapped[int | None]
+    is_default: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class CreditPurchaseRow(Base):
+    """One attempt to buy credits.
+
+    `credits` in the unit's smallest step; `price_minor` is what was asked, `total_minor` what the invoice came to with tax, both in
+    the currency's smallest unit. `pay_sent_at` is set before the pay call leaves: from then on only the provider knows the outcome.
+    The key is freed (null) when the purchase ended before anything was sent to be paid.
+    """
+
+    __tablename__ = "credit_purchases"
+    __table_args__ = (
+        Index(
+            "credit_purchases_workspace_id_idempotency_key_key",
+            "workspace_id",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("idempotency_key IS NOT NULL"),
+        ),
+        Index("credit_purchases_unsettled_idx", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
+        Index("credit_purchases_invoice_id_idx", "invoice_id"),
+        CheckConstraint("credits > 0", name="credits"),
+        CheckConstraint("price_minor > 0", name="price"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    credits: Mapped[int]
+    pack_code: Mapped[str | None]
+    price_minor: Mapped[int]
+    total_minor: Mapped[int | None]
+    currency: Mapped[str]
+    is_auto_recharge: Mapped[bool]
+    card_id: Mapped[str | None]
+    idempotency_key: Mapped[str | None]
+    input_hash: Mapped[bytes]
+    invoice_id: Mapped[str | None]
+    pay_sent_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+    next_look_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    decline_code: Mapped[str | None]
+    checkout_session_id: Mapped[str | None] = mapped_column(unique=True)
+    checkout_url: Mapped[str | None]
+    charged_at: Mapped[datetime | None]
+    refunded_minor: Mapped[int] = mapped_column(default=0)
+    disputed_minor: Mapped[int] = mapped_column(default=0)
+    reclaimed_credits: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class InvoiceRow(Base):
+    """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON."""
+
+    __tablename__ = "invoices"
+    __table_args__ = (Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(unique=True)
+    purchase_id: Mapped[UUID | None]
+    number: Mapped[str | None]
+    status: Mapped[str]
+    currency: Mapped[str]
+    issued_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    subtotal_minor: Mapped[int]
+    tax_minor: Mapped[int]
+    total_minor: Mapped[int]
+    amount_due_minor: Mapped[int]
+    amount_paid_minor: Mapped[int]
+    amount_refunded_minor: Mapped[int] = mapped_column(default=0)
+    credit_applied_minor: Mapped[int]
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    tax_lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    hosted_url: Mapped[str | None]
+    pdf_url: Mapped[str | None]
+    changed_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class ProviderEventRow(Base):
+    """The inbox: each event of the provider once, whatever number of times it is delivered."""
+
+    __tablename__ = "provider_events"
+    __table_args__ = (Index("provider_events_unprocessed_idx", "received_at", postgresql_where=text("processed_at IS NULL")),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    object_id: Mapped[str]
+    customer_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    processed_at: Mapped[datetime | None]
+
+
+class EventCursorRow(Base):
+    """The last event seen by polling, where no webhook can reach this service; one row at most."""
+
+    __tablename__ = "provider_event_cursor"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    event_id: Mapped[str]
+
+
+class ProviderObjectRow(Base):
+    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates by key."""
+
+    __tablename__ = "provider_objects"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    provider_id: Mapped[str]

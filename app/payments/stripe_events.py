@@ -1,0 +1,44 @@
+"""Stripe's webhooks: the signature, and what an event is about."""
+
+from __future__ import annotations
+
+import stripe
+
+from app.payments.gateway import ProviderEvent
+from app.payments.stripe_values import event_value
+
+# What the product listens to; everything else Stripe need not send.
+EVENT_TYPES = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.refunded",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "customer.updated",
+    "invoice.finalized",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.updated",
+    "invoice.voided",
+    "payment_intent.payment_failed",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "payment_method.attached",
+    "payment_method.detached",
+    "payment_method.updated",
+    "setup_intent.succeeded",
+)
+
+
+class SignatureInvalid(Exception):
+    """The request was not signed with the endpoint's secret, or was signed too long ago."""
+
+
+def verify_event(payload: bytes, signature: str, secret: str) -> ProviderEvent:
+    """The event in `payload`; raises `SignatureInvalid` unless `signature` (the `Stripe-Signature` header) proves it Stripe's."""
+    try:
+        event = stripe.Webhook.construct_event(payload, signature, secret)
+    except (stripe.SignatureVerificationError, ValueError, UnicodeDecodeError) as error:
+        raise SignatureInvalid(str(error)) from error
+    return event_value(event)

@@ -1,0 +1,137 @@
+"""Stripe's objects as values of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import stripe
+
+from app.payments.gateway import (
+    InvoiceLine,
+    InvoiceStatus,
+    PaymentAttempt,
+    PaymentStatus,
+    ProviderEvent,
+    ProviderInvoice,
+    TaxLine,
+)
+
+_PAYMENT_STATUS = {
+    "requires_payment_method": PaymentStatus.DECLINED,
+    "requires_confirmation": PaymentStatus.NOT_ATTEMPTED,
+    "requires_action": PaymentStatus.ACTION_REQUIRED,
+    "processing": PaymentStatus.PROCESSING,
+    "requires_capture": PaymentStatus.PROCESSING,
+    "canceled": PaymentStatus.CANCELED,
+    "succeeded": PaymentStatus.SUCCEEDED,
+}
+
+
+def moment(seconds: int | None) -> datetime | None:
+    """A Unix time in seconds as an aware time in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> ProviderInvoice:
+    """The invoice as a value; `tax_rates` gives the name and percentage of each tax rate on it by id."""
+    transitions = invoice.status_transitions
+    metadata = invoice.metadata.to_dict() if invoice.metadata is not None else {}
+    return ProviderInvoice(
+        id=invoice.id,
+        customer_id=_id(invoice.customer) or "",
+        number=invoice.number,
+        status=InvoiceStatus((invoice.status or "draft").upper()),
+        currency=invoice.currency.upper(),
+        issued_at=moment(transitions.finalized_at),
+        due_at=moment(invoice.due_date),
+        paid_at=moment(transitions.paid_at),
+        subtotal_minor=invoice.subtotal,
+        tax_minor=sum(tax.amount for tax in invoice.total_taxes or ()),
+        total_minor=invoice.total,
+        amount_due_minor=invoice.amount_remaining,
+        amount_paid_minor=invoice.amount_paid,
+        credit_applied_minor=max(0, (invoice.ending_balance or 0) - invoice.starting_balance),
+        lines=tuple(_line(line) for line in invoice.lines.data),
+        tax_lines=_tax_lines(invoice, tax_rates),
+        hosted_url=invoice.hosted_invoice_url,
+        pdf_url=invoice.invoice_pdf,
+        purchase_id=metadata.get("purchase_id"),
+        attempt=_attempt(invoice),
+    )
+
+
+def event_value(event: stripe.Event) -> ProviderEvent:
+    """The event as a value: what it is about, not what it says."""
+    about = cast(dict[str, object], cast(Any, event.data.object).to_dict())
+    customer = about.get("id" if about.get("object") == "customer" else "customer")
+    return ProviderEvent(
+        id=event.id,
+        type=event.type,
+        created_at=datetime.fromtimestamp(event.created, UTC),
+        object_id=str(about.get("id", "")),
+        customer_id=customer if isinstance(customer, str) else None,
+    )
+
+
+def _id(reference: Any) -> str | None:
+    return reference if isinstance(reference, str) or reference is None else reference.id
+
+
+def _line(line: stripe.InvoiceLineItem) -> InvoiceLine:
+    pricing = line.pricing
+    details = pricing.price_details if pricing is not None else None
+    parent = line.parent
+    item = parent.invoice_item_details if parent is not None else None
+    subscription_item = parent.subscription_item_details if parent is not None else None
+    quantity = line.quantity
+    return InvoiceLine(
+        description=line.description or "",
+        quantity=quantity,
+        unit_amount_minor=line.amount // quantity if quantity and line.amount % quantity == 0 else None,
+        amount_minor=line.amount,
+        price_id=_id(details.price) if details is not None else None,
+        period_start=moment(line.period.start),
+        period_end=moment(line.period.end),
+        is_proration=bool((item and item.proration) or (subscription_item and subscription_item.proration)),
+    )
+
+
+def _tax_lines(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> tuple[TaxLine, ...]:
+    lines: list[TaxLine] = []
+    for tax in invoice.total_taxes or ():
+        rate = tax_rates.get(tax.tax_rate_details.tax_rate) if tax.tax_rate_details is not None else None
+        name, percent = rate or ("Tax", None)
+        lines.append(TaxLine(name, percent, tax.amount))
+    return tuple(lines)
+
+
+def _attempt(invoice: stripe.Invoice) -> PaymentAttempt:
+    payments = invoice.payments.data if invoice.payments is not None else []
+    intents = [payment.payment.payment_intent for payment in payments]
+    known = [intent for intent in intents if isinstance(intent, stripe.PaymentIntent)]
+    if not known:
+        return PaymentAttempt(
+            None, PaymentStatus.SUCCEEDED if invoice.status == "paid" else PaymentStatus.NOT_ATTEMPTED
+        )
+    intent = max(known, key=lambda each: each.created)
+    return payment_value(intent)
+
+
+def payment_value(intent: stripe.PaymentIntent) -> PaymentAttempt:
+    """What has become of a payment; one that was never confirmed counts as not attempted."""
+    status = _PAYMENT_STATUS[intent.status]
+    failure = intent.last_payment_error
+    if status is PaymentStatus.DECLINED and failure is None:
+        status = PaymentStatus.NOT_ATTEMPTED
+    redirect = intent.next_action.redirect_to_url if intent.next_action is not None else None
+    return PaymentAttempt(
+        id=intent.id,
+        status=status,
+        client_secret=intent.client_secret,
+        action_url=redirect.url if redirect is not None else None,
+        decline_code=(failure.decline_code or failure.code) if failure is not None else None,
+        decline_message=failure.message if failure is not None else None,
+    )

@@ -1,0 +1,73 @@
+"""The sandbox's clock and what happens when its time comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from sandbox.errors import Json
+from sandbox.resources import invoices
+from sandbox.store import Store, Transaction
+
+log = logging.getLogger("sandbox")
+
+INTERVAL_SECONDS = 0.5
+
+Due = Callable[[Transaction, Json], Awaitable[object]]
+
+
+# kind, what it must contain, the field with its time, what is done then
+DUE: tuple[tuple[str, Json, str, Due], ...] = (
+    ("invoice", {"status": "draft", "auto_advance": True}, "automatically_finalizes_at", invoices.finalize),
+    ("invoice", {"status": "open", "auto_advance": True}, "next_payment_attempt", invoices.pay_automatically),
+)
+
+
+class Clock:
+    """Moves the sandbox's time and lets fall due what has its time, in order, each thing dated with its own time."""
+
+    def __init__(self, store: Store, committed: Callable[[], None]) -> None:
+        self._store = store
+        self._committed = committed
+
+    async def now(self) -> int:
+        """Return the sandbox's time in seconds since 1970."""
+        async with self._store.read() as tx:
+            return tx.now
+
+    async def set(self, now: int) -> None:
+        """Set the time; it runs on from there. What falls due by then has happened when this returns."""
+        await self.run_due(now)
+        async with self._store.write() as tx:
+            await tx.set_setting("clock_offset", now - int(time.time()))
+
+    async def run_due(self, until: int) -> None:
+        """Do all that falls due up to a time, the earliest first."""
+        while await self._do_next(until):
+            self._committed()
+
+    async def _do_next(self, until: int) -> bool:
+        async with self._store.write() as tx:
+            candidates: list[tuple[int, Json, Due]] = []
+            for kind, match, field, action in DUE:
+                found = await tx.earliest(kind, match, field, until)
+                if found is not None:
+                    candidates.append((found[field], found, action))
+            if not candidates:
+                return False
+            at, body, action = min(candidates, key=lambda candidate: candidate[0])
+            tx.now = at
+            await action(tx, body)
+            return True
+
+    async def run(self) -> None:
+        """Let fall due what has its time, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                await self.run_due(await self.now())
+            except Exception:
+                # the database may be away for a moment; what is due stays due
+                log.exception("what is due could not be done")

@@ -1,0 +1,135 @@
+"""The sandbox's own controls under /_sandbox: time, faults, deliveries, and the log of requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.clock import Clock
+from sandbox.deliveries import MODES, Deliveries
+from sandbox.errors import Json, StripeError, invalid
+from sandbox.faults import Faults, RequestLog
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Controls:
+    """The endpoints of the controls."""
+
+    def __init__(self, clock: Clock, deliveries: Deliveries, faults: Faults, requests: RequestLog) -> None:
+        self._clock = clock
+        self._deliveries = deliveries
+        self._faults = faults
+        self._requests = requests
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the controls."""
+        table: list[tuple[str, str, Endpoint]] = [
+            ("/_sandbox/clock", "GET", self.show_clock),
+            ("/_sandbox/clock", "POST", self.move_clock),
+            ("/_sandbox/faults", "GET", self.show_faults),
+            ("/_sandbox/faults", "POST", self.order_fault),
+            ("/_sandbox/faults", "DELETE", self.clear_faults),
+            ("/_sandbox/deliveries", "GET", self.show_deliveries),
+            ("/_sandbox/deliveries", "POST", self.set_deliveries),
+            ("/_sandbox/deliveries/flush", "POST", self.flush_deliveries),
+            ("/_sandbox/requests", "GET", self.show_requests),
+            ("/_sandbox/requests", "DELETE", self.clear_requests),
+        ]
+        return [Route(path, answering_errors(endpoint), methods=[method]) for path, method, endpoint in table]
+
+    async def show_clock(self, request: Request) -> Response:
+        """GET /_sandbox/clock: the time."""
+        now = await self._clock.now()
+        return JSONResponse({"now": datetime.fromtimestamp(now, UTC).isoformat(), "timestamp": now})
+
+    async def move_clock(self, request: Request) -> Response:
+        """POST /_sandbox/clock: set the time or advance it; what falls due has happened when this answers."""
+        order = await read_json(request)
+        match order:
+            case {"now": str(text)}:
+                await self._clock.set(_timestamp(text))
+            case {"advance_seconds": int(seconds)} if 0 <= seconds <= 10 * 366 * 86400:
+                await self._clock.set(await self._clock.now() + seconds)
+            case _:
+                raise invalid('Give {"now": an ISO 8601 time with zone} or {"advance_seconds": a whole number from 0}')
+        return await self.show_clock(request)
+
+    async def show_faults(self, request: Request) -> Response:
+        """GET /_sandbox/faults: the orders not yet used up."""
+        return JSONResponse({"faults": self._faults.listed()})
+
+    async def order_fault(self, request: Request) -> Response:
+        """POST /_sandbox/faults: let the next matching requests fail."""
+        return JSONResponse(asdict(self._faults.add(await read_json(request))))
+
+    async def clear_faults(self, request: Request) -> Response:
+        """DELETE /_sandbox/faults: forget all orders."""
+        self._faults.clear()
+        return await self.show_faults(request)
+
+    async def show_deliveries(self, request: Request) -> Response:
+        """GET /_sandbox/deliveries: the mode, and how many deliveries are in each status."""
+        return JSONResponse({"mode": await self._deliveries.mode(), "counts": await self._deliveries.counts()})
+
+    async def set_deliveries(self, request: Request) -> Response:
+        """POST /_sandbox/deliveries: choose the mode."""
+        mode = (await read_json(request)).get("mode")
+        if mode not in MODES:
+            raise invalid(f"mode must be one of {', '.join(MODES)}", param="mode")
+        await self._deliveries.set_mode(mode)
+        return await self.show_deliveries(request)
+
+    async def flush_deliveries(self, request: Request) -> Response:
+        """POST /_sandbox/deliveries/flush: send all that is pending once, and answer when that is done."""
+        return JSONResponse(await self._deliveries.flush())
+
+    async def show_requests(self, request: Request) -> Response:
+        """GET /_sandbox/requests: the latest requests, by `method` and by `path` (a regular expression)."""
+        query = request.query_params
+        return JSONResponse({"requests": self._requests.listed(query.get("method"), query.get("path"))})
+
+    async def clear_requests(self, request: Request) -> Response:
+        """DELETE /_sandbox/requests: empty the log."""
+        self._requests.clear()
+        return JSONResponse({"requests": []})
+
+
+async def read_json(request: Request) -> Json:
+    """Return the JSON object in the body. Raises StripeError for anything else."""
+    try:
+        body: Any = json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise invalid("The body must be a JSON object") from error
+    if not isinstance(body, dict):
+        raise invalid("The body must be a JSON object")
+    return cast("Json", body)
+
+
+def answering_errors(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with StripeErrors answered in Stripe's shape."""
+
+    async def answering(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except StripeError as error:
+            return JSONResponse({"error": error.error}, error.status)
+
+    return answering
+
+
+def _timestamp(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid(f"Invalid time: {text}", param="now") from error
+    if at.tzinfo is None:
+        raise invalid(f"A time needs its zone: {text}", param="now")
+    return int(at.timestamp())

@@ -1,0 +1,43 @@
+"""Identifiers and secrets in Stripe's form: a prefix that names the kind, then random letters and digits."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+
+KIND_OF_PREFIX = {
+    "ch": "charge",
+    "cs": "checkout.session",
+    "cus": "customer",
+    "dp": "dispute",
+    "evt": "event",
+    "ii": "invoiceitem",
+    "in": "invoice",
+    "inpay": "invoice_payment",
+    "pi": "payment_intent",
+    "pm": "payment_method",
+    "price": "price",
+    "prod": "product",
+    "re": "refund",
+    "seti": "setup_intent",
+    "txi": "tax_id",
+    "txr": "tax_rate",
+    "we": "webhook_endpoint",
+}
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh identifier such as `cus_N4jG…`."""
+    return f"{prefix}_{random_text(24)}"
+
+
+def random_text(length: int) -> str:
+    """Return `length` random letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def kind_of(object_id: str) -> str | None:
+    """Return the kind of object an identifier names by its prefix, or None if the text is no identifier of ours."""
+    return KIND_OF_PREFIX.get(object_id.partition("_")[0]) if "_" in object_id else None

@@ -1,0 +1,61 @@
+"""One plain layout for all pages; everything put into it is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from starlette.responses import HTMLResponse
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --accent: #4b45c6; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; }
+table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: left; padding: .4rem .5rem; border-bottom: 1px solid var(--line); }
+td.amount, th.amount { text-align: right; font-variant-numeric: tabular-nums; }
+button { font: inherit; padding: .5rem 1rem; border: 1px solid var(--accent); border-radius: .4rem; cursor: pointer; }
+button.primary { background: var(--accent); color: #fff; }
+select, input { font: inherit; padding: .4rem; width: 100%; box-sizing: border-box; }
+label { display: block; margin: .8rem 0; }
+.note { color: #888; font-size: .9rem; }
+.error { color: #c0392b; }
+"""
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def page(title: str, body: str, status: int = 200) -> HTMLResponse:
+    """Return a page; `body` is HTML whose values the caller has escaped."""
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f'<body><main><h1>{escape(title)}</h1>{body}</main><p class="note">Sandbox: no real money moves here.</p>'
+        "</body></html>"
+    )
+    return HTMLResponse(html, status, _HEADERS)
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """Return an escaped paragraph of an optional CSS class."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def button(name: str, value: str, label: str, *, primary: bool = False) -> str:
+    """Return a submit button that posts `name=value`."""
+    kind = ' class="primary"' if primary else ""
+    return f'<button{kind} name="{escape(name)}" value="{escape(value)}">{escape(label)}</button> '
+
+
+def money(amount: int, currency: str) -> str:
+    """Return an amount of minor units as text, such as `12.10 EUR`."""
+    code = currency.upper()
+    if code in ("JPY", "KRW", "VND", "CLP"):
+        return f"{amount} {code}"
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d} {code}"

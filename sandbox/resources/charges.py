@@ -1,0 +1,81 @@
+"""Charges: each attempt to take money from a card, as it succeeded or failed."""
+
+from __future__ import annotations
+
+from sandbox.errors import Json
+from sandbox.events import emit
+from sandbox.ids import new_id, random_text
+from sandbox.resources.cards import Decline
+from sandbox.store import Transaction
+
+
+async def record(tx: Transaction, intent: Json, method: Json, decline: Decline | None) -> Json:
+    """Store the charge of a payment intent's attempt, declined or not, and tell of it."""
+    charge_id = new_id("ch")
+    paid = decline is None
+    charge: Json = {
+        "id": charge_id,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"] if paid else 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": method["billing_details"],
+        "calculated_statement_descriptor": "COUNTERFOIL SANDBOX",
+        "captured": paid,
+        "created": tx.now,
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": decline.code if decline else None,
+        "failure_message": decline.message if decline else None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "on_behalf_of": None,
+        "outcome": _outcome(decline),
+        "paid": paid,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": {"type": "card", "card": _card_used(method["card"])},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": f"{tx.base_url}/receipts/{charge_id}/{random_text(24)}" if paid else None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "succeeded" if paid else "failed",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+    charge["_receipt"] = (charge["receipt_url"] or "").rpartition("/")[2]
+    await tx.insert(charge)
+    await emit(tx, "charge.succeeded" if paid else "charge.failed", charge)
+    return charge
+
+
+def _outcome(decline: Decline | None) -> Json:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "declined_by_network" if decline else "approved_by_network",
+        "reason": (decline.decline_code or decline.code) if decline else None,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": "The bank did not approve the payment." if decline else "Payment complete.",
+        "type": "issuer_declined" if decline else "authorized",
+    }
+
+
+def _card_used(card: Json) -> Json:
+    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    return {name: card[name] for name in shown} | {"network": card["brand"], "three_d_secure": None}

@@ -1,0 +1,58 @@
+"""The ASGI application: Stripe's API, the pages, the controls, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from sandbox.api import Api
+from sandbox.clock import Clock
+from sandbox.controls import Controls
+from sandbox.deliveries import Deliveries
+from sandbox.faults import Faults, RequestLog
+from sandbox.pages.authentication import AuthenticationPage
+from sandbox.pages.invoices import InvoicePages
+from sandbox.store import Store
+
+
+def create_app(database_url: str, base_url: str) -> Starlette:
+    """Return the application; the database is opened when it starts. `base_url` is where its pages are reached."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        store = await Store.open(database_url, base_url)
+        deliveries = Deliveries(store)
+        clock = Clock(store, deliveries.wake)
+        faults, requests = Faults(), RequestLog()
+        app.state.api = Api(store, faults, requests, deliveries.wake)
+        app.router.routes.extend(Controls(clock, deliveries, faults, requests).routes())
+        app.router.routes.extend(AuthenticationPage(store).routes())
+        app.router.routes.extend(InvoicePages(store).routes())
+        tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(clock.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await deliveries.close()
+            await store.close()
+
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["app"].state.api(scope, receive, send)
+
+    return Starlette(
+        routes=[Route("/healthz", _healthy), Mount("/v1", app=api)],
+        lifespan=lifespan,
+    )
+
+
+async def _healthy(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})

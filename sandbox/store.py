@@ -1,0 +1,245 @@
+"""State: Stripe's objects as JSON documents in the schema `stripe_sandbox`, one transaction per request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from sandbox.errors import Json, invalid, missing
+
+SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS stripe_sandbox;
+CREATE TABLE IF NOT EXISTS stripe_sandbox.objects (
+    id text PRIMARY KEY,
+    kind text NOT NULL,
+    seq bigserial NOT NULL,
+    body jsonb NOT NULL
+);
+CREATE INDEX IF NOT EXISTS objects_kind_seq ON stripe_sandbox.objects (kind, seq);
+CREATE INDEX IF NOT EXISTS objects_body ON stripe_sandbox.objects USING gin (body jsonb_path_ops);
+CREATE TABLE IF NOT EXISTS stripe_sandbox.idempotency_keys (
+    key text PRIMARY KEY,
+    path text NOT NULL,
+    fingerprint text NOT NULL,
+    request_id text NOT NULL,
+    status integer NOT NULL,
+    body text NOT NULL,
+    created bigint NOT NULL
+);
+CREATE TABLE IF NOT EXISTS stripe_sandbox.deliveries (
+    id bigserial PRIMARY KEY,
+    event text NOT NULL,
+    endpoint text NOT NULL,
+    status text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    next_at double precision NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_pending ON stripe_sandbox.deliveries (next_at) WHERE status = 'pending';
+CREATE TABLE IF NOT EXISTS stripe_sandbox.settings (name text PRIMARY KEY, value jsonb NOT NULL);
+"""
+
+# any number will do, as long as nothing else in the database takes the same advisory lock
+_SCHEMA_LOCK = 727_271_001
+
+
+@dataclass
+class Transaction:
+    """What one request, or one thing falling due, reads and writes; it commits as a whole.
+
+    `now` is the sandbox's time in seconds since 1970, `base_url` where its hosted pages are.
+    """
+
+    connection: Any
+    now: int
+    base_url: str
+    request_id: str | None = None
+    idempotency_key: str | None = None
+    emitted: int = field(default=0)
+
+    async def find(self, kind: str, object_id: str) -> Json | None:
+        """Return the object, deleted ones as their remainder, or None."""
+        return await self.connection.fetchval(
+            "SELECT body FROM stripe_sandbox.objects WHERE id = $1 AND kind = $2", object_id, kind
+        )
+
+    async def get(self, kind: str, object_id: str, param: str | None = None) -> Json:
+        """Return a living object. Raises resource_missing: 404, or 400 where a parameter (`param`) named it."""
+        found = await self.find(kind, object_id)
+        if found is None or found.get("deleted"):
+            raise missing(kind, object_id, param or "id", 400 if param else 404)
+        return found
+
+    async def insert(self, body: Json, kind: str | None = None) -> Json:
+        """Store a new object and return it."""
+        await self.connection.execute(
+            "INSERT INTO stripe_sandbox.objects (id, kind, body) VALUES ($1, $2, $3)",
+            body["id"],
+            kind or body["object"],
+            body,
+        )
+        return body
+
+    async def save(self, body: Json) -> Json:
+        """Replace an object by its changed document and return it."""
+        await self.connection.execute("UPDATE stripe_sandbox.objects SET body = $2 WHERE id = $1", body["id"], body)
+        return body
+
+    async def delete(self, body: Json) -> Json:
+        """Delete an object; what remains says that it was deleted."""
+        return await self.save({"id": body["id"], "object": body["object"], "deleted": True})
+
+    async def every(self, kind: str, match: Json) -> list[Json]:
+        """Return all living objects of a kind that contain `match`, oldest first."""
+        rows = await self.connection.fetch(
+            "SELECT body FROM stripe_sandbox.objects"
+            " WHERE kind = $1 AND body @> $2 AND NOT body ? 'deleted' ORDER BY seq",
+            kind,
+            match,
+        )
+        return [row["body"] for row in rows]
+
+    async def earliest(self, kind: str, match: Json, field: str, until: int) -> Json | None:
+        """Return the object that contains `match` and whose time in `field` comes first and not after `until`.
+
+        `field` is a name from the code, never from a request.
+        """
+        return await self.connection.fetchval(
+            "SELECT body FROM stripe_sandbox.objects WHERE kind = $1 AND body @> $2"  # noqa: S608
+            f" AND (body->>'{field}')::bigint <= $3 ORDER BY (body->>'{field}')::bigint, seq LIMIT 1",
+            kind,
+            match,
+            until,
+        )
+
+    async def page(self, query: Query) -> tuple[list[Json], bool]:
+        """Return one page of objects, newest first, and whether more follow in the direction asked for."""
+        conditions, arguments = await self._conditions(query)
+        backwards = query.ending_before is not None
+        arguments.append(query.limit + 1)
+        rows = await self.connection.fetch(
+            f"SELECT body FROM stripe_sandbox.objects WHERE {' AND '.join(conditions)}"  # noqa: S608
+            f" ORDER BY seq {'ASC' if backwards else 'DESC'} LIMIT ${len(arguments)}",
+            *arguments,
+        )
+        bodies = [row["body"] for row in rows]
+        found = bodies[: query.limit]
+        return (found[::-1] if backwards else found), len(bodies) > query.limit
+
+    async def _conditions(self, query: Query) -> tuple[list[str], list[Any]]:
+        conditions = ["kind = $1", "body @> $2", "NOT body ? 'deleted'"]
+        arguments: list[Any] = [query.kind, query.match]
+
+        def add(condition: str, argument: Any) -> None:
+            arguments.append(argument)
+            conditions.append(condition.format(f"${len(arguments)}"))
+
+        for operator, at in query.created.items():
+            add(f"(body->>'created')::bigint {operator} {{}}", at)
+        for name, values in query.one_of.items():
+            add(f"body->>'{name}' = ANY({{}})", list(values))
+        for name, pattern in query.like.items():
+            add(f"body->>'{name}' LIKE {{}}", pattern)
+        for cursor, param, operator in (
+            (query.starting_after, "starting_after", "<"),
+            (query.ending_before, "ending_before", ">"),
+        ):
+            if cursor is not None:
+                seq = await self.connection.fetchval(
+                    "SELECT seq FROM stripe_sandbox.objects WHERE id = $1 AND kind = $2", cursor, query.kind
+                )
+                if seq is None:
+                    raise missing(query.kind, cursor, param, 400)
+                add(f"seq {operator} {{}}", seq)
+        return conditions, arguments
+
+    async def setting(self, name: str, default: Any) -> Any:
+        """Return a setting of the sandbox itself."""
+        value = await self.connection.fetchval("SELECT value FROM stripe_sandbox.settings WHERE name = $1", name)
+        return default if value is None else value
+
+    async def set_setting(self, name: str, value: Any) -> None:
+        """Store a setting of the sandbox itself."""
+        await self.connection.execute(
+            "INSERT INTO stripe_sandbox.settings (name, value) VALUES ($1, $2)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            name,
+            value,
+        )
+
+
+@dataclass
+class Query:
+    """A page of a list: which objects, and where the page starts.
+
+    `match` must be contained in the object; `created` maps SQL operators to seconds; `one_of` and `like` name top-level
+    fields, which are never taken from a request.
+    """
+
+    kind: str
+    match: Json = field(default_factory=dict[str, Any])
+    created: dict[str, int] = field(default_factory=dict[str, int])
+    one_of: dict[str, Iterable[str]] = field(default_factory=dict[str, Iterable[str]])
+    like: dict[str, str] = field(default_factory=dict[str, str])
+    limit: int = 10
+    starting_after: str | None = None
+    ending_before: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= 100:
+            raise invalid("Invalid integer: limit must be between 1 and 100", param="limit")
+        if self.starting_after is not None and self.ending_before is not None:
+            raise invalid("You can specify either starting_after or ending_before, not both.")
+
+
+class Store:
+    """Opens transactions. Writers go one at a time, so that no call sees another half done."""
+
+    def __init__(self, pool: Any, base_url: str) -> None:
+        self._pool = pool
+        self._writing = asyncio.Lock()
+        self.base_url = base_url
+
+    @classmethod
+    async def open(cls, database_url: str, base_url: str) -> Store:
+        """Connect, and make the schema where it is absent."""
+        pool: Any = await asyncpg.create_pool(database_url, min_size=1, max_size=6, init=_use_json)
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
+            await connection.execute(SCHEMA)
+        return cls(pool, base_url)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[Transaction]:
+        """Open a transaction that sees one state of everything and changes nothing."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield await self._transaction(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[Transaction]:
+        """Open a transaction that commits at the end of the block, unless it raises."""
+        async with self._writing, self._pool.acquire() as connection, connection.transaction():
+            yield await self._transaction(connection)
+
+    async def _transaction(self, connection: Any) -> Transaction:
+        transaction = Transaction(connection, 0, self.base_url)
+        offset_seconds = await transaction.setting("clock_offset", 0)
+        transaction.now = int(time.time()) + offset_seconds
+        return transaction
+
+
+async def _use_json(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")

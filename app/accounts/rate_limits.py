@@ -1,0 +1,110 @@
+"""Rate limits, counted in PostgreSQL: right across any number of processes, and in the wall's time.
+
+Each attempt is counted in a unit of its own before the work begins, so that refused and failed ones count too. Who is limited
+is kept as a keyed hash: no address and no phone number lies in the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from app.accounts.secrets import keyed_hash
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+from app.errors import RateLimited
+from app.store import rate_limits as store
+
+_IPV6_SITE_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` times in any stretch of `per_seconds`; one that is `always_on` no switch turns off."""
+
+    name: str
+    most: int
+    per_seconds: int
+    always_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RateLimits:
+    """How limits are kept: `key` hashes who is limited; `enabled` is the switch for all limits but those always on."""
+
+    key: bytes
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that was counted, for `take_back`."""
+
+    keys: tuple[bytes, ...]
+    at: datetime
+
+
+async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
+    """Count an attempt against several limits, each with whom it limits, such as an address.
+
+    Raises `RateLimited` with the seconds to wait when one of them is used up; then it is counted against none, so that knocking on
+    a closed door keeps it closed no longer.
+    """
+    counted = {
+        keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on
+    }
+    if not counted:
+        return Attempt((), database.clock.real_now())
+
+    async def count(session: Session) -> Attempt | int:
+        return await _count(session, counted)
+
+    outcome = await transact(database, count, step="rate-limit")
+    if isinstance(outcome, int):
+        raise RateLimited(outcome)
+    return outcome
+
+
+async def take_back(database: Database, attempt: Attempt) -> None:
+    """Uncount an attempt that turned out well, where only failures are to be limited."""
+    if attempt.keys:
+        await transact(database, lambda session: store.take_back(session, attempt.keys, attempt.at), step="rate-limit")
+
+
+def network_of(remote_address: str) -> str:
+    """What counts as one network address: an IPv4 address, or the /64 that one IPv6 customer has at least."""
+    try:
+        address = ip_address(remote_address)
+    except ValueError:
+        return remote_address
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((int(address), _IPV6_SITE_BITS), strict=False))
+    return str(address)
+
+
+async def _count(session: Session, counted: dict[bytes, Limit]) -> Attempt | int:
+    """The attempt, or the seconds until one is allowed again."""
+    now = session.real_now
+    longest = max(timedelta(seconds=limit.per_seconds) for limit in counted.values())
+    hits = await store.lock(session, counted, expires_at=now + longest)
+    recent = {key: _recent(hits[key], limit, now) for key, limit in counted.items()}
+    waits = [
+        recent[key][-limit.most] + timedelta(seconds=limit.per_seconds) - now
+        for key, limit in counted.items()
+        if len(recent[key]) >= limit.most
+    ]
+    if waits:
+        return max(1, math.ceil(max(waits) / timedelta(seconds=1)))
+    for key, limit in counted.items():
+        expires_at = now + timedelta(seconds=limit.per_seconds)
+        await store.save(session, key, sorted([*recent[key], now]), expires_at=expires_at)
+    return Attempt(tuple(counted), now)
+
+
+def _recent(hits: Sequence[datetime], limit: Limit, now: datetime) -> list[datetime]:
+    return [at for at in hits if at > now - timedelta(seconds=limit.per_seconds)]

@@ -1,0 +1,60 @@
+"""Secrets: keys derived from the one in the settings, tokens handed out once, and the hashes of them that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_KEY_BYTES = 32
+_BASE62 = string.digits + string.ascii_letters
+# 43 letters of 62 hold 256 bits
+_TOKEN_LETTERS = 43
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """One key of 32 bytes per purpose, so that what is hashed for one can't be compared with another.
+
+    `limits` hashes who is limited, `phones` numbers, `codes` texted codes; `mail` encrypts mails that wait in the queue.
+    """
+
+    limits: bytes
+    phones: bytes
+    codes: bytes
+    mail: bytes
+
+
+def derive_keys(secret_key: str) -> Keys:
+    """The keys that belong to `secret_key`, the same ones each time."""
+    return Keys(
+        limits=derive_key(secret_key, "rate-limits"),
+        phones=derive_key(secret_key, "phone-numbers"),
+        codes=derive_key(secret_key, "phone-codes"),
+        mail=derive_key(secret_key, "queued-mail"),
+    )
+
+
+def derive_key(secret_key: str, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose (HKDF-SHA256); knowing it tells nothing about the others."""
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"counterfoil:{purpose}".encode()).derive(secret_key.encode())
+
+
+def new_token(prefix: str = "") -> str:
+    """A secret of 256 random bits in letters and digits, after `prefix`."""
+    return prefix + "".join(secrets.choice(_BASE62) for _ in range(_TOKEN_LETTERS))
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token: it has 256 random bits, so a plain hash can't be turned back."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def keyed_hash(key: bytes, *parts: str) -> bytes:
+    """What is kept of something guessable, such as an address or a phone number: useless without the key."""
+    return hmac.digest(key, "\0".join(parts).encode(errors="surrogatepass"), "sha256")

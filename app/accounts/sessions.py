@@ -1,0 +1,116 @@
+"""Sessions: who a token belongs to, and ending them. They keep the wall's time, which nothing moves forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from app.accounts.access import ANONYMOUS, ApiScope, Caller, KeyCaller, UserCaller
+from app.accounts.api_keys import KEY_PREFIXES
+from app.accounts.secrets import new_token, token_hash
+from app.db.engine import Database, Session
+from app.db.tables.accounts import ApiKeyRow, SessionRow
+from app.db.unit_of_work import transact
+from app.errors import NotFound
+from app.ids import uuid7
+from app.store import api_keys as key_store
+from app.store import sessions as store
+
+LIFETIME = timedelta(days=30)
+
+_NOTED_EVERY = timedelta(minutes=1)
+_MAX_USER_AGENT_LETTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session just opened: `token` is known to its holder alone, and never shown again."""
+
+    user_id: UUID
+    session_id: UUID
+    token: str
+
+
+async def open_session(session: Session, user_id: UUID, user_agent: str | None) -> OpenedSession:
+    """Sign a user in, for 30 days from the session's last use."""
+    token = new_token()
+    row = SessionRow(
+        id=uuid7(),
+        user_id=user_id,
+        token_hash=token_hash(token),
+        user_agent=_printable(user_agent),
+        created_at=session.real_now,
+        last_seen_at=session.real_now,
+    )
+    await store.add(session, row)
+    return OpenedSession(user_id, row.id, token)
+
+
+async def authenticate(database: Database, token: str) -> Caller:
+    """Who a token belongs to: a session's or a key's; `Anonymous` for any other.
+
+    Notes the use, at most once a minute, in a unit of its own.
+    """
+    async with database.read() as session:
+        row = await _row_of(session, token)
+        stale_since = session.real_now - _NOTED_EVERY
+    match row:
+        case None:
+            return ANONYMOUS
+        case SessionRow():
+            caller, used_at = UserCaller(row.user_id, row.id), row.last_seen_at
+        case ApiKeyRow():
+            scopes = frozenset(ApiScope(scope) for scope in row.scopes)
+            caller, used_at = KeyCaller(row.id, row.workspace_id, row.name, scopes), row.last_used_at
+    if used_at is None or used_at < stale_since:
+        await transact(database, lambda session: _touch(session, caller), step="session-used")
+    return caller
+
+
+async def _row_of(session: Session, token: str) -> SessionRow | ApiKeyRow | None:
+    if token.startswith(KEY_PREFIXES):
+        return await key_store.by_secret_hash(session, token_hash(token), at=session.real_now)
+    return await store.by_token_hash(session, token_hash(token), seen_since=session.real_now - LIFETIME)
+
+
+async def _touch(session: Session, caller: UserCaller | KeyCaller) -> None:
+    noted_since = session.real_now - _NOTED_EVERY
+    if isinstance(caller, UserCaller):
+        await store.touch(session, caller.session_id, session.real_now, unless_since=noted_since)
+    else:
+        await key_store.touch(session, caller.key_id, session.real_now, unless_since=noted_since)
+
+
+async def is_valid(session: Session, caller: Caller) -> bool:
+    """Whether the session or key that the caller came with is still good: live updates end when it is not."""
+    match caller:
+        case UserCaller():
+            return await store.exists(session, caller.session_id, seen_since=session.real_now - LIFETIME)
+        case KeyCaller():
+            return await key_store.exists(session, caller.key_id, at=session.real_now)
+        case _:
+            return True
+
+
+async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:
+    """A user's open sessions, the latest used first."""
+    return await store.of_user(session, user_id, seen_since=session.real_now - LIFETIME)
+
+
+async def sign_out(session: Session, caller: Caller) -> bool:
+    """End the session that the caller came with; False when there is none to end."""
+    return isinstance(caller, UserCaller) and await store.end(session, caller.session_id, caller.user_id)
+
+
+async def revoke_session(session: Session, caller: UserCaller, session_id: UUID) -> None:
+    """End one of the caller's sessions; raises `NotFound` for any other."""
+    if not await store.end(session, session_id, caller.user_id):
+        raise NotFound
+
+
+def _printable(user_agent: str | None) -> str | None:
+    if user_agent is None:
+        return None
+    return "".join(filter(str.isprintable, user_agent))[:_MAX_USER_AGENT_LETTERS] or None

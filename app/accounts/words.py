@@ -1,0 +1,32 @@
+"""What people type: one line of text, or nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from app.errors import InvalidInput
+
+# control characters, lone surrogates, and the separators of lines and paragraphs
+_REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def one_line(text: str, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str:
+    """`text` without the blanks around it; `what` names it in the message, such as "A name".
+
+    Raises `InvalidInput` when nothing is left, it has more than `at_most` letters, or holds control characters.
+    """
+    line = text.strip()
+    if not line:
+        raise InvalidInput(f"{what} can't be empty.", path=path)
+    if len(line) > at_most:
+        raise InvalidInput(f"{what} has at most {at_most} letters.", path=path)
+    if any(unicodedata.category(letter) in _REFUSED for letter in line):
+        raise InvalidInput(f"{what} is one line of text without control characters.", path=path)
+    return line
+
+
+def optional_line(text: str | None, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
+    """`one_line`, or None for nothing and for blanks only."""
+    if text is None or not text.strip():
+        return None
+    return one_line(text, what, at_most=at_most, path=path)

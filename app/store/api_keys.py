@@ -1,0 +1,40 @@
+"""Keys for programs. Times are the wall's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+
+from app.db.engine import Session
+from app.db.tables.accounts import ApiKeyRow
+
+
+async def add(session: Session, row: ApiKeyRow) -> None:
+    """Add a key."""
+    session.add(row)
+    await session.flush()
+
+
+async def by_secret_hash(session: Session, secret_hash: bytes, *, at: datetime) -> ApiKeyRow | None:
+    """The key with this secret, unless it has expired by `at`."""
+    unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
+    return await session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_hash == secret_hash, unexpired))
+
+
+async def exists(session: Session, key_id: UUID, *, at: datetime) -> bool:
+    """Whether the key is still good at `at`."""
+    unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
+    return await session.scalar(select(ApiKeyRow.id).where(ApiKeyRow.id == key_id, unexpired)) is not None
+
+
+async def touch(session: Session, key_id: UUID, at: datetime, *, unless_since: datetime) -> None:
+    """Note that the key was used, unless that was noted since `unless_since`."""
+    noted_long_ago = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < unless_since)
+    await session.execute(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.id == key_id, noted_long_ago)
+        .values(last_used_at=at)
+        .execution_options(synchronize_session=False)
+    )

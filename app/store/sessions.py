@@ -1,0 +1,58 @@
+"""Sessions: signed-in browsers and programs. Times are the wall's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from app.db.engine import Session
+from app.db.tables.accounts import SessionRow
+
+
+async def add(session: Session, row: SessionRow) -> None:
+    """Add a session."""
+    session.add(row)
+    await session.flush()
+
+
+async def by_token_hash(session: Session, token_hash: bytes, *, seen_since: datetime) -> SessionRow | None:
+    """The session with this token, unless it was last used before `seen_since`."""
+    query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.last_seen_at >= seen_since)
+    return await session.scalar(query)
+
+
+async def exists(session: Session, session_id: UUID, *, seen_since: datetime) -> bool:
+    """Whether the session is still open."""
+    query = select(SessionRow.id).where(SessionRow.id == session_id, SessionRow.last_seen_at >= seen_since)
+    return await session.scalar(query) is not None
+
+
+async def of_user(session: Session, user_id: UUID, *, seen_since: datetime) -> Sequence[SessionRow]:
+    """A user's open sessions, the latest used first."""
+    query = (
+        select(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.last_seen_at >= seen_since)
+        .order_by(SessionRow.last_seen_at.desc(), SessionRow.id.desc())
+    )
+    return (await session.scalars(query)).all()
+
+
+async def touch(session: Session, session_id: UUID, at: datetime, *, unless_since: datetime) -> None:
+    """Note that the session was used, unless that was noted since `unless_since`."""
+    await session.execute(
+        update(SessionRow)
+        .where(SessionRow.id == session_id, SessionRow.last_seen_at < unless_since)
+        .values(last_seen_at=at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def end(session: Session, session_id: UUID, user_id: UUID) -> bool:
+    """End a session of this user; False when the user has no such session."""
+    ended = await session.execute(
+        delete(SessionRow).where(SessionRow.id == session_id, SessionRow.user_id == user_id).returning(SessionRow.id)
+    )
+    return ended.one_or_none() is not None

@@ -1,0 +1,79 @@
+"""Workspaces, who belongs to them, and the handles they go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.tables.accounts import HandleRow, MembershipRow, WorkspaceRow
+
+
+async def add(session: Session, workspace: WorkspaceRow) -> None:
+    """Add a workspace whose handle was claimed."""
+    session.add(workspace)
+    await session.flush()
+
+
+async def add_member(session: Session, membership: MembershipRow) -> None:
+    """Add a member."""
+    session.add(membership)
+    await session.flush()
+
+
+async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
+    """The workspace, if there is one."""
+    return await session.get(WorkspaceRow, workspace_id)
+
+
+async def with_role(
+    session: Session, workspace_id: UUID, user_id: UUID, *, lock: bool
+) -> Row[WorkspaceRow, str] | None:
+    """The workspace and the user's role there, or None for who does not belong to it.
+
+    With `lock` the membership can be neither changed nor taken away until the transaction ends.
+    """
+    query = (
+        select(WorkspaceRow, MembershipRow.role)
+        .join(MembershipRow, MembershipRow.workspace_id == WorkspaceRow.id)
+        .where(WorkspaceRow.id == workspace_id, MembershipRow.user_id == user_id)
+    )
+    if lock:
+        query = query.with_for_update(read=True, of=MembershipRow)
+    return (await session.execute(query)).one_or_none()
+
+
+async def of_user(session: Session, user_id: UUID) -> Sequence[Row[WorkspaceRow, str]]:
+    """The workspaces a user belongs to and the role in each, the personal one first, then in the order of joining."""
+    query = (
+        select(WorkspaceRow, MembershipRow.role)
+        .join(MembershipRow, MembershipRow.workspace_id == WorkspaceRow.id)
+        .where(MembershipRow.user_id == user_id)
+        .order_by(WorkspaceRow.kind.desc(), MembershipRow.joined_at, WorkspaceRow.id)
+    )
+    return (await session.execute(query)).all()
+
+
+async def id_by_handle(session: Session, key: str) -> UUID | None:
+    """The workspace that goes by a handle, given in lower case."""
+    return await session.scalar(select(HandleRow.workspace_id).where(HandleRow.key == key))
+
+
+async def id_by_external_id(session: Session, external_id: str) -> UUID | None:
+    """The workspace that the host product knows by this id."""
+    return await session.scalar(select(WorkspaceRow.id).where(WorkspaceRow.external_id == external_id))
+
+
+async def claim_handle(session: Session, key: str, workspace_id: UUID) -> bool:
+    """Take a handle, given in lower case, for a workspace; False when another has it.
+
+    Waits for a transaction that is just taking it; the workspace itself may be added later in this one.
+    """
+    claim = insert(HandleRow).values(key=key, workspace_id=workspace_id)
+    claimed = await session.execute(
+        claim.on_conflict_do_nothing(index_elements=[HandleRow.key]).returning(HandleRow.key)
+    )
+    return claimed.one_or_none() is not None

@@ -1,0 +1,1 @@
+"""The web side: everything that speaks HTTP or WebSocket."""

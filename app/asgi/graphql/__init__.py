@@ -1,0 +1,60 @@
+"""The GraphQL endpoint: HTTP, event streams and WebSockets over one schema, with the explorer for browsers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from graphql import GraphQLSchema
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo, SetCookie
+from app.asgi.graphql.documents import DocumentCache
+from app.asgi.graphql.errors import Classify, ErrorFormatter, nothing_classified
+from app.asgi.graphql.execution import Engine
+from app.asgi.graphql.explorer import Explorer
+from app.asgi.graphql.http import GraphQLHttp
+from app.asgi.graphql.settings import DocumentLimits, GraphQLSettings
+from app.asgi.graphql.sharing import SharedResults
+from app.asgi.graphql.websocket import GraphQLWebSocket
+
+__all__ = [
+    "ContextFactory",
+    "DocumentLimits",
+    "GraphQLSettings",
+    "OperationContext",
+    "RequestInfo",
+    "SetCookie",
+    "graphql_routes",
+]
+
+
+def graphql_routes(
+    schema: GraphQLSchema,
+    context: ContextFactory,
+    settings: GraphQLSettings,
+    *,
+    classify: Classify = nothing_classified,
+    ending: asyncio.Event | None = None,
+) -> list[BaseRoute]:
+    """The routes of the endpoint and of the explorer's assets.
+
+    `classify` names exceptions of drivers, such as a lost database connection. Setting `ending` closes sockets with 1012 and ends
+    event streams, which would otherwise keep a server from stopping.
+    """
+    ending = ending or asyncio.Event()
+    documents = DocumentCache(
+        schema,
+        settings.limits,
+        entries=settings.document_cache_entries,
+        characters=settings.document_cache_characters,
+    )
+    errors = ErrorFormatter(classify, reveal=not settings.production)
+    engine = Engine(schema, context, settings, documents, errors, SharedResults())
+    routes: list[BaseRoute] = [
+        Route(settings.path, GraphQLHttp(engine, Explorer(settings), ending)),
+        WebSocketRoute(settings.path, GraphQLWebSocket(engine, ending)),
+    ]
+    if settings.explorer_assets is not None:
+        routes.append(Mount(settings.assets_path, StaticFiles(directory=settings.explorer_assets, check_dir=False)))
+    return routes

@@ -1,0 +1,159 @@
+"""Runs one operation: a context of its own, the document from the cache, the limits, the time limit, the encoded result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import orjson
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execution
+from graphql.execution import Executor
+from graphql.language import OperationDefinitionNode, OperationType
+from strawberry.execution import optimized_is_awaitable
+
+from app.asgi.graphql.context import ClosableContext, ContextFactory, OperationContext, RenewableContext, RequestInfo
+from app.asgi.graphql.documents import DocumentCache
+from app.asgi.graphql.errors import ErrorFormatter, RequestRefused
+from app.asgi.graphql.requests import GraphQLRequest
+from app.asgi.graphql.settings import GraphQLSettings
+from app.asgi.graphql.sharing import SharedResults
+from app.errors import OperationTimeout, ProtocolError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that operations share. One for each application."""
+
+    schema: GraphQLSchema
+    contexts: ContextFactory
+    settings: GraphQLSettings
+    documents: DocumentCache
+    errors: ErrorFormatter
+    shared: SharedResults
+
+    @asynccontextmanager
+    async def operation(self, request: GraphQLRequest, info: RequestInfo) -> AsyncGenerator[Operation]:
+        """An operation, ready to run; its context is closed at the end.
+
+        Raises RequestRefused or ProtocolError for what is wrong with the document, its variables or the credentials.
+        """
+        async with self.context(info) as context:
+            yield self._prepare(request, info, context)
+
+    @asynccontextmanager
+    async def context(self, info: RequestInfo) -> AsyncGenerator[OperationContext]:
+        """A fresh context, closed at the end."""
+        context = await self.contexts(info)
+        try:
+            yield context
+        finally:
+            if isinstance(context, ClosableContext):
+                await context.aclose()
+
+    def _prepare(self, request: GraphQLRequest, info: RequestInfo, context: OperationContext) -> Operation:
+        reveal = not self.settings.production or context.is_authenticated
+        document = self.documents.prepare(request.query, reveal_schema=reveal)
+        definition = document.operation(request.operation_name)
+        self.documents.check_cost(document, definition, request.variables)
+        executor = cast("type[Any]", Executor).build(
+            self.schema,
+            document.ast,
+            context_value=context,
+            raw_variable_values=request.variables,
+            operation_name=request.operation_name,
+            is_awaitable=cast("Any", optimized_is_awaitable),
+            hide_suggestions=not reveal,
+        )
+        if isinstance(executor, list):
+            raise RequestRefused(cast("list[GraphQLError]", executor))
+        return Operation(self, request, info, context, definition, executor)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of one caller."""
+
+    engine: Engine
+    request: GraphQLRequest
+    info: RequestInfo
+    context: OperationContext
+    definition: OperationDefinitionNode
+    executor: Executor[Any]
+
+    @property
+    def kind(self) -> OperationType:
+        return self.definition.operation
+
+    async def result(self) -> bytes:
+        """Run a query or mutation to its end; the encoded answer. Raises OperationTimeout."""
+        return self._encode(await self._in_time(execution.execute_root_selection_set(self.executor)))
+
+    async def results(self) -> AsyncGenerator[str]:
+        """The encoded results of any operation: the next event is asked for only when this one was taken.
+
+        Raises RequestRefused if a subscription can't start or its source fails, and OperationTimeout.
+        """
+        if self.kind is not OperationType.SUBSCRIPTION:
+            yield (await self.result()).decode()
+            return
+        source = await self._in_time(execution.create_source_event_stream(self.executor))
+        if isinstance(source, ExecutionResult):
+            raise RequestRefused(source.errors or [])
+        share_key = self._share_key()
+        events = aiter(source)
+        try:
+            async for event in events:
+                yield await self._event_result(event, share_key)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            raise RequestRefused([GraphQLError("", original_error=error)]) from error
+        finally:
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
+
+    async def _event_result(self, event: object, share_key: Hashable | None) -> str:
+        if share_key is None:
+            return (await self._execute_event(event))[0]
+        return await self.engine.shared.encoded(event, share_key, lambda: self._execute_event(event))
+
+    async def _execute_event(self, event: object) -> tuple[str, bool]:
+        executor = cast("Executor[Any]", cast("Any", self.executor).build_per_event_executor(event))
+        if isinstance(self.context, RenewableContext):
+            executor.context_value = self.context.for_event()
+        result = await self._in_time(execution.execute_subscription_event(executor))
+        return self._encode(result).decode(), not result.errors
+
+    def _share_key(self) -> Hashable | None:
+        """What must be equal for two subscribers to get the same text for one event."""
+        if self.context.share_key is None:
+            return None
+        variables = orjson.dumps(self.request.variables, option=orjson.OPT_SORT_KEYS)
+        return (self.request.query, self.request.operation_name, variables, self.context.share_key)
+
+    async def _in_time(self, value: T | Awaitable[T]) -> T:
+        if not isinstance(value, Awaitable):
+            return value
+        deadline = asyncio.timeout(self.engine.settings.operation_seconds)
+        try:
+            async with deadline:
+                return await cast("Awaitable[T]", value)
+        except TimeoutError:
+            if deadline.expired():
+                raise OperationTimeout from None
+            raise
+
+    def _encode(self, result: ExecutionResult) -> bytes:
+        answer: dict[str, object] = {}
+        if result.errors:
+            answer["errors"] = self.engine.errors.format_all(result.errors, self.info.request_id)
+        answer["data"] = result.data
+        try:
+            return orjson.dumps(answer)
+        except TypeError as error:
+            return orjson.dumps({"errors": [self.engine.errors.format(error, self.info.request_id)], "data": None})

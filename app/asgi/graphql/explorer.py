@@ -1,0 +1,110 @@
+"""The page that browsers get: GraphiQL from our own host, or, where its bundle was not built, a plain form."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from html import escape
+
+from starlette.responses import HTMLResponse
+
+from app.asgi.graphql.settings import GraphQLSettings
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>Counterfoil API</title>
+"""
+
+_GRAPHIQL = """<link rel="stylesheet" href="{assets}/explorer.css">
+</head>
+<body>
+<div id="explorer" data-endpoint="{endpoint}">Loading GraphiQL…</div>
+<noscript>GraphiQL needs JavaScript.</noscript>
+<script type="module" src="{assets}/explorer.js"></script>
+</body>
+</html>
+"""
+
+_PLAIN_FORM = """<style nonce="{nonce}">
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+label {{ display: block; font-weight: 600; margin-top: 1rem }}
+textarea {{ box-sizing: border-box; width: 100%; font: 14px/1.4 ui-monospace, monospace; padding: .5rem }}
+button {{ margin: 1rem 0; padding: .5rem 1.5rem; font: inherit }}
+pre {{ padding: 1rem; background: #f2f4f7; white-space: pre-wrap; overflow-wrap: anywhere }}
+</style>
+</head>
+<body>
+<main>
+<h1>Counterfoil API</h1>
+<p>GraphiQL is not built on this server. With Node.js installed, <code>make web</code> builds it; until then this form sends queries
+and mutations.</p>
+<form id="form">
+<label for="query">Query</label>
+<textarea id="query" rows="12" spellcheck="false">{{ catalog {{ name currency }} }}</textarea>
+<label for="variables">Variables (JSON)</label>
+<textarea id="variables" rows="4" spellcheck="false"></textarea>
+<button>Send</button>
+</form>
+<h2>Answer</h2>
+<pre id="answer" aria-live="polite"></pre>
+</main>
+<script nonce="{nonce}">
+const field = (id) => document.getElementById(id);
+field("form").addEventListener("submit", async (event) => {{
+  event.preventDefault();
+  try {{
+    const variables = JSON.parse(field("variables").value.trim() || "{{}}");
+    const response = await fetch("{endpoint}", {{
+      method: "POST",
+      headers: {{ "content-type": "application/json", accept: "application/graphql-response+json" }},
+      body: JSON.stringify({{ query: field("query").value, variables }}),
+    }});
+    field("answer").textContent = JSON.stringify(await response.json(), null, 2);
+  }} catch (error) {{
+    field("answer").textContent = String(error);
+  }}
+}});
+</script>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """Serves the page for people who open the endpoint in a browser."""
+
+    settings: GraphQLSettings
+
+    def is_open_to(self, *, is_authenticated: bool) -> bool:
+        """In production the page is for those with credentials, unless the settings open it."""
+        return not self.settings.production or self.settings.explorer_for_anonymous or is_authenticated
+
+    @property
+    def is_built(self) -> bool:
+        """Is the bundle there? Looked up for each page, so that building it needs no restart."""
+        assets = self.settings.explorer_assets
+        return assets is not None and (assets / "explorer.js").is_file()
+
+    def page(self) -> HTMLResponse:
+        """The page with a content security policy that lets in nothing but what it needs."""
+        nonce = secrets.token_urlsafe(16)
+        body = _GRAPHIQL if self.is_built else _PLAIN_FORM
+        html = _HEAD + body.format(
+            nonce=nonce,
+            endpoint=escape(self.settings.path, quote=True),
+            assets=escape(self.settings.assets_path, quote=True),
+        )
+        # Monaco, GraphiQL's editor, writes style elements of its own and carries a font and cursors as data URLs.
+        style, script = (
+            ("'self' 'unsafe-inline'", "'self'") if self.is_built else (f"'nonce-{nonce}'", f"'nonce-{nonce}'")
+        )
+        policy = (
+            f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src 'self' data:; "
+            "font-src 'self' data:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return HTMLResponse(html, headers={"content-security-policy": policy})

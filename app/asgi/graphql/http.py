@@ -1,0 +1,142 @@
+"""GraphQL over HTTP: one operation per request, answered as JSON or as an event stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+
+import orjson
+from graphql.language import OperationType
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.asgi.graphql import answers, requests
+from app.asgi.graphql.answers import HttpRefusal
+from app.asgi.graphql.callers import request_id, request_info
+from app.asgi.graphql.execution import Engine, Operation
+from app.asgi.graphql.explorer import Explorer
+from app.asgi.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted, accepted
+from app.asgi.graphql.requests import GraphQLRequest
+from app.asgi.graphql.sse import COMPLETE, EventStream, next_event
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLHttp:
+    """The ASGI application of the endpoint for HTTP requests."""
+
+    engine: Engine
+    explorer: Explorer
+    ending: asyncio.Event
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        wanted = accepted(request.headers.get("accept"))
+        async with AsyncExitStack() as running:
+            try:
+                response = await self._respond(request, wanted, running)
+            except ClientDisconnect:
+                return
+            except Exception as error:  # whatever it was, the answer has the shape of GraphQL
+                response = self._refusal(request, wanted, error)
+            if isinstance(response, Response):
+                response.headers.update(answers.cross_origin_headers(request, self.engine.settings))
+                await running.aclose()
+            await response(scope, receive, send)
+
+    async def _respond(self, request: Request, wanted: Accepted, running: AsyncExitStack) -> ASGIApp:
+        settings = self.engine.settings
+        if request.method == "OPTIONS":
+            return answers.preflight(request, settings)
+        if request.method not in ("GET", "POST"):
+            raise HttpRefusal(405, "Use GET for queries or POST.", {"allow": answers.ALLOWED_METHODS})
+        if request.method == "GET" and wanted.prefers_html:
+            return await self._page(request)
+        if wanted.single is None and not wanted.event_stream:
+            raise HttpRefusal(406, f"Answers come as {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
+        if request.method == "GET":
+            graphql_request = requests.read_query_string(request.scope["query_string"])
+        else:
+            _check_content_headers(request)
+            graphql_request = requests.read_body(await _read_body(request, settings.body_bytes))
+        return await self._operate(request, graphql_request, wanted, running)
+
+    async def _page(self, request: Request) -> Response:
+        info = request_info(request, self.engine.settings, "http")
+        async with self.engine.context(info) as context:
+            if not self.explorer.is_open_to(is_authenticated=context.is_authenticated):
+                raise HttpRefusal(406, f"There is no page here. Answers come as {GRAPHQL_RESPONSE} or {JSON}.")
+        return self.explorer.page()
+
+    async def _operate(
+        self, request: Request, graphql_request: GraphQLRequest, wanted: Accepted, running: AsyncExitStack
+    ) -> ASGIApp:
+        settings = self.engine.settings
+        info = request_info(request, settings, "sse" if wanted.prefers_event_stream else "http")
+        try:
+            operation = await running.enter_async_context(self.engine.operation(graphql_request, info))
+            if operation.kind is OperationType.MUTATION and request.method != "POST":
+                raise HttpRefusal(405, "Mutations are only accepted by POST.", {"allow": "POST"})
+            if operation.kind is OperationType.SUBSCRIPTION:
+                return self._subscribe(request, operation, wanted)
+            body, cookies = await operation.result(), operation.context.cookies
+        except HttpRefusal:
+            raise
+        except Exception as error:
+            refusal = self._refusal(request, wanted, error, in_document=True)
+            if not wanted.prefers_event_stream or refusal.status_code not in (200, 400):
+                return refusal
+            body, cookies = bytes(refusal.body), []
+        if wanted.prefers_event_stream:
+            body = (next_event(body.decode()) + COMPLETE).encode()
+            return answers.success(body, EVENT_STREAM, cookies, settings)
+        return answers.success(body, wanted.single or JSON, cookies, settings)
+
+    def _subscribe(self, request: Request, operation: Operation, wanted: Accepted) -> EventStream:
+        if not wanted.event_stream:
+            raise HttpRefusal(406, f"Subscriptions need a WebSocket, or an Accept header with {EVENT_STREAM}.")
+        settings = self.engine.settings
+        headers = answers.cross_origin_headers(request, settings)
+        return EventStream(self._events(request, operation), settings.stream_keep_alive_seconds, headers, self.ending)
+
+    async def _events(self, request: Request, operation: Operation) -> AsyncGenerator[str]:
+        try:
+            async with aclosing(operation.results()) as results:
+                async for result in results:
+                    yield next_event(result)
+        except Exception as error:  # the stream has begun: errors can only be one more event
+            objects = answers.error_objects(error, self.engine.errors, request_id(request))
+            yield next_event(orjson.dumps({"errors": objects}).decode())
+        yield COMPLETE
+
+    def _refusal(self, request: Request, wanted: Accepted, error: Exception, *, in_document: bool = False) -> Response:
+        return answers.refusal(error, self.engine.errors, request_id(request), wanted.single, in_document=in_document)
+
+
+def _check_content_headers(request: Request) -> None:
+    """JSON and nothing else: a cross-site form can't send it without asking first."""
+    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    if media_type != JSON:
+        raise HttpRefusal(415, f"Send the request as {JSON}.", {"accept-post": JSON})
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            raise HttpRefusal(415, "Send the request in UTF-8.", {"accept-post": f"{JSON}; charset=utf-8"})
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HttpRefusal(415, "Send the request without compression.", {"accept-encoding": "identity"})
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    """The body, read no further than the limit."""
+    too_large = HttpRefusal(413, f"The request is larger than {limit} bytes.", {"connection": "close"})
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)

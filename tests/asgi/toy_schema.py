@@ -1,0 +1,225 @@
+"""A small schema with every kind of resolver, so that the protocol is tested without the product."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
+
+from app.asgi.graphql.context import RequestInfo, SetCookie
+from app.errors import InvalidInput, NotFound, Unauthenticated
+
+
+@dataclass(eq=False)
+class ToyContext:
+    """Remembers what happened to it."""
+
+    request: RequestInfo
+    cookies: list[SetCookie] = field(default_factory=list[SetCookie])
+    is_authenticated: bool = False
+    share_key: str | None = None
+    is_closed: bool = False
+    events: int = 0
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+@dataclass(eq=False)
+class ToyContexts:
+    """The context factory: knows one token; keeps every context it made."""
+
+    made: list[ToyContext] = field(default_factory=list[ToyContext])
+    share_key: str | None = None
+
+    async def __call__(self, request: RequestInfo) -> ToyContext:
+        if request.bearer_token not in (None, "good-token"):
+            raise Unauthenticated
+        authenticated = request.bearer_token is not None or request.session_cookie is not None
+        context = ToyContext(request, is_authenticated=authenticated, share_key=self.share_key)
+        self.made.append(context)
+        return context
+
+
+def parse_amount(value: object) -> Decimal:
+    if not isinstance(value, str):
+        raise GraphQLError("Amount must be a string.")
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise GraphQLError("Amount is not a number.") from None
+
+
+Amount = NewType("Amount", Decimal)
+
+
+@strawberry.type
+class Line:
+    text: str
+
+    @strawberry.field
+    def invoice(self) -> "Invoice":
+        return Invoice(number=1)
+
+    @strawberry.field
+    def line(self) -> "Line":
+        return self
+
+    @strawberry.field
+    def lines(self, first: int = 10) -> list["Line"]:
+        return []
+
+
+@strawberry.type
+class Invoice:
+    number: int
+
+    @strawberry.field
+    async def lines(self, first: int = 20) -> list[Line]:
+        return [Line(text=f"line {index}") for index in range(min(first, 3))]
+
+
+@strawberry.input
+class NoteInput:
+    text: str
+    stars: int | None = None
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, name: str = "world") -> str:
+        return f"Hello, {name}!"
+
+    @strawberry.field
+    async def later(self, seconds: float = 0) -> str:
+        await asyncio.sleep(seconds)
+        return "now"
+
+    @strawberry.field
+    def double(self, amount: Amount) -> Amount:
+        return Amount(amount * 2)
+
+    @strawberry.field
+    def add(self, left: int, right: int = 1) -> int:
+        return left + right
+
+    @strawberry.field
+    def note(self, draft: NoteInput) -> str:
+        return draft.text
+
+    @strawberry.field
+    def invoice(self) -> Invoice:
+        return Invoice(number=7)
+
+    @strawberry.field
+    def viewer(self, info: Info[ToyContext, None]) -> str | None:
+        return "ada" if info.context.is_authenticated else None
+
+    @strawberry.field
+    def transport(self, info: Info[ToyContext, None]) -> str:
+        return info.context.request.transport
+
+    @strawberry.field
+    def address(self, info: Info[ToyContext, None]) -> str:
+        return info.context.request.remote_address
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise RuntimeError("secret of ada@example.com")
+
+    @strawberry.field
+    def broken_too(self) -> str:
+        raise RuntimeError("secret of ada@example.com")
+
+    @strawberry.field
+    def wrong_type(self) -> int | None:
+        return "secret of ada@example.com"  # type: ignore[return-value]
+
+    @strawberry.field
+    def missing(self) -> str | None:
+        raise NotFound
+
+    @strawberry.field
+    def unacceptable(self) -> str | None:
+        raise InvalidInput("The page is too large.")
+
+    @strawberry.field
+    def unreachable(self) -> str | None:
+        raise ConnectionRefusedError("password=hunter2")
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def sign_in(self, info: Info[ToyContext, None]) -> bool:
+        info.context.cookies.append(SetCookie("counterfoil_session", "s3cret", 3600))
+        return True
+
+    @strawberry.mutation
+    def sign_out(self, info: Info[ToyContext, None]) -> bool:
+        info.context.cookies.append(SetCookie("counterfoil_session", "", 0))
+        return True
+
+
+@strawberry.type
+class Tick:
+    number: int
+
+    @strawberry.field
+    def encoded(self, info: Info[ToyContext, None]) -> int:
+        info.context.events += 1
+        return info.context.events
+
+
+@strawberry.type
+class LiveUpdates:
+    @strawberry.subscription
+    async def count(self, to: int = 3, pause: float = 0) -> AsyncGenerator[int, None]:
+        for number in range(1, to + 1):
+            await asyncio.sleep(pause)
+            yield number
+
+    @strawberry.subscription
+    async def forever(self, info: Info[ToyContext, None]) -> AsyncGenerator[int, None]:
+        try:
+            yield 0
+            await asyncio.Event().wait()
+        finally:
+            info.context.events = -1
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise RuntimeError("secret of ada@example.com")
+
+    @strawberry.subscription
+    async def revoked(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise Unauthenticated
+
+    @strawberry.subscription
+    async def forbidden(self, info: Info[ToyContext, None]) -> AsyncGenerator[int, None]:
+        if not info.context.is_authenticated:
+            raise NotFound
+        yield 1
+
+
+def plain(amount: Decimal) -> str:
+    return format(amount, "f")
+
+
+schema = strawberry.Schema(
+    Query,
+    Mutation,
+    LiveUpdates,
+    config=StrawberryConfig(
+        scalar_map={Amount: strawberry.scalar(name="Amount", serialize=plain, parse_value=parse_amount)}
+    ),
+)
+graphql_schema = schema._schema  # pyright: ignore[reportPrivateUsage]

@@ -29,16 +29,17 @@ def to_steps(amount: Decimal, decimals: int, *, path: tuple[str, ...] | None = N
     sign, digits, exponent = amount.as_tuple()
     if not isinstance(exponent, int):
         raise InvalidInput("The amount must be a finite number.", path=path)
-    steps = int("".join(map(str, digits)))
+    if not any(digits):
+        return 0
+    # Judged by its length first: ten to the power of any exponent could take for ever to compute.
     shift = exponent + decimals
-    if shift >= 0:
-        if shift > 40 and steps:
-            raise InvalidInput("The amount is too large.", path=path)
-        steps *= 10 ** min(shift, 40)
-    else:
-        steps, rest = divmod(steps, 10**-shift)
-        if rest:
-            raise InvalidInput(f"The amount may have at most {decimals} digits after the point.", path=path)
+    kept = len(digits) + shift
+    if kept > len(str(MAX_STEPS)):
+        raise InvalidInput("The amount is too large.", path=path)
+    if shift < 0 and any(digits[max(kept, 0) :]):
+        limit = f"may have at most {decimals} digits after the point" if decimals else "must be a whole number"
+        raise InvalidInput(f"The amount {limit}.", path=path)
+    steps = int("".join(map(str, digits[:kept]))) * 10 ** max(shift, 0)
     if steps > MAX_STEPS:
         raise InvalidInput("The amount is too large.", path=path)
     return -steps if sign else steps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from app.catalog.load_plans import read_add_ons, read_plans, read_resources
@@ -65,7 +64,6 @@ def _read(root: Table) -> Catalog:
     root.reading.credit_unit = credit_unit = _credit_unit(root.table("credit_unit"))
     prices_include_tax = root.flag("prices_include_tax")
     resources, add_ons = read_resources(root), read_add_ons(root)
-    seat_mode = root.choice("seats", SeatMode)
     catalog = Catalog(
         code=root.code("code"),
         name=root.text("name"),
@@ -81,8 +79,8 @@ def _read(root: Table) -> Catalog:
         auto_recharge=_auto_recharge(root.table("auto_recharge"), root.codes("packs")),
         welcome_bonus=root.optional("welcome_bonus", lambda key: _welcome_bonus(root.table(key))),
         phone_required=root.flag("phone_required"),
-        seat_mode=seat_mode,
-        automatic_seats_cap=root.count("automatic_seats_cap", least=1) if seat_mode is SeatMode.AUTOMATIC else None,
+        seat_mode=root.choice("seats", SeatMode),
+        automatic_seats_cap=root.optional("automatic_seats_cap", lambda key: root.count(key, least=1)),
         grace_days=root.count("grace_days", most=60, default=7),
         add_ons=add_ons,
     )
@@ -92,19 +90,15 @@ def _read(root: Table) -> Catalog:
 
 
 def _currency(root: Table) -> str:
-    code = root.text("currency")
-    if code in MINIMUM_CHARGE:
-        return code
-    if code:
-        root.note("currency", f"expected one of {', '.join(sorted(MINIMUM_CHARGE))}")
-    return root.reading.currency
+    code = root.reference("currency", "currency", MINIMUM_CHARGE.keys())
+    return code if code in MINIMUM_CHARGE else root.reading.currency
 
 
 def _credit_unit(table: Table) -> CreditUnit:
     unit = CreditUnit(table.text("code"), table.text("name"), table.count("decimals", most=_MAX_UNIT_DECIMALS))
     table.close()
     # With the decimals unknown, no amount of credits can have too many.
-    return unit if table.is_sound("decimals") else replace(unit, decimals=_MAX_UNIT_DECIMALS)
+    return unit if table.is_sound("decimals") else CreditUnit("credits", "credits", _MAX_UNIT_DECIMALS)
 
 
 def _tax(table: Table, *, inclusive: bool) -> TaxPolicy:
@@ -164,6 +158,9 @@ def _custom_recharge(table: Table) -> CustomRecharge:
 def _auto_recharge(table: Table, packs: frozenset[str]) -> AutoRechargeTerms:
     mode = table.choice("mode", AutoRechargeMode)
     buys_pack = mode is AutoRechargeMode.PACK
+    other = "default_target" if buys_pack else "default_pack"
+    if other in table and table.is_sound("mode"):
+        table.note(other, f'expected none in the mode "{mode.value}"')
     terms = AutoRechargeTerms(
         trigger=table.choice("trigger", AutoRechargeTrigger),
         mode=mode,

@@ -9,8 +9,8 @@ from app.catalog.model import (
     AutoRechargeMode,
     AutoRechargeTerms,
     Catalog,
-    CreditPack,
     CustomRecharge,
+    SeatMode,
     TaxMode,
     TaxPolicy,
 )
@@ -32,56 +32,72 @@ _WITHOUT_PRICE = (PlanKind.FREE, PlanKind.PAY_AS_YOU_GO)
 
 
 def check(catalog: Catalog, root: Table) -> None:
-    """Note on `root` whatever breaks a rule; parts that could not be read are not judged again."""
-    plans = [plan for plan in catalog.plans if root.is_sound(f"plans.{plan.code}")]
-    for plan in plans:
-        _check_prices(plan, root)
-        _check_seats(plan, root)
-        _check_allowances(plan, catalog.resources, root)
-        if plan.trial:
-            _check_trial(plan, plan.trial, catalog, root)
-        if plan.transition and root.is_sound(f"plans.{plan.transition.to}"):
-            _check_transition(plan, catalog.plan(plan.transition.to), root)
-    _check_ranks(plans, root)
-    _check_only_one_trial(plans, root)
-    if root.is_sound("fallback_plan") and root.is_sound(f"plans.{catalog.fallback_plan_code}"):
-        _check_fallback(catalog.fallback_plan, root)
-    if root.is_sound("tax"):
+    """Note on `root` whatever breaks a rule. What could not be read holds a stand-in, which no rule judges."""
+    for plan in catalog.plans:
+        _check_plan(plan, catalog, root)
+    _check_ranks([plan for plan in catalog.plans if _is_sound(root, plan, "rank")], root)
+    _check_only_one_trial(catalog.plans, root)
+    fallback = next((plan for plan in catalog.plans if plan.code == catalog.fallback_plan_code), None)
+    if fallback and _is_sound(root, fallback, "kind", "transition"):
+        _check_fallback(fallback, root)
+    if root.is_sound("tax") and root.is_sound("prices_include_tax"):
         _check_tax(catalog.tax, catalog.prices_include_tax, root)
+    if root.is_sound("seats"):
+        _check_seat_mode(catalog, root)
     for pack in catalog.packs:
-        _check_pack(pack, root)
-    if catalog.custom_recharge and root.is_sound("custom_recharge"):
+        _check_minimum_charge(pack.price, f"packs.{pack.code}.price", root)
+    if catalog.custom_recharge:
         _check_custom_recharge(catalog.custom_recharge, root)
     if all(map(root.is_sound, ("auto_recharge", "custom_recharge", "packs"))):
         _check_auto_recharge(catalog.auto_recharge, catalog, root)
 
 
-def _check_prices(plan: Plan, root: Table) -> None:
-    key = f"plans.{plan.code}.prices"
-    if plan.kind is PlanKind.STANDARD:
-        if not plan.prices:
-            root.note(key, "expected a price per month or per year, which every standard plan has")
-    elif plan.prices:
-        root.note(key, f'expected no prices on a plan of the kind "{plan.kind.value}"')
+def _is_sound(root: Table, plan: Plan, *keys: str) -> bool:
+    return all(root.is_sound(f"plans.{plan.code}.{key}") for key in keys)
+
+
+def _check_plan(plan: Plan, catalog: Catalog, root: Table) -> None:
+    if _is_sound(root, plan, "kind", "prices", "seats"):
+        _check_kind(plan, root)
+        _check_prices(plan, root)
+    if _is_sound(root, plan, "seats"):
+        _check_seats(plan, root)
+    _check_allowances(plan, catalog.resources, root)
+    if plan.trial and _is_sound(root, plan, "kind", "seats", "trial"):
+        _check_trial(plan, plan.trial, root)
+    target = catalog.plan(plan.transition.to) if plan.transition else None
+    if target and _is_sound(root, target, "kind", "transition"):
+        _check_transition(plan, target, root)
+
+
+def _check_kind(plan: Plan, root: Table) -> None:
+    key = f"plans.{plan.code}"
+    if plan.kind is PlanKind.STANDARD and not plan.prices:
+        root.note(f"{key}.prices", "is missing; expected a price per month or per year, which every standard plan has")
+    if plan.kind is not PlanKind.STANDARD and plan.prices:
+        root.note(f"{key}.prices", f'expected none on a plan of the kind "{plan.kind.value}"')
     if plan.kind is PlanKind.ENTERPRISE and plan.contact_url is None:
-        root.note(
-            f"plans.{plan.code}.contact_url", "is missing; expected where to talk to sales about an enterprise plan"
-        )
+        root.note(f"{key}.contact_url", "is missing; expected where to talk to sales about an enterprise plan")
+    if plan.kind in _WITHOUT_PRICE and plan.add_ons:
+        root.note(f"{key}.add_ons", "expected none, as the plan has no price that they could be billed with")
+    if plan.kind in _WITHOUT_PRICE and plan.seats.is_per_seat:
+        root.note(f"{key}.seats", "expected a whole number, as the plan has no price per seat")
+
+
+def _check_prices(plan: Plan, root: Table) -> None:
     for price in plan.prices:
-        at = f"{key}.{price.interval.value}"
+        key = f"plans.{plan.code}.prices.{price.interval.value}"
         if plan.seats.is_per_seat and not price.per_seat.minor:
-            root.note(f"{at}.per_seat", "expected a price above 0 on a plan billed per seat")
+            root.note(f"{key}.per_seat", "expected a price above 0 on a plan billed per seat")
         elif not plan.seats.is_per_seat and price.per_seat.minor:
-            root.note(f"{at}.per_seat", "expected no price per seat, as the plan's seats are a plain number")
+            root.note(f"{key}.per_seat", "expected none, as the plan's seats are a plain number")
         elif not price.base.minor and not price.per_seat.minor:
-            root.note(f"{at}.base", "expected a price above 0")
+            root.note(f"{key}.base", "expected a price above 0")
 
 
 def _check_seats(plan: Plan, root: Table) -> None:
     key = f"plans.{plan.code}.seats"
     seats = plan.seats
-    if seats.is_per_seat and plan.kind in _WITHOUT_PRICE:
-        root.note(key, "expected a whole number, as the plan has no price per seat")
     if seats.minimum < seats.included:
         root.note(f"{key}.minimum", f"expected at least the {seats.included} seats included")
     if seats.maximum is not None and seats.maximum < seats.minimum:
@@ -92,6 +108,8 @@ def _check_allowances(plan: Plan, resources: Iterable[Resource], root: Table) ->
     for resource in resources:
         key = f"plans.{plan.code}.allowances.{resource.code}"
         allowance = plan.allowance(resource.code)
+        if not root.is_sound(key):
+            continue
         if allowance is None:
             root.note(key, 'is missing; expected a table with a limit: 0 for nothing, "unlimited" for no limit')
         elif allowance.credits_per_unit is not None and resource.is_gauge:
@@ -100,7 +118,7 @@ def _check_allowances(plan: Plan, resources: Iterable[Resource], root: Table) ->
             root.note(f"{key}.credits_per_unit", "expected none, as without a limit nothing is past it")
 
 
-def _check_trial(plan: Plan, trial: TrialTerms, catalog: Catalog, root: Table) -> None:
+def _check_trial(plan: Plan, trial: TrialTerms, root: Table) -> None:
     key = f"plans.{plan.code}.trial"
     if plan.kind is not PlanKind.STANDARD or plan.is_legacy:
         root.note(key, "expected no trial: only a standard plan that can be bought can be tried")
@@ -115,12 +133,12 @@ def _check_trial(plan: Plan, trial: TrialTerms, catalog: Catalog, root: Table) -
             root.note(f"{key}.add_ons.{chosen.code}", f"expected at most {add_on.maximum}, the add-on's maximum")
 
 
-def _check_transition(plan: Plan, target: Plan | None, root: Table) -> None:
+def _check_transition(plan: Plan, target: Plan, root: Table) -> None:
     key = f"plans.{plan.code}.transition.to"
-    if target and target.is_legacy:
-        root.note(key, f'expected a plan that can be bought, but "{target.code}" is a legacy plan itself')
-    elif target and target.kind is PlanKind.ENTERPRISE:
-        root.note(key, f'expected a plan that can be bought, but "{target.code}" is sold by contract only')
+    if target.is_legacy:
+        root.note(key, f'expected a plan that can be had, but "{target.code}" is a legacy plan itself')
+    elif target.kind is PlanKind.ENTERPRISE:
+        root.note(key, f'expected a plan that can be had at once, but "{target.code}" is sold by contract only')
 
 
 def _check_ranks(plans: Iterable[Plan], root: Table) -> None:
@@ -148,6 +166,13 @@ def _check_fallback(plan: Plan, root: Table) -> None:
         )
 
 
+def _check_seat_mode(catalog: Catalog, root: Table) -> None:
+    if catalog.seat_mode is SeatMode.AUTOMATIC and catalog.automatic_seats_cap is None:
+        root.note("automatic_seats_cap", "is missing; expected the most seats that are bought automatically")
+    if catalog.seat_mode is SeatMode.MANUAL and catalog.automatic_seats_cap is not None:
+        root.note("automatic_seats_cap", 'expected none unless seats = "automatic"')
+
+
 def _check_tax(tax: TaxPolicy, prices_include_tax: bool, root: Table) -> None:
     if tax.mode is TaxMode.OFF:
         if tax.rates or tax.reverse_charge:
@@ -163,14 +188,10 @@ def _check_tax(tax: TaxPolicy, prices_include_tax: bool, root: Table) -> None:
         root.note("tax.home_country", "is missing; expected the seller's country, where no reverse charge applies")
 
 
-def _check_pack(pack: CreditPack, root: Table) -> None:
-    key = f"packs.{pack.code}.price"
-    if root.is_sound(key):
-        _check_minimum_charge(pack.price, key, root)
-
-
 def _check_custom_recharge(custom: CustomRecharge, root: Table) -> None:
     _check_minimum_charge(custom.minimum, "custom_recharge.minimum", root)
+    if not root.is_sound("custom_recharge"):
+        return
     if custom.maximum.minor < custom.minimum.minor:
         root.note("custom_recharge.maximum", f"expected at least the minimum of {custom.minimum.amount}")
     elif custom.maximum.minor * custom.steps_per_minor > MAX_STEPS:
@@ -179,7 +200,7 @@ def _check_custom_recharge(custom: CustomRecharge, root: Table) -> None:
 
 def _check_minimum_charge(price: Money, key: str, root: Table) -> None:
     least = MINIMUM_CHARGE[price.currency]
-    if price.minor < least.minor:
+    if root.is_sound(key) and price.minor < least.minor:
         root.note(key, f"expected at least {least.amount} {least.currency}, the least that Stripe charges")
 
 
@@ -205,7 +226,7 @@ def _price_of_default_recharge(terms: AutoRechargeTerms, catalog: Catalog, root:
         low, high = unit.from_steps(terms.default_threshold), unit.from_steps(most)
         root.note(
             "auto_recharge.default_target",
-            f"expected more than the threshold, {low}, and at most {high}, which the maximum buys",
+            f"expected more than the threshold, {low:f}, and at most {high:f}, which the maximum buys",
         )
         return None
     return custom.amount_for(terms.default_target - terms.default_threshold)

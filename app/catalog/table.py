@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -27,6 +27,7 @@ _PLAIN_NUMBER = re.compile(r"[0-9]{1,24}(\.[0-9]{1,18})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CODE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _MAX_CODE = 40
+CODE = f"a code: at most {_MAX_CODE} lower-case letters and digits, in words joined by - or _"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ class Table:
         self._reading.problems.append(Problem(self.path(key), message))
 
     def is_sound(self, key: str) -> bool:
-        """Whether nothing was found wrong yet at this key or under it: only then is it worth judging further."""
-        path = self.path(key)
-        return not any(problem.key == path or problem.key.startswith(path + ".") for problem in self._reading.problems)
+        """Whether nothing was found wrong yet at this key, under it or above it: only then is it worth judging further."""
+        path = self.path(key) + "."
+        at_fault = (problem.key + "." for problem in self._reading.problems)
+        return not any(fault.startswith(path) or path.startswith(fault) for fault in at_fault)
 
     def __contains__(self, key: str) -> bool:
         self._asked.add(key)
@@ -93,9 +95,9 @@ class Table:
         """What `read` answers for the key, None where the key is absent."""
         return read(key) if key in self else None
 
-    def text(self, key: str) -> str:
+    def text(self, key: str, expected: str = "a text in quotes") -> str:
         """A line of text, not blank, without control characters."""
-        value = self._take(key, str, "a text in quotes")
+        value = self._take(key, str, expected)
         if value is None:
             return ""
         if not value.strip() or len(value) > _MAX_TEXT or _CONTROL.search(value):
@@ -110,16 +112,16 @@ class Table:
 
     def matching(self, key: str, pattern: str, expected: str) -> str:
         """A text of which the whole matches `pattern`."""
-        value = self.text(key)
+        value = self.text(key, expected)
         if value and not re.fullmatch(pattern, value):
             self.note(key, f"expected {expected}, found {_described(value)}")
         return value
 
     def code(self, key: str) -> str:
         """A code: words of lower-case letters and digits joined by - or _."""
-        value = self.text(key)
+        value = self.text(key, CODE)
         if value and not _is_code(value):
-            self.note(key, f"expected {_CODE_EXPECTED}, found {_described(value)}")
+            self.note(key, f"expected {CODE}, found {_described(value)}")
         return value
 
     def flag(self, key: str, *, default: bool | None = None) -> bool:
@@ -153,9 +155,10 @@ class Table:
 
     def reference(self, key: str, kind: str, codes: Collection[str]) -> str:
         """The code of something that the file defines elsewhere."""
-        value = self.text(key)
+        expected = f"the code of a {kind} ({listed(codes)})"
+        value = self.text(key, expected)
         if value and value not in codes:
-            self.note(key, f"expected the code of a {kind} ({listed(codes)}), found {_described(value)}")
+            self.note(key, f"expected {expected}, found {_described(value)}")
         return value
 
     def money(self, key: str, *, least: int = 0) -> Money:
@@ -173,7 +176,7 @@ class Table:
         unit = self._reading.credit_unit
         steps = self._steps(key, unit.decimals, f'an amount of {unit.name} as a text such as "{10:.{unit.decimals}f}"')
         if steps is not None and steps < least:
-            self.note(key, f"expected at least {unit.from_steps(least)} {unit.name}")
+            self.note(key, f"expected at least {unit.from_steps(least):f} {unit.name}")
         return least if steps is None else steps
 
     def percent(self, key: str) -> Decimal:
@@ -201,8 +204,10 @@ class Table:
         return _plain(Decimal(steps or 0).scaleb(-QUANTITY_DECIMALS))
 
     def table(self, key: str, *, expected: str = "a table") -> Table:
-        """A table inside this one; an empty one if it is missing or none."""
-        values = cast("dict[str, object]", self._take(key, dict, expected) or {})
+        """A table inside this one; if it is missing or none, an empty one that is not complained of any further."""
+        values = cast("dict[str, object] | None", self._take(key, dict, expected))
+        if values is None:
+            return Table({}, self.path(key), replace(self._reading, problems=[]))
         return Table(values, self.path(key), self._reading)
 
     def members(self, key: str, *, keys: Collection[str] | None = None) -> Iterator[tuple[str, Table]]:
@@ -214,7 +219,7 @@ class Table:
             if keys is not None and name not in keys:
                 group.note(name, _unknown_key(name, keys))
             elif keys is None and not _is_code(name):
-                group.note(name, f"expected {_CODE_EXPECTED} as the key")
+                group.note(name, f"expected {CODE} as the key")
             else:
                 yield name, group
 
@@ -267,9 +272,6 @@ class Table:
         except InvalidInput as error:
             self.note(key, f"expected {expected}, found {_described(value)}. {error.message}")
             return None
-
-
-_CODE_EXPECTED = f"a code of at most {_MAX_CODE} lower-case letters and digits in words joined by - or _"
 
 
 def _is_code(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.catalog.load_plans import read_add_ons, read_plans, read_resources
@@ -51,10 +51,16 @@ def load_catalog(path: Path) -> Catalog:
         raise CatalogError(path, [Problem("", f"the file can't be read: {error.strerror}")]) from None
     except (ValueError, RecursionError) as error:
         raise CatalogError(path, [Problem("", f"expected TOML in UTF-8: {error}")]) from None
+    return read_catalog(path, values)
+
+
+def read_catalog(path: Path, values: Mapping[str, object]) -> Catalog:
+    """The catalog that a parsed file holds; raises `CatalogError`, which names `path`."""
     reading = Reading()
     catalog = _read(Table(values, "", reading))
-    if reading.problems:
-        raise CatalogError(path, sorted(reading.problems, key=lambda problem: problem.key))
+    problems = reading.problems + reading.unknown_keys
+    if problems:
+        raise CatalogError(path, sorted(problems, key=lambda problem: problem.key))
     return catalog
 
 

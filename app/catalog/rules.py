@@ -33,6 +33,8 @@ _WITHOUT_PRICE = (PlanKind.FREE, PlanKind.PAY_AS_YOU_GO)
 
 def check(catalog: Catalog, root: Table) -> None:
     """Note on `root` whatever breaks a rule. What could not be read holds a stand-in, which no rule judges."""
+    if not catalog.plans and root.is_sound("plans"):
+        root.note("plans", "is missing; expected a table of plans, the fallback plan at least")
     for plan in catalog.plans:
         _check_plan(plan, catalog, root)
     _check_ranks([plan for plan in catalog.plans if _is_sound(root, plan, "rank")], root)

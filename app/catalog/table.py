@@ -46,6 +46,7 @@ class Reading:
     """What all tables of one file share: the mistakes so far, and the units that amounts are in."""
 
     problems: list[Problem] = field(default_factory=list[Problem])
+    unknown_keys: list[Problem] = field(default_factory=list[Problem])
     currency: str = "USD"
     credit_unit: CreditUnit = field(default_factory=lambda: CreditUnit("credits", "credits", 0))
 
@@ -89,7 +90,7 @@ class Table:
     def close(self) -> None:
         """Note every key that this table may not have, with the nearest one that it may."""
         for key in self._values.keys() - self._asked:
-            self.note(key, _unknown_key(key, self._asked))
+            self._note_unknown(key, self._asked)
 
     def optional(self, key: str, read: Callable[[str], T]) -> T | None:
         """What `read` answers for the key, None where the key is absent."""
@@ -207,7 +208,7 @@ class Table:
         """A table inside this one; if it is missing or none, an empty one that is not complained of any further."""
         values = cast("dict[str, object] | None", self._take(key, dict, expected))
         if values is None:
-            return Table({}, self.path(key), replace(self._reading, problems=[]))
+            return Table({}, self.path(key), replace(self._reading, problems=[], unknown_keys=[]))
         return Table(values, self.path(key), self._reading)
 
     def members(self, key: str, *, keys: Collection[str] | None = None) -> Iterator[tuple[str, Table]]:
@@ -217,7 +218,7 @@ class Table:
         group = self.table(key)
         for name in group._values:
             if keys is not None and name not in keys:
-                group.note(name, _unknown_key(name, keys))
+                group._note_unknown(name, keys)
             elif keys is None and not _is_code(name):
                 group.note(name, f"expected {CODE} as the key")
             else:
@@ -248,6 +249,11 @@ class Table:
         """The keys of the table `key`, whatever is under them; none if it is no table."""
         value = self._values.get(key)
         return frozenset(cast("dict[str, object]", value)) if isinstance(value, dict) else frozenset()
+
+    def _note_unknown(self, key: str, known: Collection[str]) -> None:
+        near = get_close_matches(key, known, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"expected one of: {listed(known)}"
+        self._reading.unknown_keys.append(Problem(self.path(key), f"unknown key; {hint}"))
 
     def _take(self, key: str, kind: type[T], expected: str) -> T | None:
         if key not in self:
@@ -287,11 +293,6 @@ def _plain(value: Decimal) -> Decimal:
 def listed(codes: Collection[str]) -> str:
     """The codes to choose from, for a message."""
     return ", ".join(sorted(codes)) or "there is none"
-
-
-def _unknown_key(key: str, known: Collection[str]) -> str:
-    near = get_close_matches(key, known, n=1)
-    return "unknown key; " + (f'did you mean "{near[0]}"?' if near else f"expected one of: {listed(known)}")
 
 
 def _described(value: object) -> str:

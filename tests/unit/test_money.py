@@ -50,7 +50,7 @@ def test_credits_are_counted_in_steps_of_their_unit() -> None:
 def test_amounts_of_different_currencies_do_not_add() -> None:
     assert Money(1, "EUR") + Money(2, "EUR") == Money(3, "EUR")
     with pytest.raises(ValueError, match="USD and EUR"):
-        Money(1, "USD") + Money(1, "EUR")
+        _ = Money(1, "USD") + Money(1, "EUR")
 
 
 def test_the_largest_amount_is_the_largest_that_64_bits_hold() -> None:

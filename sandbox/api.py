@@ -7,7 +7,6 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Callable
 from typing import cast
 
 from starlette.requests import Request
@@ -35,13 +34,12 @@ _BROWSER_PARAMS = frozenset({"client_secret", "key", "payment_user_agent", "time
 
 
 class Api:
-    """The ASGI application of Stripe's API. `committed` is told after each commit that emitted events."""
+    """The ASGI application of Stripe's API."""
 
-    def __init__(self, store: Store, faults: Faults, requests: RequestLog, committed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, faults: Faults, requests: RequestLog) -> None:
         self._store = store
         self._faults = faults
         self._requests = requests
-        self._committed = committed
         self._keys = KeysInFlight()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,10 +96,7 @@ class Api:
         async with self._store.write() as tx:
             tx.request_id, tx.idempotency_key = request_id, key
             call = Call(tx, call_params, ids, path, publishable)
-            answer = await _once(call, route, request_id, key, fingerprint(body))
-        if tx.emitted:
-            self._committed()
-        return answer
+            return await _once(call, route, request_id, key, fingerprint(body))
 
 
 async def _once(call: Call, route: Route, request_id: str, key: str | None, digest: str) -> Answer:

@@ -30,7 +30,8 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[Json]]
 
-PAGING = frozenset({"limit", "starting_after", "ending_before", "expand", "created"})
+PAGING_UNDATED = "limit starting_after ending_before"
+PAGING = f"{PAGING_UNDATED} created"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from sandbox.clock import Clock
 from sandbox.deliveries import MODES, Deliveries
 from sandbox.errors import Json, StripeError, invalid
 from sandbox.faults import Faults, RequestLog
+from sandbox.rendering import visible
+from sandbox.resources import disputes
+from sandbox.store import Store
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -23,7 +26,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Controls:
     """The endpoints of the controls."""
 
-    def __init__(self, clock: Clock, deliveries: Deliveries, faults: Faults, requests: RequestLog) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, deliveries: Deliveries, faults: Faults, requests: RequestLog
+    ) -> None:
+        self._store = store
         self._clock = clock
         self._deliveries = deliveries
         self._faults = faults
@@ -40,6 +46,8 @@ class Controls:
             ("/_sandbox/deliveries", "GET", self.show_deliveries),
             ("/_sandbox/deliveries", "POST", self.set_deliveries),
             ("/_sandbox/deliveries/flush", "POST", self.flush_deliveries),
+            ("/_sandbox/disputes", "POST", self.open_dispute),
+            ("/_sandbox/disputes/{id}", "POST", self.close_dispute),
             ("/_sandbox/requests", "GET", self.show_requests),
             ("/_sandbox/requests", "DELETE", self.clear_requests),
         ]
@@ -90,6 +98,20 @@ class Controls:
     async def flush_deliveries(self, request: Request) -> Response:
         """POST /_sandbox/deliveries/flush: send all that is pending once, and answer when that is done."""
         return JSONResponse(await self._deliveries.flush())
+
+    async def open_dispute(self, request: Request) -> Response:
+        """POST /_sandbox/disputes: a cardholder disputes a charge."""
+        order = await read_json(request)
+        async with self._store.write() as tx:
+            dispute = await disputes.open_dispute(tx, order)
+        return JSONResponse(visible(dispute))
+
+    async def close_dispute(self, request: Request) -> Response:
+        """POST /_sandbox/disputes/{id}: the bank decides."""
+        status = str((await read_json(request)).get("status"))
+        async with self._store.write() as tx:
+            dispute = await disputes.close(tx, request.path_params["id"], status)
+        return JSONResponse(visible(dispute))
 
     async def show_requests(self, request: Request) -> Response:
         """GET /_sandbox/requests: the latest requests, by `method` and by `path` (a regular expression)."""

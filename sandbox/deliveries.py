@@ -47,17 +47,12 @@ def delay_after(attempts: int) -> float:
 
 
 class Deliveries:
-    """Sends what is pending; one round at a time, woken by `wake` after each commit."""
+    """Sends what is pending; one round at a time, woken by each commit that emitted events."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
-        self._woken = asyncio.Event()
         self._sending = asyncio.Lock()
-
-    def wake(self) -> None:
-        """Look for new deliveries at once."""
-        self._woken.set()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -68,10 +63,10 @@ class Deliveries:
         while True:
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
-                    await self._woken.wait()
+                    await self._store.news.wait()
             except TimeoutError:
                 pass
-            self._woken.clear()
+            self._store.news.clear()
             try:
                 mode = await self.mode()
                 if mode == "shuffle":
@@ -91,7 +86,7 @@ class Deliveries:
         """Choose how deliveries are made from now on; `drop` loses those of later events for good."""
         async with self._store.write() as tx:
             await tx.set_setting("delivery_mode", mode)
-        self.wake()
+        self._store.news.set()
 
     async def flush(self) -> Json:
         """Send all that is pending, held or waiting for a retry, once; return how many were accepted and refused."""

@@ -18,6 +18,7 @@ from sandbox.controls import Controls
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults, RequestLog
 from sandbox.pages.authentication import AuthenticationPage
+from sandbox.pages.checkout import CheckoutPage
 from sandbox.pages.invoices import InvoicePages
 from sandbox.store import Store
 
@@ -29,12 +30,12 @@ def create_app(database_url: str, base_url: str) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         store = await Store.open(database_url, base_url)
         deliveries = Deliveries(store)
-        clock = Clock(store, deliveries.wake)
+        clock = Clock(store)
         faults, requests = Faults(), RequestLog()
-        app.state.api = Api(store, faults, requests, deliveries.wake)
-        app.router.routes.extend(Controls(clock, deliveries, faults, requests).routes())
-        app.router.routes.extend(AuthenticationPage(store).routes())
-        app.router.routes.extend(InvoicePages(store).routes())
+        app.state.api = Api(store, faults, requests)
+        controls = Controls(store, clock, deliveries, faults, requests)
+        for part in (controls, AuthenticationPage(store), InvoicePages(store), CheckoutPage(store)):
+            app.router.routes.extend(part.routes())
         tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(clock.run())]
         try:
             yield

@@ -204,6 +204,8 @@ class Store:
     def __init__(self, pool: Any, base_url: str) -> None:
         self._pool = pool
         self._writing = asyncio.Lock()
+        # set after each commit that emitted events
+        self.news = asyncio.Event()
         self.base_url = base_url
 
     @classmethod
@@ -231,8 +233,12 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[Transaction]:
         """Open a transaction that commits at the end of the block, unless it raises."""
-        async with self._writing, self._pool.acquire() as connection, connection.transaction():
-            yield await self._transaction(connection)
+        async with self._writing:
+            async with self._pool.acquire() as connection, connection.transaction():
+                tx = await self._transaction(connection)
+                yield tx
+            if tx.emitted:
+                self.news.set()
 
     async def _transaction(self, connection: Any) -> Transaction:
         transaction = Transaction(connection, 0, self.base_url)

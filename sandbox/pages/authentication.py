@@ -12,7 +12,7 @@ from starlette.routing import Route
 from sandbox.errors import Json, StripeError, invalid, missing
 from sandbox.ids import kind_of
 from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.resources import payment_intents, setup_intents
+from sandbox.resources import payment_intents, settling, setup_intents
 from sandbox.store import Store, Transaction
 
 
@@ -55,6 +55,7 @@ class AuthenticationPage:
                 intent = await _addressed(tx, request)
                 module = payment_intents if intent["object"] == "payment_intent" else setup_intents
                 intent, error = await module.authenticate(tx, intent["id"], succeeded=outcome == "complete")
+                await settling.follow(tx, intent)
         except StripeError as error:
             return _refusal(error)
         if intent["_return_url"]:

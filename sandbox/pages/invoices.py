@@ -13,7 +13,7 @@ from starlette.routing import Route
 from sandbox.errors import Json, StripeError, missing
 from sandbox.pages.layout import button, money, page, paragraph
 from sandbox.pages.pdf import invoice_pdf
-from sandbox.resources import invoices
+from sandbox.resources import invoice_payment
 from sandbox.store import Store, Transaction
 
 
@@ -49,7 +49,7 @@ class InvoicePages:
                 invoice = await _addressed(tx, request, "invoice", "_secret")
                 if invoice["status"] != "open":
                     return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
-                error = await invoices.pay(tx, invoice, None, off_session=False)
+                error = await invoice_payment.pay(tx, invoice, None, off_session=False)
                 intent = error.error.get("payment_intent") if error else None
         except StripeError as refused:
             return refusal(refused)

@@ -6,6 +6,7 @@ from sandbox.errors import Json
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.resources.cards import Decline
+from sandbox.resources.payment_methods import behaviour
 from sandbox.store import Transaction
 
 
@@ -56,6 +57,8 @@ async def record(tx: Transaction, intent: Json, method: Json, decline: Decline |
         "transfer_data": None,
         "transfer_group": None,
     }
+    disputed = behaviour(method).disputed if paid else None
+    charge["_dispute_reason"], charge["_dispute_at"] = disputed, tx.now + 1 if disputed else None
     charge["_receipt"] = (charge["receipt_url"] or "").rpartition("/")[2]
     await tx.insert(charge)
     await emit(tx, "charge.succeeded" if paid else "charge.failed", charge)

@@ -34,11 +34,23 @@ async def create(call: Call) -> Json:
         )
     for rate in params.get("tax_rates", []):
         await tx.get("tax_rate", rate, "tax_rates")
-    period = params.get("period", {"start": tx.now, "end": tx.now})
+    item = await _make(tx, params, customer["id"], priced, invoice)
+    if invoice is not None:
+        await invoices.recompute(tx, invoice)
+    return item
+
+
+async def make_from_price(tx: Transaction, invoice: Json, price: Json, quantity: int, rates: list[str]) -> Json:
+    """Store an item for a price on a draft, whose totals are computed later."""
+    params: Json = {"tax_rates": rates}
+    return await _make(tx, params, invoice["customer"], _by_price(price, quantity), invoice)
+
+
+async def _make(tx: Transaction, params: Json, customer_id: str, priced: Json, invoice: Json | None) -> Json:
     item: Json = priced | {
         "id": new_id("ii"),
         "object": "invoiceitem",
-        "customer": customer["id"],
+        "customer": customer_id,
         "customer_account": None,
         "date": tx.now,
         "description": params.get("description"),
@@ -49,7 +61,7 @@ async def create(call: Call) -> Json:
         "metadata": merged({}, params.get("metadata")),
         "net_amount": priced["amount"],
         "parent": None,
-        "period": period,
+        "period": params.get("period", {"start": tx.now, "end": tx.now}),
         "proration": False,
         "tax_rates": params.get("tax_rates", []),
         "test_clock": None,
@@ -58,8 +70,6 @@ async def create(call: Call) -> Json:
         item["description"] = (await tx.get("product", item["_product"]))["name"]
     await tx.insert(item)
     await emit(tx, "invoiceitem.created", item)
-    if invoice is not None:
-        await invoices.recompute(tx, invoice)
     return item
 
 
@@ -71,32 +81,36 @@ async def _draft(tx: Transaction, invoice_id: str) -> Json:
 
 async def _priced(tx: Transaction, params: Json, invoice: Json | None) -> Json:
     """Return amount, currency, quantity and pricing of an item."""
-    quantity = params.get("quantity", 1)
     price: Json | None = None
     if "pricing" in params and "price" in params["pricing"]:
         price = await tx.get("price", params["pricing"]["price"], "pricing[price]")
     elif "price_data" in params:
         price = await make_inline_price(tx, params["price_data"])
-    if price is not None and "amount" in params:
-        raise invalid("You may only specify one of these parameters: amount, price.", param="amount")
-    if price is None and "amount" not in params:
-        raise invalid("Missing required param: amount.", code="parameter_missing", param="amount")
-    if price is None:
-        currency = params.get("currency") or (invoice["currency"] if invoice else None)
-        if currency is None:
-            raise invalid("Missing required param: currency.", code="parameter_missing", param="currency")
-        unit, amount = Decimal(params["amount"]) / quantity if quantity else Decimal(0), params["amount"]
-        if "quantity" in params:
-            raise invalid("You may only specify one of these parameters: amount, quantity.", param="quantity")
-    else:
+    chosen, excluded = ("price", "amount") if price else ("amount", "quantity")
+    if excluded in params:
+        raise invalid(f"You may only specify one of these parameters: {chosen}, {excluded}.", param=excluded)
+    if price is not None:
         if price["type"] == "recurring":
             raise invalid("The price specified is set to `type=recurring`, an invoice item needs a one-time price.")
-        unit, currency = Decimal(price["unit_amount_decimal"]), price["currency"]
-        amount = rounded(unit * quantity)
+        return _by_price(price, params.get("quantity", 1))
+    if "amount" not in params:
+        raise invalid("Missing required param: amount.", code="parameter_missing", param="amount")
+    currency = params.get("currency") or (invoice["currency"] if invoice else None)
+    if currency is None:
+        raise invalid("Missing required param: currency.", code="parameter_missing", param="currency")
+    return _pricing(params["amount"], currency.lower(), 1, Decimal(params["amount"]), None)
+
+
+def _by_price(price: Json, quantity: int) -> Json:
+    unit = Decimal(price["unit_amount_decimal"])
+    return _pricing(rounded(unit * quantity), price["currency"], quantity, unit, price)
+
+
+def _pricing(amount: int, currency: str, quantity: int, unit: Decimal, price: Json | None) -> Json:
     details = {"price": price["id"], "product": price["product"]} if price else None
     return {
         "amount": amount,
-        "currency": currency.lower(),
+        "currency": currency,
         "quantity": quantity,
         "quantity_decimal": str(quantity),
         "pricing": {"type": "price_details", "price_details": details, "unit_amount_decimal": format(unit, "f")},

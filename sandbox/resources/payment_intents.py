@@ -7,7 +7,7 @@ from sandbox.errors import Json, StripeError, invalid, missing
 from sandbox.metadata import merged
 from sandbox.resources import payments, settling
 from sandbox.resources.invoice_totals import MINIMUM_CHARGE
-from sandbox.resources.payment_methods import card_of, make, resolve
+from sandbox.resources.payment_methods import allowed_types, card_of, make, resolve
 from sandbox.store import Transaction
 
 _COPIED = ("description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")
@@ -26,6 +26,7 @@ async def create(call: Call) -> Json:
     if "customer" in params:
         await call.tx.get("customer", params["customer"], "customer")
     given = {name: params[name] for name in _COPIED if name in params}
+    given["allowed_payment_method_types"] = allowed_types(params)
     given |= {"customer": params.get("customer"), "metadata": merged({}, params.get("metadata"))}
     if params.get("automatic_payment_methods", {}).get("enabled"):
         given["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "always"}
@@ -68,11 +69,9 @@ async def cancel(call: Call) -> Json:
 
 
 async def authenticate(tx: Transaction, intent_id: str, *, succeeded: bool) -> tuple[Json, StripeError | None]:
-    """Act as the cardholder at the bank's page; return the intent and the decline that may have followed."""
+    """Act as the cardholder at the bank's page; return the intent and the error that followed, if any."""
     intent = await tx.get("payment_intent", intent_id)
-    error = await payments.finish_authentication(tx, intent, succeeded=succeeded)
-    await settling.follow(tx, intent)
-    return intent, error
+    return intent, await payments.finish_authentication(tx, intent, succeeded=succeeded)
 
 
 async def _addressed(call: Call) -> Json:

@@ -74,6 +74,14 @@ async def resolve(tx: Transaction, reference: str, param: str = "payment_method"
     return found
 
 
+def allowed_types(params: Json) -> list[str] | None:
+    """Return the parameter `allowed_payment_method_types`. Raises StripeError unless it allows cards."""
+    allowed = params.get("allowed_payment_method_types")
+    if allowed is not None and "card" not in allowed:
+        raise invalid("The sandbox implements payment methods of type card only.", param="allowed_payment_method_types")
+    return allowed
+
+
 def behaviour(method: Json) -> Card:
     """Return the test card behind a payment method."""
     return BY_TOKEN[method["_card"]]

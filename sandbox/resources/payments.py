@@ -72,6 +72,7 @@ async def make_intent(tx: Transaction, amount: int, currency: str, **given: Any)
         "transfer_data": None,
         "transfer_group": None,
         "_invoice": None,
+        "_session": None,
         "_return_url": None,
     }
     await tx.insert(intent | given)

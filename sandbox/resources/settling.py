@@ -1,14 +1,17 @@
-"""What follows when a payment intent has moved: the invoice it pays, the dispute its card brings."""
+"""What follows when an intent has moved: the invoice it pays, the Checkout session it belongs to."""
 
 from __future__ import annotations
 
 from sandbox.errors import Json
-from sandbox.resources import invoices
+from sandbox.resources import checkout, invoice_payment
 from sandbox.store import Transaction
 
 
 async def follow(tx: Transaction, intent: Json) -> None:
-    """Bring what depends on a payment intent in line with its state."""
-    if intent["_invoice"] is not None:
+    """Bring what depends on an intent in line with its state."""
+    if intent.get("_invoice") is not None:
         invoice = await tx.get("invoice", intent["_invoice"])
-        await invoices.follow_payment(tx, invoice, intent)
+        await invoice_payment.follow_payment(tx, invoice, intent)
+    if intent.get("_session") is not None:
+        session = await tx.get("checkout.session", intent["_session"])
+        await checkout.follow(tx, session, intent)

@@ -7,7 +7,16 @@ from sandbox.errors import Json, StripeError, card_error, invalid, missing
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.metadata import merged
-from sandbox.resources.payment_methods import behaviour, bind, card_of, declined, make, refuse_detached, resolve
+from sandbox.resources.payment_methods import (
+    allowed_types,
+    behaviour,
+    bind,
+    card_of,
+    declined,
+    make,
+    refuse_detached,
+    resolve,
+)
 from sandbox.resources.payments import CONFIRMABLE, unexpected_state
 from sandbox.store import Transaction
 
@@ -34,7 +43,7 @@ async def make_intent(tx: Transaction, params: Json) -> Json:
     intent: Json = {
         "id": intent_id,
         "object": "setup_intent",
-        "allowed_payment_method_types": None,
+        "allowed_payment_method_types": allowed_types(params),
         "application": None,
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "always"} if automatic else None,
         "cancellation_reason": None,
@@ -60,6 +69,7 @@ async def make_intent(tx: Transaction, params: Json) -> Json:
         "status": "requires_payment_method",
         "usage": params.get("usage", "off_session"),
         "_return_url": params.get("return_url"),
+        "_session": None,
     }
     await tx.insert(intent)
     await emit(tx, "setup_intent.created", intent)
@@ -96,7 +106,8 @@ async def authenticate(tx: Transaction, intent_id: str, *, succeeded: bool) -> t
     method = await tx.get("payment_method", intent["payment_method"])
     intent["next_action"] = None
     if succeeded:
-        return await _succeed(tx, intent, method), None
+        await _succeed(tx, intent, method)
+        return intent, None
     message = (
         "We are unable to authenticate your payment method. Please choose a different payment method and try again."
     )

@@ -1,0 +1,143 @@
+"""The documents of Checkout as Stripe lays them out: the session and its line items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from sandbox.errors import Json
+from sandbox.metadata import merged
+from sandbox.resources.invoice_totals import line_taxes, rounded
+from sandbox.store import Transaction
+
+
+def new_session(session_id: str, params: Json, customer: Json, tx: Transaction) -> Json:
+    """Return an open session without amounts."""
+    paying = params["mode"] == "payment"
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": None,
+        "allowed_payment_method_types": None,
+        "amount_subtotal": None,
+        "amount_total": None,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": params.get("billing_address_collection"),
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "client_secret": None,
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": tx.now,
+        "currency": params.get("currency"),
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": {
+            "after_submit": None,
+            "shipping_address": None,
+            "submit": None,
+            "terms_of_service_acceptance": None,
+        },
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_creation": None,
+        "customer_details": {
+            "address": customer["address"],
+            "business_name": None,
+            "email": customer["email"],
+            "individual_name": None,
+            "name": customer["name"],
+            "phone": customer["phone"],
+            "tax_exempt": customer["tax_exempt"],
+            "tax_ids": [],
+        },
+        "customer_email": None,
+        "discounts": [],
+        "expires_at": 0,
+        "invoice": None,
+        "invoice_creation": _invoice_creation(params.get("invoice_creation", {})) if paying else None,
+        "livemode": False,
+        "locale": params.get("locale"),
+        "metadata": merged({}, params.get("metadata")),
+        "mode": params["mode"],
+        "origin_context": None,
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required" if paying else "always",
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid" if paying else "no_payment_required",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": params.get("submit_type"),
+        "subscription": None,
+        "success_url": params["success_url"],
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{tx.base_url}/checkout/{session_id}",
+        "wallet_options": None,
+        "_customer_update": params.get("customer_update", {}),
+        "_details": {},
+        "_line_items": [],
+        "_payment_intent_data": params.get("payment_intent_data", {}),
+    }
+
+
+def _invoice_creation(given: Json) -> Json:
+    data = given.get("invoice_data", {})
+    return {
+        "enabled": given.get("enabled", False),
+        "invoice_data": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": data.get("description"),
+            "footer": data.get("footer"),
+            "issuer": None,
+            "metadata": merged({}, data.get("metadata")),
+            "rendering_options": None,
+        },
+    }
+
+
+def new_line_item(
+    line_id: str, price: Json, description: str, quantity: int, rates: Sequence[Json], tax_exempt: str
+) -> Json:
+    """Return a session's line item with its taxes; `amount_total` includes exclusive ones."""
+    amount = rounded(Decimal(price["unit_amount_decimal"]) * quantity)
+    taxes = line_taxes(amount, rates, tax_exempt)
+    on_top = sum(tax["amount"] for tax in taxes if tax["tax_behavior"] == "exclusive")
+    return {
+        "id": line_id,
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": sum(tax["amount"] for tax in taxes),
+        "amount_total": amount + on_top,
+        "currency": price["currency"],
+        "description": description,
+        "discounts": [],
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+        "taxes": [
+            {
+                "amount": tax["amount"],
+                "rate": rate,
+                "taxability_reason": tax["taxability_reason"],
+                "taxable_amount": tax["taxable_amount"],
+            }
+            for tax, rate in zip(taxes, rates, strict=True)
+        ],
+    }

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+import asyncpg
 import orjson
 from asyncpg import Connection
 from sqlalchemy import make_url
@@ -74,6 +75,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def open_connection(url: str) -> Connection:
+    """A bare asyncpg connection outside the pool, for listening and for the worker; the caller closes it."""
+    return cast(Connection, await asyncpg.connect(url))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _dumps(value: Any) -> str:

@@ -259,7 +259,7 @@ class StripeGateway:
         await _asked(lambda: self._stripe.webhook_endpoints.delete_async(endpoint_id))
 
     async def events_after(self, event_id: str | None, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        params: dict[str, Any] = {"types": list(event_types), "limit": _PAGE if event_id else 1}
+        params: dict[str, Any] = {"types": list(event_types), "limit": _PAGE}
         if event_id is not None:
             # Stripe lists newest first: what ends before an event is what came after it.
             params["ending_before"] = event_id

@@ -12,12 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 from sqlalchemy import make_url
 
 from app.clock import Clock
 from app.db import embedded, migrate
-from app.db.engine import Database, connect
+from app.db.engine import Database, connect, open_connection
 
 TEMPLATE = "counterfoil_template"
 
@@ -56,7 +55,7 @@ async def _make_template(url: str) -> None:
 
 
 async def _administer(url: str, *statements: str) -> None:
-    connection: asyncpg.Connection = await asyncpg.connect(url)
+    connection = await open_connection(url)
     try:
         for statement in statements:
             await connection.execute(statement)

@@ -146,7 +146,9 @@ class ProviderEventRow(Base):
     """The inbox: each event of the provider once, whatever number of times it is delivered."""
 
     __tablename__ = "provider_events"
-    __table_args__ = (Index("provider_events_unprocessed_idx", "received_at", postgresql_where=text("processed_at IS NULL")),)
+    __table_args__ = (
+        Index("provider_events_unprocessed_idx", "received_at", postgresql_where=text("processed_at IS NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]

@@ -1,0 +1,111 @@
+"""The provider's events: into the inbox once, then acted on by fetching what they are about afresh, whatever their order."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.billing import invoices
+from app.db.engine import Database, Session
+from app.db.tables.payments import ProviderEventRow
+from app.db.unit_of_work import transact
+from app.flows.cards import sync_cards
+from app.flows.desk import Desk
+from app.flows.purchase_outcome import conclude
+from app.payments.gateway import ProviderEvent, ProviderInvoice
+from app.store import billing_accounts, provider_events, purchases
+
+TASK = "provider_event"
+
+_CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+
+
+async def receive(database: Database, event: ProviderEvent) -> bool:
+    """Keep the event and have the worker act on it, in one transaction; False when it was here before."""
+    return await transact(database, lambda session: _receive(session, event), step="event.receive")
+
+
+async def _receive(session: Session, event: ProviderEvent) -> bool:
+    row = ProviderEventRow(
+        id=event.id,
+        type=event.type,
+        object_id=event.object_id,
+        customer_id=event.customer_id,
+        created_at=event.created_at,
+        received_at=session.real_now,
+    )
+    is_new = await provider_events.receive(session, row)
+    if is_new:
+        session.outbox.enqueue(TASK, {"event_id": event.id})
+    return is_new
+
+
+async def poll(desk: Desk, event_types: tuple[str, ...]) -> int:
+    """Receive the events since the last look, for a service that no webhook reaches; returns how many were new."""
+    async with desk.database.read() as session:
+        cursor = await provider_events.cursor(session)
+    new = 0
+    for event in await desk.gateway.events_after(cursor, event_types=event_types):
+        new += await transact(
+            desk.database, lambda session, event=event: _receive_and_move(session, event), step="event.poll"
+        )
+    return new
+
+
+async def _receive_and_move(session: Session, event: ProviderEvent) -> bool:
+    is_new = await _receive(session, event)
+    await provider_events.move_cursor(session, event.id)
+    return is_new
+
+
+async def process(desk: Desk, event_id: str) -> None:
+    """Act on a received event, once or more often; raises `GatewayUnavailable` to be tried again."""
+    async with desk.database.read() as session:
+        event = await provider_events.find(session, event_id)
+    if event is None or event.processed_at is not None:
+        return
+    if event.type.startswith("invoice."):
+        await _invoice_changed(desk, event.object_id)
+    elif event.type.startswith("payment_intent."):
+        invoice_id = await desk.gateway.invoice_of_payment(event.object_id)
+        if invoice_id is not None:
+            await _invoice_changed(desk, invoice_id)
+    elif event.type.startswith(_CARD_EVENTS):
+        await _cards_changed(desk, event)
+    await transact(
+        desk.database, lambda session: provider_events.mark_processed(session, event_id), step="event.processed"
+    )
+
+
+async def _invoice_changed(desk: Desk, invoice_id: str) -> None:
+    invoice = await desk.gateway.invoice(invoice_id)
+    if invoice is None:
+        return
+    async with desk.database.read() as session:
+        account = await billing_accounts.of_customer(session, invoice.customer_id)
+        purchase = await purchases.of_invoice(session, invoice.id)
+        if purchase is None and account is not None and invoice.purchase_id is not None:
+            purchase = await purchases.find(session, account.workspace_id, UUID(invoice.purchase_id))
+    if purchase is not None and purchase.pay_sent_at is not None:
+        await conclude(desk, purchase, invoice)
+    if account is not None:
+        await _mirror(desk, account.workspace_id, invoice)
+
+
+async def _mirror(desk: Desk, workspace_id: UUID, invoice: ProviderInvoice) -> None:
+    await transact(
+        desk.database, lambda session: invoices.mirror(session, workspace_id, invoice), step="invoice.mirror"
+    )
+
+
+async def _cards_changed(desk: Desk, event: ProviderEventRow) -> None:
+    if event.customer_id is None:
+        # A detached card no longer says whose it was: its mirror does.
+        async with desk.database.read() as session:
+            card = await billing_accounts.card_with_provider_id(session, event.object_id)
+        workspace_id = card.workspace_id if card is not None else None
+    else:
+        async with desk.database.read() as session:
+            account = await billing_accounts.of_customer(session, event.customer_id)
+        workspace_id = account.workspace_id if account is not None else None
+    if workspace_id is not None:
+        await sync_cards(desk, workspace_id)

@@ -1,0 +1,60 @@
+"""What falls due at a time: rows with a due column, compared with the product's clock every second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from app.db.engine import Database, Session
+
+_LOOKS_EVERY_SECONDS = 1.0
+_MAX_ROUNDS = 1_000
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """A kind of work with a due time.
+
+    `next_at` reads when the next of it falls due (None: nothing waits); `run` does some of what is due by now and returns how much.
+    """
+
+    name: str
+    next_at: Callable[[Session], Awaitable[datetime | None]]
+    run: Callable[[], Awaitable[int]]
+
+
+async def run_due(works: Sequence[DueWork]) -> int:
+    """Do everything that is due by now and return how much that was; work that fails is logged and waits for the next look."""
+    done = 0
+    for work in works:
+        try:
+            for _ in range(_MAX_ROUNDS):
+                some = await work.run()
+                done += some
+                if some == 0:
+                    break
+        except Exception:
+            _log.warning("due_work.failed", work=work.name, exc_info=True)
+    return done
+
+
+async def next_due_at(database: Database, works: Sequence[DueWork], *, after: datetime) -> datetime | None:
+    """When the next work after a time falls due; None when nothing waits."""
+    async with database.read() as session:
+        times = [await work.next_at(session) for work in works]
+    return min((time for time in times if time is not None and time > after), default=None)
+
+
+async def watch(works: Sequence[DueWork], stopping: asyncio.Event) -> None:
+    """Look every second for what is due, until `stopping` is set."""
+    while not stopping.is_set():
+        await run_due(works)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _LOOKS_EVERY_SECONDS)

@@ -1,0 +1,67 @@
+"""The inbox of the provider's events, the cursor of polling, and the provider's ids of what the catalog was synced to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.tables.payments import EventCursorRow, ProviderEventRow, ProviderObjectRow
+
+_ONLY = 1
+
+
+async def receive(session: Session, event: ProviderEventRow) -> bool:
+    """Put an event into the inbox; False when it was there already."""
+    values = {
+        "id": event.id,
+        "type": event.type,
+        "object_id": event.object_id,
+        "customer_id": event.customer_id,
+        "created_at": event.created_at,
+        "received_at": event.received_at,
+    }
+    put = insert(ProviderEventRow).values(values).on_conflict_do_nothing(index_elements=["id"])
+    return (await session.execute(put.returning(ProviderEventRow.id))).scalar_one_or_none() is not None
+
+
+async def find(session: Session, event_id: str) -> ProviderEventRow | None:
+    """The event, if it was received."""
+    return await session.get(ProviderEventRow, event_id)
+
+
+async def mark_processed(session: Session, event_id: str) -> None:
+    """Note that the event was acted on."""
+    await session.execute(
+        update(ProviderEventRow).where(ProviderEventRow.id == event_id).values(processed_at=session.real_now)
+    )
+
+
+async def cursor(session: Session) -> str | None:
+    """The last event that polling saw."""
+    row = await session.get(EventCursorRow, _ONLY)
+    return row.event_id if row is not None else None
+
+
+async def move_cursor(session: Session, event_id: str) -> None:
+    """Note the last event that polling saw."""
+    put = insert(EventCursorRow).values(id=_ONLY, event_id=event_id)
+    await session.execute(put.on_conflict_do_update(index_elements=["id"], set_={"event_id": event_id}))
+
+
+async def provider_ids(session: Session, keys: Sequence[str]) -> dict[str, str]:
+    """The provider's ids of prices and tax rates, by our key; those not synced are left out."""
+    found = select(ProviderObjectRow).where(ProviderObjectRow.key.in_(keys))
+    return {row.key: row.provider_id for row in await session.scalars(found)}
+
+
+async def save_provider_ids(session: Session, ids: Mapping[str, str]) -> None:
+    """Remember the provider's ids of prices and tax rates, by our key."""
+    if not ids:
+        return
+    put = insert(ProviderObjectRow).values([{"key": key, "provider_id": value} for key, value in ids.items()])
+    await session.execute(
+        put.on_conflict_do_update(index_elements=["key"], set_={"provider_id": put.excluded.provider_id})
+    )

@@ -215,7 +215,7 @@ def _inbox() -> None:
     op.create_index("inbox_messages_sent_at_idx", "inbox_messages", ["sent_at"])
     op.create_table(
         "sms_codes",
-        sa.Column("number_hash", sa.LargeBinary, primary_key=True),
+        sa.Column("key", sa.LargeBinary, primary_key=True),
         sa.Column("code_hash", sa.LargeBinary, nullable=False),
         _time("expires_at"),
     )

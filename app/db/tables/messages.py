@@ -28,10 +28,10 @@ class InboxMessageRow(Base):
 
 
 class SmsCodeRow(Base):
-    """The newest code sent to a number by the inbox; a real provider keeps its own."""
+    """The newest code that the inbox showed for a number and a purpose; a real provider keeps its own."""
 
     __tablename__ = "sms_codes"
 
-    number_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     code_hash: Mapped[bytes] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,12 @@
+"""Tidying up: what no longer counts for anything is not kept."""
+
+from __future__ import annotations
+
+from app.accounts.sessions import LIFETIME
+from app.db.engine import Session
+from app.store.expired import delete_expired
+
+
+async def purge_expired(session: Session) -> None:
+    """Delete lapsed sign-ups, codes, rate limits and sessions; once an hour is plenty, since none of them is honoured anyway."""
+    await delete_expired(session, at=session.real_now, sessions_unused_since=session.real_now - LIFETIME)

@@ -1,0 +1,121 @@
+"""Signing up: a form, a mailed link, an account.
+
+The form answers alike for every address, after the same work, and a mail goes out either way: only its reader learns whether there
+is an account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import quote
+
+from app.accounts.emails import EmailAddress, parse_email
+from app.accounts.errors import TokenExpired
+from app.accounts.handles import check_handle
+from app.accounts.passwords import Passwords, check_new_password
+from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.secrets import Keys, new_token, token_hash
+from app.accounts.sessions import OpenedSession, open_session
+from app.accounts.users import NewUser, create_user
+from app.accounts.words import optional_line
+from app.db.engine import Database, Session
+from app.db.tables.accounts import SignUpRow
+from app.db.unit_of_work import transact
+from app.messages import texts
+from app.messages.mail import queue_mail
+from app.store import users as store
+
+LINK_LIFETIME = timedelta(hours=24)
+
+PER_ADDRESS = Limit("sign-up:address", most=5, per_seconds=3_600)
+PER_NETWORK = Limit("sign-up:network", most=50, per_seconds=3_600)
+
+_MAX_NAME_LETTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """The form as it was filled in."""
+
+    email_address: str
+    password: str
+    handle: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+async def sign_up(
+    database: Database,
+    passwords: Passwords,
+    keys: Keys,
+    limits: RateLimits,
+    form: SignUp,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> None:
+    """Keep the form for 24 hours and mail a link to its address, or, where that has an account, a mail that says so.
+
+    Raises `InvalidInput` or `HandleInvalid` for a form that is wrong whoever fills it in, and `RateLimited`. Whether the handle is
+    free is not looked at, nor is it taken: that happens when the link is followed.
+    """
+    email = parse_email(form.email_address, path=("input", "emailAddress"))
+    check_new_password(form.password, path=("input", "password"))
+    form = replace(
+        form,
+        handle=check_handle(form.handle, path=("input", "handle")) if form.handle is not None else None,
+        first_name=optional_line(form.first_name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "firstName")),
+        last_name=optional_line(form.last_name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "lastName")),
+    )
+    await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
+    password_hash = await passwords.hash(form.password)
+
+    async def keep(session: Session) -> None:
+        token = new_token()
+        await store.add_sign_up(session, _pending(session, form, email, password_hash, token))
+        if await store.is_verified_address(session, email.key):
+            mail = texts.already_registered(email.address)
+        else:
+            mail = texts.confirm_address(email.address, f"{public_url}/verify-email?token={quote(token)}")
+        queue_mail(session, mail, keys.mail)
+
+    await transact(database, keep, step="sign-up")
+
+
+async def verify_email(database: Database, token: str, *, user_agent: str | None) -> OpenedSession:
+    """Follow a mailed link: make the account, its workspace and a session, all or nothing.
+
+    Raises `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has
+    verified the address meanwhile.
+    """
+
+    async def finish(session: Session) -> OpenedSession:
+        pending = await store.take_sign_up(session, token_hash(token), at=session.real_now)
+        if pending is None:
+            raise TokenExpired(path=("input", "token"))
+        new = NewUser(
+            email=EmailAddress(pending.address, pending.address_key),
+            password_hash=pending.password_hash,
+            handle=pending.handle,
+            first_name=pending.first_name,
+            last_name=pending.last_name,
+        )
+        user = await create_user(session, new)
+        return await open_session(session, user.id, user_agent)
+
+    return await transact(database, finish, step="verify-email")
+
+
+def _pending(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:
+    return SignUpRow(
+        token_hash=token_hash(token),
+        address=email.address,
+        address_key=email.key,
+        password_hash=password_hash,
+        handle=form.handle,
+        first_name=form.first_name,
+        last_name=form.last_name,
+        created_at=session.real_now,
+        expires_at=session.real_now + LINK_LIFETIME,
+    )

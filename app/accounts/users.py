@@ -1,0 +1,153 @@
+"""Users: a person, their personal workspace, and the handle that both go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.accounts import audit
+from app.accounts.access import WorkspaceRole
+from app.accounts.audit import Actor
+from app.accounts.emails import EmailAddress
+from app.accounts.errors import EmailTaken
+from app.accounts.handles import claim_handle, claim_made_up_handle
+from app.db.engine import Session
+from app.db.tables.accounts import EmailRow, MembershipRow, UserRow, WorkspaceRow
+from app.ids import uuid7
+from app.store import users as store
+from app.store import workspaces as workspace_store
+
+
+class Visibility(StrEnum):
+    """Who may read a profile: everyone, or only fellow members of a workspace."""
+
+    PUBLIC = "PUBLIC"
+    PRIVATE = "PRIVATE"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person as the product knows them."""
+
+    id: UUID
+    handle: str
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    job_title: str | None
+    bio: str | None
+    visibility: Visibility
+    personal_workspace_id: UUID
+    created_at: datetime
+
+    @property
+    def display_name(self) -> str:
+        """First and last name, or the handle of a person who gave neither."""
+        return full_name(self.first_name, self.last_name) or self.handle
+
+    @property
+    def initials(self) -> str:
+        """One or two letters that stand in for an avatar."""
+        names = [name for name in (self.first_name, self.last_name) if name]
+        letters = "".join(name[0] for name in names) if names else self.handle[:2]
+        return letters.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """What an account is made from: an address that is proven to be theirs, and what they told about themselves."""
+
+    email: EmailAddress
+    password_hash: str | None
+    handle: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+def full_name(first_name: str | None, last_name: str | None) -> str:
+    """The names there are, first name first; empty for none."""
+    return " ".join(name for name in (first_name, last_name) if name)
+
+
+async def create_user(session: Session, new: NewUser) -> User:
+    """Make an account with its verified address and its personal workspace, of which the user is the owner.
+
+    Takes the handle asked for, or makes one up where none was asked for or it is gone by now. Raises `EmailTaken` when another
+    account has verified the address.
+    """
+    user = UserRow(
+        id=uuid7(),
+        first_name=new.first_name,
+        last_name=new.last_name,
+        # nobody's name becomes public by signing up
+        visibility=Visibility.PRIVATE,
+        password_hash=new.password_hash,
+        created_at=session.now,
+    )
+    await store.add(session, user)
+    is_theirs = await store.add_verified_email(
+        session,
+        email_id=uuid7(),
+        user_id=user.id,
+        address=new.email.address,
+        address_key=new.email.key,
+        at=session.now,
+    )
+    if not is_theirs:
+        raise EmailTaken
+    return _user(user, await _open_personal_workspace(session, user, new))
+
+
+async def _open_personal_workspace(session: Session, user: UserRow, new: NewUser) -> WorkspaceRow:
+    workspace_id = uuid7()
+    name = full_name(new.first_name, new.last_name)
+    handle = new.handle
+    if handle is None or not await claim_handle(session, handle, workspace_id):
+        handle = await claim_made_up_handle(session, workspace_id, name, new.email)
+    workspace = WorkspaceRow(
+        id=workspace_id,
+        kind="PERSONAL",
+        name=name or handle,
+        handle=handle,
+        created_by=user.id,
+        created_at=session.now,
+        version=1,
+    )
+    await workspace_store.add(session, workspace)
+    membership = MembershipRow(
+        workspace_id=workspace_id, user_id=user.id, role=WorkspaceRole.OWNER, joined_at=session.now
+    )
+    await workspace_store.add_member(session, membership)
+    await audit.record(
+        session, workspace_id, Actor(user_id=user.id), "workspace.created", "The personal workspace was opened."
+    )
+    return workspace
+
+
+async def find_user(session: Session, user_id: UUID) -> User | None:
+    """The user, if there is one."""
+    found = await store.with_personal_workspace(session, user_id)
+    return _user(*found) if found is not None else None
+
+
+async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
+    """A user's addresses, the primary one first, then the oldest."""
+    return await store.emails_of(session, user_id)
+
+
+def _user(row: UserRow, personal: WorkspaceRow) -> User:
+    return User(
+        id=row.id,
+        handle=personal.handle,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        company=row.company,
+        job_title=row.job_title,
+        bio=row.bio,
+        visibility=Visibility(row.visibility),
+        personal_workspace_id=personal.id,
+        created_at=row.created_at,
+    )

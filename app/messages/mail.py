@@ -1,0 +1,61 @@
+"""Mails: queued with the work that causes them, encrypted while they wait, sent by the worker outside any transaction."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.fernet import Fernet
+from pydantic import TypeAdapter
+
+from app.db.engine import Session
+
+SEND_MAIL = "send_mail"
+
+_SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one address.
+
+    `id` stays the same however often the worker tries; `links` are those of the text that carry a token.
+    """
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    html: str
+    links: tuple[str, ...] = ()
+
+
+_AS_JSON = TypeAdapter(Mail)
+
+
+class Mailer(Protocol):
+    """Carries mails."""
+
+    async def send(self, mail: Mail) -> None:
+        """Hand the mail over; raises when that failed and is worth another try."""
+        ...
+
+
+def queue_mail(session: Session, mail: Mail, key: bytes) -> None:
+    """Have the worker send the mail once this unit is committed, and never if it is not; after the session's first statement.
+
+    What waits in the queue is encrypted with `key`, since it names a person and may carry a token.
+    """
+    sealed = _cipher(key).encrypt(_AS_JSON.dump_json(mail)).decode()
+    session.outbox.enqueue(SEND_MAIL, {_SEALED: sealed})
+
+
+async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> None:
+    """What the job `send_mail` does: send the mail of a queued payload."""
+    await mailer.send(_AS_JSON.validate_json(_cipher(key).decrypt(payload[_SEALED])))
+
+
+def _cipher(key: bytes) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -1,0 +1,51 @@
+"""Everything this service writes to people, as plain text and HTML.
+
+No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from app.ids import uuid7
+from app.messages.mail import Mail
+
+
+def confirm_address(to: str, link: str) -> Mail:
+    """For someone who signed up: the link that opens the account."""
+    return _mail(
+        to,
+        "Confirm your e-mail address",
+        "Follow this link to confirm your e-mail address and open your account:",
+        "The link works once, within 24 hours. If you did not ask for an account, do nothing: without the link, none is opened.",
+        link=link,
+    )
+
+
+def already_registered(to: str) -> Mail:
+    """For someone who signed up with an address that has an account."""
+    return _mail(
+        to,
+        "You already have an account",
+        "Someone, probably you, asked for an account with this e-mail address. You already have one: sign in with its password.",
+        "If this was not you, there is nothing to do.",
+    )
+
+
+def phone_code(code: str) -> str:
+    """The text message with a code."""
+    return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."
+
+
+def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None = None) -> Mail:
+    paragraphs = [opening, *([link] if link else []), closing]
+    blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
+    body = "\n".join(f"<p>{block}</p>" for block in blocks)
+    return Mail(
+        id=str(uuid7()),
+        to=to,
+        subject=subject,
+        text="\n\n".join(paragraphs) + "\n",
+        html=f'<!doctype html>\n<html lang="en"><title>{escape(subject)}</title>\n<body>\n{body}\n</body></html>\n',
+        links=(link,) if link else (),
+    )

@@ -1,0 +1,18 @@
+"""What security keeps for a while only, and the wall's time has passed by."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete
+
+from app.db.engine import Session
+from app.db.tables.accounts import PhoneCheckRow, RateLimitRow, SessionRow, SignUpRow
+from app.db.tables.messages import SmsCodeRow
+
+
+async def delete_expired(session: Session, *, at: datetime, sessions_unused_since: datetime) -> None:
+    """Delete sign-ups, codes and limits that lapsed by `at`, and sessions last used before `sessions_unused_since`."""
+    for table in (SignUpRow, PhoneCheckRow, SmsCodeRow, RateLimitRow):
+        await session.execute(delete(table).where(table.expires_at <= at))
+    await session.execute(delete(SessionRow).where(SessionRow.last_seen_at < sessions_unused_since))

@@ -1,0 +1,82 @@
+"""Phone numbers of workspaces, as keyed hashes: what they verified, and the codes on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.tables.accounts import PhoneCheckRow, PhoneRow, PhoneUseRow
+
+
+async def of_workspace(session: Session, workspace_id: UUID) -> PhoneRow | None:
+    """The number verified for a workspace."""
+    query = select(PhoneRow).where(PhoneRow.workspace_id == workspace_id)
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def begin_check(session: Session, workspace_id: UUID, number_hash: bytes, *, expires_at: datetime) -> None:
+    """A new code is on its way: it may be tried from the start."""
+    fresh = insert(PhoneCheckRow).values(
+        workspace_id=workspace_id, number_hash=number_hash, tries=0, expires_at=expires_at
+    )
+    await session.execute(
+        fresh.on_conflict_do_update(
+            index_elements=[PhoneCheckRow.workspace_id, PhoneCheckRow.number_hash],
+            set_={"tries": fresh.excluded.tries, "expires_at": fresh.excluded.expires_at},
+        )
+    )
+
+
+async def use_try(session: Session, workspace_id: UUID, number_hash: bytes, *, at: datetime, at_most: int) -> bool:
+    """Count a try; False when there is no code to try at `at`, or it was tried `at_most` times."""
+    counted = await session.execute(
+        update(PhoneCheckRow)
+        .where(
+            PhoneCheckRow.workspace_id == workspace_id,
+            PhoneCheckRow.number_hash == number_hash,
+            PhoneCheckRow.expires_at > at,
+            PhoneCheckRow.tries < at_most,
+        )
+        .values(tries=PhoneCheckRow.tries + 1)
+        .returning(PhoneCheckRow.tries)
+        .execution_options(synchronize_session=False)
+    )
+    return counted.one_or_none() is not None
+
+
+async def end_check(session: Session, workspace_id: UUID, number_hash: bytes) -> None:
+    """The code did its work."""
+    await session.execute(
+        delete(PhoneCheckRow).where(
+            PhoneCheckRow.workspace_id == workspace_id, PhoneCheckRow.number_hash == number_hash
+        )
+    )
+
+
+async def lock_uses(session: Session, number_hash: bytes) -> Sequence[PhoneUseRow]:
+    """The workspaces that a number ever verified; none can be added until the transaction ends."""
+    key = int.from_bytes(number_hash[:8], signed=True)
+    await session.execute(select(func.pg_advisory_xact_lock(key)))
+    return (await session.scalars(select(PhoneUseRow).where(PhoneUseRow.number_hash == number_hash))).all()
+
+
+async def add_use(session: Session, row: PhoneUseRow) -> None:
+    """Add a workspace that a number verified."""
+    session.add(row)
+    await session.flush()
+
+
+async def set_phone(
+    session: Session, workspace_id: UUID, number_hash: bytes, last_digits: str, verified_at: datetime
+) -> None:
+    """Keep a workspace's verified number, instead of the one before."""
+    fresh = insert(PhoneRow).values(
+        workspace_id=workspace_id, number_hash=number_hash, last_digits=last_digits, verified_at=verified_at
+    )
+    replacing = {column: fresh.excluded[column] for column in ("number_hash", "last_digits", "verified_at")}
+    await session.execute(fresh.on_conflict_do_update(index_elements=[PhoneRow.workspace_id], set_=replacing))

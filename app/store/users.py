@@ -1,0 +1,107 @@
+"""Users, their e-mail addresses, and the sign-ups that wait for a mailed link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.tables.accounts import EmailRow, SignUpRow, UserRow, WorkspaceRow
+
+
+async def add(session: Session, user: UserRow) -> None:
+    """Add a user."""
+    session.add(user)
+    await session.flush()
+
+
+async def with_personal_workspace(session: Session, user_id: UUID) -> Row[UserRow, WorkspaceRow] | None:
+    """A user and their personal workspace."""
+    personal = (WorkspaceRow.created_by == UserRow.id) & (WorkspaceRow.kind == "PERSONAL")
+    query = select(UserRow, WorkspaceRow).join(WorkspaceRow, personal).where(UserRow.id == user_id)
+    return (await session.execute(query)).one_or_none()
+
+
+async def add_verified_email(
+    session: Session, *, email_id: UUID, user_id: UUID, address: str, address_key: str, at: datetime
+) -> bool:
+    """Add a user's primary address; False when another account has verified it.
+
+    Waits for a transaction that is just verifying the same address.
+    """
+    fresh = insert(EmailRow).values(
+        id=email_id,
+        user_id=user_id,
+        address=address,
+        address_key=address_key,
+        is_primary=True,
+        verified_at=at,
+        created_at=at,
+    )
+    unless_taken = fresh.on_conflict_do_nothing(
+        index_elements=[EmailRow.address_key], index_where=EmailRow.verified_at.is_not(None)
+    )
+    return (await session.execute(unless_taken.returning(EmailRow.id))).one_or_none() is not None
+
+
+async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
+    """A user's addresses, the primary one first, then the oldest."""
+    query = (
+        select(EmailRow)
+        .where(EmailRow.user_id == user_id)
+        .order_by(EmailRow.is_primary.desc(), EmailRow.created_at, EmailRow.id)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def is_verified_address(session: Session, address_key: str) -> bool:
+    """Whether some account has verified this address."""
+    query = select(EmailRow.id).where(EmailRow.address_key == address_key, EmailRow.verified_at.is_not(None))
+    return await session.scalar(query) is not None
+
+
+async def credentials(session: Session, address_key: str) -> Row[UUID, str | None] | None:
+    """The id and password hash of the user who has verified this address."""
+    query = (
+        select(UserRow.id, UserRow.password_hash)
+        .join(EmailRow, EmailRow.user_id == UserRow.id)
+        .where(EmailRow.address_key == address_key, EmailRow.verified_at.is_not(None))
+    )
+    return (await session.execute(query)).one_or_none()
+
+
+async def lock_password(session: Session, user_id: UUID, password_hash: str) -> bool:
+    """Whether this is still the user's password; if so it stays until the transaction ends."""
+    query = select(UserRow.id).where(UserRow.id == user_id, UserRow.password_hash == password_hash)
+    return await session.scalar(query.with_for_update()) is not None
+
+
+async def set_password(session: Session, user_id: UUID, password_hash: str) -> None:
+    """Keep this hash from now on."""
+    await session.execute(
+        update(UserRow)
+        .where(UserRow.id == user_id)
+        .values(password_hash=password_hash)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def add_sign_up(session: Session, row: SignUpRow) -> None:
+    """Keep a sign-up until its link is followed or has lapsed."""
+    session.add(row)
+    await session.flush()
+
+
+async def take_sign_up(session: Session, token_hash: bytes, *, at: datetime) -> SignUpRow | None:
+    """Take the sign-up whose link is followed at `at`, so that nobody can take it again; None when there is none, or it lapsed."""
+    taken = (
+        delete(SignUpRow)
+        .where(SignUpRow.token_hash == token_hash, SignUpRow.expires_at > at)
+        .returning(SignUpRow)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(taken)).one_or_none()

@@ -12,7 +12,7 @@ from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRul
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
 from app.asgi.graphql.errors import ParseFailed, ValidationFailed, refused
-from app.asgi.graphql.limits import DocumentMeasure, check, check_measures, overlapping_pairs, refuse_literals
+from app.asgi.graphql.limits import DocumentMeasure, check, check_cost, check_size, overlapping_pairs, refuse_literals
 from app.asgi.graphql.settings import DocumentLimits
 from app.errors import BadUserInput, QueryTooComplex
 
@@ -23,7 +23,7 @@ _REPORTED_ERRORS = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedDocument:
-    """A document that is valid and within the limits."""
+    """A document that is valid and within the limits, but for a cost that each request's variables decide."""
 
     ast: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
@@ -82,7 +82,7 @@ class DocumentCache:
         """Raise QueryTooComplex if the page sizes in `variables` make the operation too costly."""
         if document.cost_depends_on_variables:
             measure = DocumentMeasure(self._schema, document.ast, self._limits, variables)
-            check_measures([measure.operation(operation)], self._limits)
+            check_cost(measure.operation(operation), self._limits)
 
     def _keep(self, key: tuple[str, bool], document: PreparedDocument) -> None:
         size = len(key[0])
@@ -99,6 +99,7 @@ def prepare(schema: GraphQLSchema, limits: DocumentLimits, text: str, *, reveal_
     """A document ready to execute; see DocumentCache.prepare for what it raises."""
     check(len(text), limits.characters, "characters")
     ast = _parse(text, limits)
+    check(len(ast.definitions), limits.definitions, "operations and fragments")
     refuse_literals(ast, limits)
     operations = [definition for definition in ast.definitions if isinstance(definition, OperationDefinitionNode)]
     if not operations:
@@ -124,11 +125,14 @@ def _check_limits(
     try:
         measures = [measure.operation(definition) for definition in operations]
         unused = measure.unused_fragments()
-        check_measures([*measures, *map(measure.fragment, unused)], limits)
+        check_size([*measures, *map(measure.fragment, unused)], limits)
     except RecursionError:
         raise QueryTooComplex("The fragments of the document are nested too deeply.") from None
     roots = [definition.selection_set for definition in (*operations, *unused)]
     check(overlapping_pairs(ast, roots, limits.overlaps), limits.overlaps, "pairs of fields with one name")
+    if not measure.reads_page_size_from_variables:
+        for operation in measures:
+            check_cost(operation, limits)
     return measure.reads_page_size_from_variables
 
 

@@ -12,6 +12,9 @@ from graphql.language import ArgumentNode, Node, ValueNode
 
 from app.errors import DomainError, ProtocolError
 
+SHOWN_CHARACTERS = 500
+"""graphql-core quotes what it was given, however long that is; more than this is cut off."""
+
 Classify = Callable[[BaseException], ProtocolError | None]
 ErrorObject = dict[str, object]
 
@@ -42,14 +45,15 @@ def refused(errors: Iterable[GraphQLError], kind: type[ProtocolError]) -> Reques
     """Errors of the parser or the validator, their places kept, under the code of `kind`."""
     return RequestRefused(
         GraphQLError(
-            error.message,
-            nodes=error.nodes,
-            source=error.source,
-            positions=error.positions,
-            original_error=kind(error.message),
+            error.message, error.nodes, error.source, error.positions, original_error=kind(shown(error.message))
         )
         for error in errors
     )
+
+
+def shown(message: str) -> str:
+    """The message, cut to a length that a person can read."""
+    return message if len(message) <= SHOWN_CHARACTERS else f"{message[:SHOWN_CHARACTERS]}…"
 
 
 def nothing_classified(_error: BaseException) -> ProtocolError | None:
@@ -103,7 +107,7 @@ class ErrorFormatter:
         if known is not None:
             return known.message, dict(known.extensions)
         if _is_about_input(error):
-            return error.message, {"code": "BAD_USER_INPUT"}
+            return shown(error.message), {"code": "BAD_USER_INPUT"}
         return "", None
 
     def _log(self, error: GraphQLError, cause: BaseException, request_id: str) -> None:

@@ -143,11 +143,14 @@ class DocumentMeasure:
             elif value is not None:
                 size = _integer(value)
             if size is None and name in arguments:
-                default = arguments[name].default
-                size = default.value if default is not None else None
+                size = _default(arguments[name])
             if isinstance(size, int):
                 return min(max(size, 1), self._limits.page_size)
         return 1
+
+
+def _default(argument: GraphQLArgument) -> object:
+    return argument.default.value if argument.default is not None else cast("object", argument.default_value)
 
 
 def _integer(node: object) -> int | None:
@@ -209,19 +212,23 @@ def refuse_literals(document: DocumentNode, limits: DocumentLimits) -> None:
         token = token.next
 
 
-def check_measures(measures: Iterable[Measure], limits: DocumentLimits) -> None:
-    """Raise QueryTooComplex, naming the limit that was passed and by how much. Operations of one document add up, but for depth."""
+def check_size(measures: Iterable[Measure], limits: DocumentLimits) -> None:
+    """Raise QueryTooComplex for too much depth anywhere, or too many aliases or fields in the document together."""
     total = NOTHING
     for measure in measures:
         total = total.beside(measure)
     check(total.depth, limits.depth, "levels deep")
     check(total.aliases, limits.aliases, "aliases")
     check(total.fields, limits.fields, "fields, fragments expanded")
-    check(total.cost, limits.cost, "points of cost (fields times page sizes)")
+
+
+def check_cost(measure: Measure, limits: DocumentLimits) -> None:
+    """Raise QueryTooComplex for an operation that may answer with too much."""
+    check(measure.cost, limits.cost, "points of cost (fields times page sizes)")
 
 
 def check(value: int, limit: int, what: str) -> None:
-    """Raise QueryTooComplex if `value` is more than `limit`."""
+    """Raise QueryTooComplex, with the limit and by how much it was passed, if `value` is more than `limit`."""
     if value > limit:
         shown = str(value) if value < 10**9 else "more than 1000000000"
         raise QueryTooComplex(

@@ -15,7 +15,9 @@ class DocumentLimits:
 
     characters: int = 100_000
     """Length of the text, comments included."""
-    tokens: int = 5_000
+    tokens: int = 3_000
+    definitions: int = 100
+    """Operations and fragments: validation compares fragments pair by pair, and follows them anew for each operation."""
     depth: int = 20
     """Fields inside fields, fragments followed; the stock introspection query needs 13."""
     aliases: int = 100

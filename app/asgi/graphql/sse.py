@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
@@ -53,9 +54,10 @@ class EventStream:
                 task.cancel()
             await asyncio.gather(sending, *others, return_exceptions=True)
             await self._events.aclose()
-        if not sending.cancelled():
-            sending.result()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with suppress(OSError):  # the client has gone
+            if not sending.cancelled():
+                sending.result()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_all(self, send: Send) -> None:
         async for text in self._events:

@@ -21,8 +21,9 @@ MAX_COUNT = 1_000_000
 # Stripe charges at most eight digits at once, whatever the currency.
 _MAX_MINOR = 99_999_999
 _MAX_TEXT = 1_000
-QUANTITY_DECIMALS = 6
+_QUANTITY_DECIMALS = 6
 _MAX_QUANTITY = 10**18
+_QUANTITY = f'a whole number or a text such as "0.5", from 0 to {_MAX_QUANTITY} with at most 6 decimals, or "unlimited"'
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,24}(\.[0-9]{1,18})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CODE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -189,20 +190,17 @@ class Table:
 
     def quantity(self, key: str) -> Decimal | None:
         """A quantity of a resource, as a whole number or a text; None for "unlimited"."""
-        value = self._values.get(key)
-        if value == "unlimited":
-            self._asked.add(key)
+        if self.holds(key, "unlimited"):
             return None
-        expected = 'a whole number, a text such as "0.5", or "unlimited"'
-        if isinstance(value, int) and not isinstance(value, bool) and key in self:
-            if not 0 <= value <= _MAX_QUANTITY:
-                self.note(key, f"expected {expected}, from 0 to {_MAX_QUANTITY}")
-                return Decimal(0)
-            return Decimal(value)
-        steps = self._steps(key, QUANTITY_DECIMALS, expected)
-        if steps is not None and steps > _MAX_QUANTITY * 10**QUANTITY_DECIMALS:
-            self.note(key, f"expected {expected}, from 0 to {_MAX_QUANTITY}")
-        return _plain(Decimal(steps or 0).scaleb(-QUANTITY_DECIMALS))
+        value = self._take(key, (int, str), _QUANTITY)
+        if value is None:
+            return Decimal(0)
+        if isinstance(value, int) or _PLAIN_NUMBER.fullmatch(value):
+            number = Decimal(value)
+            if 0 <= number <= _MAX_QUANTITY and number == round(number, _QUANTITY_DECIMALS):
+                return _plain(number)
+        self.note(key, f"expected {_QUANTITY}, found {_described(value)}")
+        return Decimal(0)
 
     def table(self, key: str, *, expected: str = "a table") -> Table:
         """A table inside this one; if it is missing or none, an empty one that is not complained of any further."""
@@ -255,13 +253,13 @@ class Table:
         hint = f'did you mean "{near[0]}"?' if near else f"expected one of: {listed(known)}"
         self._reading.unknown_keys.append(Problem(self.path(key), f"unknown key; {hint}"))
 
-    def _take(self, key: str, kind: type[T], expected: str) -> T | None:
+    def _take(self, key: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T | None:
         if key not in self:
             self.note(key, f"is missing; expected {expected}")
             return None
         value = self._values[key]
         # Python counts true and false among the whole numbers; a catalog does not.
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             self.note(key, f"expected {expected}, found {_described(value)}")
             return None
         return value

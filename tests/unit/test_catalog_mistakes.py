@@ -228,7 +228,25 @@ MISTAKES = [
         '"unlimited"',
     ),
     ("limit = 10\nallowances.disk", "limit = true\nallowances.disk", "plans.free.allowances.calls.limit", "found true"),
-    ('limit = "0.5"', 'limit = "0.0000001"', "plans.team.allowances.disk.limit", "at most 6 digits"),
+    ('limit = "0.5"', 'limit = "0.0000001"', "plans.team.allowances.disk.limit", "at most 6 decimals"),
+    (
+        'limit = "0.5"',
+        'limit = "1000000000000000001"',
+        "plans.team.allowances.disk.limit",
+        "from 0 to 1000000000000000000",
+    ),
+    (
+        'limit = "0.5"',
+        f'limit = "1{"0" * 23}.{"1" * 18}"',
+        "plans.team.allowances.disk.limit",
+        "from 0 to 1000000000000000000",
+    ),
+    (
+        "allowances.disk.limit = 50",
+        "allowances.disk = {}",
+        "plans.old.allowances.disk.limit",
+        "is missing; expected a whole number",
+    ),
     (
         'price = "5.00"',
         'price = "0.49"',

@@ -1,0 +1,1 @@
+"""The credit ledger: double entry, append only, exact. Amounts count the credit unit's smallest step."""

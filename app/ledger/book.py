@@ -1,0 +1,320 @@
+"""One workspace's book while its balance is locked: judges movements in turn and remembers what has to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
+from app.ids import uuid7
+from app.ledger import entries
+from app.ledger.chart import COUNTER_ACCOUNT, Account, Kind, Source
+from app.ledger.entries import Entries
+from app.ledger.grants import Lot, Portion, in_spending_order, take
+from app.ledger.movements import (
+    Capture,
+    Clawback,
+    Grant,
+    Hold,
+    HoldClosed,
+    HoldState,
+    InsufficientCredits,
+    Key,
+    Movement,
+    Posted,
+    Reinstate,
+    Release,
+    Spend,
+    Transaction,
+)
+from app.money import MAX_STEPS
+
+_PURCHASED = (Source.PURCHASE, Source.AUTO_RECHARGE)
+
+
+@dataclass(slots=True)
+class OpenHold:
+    """A hold and the credits it holds, in the order they would be spent."""
+
+    id: UUID
+    amount: int
+    captured: int
+    description: str
+    expires_at: datetime
+    opened_sequence: int
+    closed_sequence: int | None
+    portions: list[Portion]
+
+    def state(self, workspace_id: UUID) -> HoldState:
+        """The hold as others see it."""
+        is_open = self.closed_sequence is None
+        return HoldState(workspace_id, self.id, self.amount, self.captured, self.description, self.expires_at, is_open)
+
+
+class Remembered(NamedTuple):
+    """A transaction that an idempotency key made, and the input it was made for."""
+
+    transaction: Transaction
+    input_hash: bytes
+
+
+class Written(NamedTuple):
+    """A transaction to be written."""
+
+    transaction: Transaction
+    entries: Entries
+    seal: bytes
+    key: Key | None
+
+
+@dataclass(slots=True)
+class Opened:
+    """A grant to be written: its terms, beside the lot that holds what remains."""
+
+    lot: Lot
+    amount: int
+    sequence: int
+
+
+@dataclass(slots=True)
+class Book:
+    """What is known of a locked workspace, and what judging its movements adds."""
+
+    workspace_id: UUID
+    now: datetime
+    available: int = 0
+    held: int = 0
+    sequence: int = 0
+    version: int = 0
+    recharge_below: int | None = None
+    lots: dict[UUID, Lot] = field(default_factory=dict[UUID, Lot])
+    holds: dict[UUID, OpenHold] = field(default_factory=dict[UUID, OpenHold])
+    remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict[tuple[str, str], Remembered])
+    purchases: dict[UUID, Transaction] = field(default_factory=dict[UUID, Transaction])
+    written: list[Written] = field(default_factory=list[Written])
+    opened_grants: list[Opened] = field(default_factory=list[Opened])
+    opened_holds: set[UUID] = field(default_factory=set[UUID])
+    closed_holds: set[UUID] = field(default_factory=set[UUID])
+    touched_lots: set[UUID] = field(default_factory=set[UUID])
+
+    @property
+    def debt(self) -> int:
+        """What the next credits have to pay first, in steps."""
+        return max(-self.available, 0)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the balance has fallen to where auto-recharge must look at it."""
+        return self.recharge_below is not None and self.available <= self.recharge_below
+
+    def settle(self) -> None:
+        """Do what fell due: lapsed holds return, in the order they lapsed, and expired grants go."""
+        lapsed = [hold for hold in self.holds.values() if hold.closed_sequence is None and hold.expires_at <= self.now]
+        for hold in sorted(lapsed, key=lambda hold: (hold.expires_at, hold.id)):
+            self._close(hold, Kind.RELEASE, 0, f"Lapsed: {hold.description}", None)
+        self._expire()
+
+    def judge(self, movement: Movement) -> Posted:
+        """Do the movement, or answer what its key did before.
+
+        Raises `InsufficientCredits`, `HoldClosed`, `IdempotencyConflict`, `InvalidInput` or `NotFound`; then nothing was changed.
+        """
+        known = self._known(movement)
+        if known is not None:
+            hold = self.holds[known.hold_id].state(self.workspace_id) if known.hold_id else None
+            return Posted(known, self.version, hold, is_replay=True, is_low=self.is_low)
+        match movement:
+            case Grant():
+                return self._posted(self._grant(movement))
+            case Spend():
+                portions = self._taken(movement.amount)
+                out = entries.going_out(Account.USAGE, portions)
+                return self._posted(
+                    self._write(Kind.USAGE, out, movement.description, movement.key, resource=movement.resource)
+                )
+            case Hold():
+                return self._hold(movement)
+            case Capture():
+                hold = self._open_hold(movement.hold_id)
+                if movement.amount > hold.amount:
+                    raise InvalidInput("A capture can't be larger than its hold.")
+                return self._end_hold(hold, Kind.CAPTURE, movement.amount, movement.key)
+            case Release():
+                return self._end_hold(self._open_hold(movement.hold_id), Kind.RELEASE, 0, movement.key)
+            case Clawback():
+                return self._posted(self._claw_back(movement))
+            case Reinstate():
+                return self._posted(self._reinstate(movement))
+
+    def _known(self, movement: Movement) -> Transaction | None:
+        key = movement.key
+        if key is not None and (before := self.remembered.get((key.scope, key.value))) is not None:
+            if before.input_hash != key.input_hash:
+                raise IdempotencyConflict
+            return before.transaction
+        if isinstance(movement, Grant) and movement.purchase_id is not None and movement.source in _PURCHASED:
+            return self.purchases.get(movement.purchase_id)
+        return None
+
+    def _posted(self, transaction: Transaction, hold: OpenHold | None = None) -> Posted:
+        state = hold.state(self.workspace_id) if hold else None
+        return Posted(transaction, self.version, state, is_low=self.is_low)
+
+    def _taken(self, amount: int) -> list[Portion]:
+        """`amount` in spending order, of what has not expired: the due is settled before anything is judged."""
+        if self.available < amount:
+            raise InsufficientCredits(self.available)
+        portions, _ = take(in_spending_order(self.lots.values()), amount)
+        return portions
+
+    def _grant(self, movement: Grant) -> Transaction:
+        if movement.expires_at is not None and movement.expires_at <= self.now:
+            raise InvalidInput("Credits must expire in the future.")
+        counter = COUNTER_ACCOUNT[movement.source.kind]
+        assert counter is not None
+        lot = Lot(uuid7(), movement.source, 0, self.now, movement.expires_at, movement.purchase_id)
+        transaction = self._open_grant(
+            lot, movement.source.kind, counter, movement.amount, movement.description, movement.key
+        )
+        if movement.purchase_id is not None and movement.source in _PURCHASED:
+            self.purchases[movement.purchase_id] = transaction
+        return transaction
+
+    def _open_grant(
+        self, lot: Lot, kind: Kind, counter: Account, amount: int, description: str, key: Key | None
+    ) -> Transaction:
+        if max(self.available, 0) + self.held + amount > MAX_STEPS:
+            raise InvalidInput("The balance would be larger than can be counted.")
+        self.lots[lot.id] = lot
+        self.opened_grants.append(Opened(lot, amount, self.sequence + 1))
+        coming = entries.coming_in(counter, lot.id, amount, self.debt)
+        terms = (lot.id, lot.source, lot.expires_at)
+        return self._write(kind, coming, description, key, purchase_id=lot.purchase_id, terms=terms)
+
+    def _hold(self, movement: Hold) -> Posted:
+        if movement.expires_at <= self.now:
+            raise InvalidInput("A hold must expire in the future.")
+        if movement.id in self.holds:
+            raise Conflict
+        portions = self._taken(movement.amount)
+        transaction = self._write(
+            Kind.HOLD,
+            entries.set_aside(portions),
+            movement.description,
+            movement.key,
+            hold_id=movement.id,
+            terms=(movement.expires_at,),
+        )
+        hold = OpenHold(
+            movement.id,
+            movement.amount,
+            0,
+            movement.description,
+            movement.expires_at,
+            transaction.sequence,
+            None,
+            portions,
+        )
+        self.holds[hold.id] = hold
+        self.opened_holds.add(hold.id)
+        return self._posted(transaction, hold)
+
+    def _open_hold(self, hold_id: UUID) -> OpenHold:
+        hold = self.holds.get(hold_id)
+        if hold is None:
+            raise NotFound
+        if hold.closed_sequence is not None:
+            raise HoldClosed
+        return hold
+
+    def _end_hold(self, hold: OpenHold, kind: Kind, captured: int, key: Key | None) -> Posted:
+        transaction = self._close(hold, kind, captured, hold.description, key)
+        # What came back to a grant that has expired meanwhile expires at once.
+        self._expire()
+        return self._posted(transaction, hold)
+
+    def _close(self, hold: OpenHold, kind: Kind, captured: int, description: str, key: Key | None) -> Transaction:
+        ending = entries.end_of_hold(hold.portions, captured, self.debt)
+        transaction = self._write(kind, ending, description, key, hold_id=hold.id)
+        hold.captured = captured
+        hold.closed_sequence = transaction.sequence
+        self.closed_holds.add(hold.id)
+        return transaction
+
+    def _expire(self) -> None:
+        for lot in in_spending_order(self.lots.values()):
+            if lot.remaining > 0 and lot.has_expired(self.now):
+                out = entries.going_out(Account.EXPIRY, [Portion(lot.id, lot.remaining)])
+                self._write(Kind.EXPIRY, out, "Expired", None, purchase_id=lot.purchase_id)
+
+    def _claw_back(self, movement: Clawback) -> Transaction:
+        if self.available - movement.amount < -MAX_STEPS:
+            raise InvalidInput("The debt would be larger than can be counted.")
+        ordered = in_spending_order(self.lots.values())
+        # A stable sort: the purchase's own grants first, and spending order within each half.
+        ordered.sort(key=lambda lot: lot.purchase_id != movement.purchase_id)
+        portions, owed = take(ordered, movement.amount)
+        out = entries.going_out(Account.CLAWBACK, portions, owed)
+        return self._write(Kind.CLAWBACK, out, movement.description, movement.key, purchase_id=movement.purchase_id)
+
+    def _reinstate(self, movement: Reinstate) -> Transaction:
+        bought = [lot for lot in self.lots.values() if lot.purchase_id == movement.purchase_id]
+        if not bought:
+            raise InvalidInput("Nothing was granted for this purchase.")
+        terms = min(bought, key=lambda lot: (lot.granted_at, lot.id))
+        lot = Lot(uuid7(), terms.source, 0, self.now, terms.expires_at, movement.purchase_id)
+        transaction = self._open_grant(
+            lot, Kind.REINSTATEMENT, Account.CLAWBACK, movement.amount, movement.description, movement.key
+        )
+        self._expire()
+        return transaction
+
+    def _write(
+        self,
+        kind: Kind,
+        lines: Entries,
+        description: str,
+        key: Key | None,
+        *,
+        resource: str | None = None,
+        purchase_id: UUID | None = None,
+        hold_id: UUID | None = None,
+        terms: Iterable[UUID | datetime | str | None] = (),
+    ) -> Transaction:
+        amount = held_delta = 0
+        for account, grant_id, moved in lines:
+            if account is Account.AVAILABLE:
+                amount += moved
+                if grant_id is not None:
+                    self.lots[grant_id].remaining += moved
+                    self.touched_lots.add(grant_id)
+            elif account is Account.HELD:
+                held_delta += moved
+        self.available += amount
+        self.held += held_delta
+        self.sequence += 1
+        self.version += 1
+        transaction = Transaction(
+            self.workspace_id,
+            self.sequence,
+            kind,
+            amount,
+            self.available,
+            held_delta,
+            self.held,
+            description,
+            resource,
+            purchase_id,
+            hold_id,
+            self.now,
+        )
+        sealed = entries.seal(
+            self.workspace_id, kind, amount, description, self.now, resource, purchase_id, hold_id, *terms
+        )
+        self.written.append(Written(transaction, lines, sealed, key))
+        if key is not None:
+            self.remembered[key.scope, key.value] = Remembered(transaction, key.input_hash)
+        return transaction

@@ -1,0 +1,88 @@
+"""The entries of each kind of transaction. Pure: every function returns entries that sum to zero."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import orjson
+
+from app.ledger.chart import Account, Kind
+from app.ledger.grants import Portion, split
+
+
+class Entry(NamedTuple):
+    """What an account gained, in steps; on the workspace's own accounts with the grant it belongs to (None: the debt)."""
+
+    account: Account
+    grant_id: UUID | None
+    amount: int
+
+
+Entries = list[Entry]
+
+
+def _on(account: Account, portions: Iterable[Portion], sign: int) -> Entries:
+    return [Entry(account, grant_id, sign * amount) for grant_id, amount in portions]
+
+
+def _total(portions: Iterable[Portion]) -> int:
+    return sum(amount for _, amount in portions)
+
+
+def _against(account: Account, entries: Entries) -> Entries:
+    rest = -sum(entry.amount for entry in entries)
+    return [Entry(account, None, rest), *entries] if rest else entries
+
+
+def coming_in(counter: Account, grant_id: UUID, amount: int, debt: int) -> Entries:
+    """`amount` comes in: it pays the debt first, and the rest is the grant's."""
+    paid = min(amount, debt)
+    own = [Entry(Account.AVAILABLE, None, paid)] if paid else []
+    if amount - paid:
+        own.append(Entry(Account.AVAILABLE, grant_id, amount - paid))
+    return _against(counter, own)
+
+
+def going_out(counter: Account, portions: Sequence[Portion], owed: int = 0) -> Entries:
+    """The portions go out, and `owed` more becomes a debt."""
+    own = _on(Account.AVAILABLE, portions, -1)
+    if owed:
+        own.append(Entry(Account.AVAILABLE, None, -owed))
+    return _against(counter, own)
+
+
+def set_aside(portions: Sequence[Portion]) -> Entries:
+    """The portions move from available to held."""
+    return _on(Account.AVAILABLE, portions, -1) + _on(Account.HELD, portions, 1)
+
+
+def end_of_hold(portions: Sequence[Portion], captured: int, debt: int) -> Entries:
+    """The held portions end: the first `captured` of them are used; the rest pays the debt, then returns to its grants."""
+    _, returning = split(portions, captured)
+    paid = min(_total(returning), debt)
+    _, back = split(returning, paid)
+    own = _on(Account.HELD, portions, -1)
+    if paid:
+        own.append(Entry(Account.AVAILABLE, None, paid))
+    return _against(Account.USAGE, own + _on(Account.AVAILABLE, back, 1))
+
+
+def seal(
+    workspace_id: UUID,
+    kind: Kind,
+    amount: int,
+    description: str,
+    at: datetime,
+    *details: UUID | datetime | str | int | None,
+) -> bytes:
+    """A digest of what a transaction says beyond its entries; `details` are `resource`, `purchase_id` and `hold_id`, and the terms
+    of the grant or hold it opens.
+
+    It needs neither sequence nor balance, which follow from the transactions before: so a batch is sealed before it is posted.
+    """
+    said = orjson.dumps((workspace_id, kind, amount, description, at, *details), default=str)
+    return hashlib.blake2b(said, digest_size=16).digest()

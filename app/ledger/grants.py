@@ -1,0 +1,78 @@
+"""Which grants credits come from and go back to. Pure: no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.ledger.chart import Source
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Lot:
+    """A grant while its workspace is locked; `remaining` moves as movements are judged."""
+
+    id: UUID
+    source: Source
+    remaining: int
+    granted_at: datetime
+    expires_at: datetime | None
+    purchase_id: UUID | None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether nothing of it may be spent any more at `now`."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class Portion(NamedTuple):
+    """Part of a grant, in steps."""
+
+    grant_id: UUID
+    amount: int
+
+
+def in_spending_order(lots: Iterable[Lot]) -> list[Lot]:
+    """The soonest-expiring first, those that never expire last, then the oldest."""
+    return sorted(lots, key=lambda lot: (lot.expires_at or _NEVER, lot.granted_at, lot.id))
+
+
+def take(ordered: Iterable[Lot], amount: int) -> tuple[list[Portion], int]:
+    """`amount` out of the lots in the order given: the portions, and how much they do not cover."""
+    portions: list[Portion] = []
+    for lot in ordered:
+        if amount == 0:
+            break
+        if lot.remaining > 0:
+            taken = min(lot.remaining, amount)
+            portions.append(Portion(lot.id, taken))
+            amount -= taken
+    return portions, amount
+
+
+def split(portions: Sequence[Portion], amount: int) -> tuple[list[Portion], list[Portion]]:
+    """The first `amount` of the portions, and the rest of them."""
+    first: list[Portion] = []
+    rest: list[Portion] = []
+    for grant_id, portion in portions:
+        part = min(portion, amount)
+        amount -= part
+        if part:
+            first.append(Portion(grant_id, part))
+        if portion - part:
+            rest.append(Portion(grant_id, portion - part))
+    return first, rest
+
+
+def steps_to_claw_back(granted: int, *, returned_minor: int, total_minor: int, already: int) -> int:
+    """How many steps a refund or dispute takes back: returned ÷ total × granted, rounded down, less what was `already` taken.
+
+    `returned_minor` is all the money returned so far, so that several partial refunds together take exactly what one would.
+    """
+    if total_minor <= 0 or not 0 <= returned_minor <= total_minor:
+        raise ValueError("what is returned is part of a total above zero")
+    return max(granted * returned_minor // total_minor - already, 0)

@@ -1,0 +1,220 @@
+"""What can be asked of the ledger, and what it answers. All amounts count the credit unit's smallest step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from app.errors import BadUserInput, DomainError, ErrorCode, InvalidInput, ProtocolError
+from app.ids import uuid7
+from app.ledger.chart import Kind, Source
+from app.money import MAX_STEPS, CreditUnit
+
+_MAX_KEY_CHARACTERS = 255
+
+
+class InsufficientCredits(DomainError):
+    """There are not enough credits available.
+
+    `available` is what there is, in steps; `in_unit` says it in the catalog's unit.
+    """
+
+    code: ClassVar[ErrorCode] = ErrorCode.INSUFFICIENT_CREDITS
+
+    def __init__(self, available: int, message: str | None = None) -> None:
+        self.available = available
+        super().__init__(message or "There are not enough credits available.")
+
+    def in_unit(self, unit: CreditUnit) -> InsufficientCredits:
+        """The same refusal with a message that says how much is available in `unit`."""
+        amount = unit.from_steps(self.available)
+        return InsufficientCredits(self.available, f"There are not enough credits: {amount:f} {unit.name} available.")
+
+
+class HoldClosed(DomainError):
+    """This hold is closed: it was captured, released, or it lapsed."""
+
+    code = ErrorCode.HOLD_CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key: within a workspace, `scope` (the mutation) and `value` name one effect, of the input that was hashed."""
+
+    scope: str
+    value: str
+    input_hash: bytes
+
+    @classmethod
+    def of(cls, scope: str, value: str, *inputs: object) -> Key:
+        """The key `value` of mutation `scope` for these inputs (text, numbers, ids, times, None).
+
+        Raises `BadUserInput` unless the value has 1 to 255 characters.
+        """
+        if not 1 <= len(value) <= _MAX_KEY_CHARACTERS:
+            raise BadUserInput(f"An idempotency key has 1 to {_MAX_KEY_CHARACTERS} characters.")
+        return cls(scope, value, hashlib.blake2b(orjson.dumps(inputs, default=str), digest_size=16).digest())
+
+
+def _check_amount(amount: int, minimum: int = 1) -> None:
+    if amount < minimum:
+        raise InvalidInput("The amount must be above zero." if minimum else "The amount must not be negative.")
+    if amount > MAX_STEPS:
+        raise InvalidInput("The amount is too large.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits come in. A debt is paid first; what is left is a grant that expires at `expires_at` (None: never).
+
+    A purchase is granted once: granting it again answers the first transaction.
+    """
+
+    workspace_id: UUID
+    amount: int
+    source: Source
+    description: str
+    expires_at: datetime | None = None
+    purchase_id: UUID | None = None
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Credits are used: the soonest-expiring first, then the oldest. Refused with `InsufficientCredits`."""
+
+    workspace_id: UUID
+    amount: int
+    description: str
+    resource: str | None = None
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Credits are set aside, in spending order, until captured, released, or lapsed at `expires_at`."""
+
+    workspace_id: UUID
+    amount: int
+    expires_at: datetime
+    description: str
+    id: UUID = field(default_factory=uuid7)
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Up to the amount of an open hold is used, once; the rest pays a debt or returns to the grants it came from."""
+
+    workspace_id: UUID
+    hold_id: UUID
+    amount: int
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount, minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """An open hold ends unused; its credits pay a debt or return to the grants they came from."""
+
+    workspace_id: UUID
+    hold_id: UUID
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clawback:
+    """A refund or a dispute takes credits back: from the purchase's grant first, then in spending order; the rest is a debt."""
+
+    workspace_id: UUID
+    purchase_id: UUID
+    amount: int
+    description: str
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinstate:
+    """A dispute won gives back what was taken: it pays the debt first; the rest is a grant with the terms of the purchase's."""
+
+    workspace_id: UUID
+    purchase_id: UUID
+    amount: int
+    description: str
+    key: Key | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+
+
+Movement: TypeAlias = Grant | Spend | Hold | Capture | Release | Clawback | Reinstate
+Refusal: TypeAlias = DomainError | ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One line of a workspace's history. `amount` and `held_delta` are signed: what it did to available and to held credits."""
+
+    workspace_id: UUID
+    sequence: int
+    kind: Kind
+    amount: int
+    balance_after: int
+    held_delta: int
+    held_after: int
+    description: str
+    resource: str | None
+    purchase_id: UUID | None
+    hold_id: UUID | None
+    at: datetime
+
+    @property
+    def id(self) -> UUID:
+        """Names the transaction within its workspace: its sequence, in the form that ids have."""
+        return UUID(int=self.sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldState:
+    """A hold as it is now."""
+
+    workspace_id: UUID
+    id: UUID
+    amount: int
+    captured: int
+    description: str
+    expires_at: datetime
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a movement did, or had done before under the same key (`is_replay`).
+
+    `version` is the balance's now; `is_low` says that the balance has fallen to where auto-recharge must look at it.
+    """
+
+    transaction: Transaction
+    version: int
+    hold: HoldState | None = None
+    is_replay: bool = False
+    is_low: bool = False

@@ -1,0 +1,104 @@
+"""Posting movements in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from app.db.engine import Session
+from app.errors import DomainError, ProtocolError
+from app.ledger.books import KEYS_KEPT, open_books, write_books
+from app.ledger.movements import Movement, Posted, Refusal
+from app.ledger.spends import plan
+from app.store import ledger as store
+
+TOPIC = "credit_balance"
+"""The topic of the hints that a balance changed; their object is the workspace itself."""
+
+
+class Settled(NamedTuple):
+    """A workspace where something fell due, and whether its balance is now where auto-recharge must look at it."""
+
+    workspace_id: UUID
+    is_low: bool
+
+
+async def post(session: Session, movements: Sequence[Movement]) -> list[Posted | Refusal]:
+    """Judge the movements in turn and post those that are allowed; each one's answer or refusal, in their order.
+
+    A refusal changes nothing and leaves the others alone. Plain spends take one round trip; what is out of the ordinary takes two.
+    Balances are locked in id order until the transaction ends: hand over all movements of a transaction in one call, after
+    taking any other locks, and two callers can't wait for each other.
+    """
+    answers: dict[int, Posted | Refusal] = {}
+    batch, others = plan(movements, session.now)
+    if batch is not None and not others:
+        rows = await store.spend(session, batch.arguments)
+        answers.update(batch.answers(rows))
+        for row in rows:
+            session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)
+    places = [place for place in range(len(movements)) if place not in answers]
+    if places:
+        answers.update(zip(places, await _judge(session, [movements[place] for place in places]), strict=True))
+    return [answers[place] for place in range(len(movements))]
+
+
+async def post_one(session: Session, movement: Movement) -> Posted:
+    """Post one movement.
+
+    Raises what refuses it: `InsufficientCredits`, `HoldClosed`, `IdempotencyConflict`, `InvalidInput` or `NotFound`.
+    """
+    (answer,) = await post(session, [movement])
+    if isinstance(answer, Posted):
+        return answer
+    raise answer
+
+
+async def settle_due(session: Session, limit: int = 500) -> list[Settled]:
+    """Do what fell due by the session's time: lapsed holds return, expired grants go, a transaction for each.
+
+    At most `limit` workspaces; call again until it answers an empty list. Answers those where something was due.
+    """
+    workspace_ids = await store.due_workspaces(session, limit)
+    if not workspace_ids:
+        return []
+    books = await open_books(session, workspace_ids, [])
+    for book in books.values():
+        book.settle()
+    changed = await write_books(session, books.values())
+    for book in changed:
+        session.outbox.hint(TOPIC, book.workspace_id, book.workspace_id, book.version)
+    return [Settled(book.workspace_id, book.is_low) for book in changed]
+
+
+async def forget_keys(session: Session, limit: int = 1000) -> int:
+    """Forget idempotency keys that are older than 90 days, at most `limit`; returns how many were."""
+    return await store.forget_keys(session, session.now - KEYS_KEPT, limit)
+
+
+async def set_recharge_below(session: Session, workspace_id: UUID, recharge_below: int | None) -> int:
+    """From now on a balance that falls to `recharge_below` steps or less is answered as low; None: never.
+
+    Returns the balance's new version.
+    """
+    version = await store.touch(session, workspace_id, recharge_below)
+    session.outbox.hint(TOPIC, workspace_id, workspace_id, version)
+    return version
+
+
+async def _judge(session: Session, movements: Sequence[Movement]) -> list[Posted | Refusal]:
+    """The exact way: lock, read, judge each movement in turn, write."""
+    workspace_ids = {movement.workspace_id for movement in movements}
+    books = await open_books(session, workspace_ids, movements)
+    for book in books.values():
+        book.settle()
+    answers: list[Posted | Refusal] = []
+    for movement in movements:
+        try:
+            answers.append(books[movement.workspace_id].judge(movement))
+        except (DomainError, ProtocolError) as refusal:
+            answers.append(refusal)
+    for book in await write_books(session, books.values()):
+        session.outbox.hint(TOPIC, book.workspace_id, book.workspace_id, book.version)
+    return answers

@@ -1,0 +1,142 @@
+"""The ledger's writing SQL: mostly functions of the database, so that locking and then reading is one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+
+from app.db.engine import Session
+
+Json = dict[str, Any]
+
+_STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_WRITE = "SELECT ledger_write($1, $2)"
+_SPEND = "SELECT workspace_id, available, held, sequence, version FROM ledger_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+
+
+class SpendArguments(NamedTuple):
+    """The columns of a batch of spends, sorted by workspace; see the function `ledger_spend` for what each one is."""
+
+    at: datetime
+    workspaces: Sequence[UUID]
+    demands: Sequence[int]
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+    running: Sequence[int]
+    amounts: Sequence[int]
+    descriptions: Sequence[str]
+    resources: Sequence[str | None]
+    seals: Sequence[bytes]
+    scopes: Sequence[str | None]
+    keys: Sequence[str | None]
+    hashes: Sequence[bytes | None]
+
+
+class BalanceRow(NamedTuple):
+    """A workspace's balance as it is after a batch."""
+
+    workspace_id: UUID
+    available: int
+    held: int
+    sequence: int
+    version: int
+
+
+class State(NamedTuple):
+    """What judging movements starts from, as rows of JSON; `holds` carry their `portions` (grant id, amount)."""
+
+    balances: list[Json]
+    replays: list[Json]
+    holds: list[Json]
+    grants: list[Json]
+
+
+class Wanted(NamedTuple):
+    """What to lock and read: workspaces, those that get a balance if they have none, keys, holds and purchases by id."""
+
+    workspaces: Sequence[UUID]
+    opening: Sequence[UUID]
+    keys: Sequence[tuple[UUID, str, str]]
+    holds: Sequence[UUID]
+    purchases: Sequence[UUID]
+
+
+async def spend(session: Session, arguments: SpendArguments) -> list[BalanceRow]:
+    """Post plain spends where nothing is out of the ordinary; the workspaces answered are those that were posted."""
+    connection = await session.connection()
+    return [BalanceRow._make(row) for row in await connection.exec_driver_sql(_SPEND, tuple(arguments))]
+
+
+async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime) -> State:
+    """Lock the balances in id order and read what judging needs; keys older than `keys_since` are forgotten."""
+    connection = await session.connection()
+    owners = [workspace_id for workspace_id, _, _ in wanted.keys]
+    scopes = [scope for _, scope, _ in wanted.keys]
+    keys = [key for _, _, key in wanted.keys]
+    arguments = (
+        session.now,
+        keys_since,
+        wanted.workspaces,
+        wanted.opening,
+        owners,
+        scopes,
+        keys,
+        wanted.holds,
+        wanted.purchases,
+    )
+    row = (await connection.exec_driver_sql(_STATE, arguments)).one()
+    return State(*(column or [] for column in row))
+
+
+async def write(session: Session, book: Mapping[str, Sequence[Json]]) -> None:
+    """Write transactions, entries, grants, holds and balances, in one round trip, under the locks of `lock_state`."""
+    connection = await session.connection()
+    await connection.exec_driver_sql(_WRITE, (session.now, orjson.dumps(book).decode()))
+
+
+async def forget_keys(session: Session, before: datetime, limit: int) -> int:
+    """Forget idempotency keys of transactions made before `before`, at most `limit`; returns how many."""
+    statement = text("""
+        UPDATE ledger_transactions t SET scope = NULL, idempotency_key = NULL, input_hash = NULL
+        FROM (
+            SELECT workspace_id, sequence FROM ledger_transactions
+            WHERE at < :before AND idempotency_key IS NOT NULL
+            ORDER BY workspace_id, sequence LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) old
+        WHERE t.workspace_id = old.workspace_id AND t.sequence = old.sequence
+        RETURNING t.sequence
+    """)
+    return len((await session.execute(statement, {"before": before, "limit": limit})).all())
+
+
+async def due_workspaces(session: Session, limit: int) -> list[UUID]:
+    """Workspaces, at most `limit`, where a grant has expired or a hold has lapsed by the session's time."""
+    statement = text("""
+        SELECT workspace_id FROM (
+            (SELECT workspace_id, expires_at FROM ledger_grants
+             WHERE is_open AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY expires_at LIMIT :limit)
+            UNION ALL
+            (SELECT workspace_id, expires_at FROM ledger_holds
+             WHERE closed_sequence IS NULL AND expires_at <= :now ORDER BY expires_at LIMIT :limit)
+        ) due
+        GROUP BY workspace_id ORDER BY min(expires_at) LIMIT :limit
+    """)
+    return list((await session.execute(statement, {"now": session.now, "limit": limit})).scalars())
+
+
+async def touch(session: Session, workspace_id: UUID, recharge_below: int | None) -> int:
+    """Set where auto-recharge must look at the balance, and give it a new version, which is returned."""
+    statement = text("""
+        INSERT INTO ledger_balances (workspace_id, available, held, sequence, version, recharge_below, updated_at)
+        VALUES (:workspace_id, 0, 0, 0, 1, :recharge_below, :now)
+        ON CONFLICT (workspace_id) DO UPDATE
+        SET version = ledger_balances.version + 1, recharge_below = excluded.recharge_below, updated_at = excluded.updated_at
+        RETURNING version
+    """)
+    values = {"workspace_id": workspace_id, "recharge_below": recharge_below, "now": session.now}
+    return (await session.execute(statement, values)).scalar_one()

@@ -1,0 +1,99 @@
+-- The optimistic way: every plain spend of a batch in one statement.
+--
+-- Movements come sorted by workspace, those of p_workspaces[i] being number p_firsts[i] to p_lasts[i]; m_running is what a
+-- workspace's movements ask for together up to and including each one. A workspace is answered by its new balance; one where anything
+-- is out of the ordinary (too little, something expired, a key seen before, auto-recharge to be asked, very many grants) is left
+-- untouched and not answered, for the exact way to judge.
+--
+-- Locking and reading are statements of their own, because a statement that waited for a lock still reads other tables as they were
+-- before it waited. The settings pin the plans to index look-ups whatever the statistics say.
+CREATE FUNCTION ledger_spend(
+    p_at timestamptz,
+    p_workspaces uuid[],
+    p_demands bigint[],
+    p_firsts integer[],
+    p_lasts integer[],
+    m_running bigint[],
+    m_amount bigint[],
+    m_description text[],
+    m_resource text[],
+    m_seal bytea[],
+    m_scope text[],
+    m_key text[],
+    m_hash bytea[]
+) RETURNS SETOF ledger_balances LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+    PERFORM FROM ledger_balances b WHERE b.workspace_id = ANY (p_workspaces) ORDER BY b.workspace_id FOR NO KEY UPDATE;
+
+    RETURN QUERY
+    WITH accepted AS MATERIALIZED (
+        SELECT b.workspace_id, b.available, b.held, b.sequence, a.demand, a.first, a.last, s.grants, s.uptos, s.remainings
+        FROM unnest(p_workspaces, p_demands, p_firsts, p_lasts) AS a (workspace_id, demand, first, last)
+        CROSS JOIN LATERAL (
+            SELECT * FROM ledger_balances l WHERE l.workspace_id = a.workspace_id OFFSET 0
+        ) b
+        CROSS JOIN LATERAL (
+            SELECT array_agg(o.id) AS grants, array_agg(o.upto) AS uptos, array_agg(o.remaining) AS remainings,
+                max(o.upto) AS total, min(o.expires_at) AS next_expiry
+            FROM (
+                SELECT g.id, g.remaining, g.expires_at,
+                    (sum(g.remaining) OVER (ORDER BY g.expires_at, g.granted_at, g.id ROWS UNBOUNDED PRECEDING))::bigint AS upto
+                FROM ledger_grants g
+                WHERE g.workspace_id = a.workspace_id AND g.is_open
+                ORDER BY g.expires_at, g.granted_at, g.id
+                LIMIT 16
+            ) o
+        ) s
+        WHERE s.total >= a.demand
+            AND (s.next_expiry IS NULL OR s.next_expiry > p_at)
+            AND (b.recharge_below IS NULL OR b.available - a.demand > b.recharge_below)
+            AND NOT EXISTS (
+                SELECT FROM generate_series(a.first, a.last) AS n
+                CROSS JOIN LATERAL (
+                    SELECT FROM ledger_transactions t
+                    WHERE t.workspace_id = a.workspace_id AND t.idempotency_key = m_key[n] AND t.scope = m_scope[n] OFFSET 0
+                ) seen
+            )
+    ), moved AS MATERIALIZED (
+        SELECT a.workspace_id, a.sequence + (n - a.first + 1) AS sequence, n
+        FROM accepted a CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
+    ), transactions AS (
+        INSERT INTO ledger_transactions (workspace_id, sequence, kind, amount, balance_after, held_delta, held_after,
+            description, resource, at, seal, scope, idempotency_key, input_hash)
+        SELECT a.workspace_id, a.sequence + (n - a.first + 1), 'USAGE', -m_amount[n], a.available - m_running[n], 0, a.held,
+            m_description[n], m_resource[n], p_at, m_seal[n], m_scope[n], m_key[n], m_hash[n]
+        FROM accepted a CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
+    ), entries AS (
+        INSERT INTO ledger_entries (workspace_id, sequence, line, account, grant_id, amount)
+        SELECT m.workspace_id, m.sequence, 0, 'USAGE', NULL, m_amount[m.n] FROM moved m
+        UNION ALL
+        -- A movement covers part of the line of all credits in spending order; so does a grant: what they share is taken.
+        SELECT a.workspace_id, a.sequence + (n - a.first + 1), s.line, 'AVAILABLE', s.id,
+            greatest(m_running[n] - m_amount[n], s.upto - s.remaining) - least(m_running[n], s.upto)
+        FROM accepted a
+        CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
+        CROSS JOIN LATERAL unnest(a.grants, a.uptos, a.remainings) WITH ORDINALITY AS s (id, upto, remaining, line)
+        WHERE s.upto > m_running[n] - m_amount[n] AND s.upto - s.remaining < m_running[n]
+    ), used AS (
+        UPDATE ledger_grants g SET remaining = s.upto - least(s.upto, a.demand)
+        FROM accepted a CROSS JOIN LATERAL unnest(a.grants, a.uptos, a.remainings) AS s (id, upto, remaining)
+        WHERE s.upto - s.remaining < a.demand
+            AND g.workspace_id = a.workspace_id AND g.id = s.id
+            -- bounds the look-up even for a planner that starts from this table
+            AND g.workspace_id = ANY (p_workspaces) AND g.is_open
+    )
+    UPDATE ledger_balances b
+    SET available = b.available - a.demand,
+        sequence = b.sequence + (a.last - a.first + 1),
+        version = b.version + (a.last - a.first + 1),
+        updated_at = p_at
+    FROM accepted a
+    WHERE b.workspace_id = a.workspace_id AND b.workspace_id = ANY (p_workspaces)
+    RETURNING b.*;
+END $$;

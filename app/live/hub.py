@@ -111,6 +111,11 @@ class Hub:
         subscription = Subscription(None, authorize, authorize if authority is None else authority, opens_with)
         return self._stream(self._key(topic, workspace_id), subscription)
 
+    @property
+    def open_streams(self) -> int:
+        """How many subscriptions there are right now."""
+        return sum(len(feed.subscriptions()) for feed in self._feeds.values())
+
     def recheck(self) -> None:
         """Read everything that is watched again, and check everyone's rights."""
         for feed in self._feeds.values():

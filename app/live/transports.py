@@ -27,6 +27,7 @@ LOST: Final = Event(channel=CHANNEL, message="")
 
 _POSTGRES_SCHEMES: Final = frozenset({"postgres", "postgresql"})
 _REDIS_SCHEMES: Final = frozenset({"redis", "rediss"})
+_MEMORY_SCHEMES: Final = frozenset({"memory"})
 _CONNECT_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 2.0
 
@@ -38,8 +39,14 @@ class Events(Protocol):
 
 
 def is_transactional(url: str) -> bool:
-    """Whether a transaction can carry messages itself, so that they are sent if and only if it commits."""
-    return urlsplit(url).scheme in _POSTGRES_SCHEMES
+    """Whether a transaction can carry messages itself, so that they are sent if and only if it commits.
+
+    Raises `ValueError` for a URL that is neither PostgreSQL's nor Redis's nor `memory://`.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme not in _POSTGRES_SCHEMES | _REDIS_SCHEMES | _MEMORY_SCHEMES:
+        raise ValueError(f"cannot broadcast over {scheme!r}: use postgresql, redis or memory")
+    return scheme in _POSTGRES_SCHEMES
 
 
 @asynccontextmanager
@@ -58,9 +65,7 @@ def _broadcast(url: str) -> Broadcast:
         return Broadcast(backend=_WatchedPostgres(url))
     if scheme in _REDIS_SCHEMES:
         return Broadcast(backend=_WatchedRedis(url))
-    if scheme == "memory":
-        return Broadcast(url)
-    raise ValueError(f"cannot broadcast over {scheme!r}: use postgresql, redis or memory")
+    return Broadcast(url)
 
 
 class _WatchedPostgres(PostgresBackend):

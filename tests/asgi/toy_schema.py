@@ -25,9 +25,12 @@ class ToyContext:
     share_key: str | None = None
     is_closed: bool = False
     events: int = 0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Shared by all contexts of a factory: set when one is closed."""
 
     async def aclose(self) -> None:
         self.is_closed = True
+        self.closed.set()
 
 
 @dataclass(eq=False)
@@ -36,12 +39,13 @@ class ToyContexts:
 
     made: list[ToyContext] = field(default_factory=list[ToyContext])
     share_key: str | None = None
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, request: RequestInfo) -> ToyContext:
         if request.bearer_token not in (None, "good-token"):
             raise Unauthenticated
         authenticated = request.bearer_token is not None or request.session_cookie is not None
-        context = ToyContext(request, is_authenticated=authenticated, share_key=self.share_key)
+        context = ToyContext(request, is_authenticated=authenticated, share_key=self.share_key, closed=self.closed)
         self.made.append(context)
         return context
 

@@ -6,13 +6,12 @@ import asyncio
 
 from graphql import GraphQLSchema
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 
 from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo, SetCookie
 from app.asgi.graphql.documents import DocumentCache
 from app.asgi.graphql.errors import Classify, ErrorFormatter, nothing_classified
 from app.asgi.graphql.execution import Engine
-from app.asgi.graphql.explorer import Explorer
+from app.asgi.graphql.explorer import Explorer, ExplorerAssets
 from app.asgi.graphql.http import GraphQLHttp
 from app.asgi.graphql.settings import DocumentLimits, GraphQLSettings
 from app.asgi.graphql.sharing import SharedResults
@@ -56,5 +55,5 @@ def graphql_routes(
         WebSocketRoute(settings.path, GraphQLWebSocket(engine, ending)),
     ]
     if settings.explorer_assets is not None:
-        routes.append(Mount(settings.assets_path, StaticFiles(directory=settings.explorer_assets, check_dir=False)))
+        routes.append(Mount(settings.assets_path, ExplorerAssets(settings.explorer_assets)))
     return routes

@@ -42,7 +42,7 @@ class RequestRefused(Exception):
 
 
 def refused(errors: Iterable[GraphQLError], kind: type[ProtocolError]) -> RequestRefused:
-    """Errors of the parser or the validator, their places kept, under the code of `kind`."""
+    """Errors that graphql-core found before it executed anything, their places kept, under the code of `kind`."""
     return RequestRefused(
         GraphQLError(
             error.message, error.nodes, error.source, error.positions, original_error=kind(shown(error.message))
@@ -134,12 +134,10 @@ def _innermost(error: GraphQLError) -> BaseException:
 
 
 def _is_about_input(error: GraphQLError) -> bool:
-    """Was it the caller's value? Then the error stands at a value or argument of the document, or, for a variable, before any path.
+    """Was it an argument of the caller's? Then the error stands at a value or an argument of the document.
 
     graphql-core uses the same class for what a resolver returned wrongly; that stands at a field and must not be shown.
     """
-    if error.path is None:
-        return True
     cause: GraphQLError = error
     while isinstance(cause.original_error, GraphQLError):
         cause = cause.original_error

@@ -16,11 +16,11 @@ from strawberry.execution import optimized_is_awaitable
 
 from app.asgi.graphql.context import ClosableContext, ContextFactory, OperationContext, RenewableContext, RequestInfo
 from app.asgi.graphql.documents import DocumentCache
-from app.asgi.graphql.errors import ErrorFormatter, RequestRefused
+from app.asgi.graphql.errors import ErrorFormatter, RequestRefused, refused
 from app.asgi.graphql.requests import GraphQLRequest
 from app.asgi.graphql.settings import GraphQLSettings
 from app.asgi.graphql.sharing import SharedResults
-from app.errors import OperationTimeout, ProtocolError
+from app.errors import BadUserInput, OperationTimeout, ProtocolError
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Engine:
             hide_suggestions=not reveal,
         )
         if isinstance(executor, list):
-            raise RequestRefused(cast("list[GraphQLError]", executor))
+            raise refused(cast("list[GraphQLError]", executor), BadUserInput)
         return Operation(self, request, info, context, definition, executor)
 
 

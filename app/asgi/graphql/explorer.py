@@ -5,8 +5,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
-from starlette.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from app.asgi.graphql.settings import GraphQLSettings
 
@@ -72,6 +76,23 @@ field("form").addEventListener("submit", async (event) => {{
 </body>
 </html>
 """
+
+
+class ExplorerAssets(StaticFiles):
+    """The bundle's files, which may also be built while the server runs; browsers ask each time whether they have changed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False)
+        self._folder = folder
+
+    async def check_config(self) -> None:
+        if not self._folder.is_dir():
+            raise HTTPException(404)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,3 +239,17 @@ async def test_one_event_that_takes_too_long_ends_its_operation_alone() -> None:
         assert (await socket.receive())["payload"][0]["extensions"]["code"] == "TIMEOUT"
         await socket.subscribe("b", "subscription { count(to: 2, pause: 0.1) }")
         assert [(await socket.receive())["type"] for _ in range(3)] == ["next", "next", "complete"]
+
+
+async def test_a_client_that_does_not_read_is_not_queued_for(server: Served) -> None:
+    async with ready_socket(server.ws_url) as socket:
+        await socket.subscribe("a", "subscription { flood }")
+        await socket.receive()
+        context = server.contexts.made[-1]
+        asked = -1
+        async with asyncio.timeout(20):
+            while asked != context.events:  # until the socket's buffers are full and the source is asked no more
+                asked = context.events
+                await asyncio.sleep(0.3)
+        assert asked < 5_000
+        socket.connection.transport.abort()

@@ -15,6 +15,23 @@ from app.asgi.graphql.context import RequestInfo, SetCookie
 from app.errors import InvalidInput, NotFound, Unauthenticated
 
 
+@strawberry.type
+class Balance:
+    """A state that is handed to every subscriber as the same object, and counts how often it was executed."""
+
+    reads: strawberry.Private[int] = 0
+
+    @strawberry.field
+    def amount(self) -> int:
+        self.reads += 1
+        return 100
+
+    @strawberry.field
+    def secret(self) -> str | None:
+        self.reads += 1
+        raise NotFound
+
+
 @dataclass(eq=False)
 class ToyContext:
     """Remembers what happened to it."""
@@ -23,6 +40,7 @@ class ToyContext:
     cookies: list[SetCookie] = field(default_factory=list[SetCookie])
     is_authenticated: bool = False
     share_key: str | None = None
+    balance: Balance = field(default_factory=Balance)
     is_closed: bool = False
     events: int = 0
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,13 +57,20 @@ class ToyContexts:
 
     made: list[ToyContext] = field(default_factory=list[ToyContext])
     share_key: str | None = None
+    balance: Balance = field(default_factory=Balance)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, request: RequestInfo) -> ToyContext:
         if request.bearer_token not in (None, "good-token"):
             raise Unauthenticated
         authenticated = request.bearer_token is not None or request.session_cookie is not None
-        context = ToyContext(request, is_authenticated=authenticated, share_key=self.share_key, closed=self.closed)
+        context = ToyContext(
+            request,
+            is_authenticated=authenticated,
+            share_key=self.share_key and f"{self.share_key} {request.bearer_token}",
+            balance=self.balance,
+            closed=self.closed,
+        )
         self.made.append(context)
         return context
 
@@ -172,16 +197,6 @@ class Mutation:
 
 
 @strawberry.type
-class Tick:
-    number: int
-
-    @strawberry.field
-    def encoded(self, info: Info[ToyContext, None]) -> int:
-        info.context.events += 1
-        return info.context.events
-
-
-@strawberry.type
 class LiveUpdates:
     @strawberry.subscription
     async def count(self, to: int = 3, pause: float = 0) -> AsyncGenerator[int, None]:
@@ -196,6 +211,16 @@ class LiveUpdates:
             await asyncio.Event().wait()
         finally:
             info.context.events = -1
+
+    @strawberry.subscription
+    async def balance_changed(self, info: Info[ToyContext, None]) -> AsyncGenerator[Balance, None]:
+        yield info.context.balance
+
+    @strawberry.subscription
+    async def flood(self, info: Info[ToyContext, None]) -> AsyncGenerator[str, None]:
+        while True:
+            info.context.events += 1
+            yield "x" * 10_000
 
     @strawberry.subscription
     async def breaks(self) -> AsyncGenerator[int, None]:

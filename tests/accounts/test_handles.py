@@ -1,0 +1,109 @@
+"""Handles: their form, the reserved words, and making one up."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from app.accounts.emails import parse_email
+from app.accounts.errors import HandleInvalid
+from app.accounts.handles import RESERVED, check_handle
+from app.accounts.users import NewUser, User, create_user
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+from tests.support.accounts import new_address, new_person
+
+
+@pytest.mark.parametrize("handle", ["abc", "Ada", "a1b", "ada-lovelace", "ada_lovelace", "a-b_c-1", "x" * 39])
+def test_words_of_letters_and_digits_joined_by_single_hyphens_or_underscores_are_handles(handle: str) -> None:
+    assert check_handle(handle) == handle
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ab",
+        "x" * 40,
+        "-ada",
+        "ada-",
+        "_ada",
+        "ada_",
+        "ada--l",
+        "ada__l",
+        "ada-_l",
+        "ada l",
+        "ada.l",
+        "ada\n",
+        "аda",
+        "ａda",
+        "ad١",
+        "ada\0",
+    ],
+)
+def test_anything_else_is_no_handle(text: str) -> None:
+    with pytest.raises(HandleInvalid) as refused:
+        check_handle(text, path=("input", "handle"))
+    assert refused.value.path == ("input", "handle")
+
+
+@pytest.mark.parametrize("text", ["admin", "Admin", "GRAPHQL", "sign-in"])
+def test_reserved_words_are_refused_without_regard_to_case(text: str) -> None:
+    with pytest.raises(HandleInvalid, match="reserved"):
+        check_handle(text)
+
+
+def test_reserved_words_are_written_as_handles_are_compared() -> None:
+    assert {word for word in RESERVED if word != word.lower()} == set()
+
+
+async def _join(database: Database, address: str, handle: str | None = None, name: str | None = None) -> User:
+    new = NewUser(email=parse_email(address), password_hash=None, handle=handle, first_name=name)
+
+    async def make(session: Session) -> User:
+        return await create_user(session, new)
+
+    return await transact(database, make)
+
+
+async def test_a_handle_is_shown_as_typed_and_unique_without_regard_to_case(fresh_database: Database) -> None:
+    first = await _join(fresh_database, "one@example.com", handle="Ada-L")
+    second = await _join(fresh_database, "two@example.com", handle="aDA-l")
+    assert first.handle == "Ada-L"
+    assert second.handle.lower() != "ada-l"
+
+
+async def test_two_who_take_one_handle_at_once_one_gets_it_and_the_other_a_made_up_one(
+    fresh_database: Database,
+) -> None:
+    people = await asyncio.gather(
+        *(_join(fresh_database, f"person{number}@example.com", handle="Wanted") for number in range(8))
+    )
+    handles = [person.handle for person in people]
+    assert handles.count("Wanted") == 1
+    assert len({handle.lower() for handle in handles}) == 8
+
+
+async def test_a_made_up_handle_resembles_the_name(fresh_database: Database) -> None:
+    person = await _join(fresh_database, "x@example.com", name="Zoë Müller-Smith")
+    assert person.handle == "zoe-muller-smith"
+
+
+async def test_without_a_usable_name_a_made_up_handle_resembles_the_address(fresh_database: Database) -> None:
+    person = await _join(fresh_database, "grace.hopper+news@example.com", name="李")
+    assert person.handle == "grace-hopper-news"
+
+
+async def test_a_made_up_handle_that_is_taken_gets_a_number(fresh_database: Database) -> None:
+    await new_person(fresh_database, handle="grace-hopper")
+    person = await _join(fresh_database, "grace.hopper@example.com")
+    assert re.fullmatch(r"grace-hopper-\d{4}", person.handle)
+
+
+@pytest.mark.parametrize("local_part", ["admin", "a", "___", "x" * 64])
+async def test_a_made_up_handle_has_the_form_of_one_whatever_the_address(database: Database, local_part: str) -> None:
+    address = f"{local_part}@{new_address().replace('@', '.')}"
+    person = await _join(database, address)
+    assert check_handle(person.handle) == person.handle

@@ -1,0 +1,377 @@
+"""Verifying a workspace's phone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from itertools import count
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from app.accounts.access import ANONYMOUS, ApiScope, Caller, KeyCaller
+from app.accounts.errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
+from app.accounts.phone_numbers import masked
+from app.accounts.phones import (
+    MOST_TRIES,
+    MOST_WORKSPACES,
+    PER_NETWORK,
+    PER_NUMBER,
+    PhoneOf,
+    phone_of,
+    require_phone,
+    send_code,
+    verify_phone,
+)
+from app.accounts.rate_limits import RateLimits
+from app.db.engine import Database, Session
+from app.db.tables.accounts import AuditEventRow, MembershipRow, PhoneUseRow
+from app.db.unit_of_work import transact
+from app.errors import Forbidden, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
+from app.messages.sms import Texter
+from tests.support.accounts import (
+    KEYS,
+    LIMITS_OFF,
+    LIMITS_ON,
+    Person,
+    at_later,
+    new_network,
+    new_person,
+    texted_codes,
+    texter,
+)
+
+_numbers = count(10_000_000)
+
+
+def _new_number() -> str:
+    """A Dutch mobile number nobody verified yet."""
+    return f"+316{next(_numbers)}"
+
+
+def _phone(person: Person, number: str, region: str | None = None) -> PhoneOf:
+    return PhoneOf(person.user.personal_workspace_id, number, region)
+
+
+async def _send(
+    database: Database,
+    caller: Caller,
+    phone: PhoneOf,
+    *,
+    limits: RateLimits = LIMITS_OFF,
+    network: str | None = None,
+    countries: Collection[str] = (),
+    by: Texter | None = None,
+) -> None:
+    await send_code(
+        database,
+        by or texter(database),
+        KEYS,
+        limits,
+        caller,
+        phone,
+        remote_address=network or new_network(),
+        countries=countries,
+    )
+
+
+async def _verify(database: Database, caller: Caller, phone: PhoneOf, code: str) -> UUID:
+    return (await verify_phone(database, texter(database), KEYS, caller, phone, code)).id
+
+
+async def _sent_code(database: Database, person: Person, number: str) -> str:
+    await _send(database, person.caller, _phone(person, number))
+    return (await texted_codes(database, number))[0]
+
+
+def _other_than(code: str) -> str:
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+async def test_the_code_that_was_texted_verifies_the_workspaces_phone(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    assert len(code) == 6
+    workspace_id = await _verify(database, person.caller, _phone(person, number), f" {code} ")
+    assert workspace_id == person.user.personal_workspace_id
+    async with database.read() as session:
+        phone = await require_phone(session, workspace_id)
+        actions = (
+            await session.scalars(select(AuditEventRow.action).where(AuditEventRow.workspace_id == workspace_id))
+        ).all()
+    assert masked(phone.last_digits) == f"•••• {number[-4:]}"
+    assert sorted(actions) == ["phone.verified", "workspace.created"]
+
+
+async def test_of_a_verified_number_only_the_last_digits_and_a_keyed_hash_are_kept(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    await _verify(database, person.caller, _phone(person, number), code)
+    async with database.read() as session:
+        phone = await phone_of(session, person.user.personal_workspace_id)
+    assert phone is not None
+    assert phone.last_digits == number[-4:]
+    assert number.encode() not in phone.number_hash
+
+
+async def test_a_workspace_without_a_verified_phone_has_none(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    await _sent_code(database, person, number)
+    async with database.read() as session:
+        assert await phone_of(session, person.user.personal_workspace_id) is None
+        with pytest.raises(PhoneUnverified):
+            await require_phone(session, person.user.personal_workspace_id)
+
+
+async def test_a_national_number_with_its_region_is_the_same_number(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    national = f"06 {number[4:]}"
+    await _send(database, person.caller, _phone(person, national, "nl"))
+    [code] = await texted_codes(database, number)
+    await _verify(database, person.caller, _phone(person, number), code)
+
+
+async def test_a_wrong_code_verifies_nothing_and_may_be_tried_five_times(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    for _ in range(MOST_TRIES):
+        with pytest.raises(CodeWrong):
+            await _verify(database, person.caller, _phone(person, number), _other_than(code))
+    with pytest.raises(CodeExpired):
+        await _verify(database, person.caller, _phone(person, number), code)
+    async with database.read() as session:
+        assert await phone_of(session, person.user.personal_workspace_id) is None
+
+
+async def test_after_too_many_tries_a_new_code_may_be_tried(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    for _ in range(MOST_TRIES):
+        with pytest.raises(CodeWrong):
+            await _verify(database, person.caller, _phone(person, number), _other_than(code))
+    await _verify(database, person.caller, _phone(person, number), await _sent_code(database, person, number))
+
+
+async def test_tries_made_at_once_are_all_counted(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    tries = [_verify(database, person.caller, _phone(person, number), _other_than(code)) for _ in range(20)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(outcome, CodeWrong) for outcome in outcomes) == MOST_TRIES
+    assert sum(isinstance(outcome, CodeExpired) for outcome in outcomes) == 20 - MOST_TRIES
+
+
+async def test_a_new_code_replaces_the_one_before(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    first = await _sent_code(database, person, number)
+    second = await _sent_code(database, person, number)
+    if first != second:
+        with pytest.raises(CodeWrong):
+            await _verify(database, person.caller, _phone(person, number), first)
+    await _verify(database, person.caller, _phone(person, number), second)
+
+
+async def test_a_code_is_good_for_ten_minutes_of_the_walls_time(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    with pytest.raises(CodeExpired):
+        await _verify(at_later(database, timedelta(minutes=10)), person.caller, _phone(person, number), code)
+    await _verify(at_later(database, timedelta(minutes=8)), person.caller, _phone(person, number), code)
+
+
+async def test_a_code_works_once_and_only_for_its_workspace_and_number(database: Database) -> None:
+    person, other, number = await new_person(database), await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    for caller, phone in ((person.caller, _phone(person, _new_number())), (other.caller, _phone(other, number))):
+        with pytest.raises(CodeExpired):
+            await _verify(database, caller, phone, code)
+    await _verify(database, person.caller, _phone(person, number), code)
+    with pytest.raises(CodeExpired):
+        await _verify(database, person.caller, _phone(person, number), code)
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "１２３４５６", "\0"])
+async def test_what_is_no_code_is_a_wrong_one(database: Database, code: str) -> None:
+    person, number = await new_person(database), _new_number()
+    await _sent_code(database, person, number)
+    with pytest.raises(CodeWrong):
+        await _verify(database, person.caller, _phone(person, number), code)
+
+
+async def test_a_number_verifies_three_workspaces_however_many_try_at_once(database: Database) -> None:
+    number = _new_number()
+    people = [await new_person(database) for _ in range(MOST_WORKSPACES + 3)]
+    codes = [await _sent_code(database, person, number) for person in people]
+    outcomes = await asyncio.gather(
+        *(
+            _verify(database, person.caller, _phone(person, number), code)
+            for person, code in zip(people, codes, strict=True)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, UUID) for outcome in outcomes) == MOST_WORKSPACES
+    assert sum(isinstance(outcome, PhoneInUse) for outcome in outcomes) == 3
+    async with database.read() as session:
+        verified = [await phone_of(session, person.user.personal_workspace_id) for person in people]
+    assert sum(phone is not None for phone in verified) == MOST_WORKSPACES
+
+
+async def test_changing_numbers_frees_no_place_and_verifying_again_takes_none(fresh_database: Database) -> None:
+    number, another = _new_number(), _new_number()
+    people = [await new_person(fresh_database) for _ in range(MOST_WORKSPACES + 1)]
+    for person in people[:MOST_WORKSPACES]:
+        for each in (number, another, number):
+            code = await _sent_code(fresh_database, person, each)
+            await _verify(fresh_database, person.caller, _phone(person, each), code)
+    late = people[-1]
+    code = await _sent_code(fresh_database, late, number)
+    with pytest.raises(PhoneInUse):
+        await _verify(fresh_database, late.caller, _phone(late, number), code)
+    async with fresh_database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(PhoneUseRow)) == 2 * MOST_WORKSPACES
+
+
+async def test_five_codes_an_hour_are_sent_and_refusals_say_how_long_to_wait(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    for _ in range(PER_NUMBER.most):
+        await _send(database, person.caller, _phone(person, number), limits=LIMITS_ON)
+    with pytest.raises(RateLimited) as refused:
+        await _send(database, person.caller, _phone(person, number), limits=LIMITS_ON)
+    wait = refused.value.extensions["retryAfterSeconds"]
+    assert isinstance(wait, int)
+    assert 0 < wait <= PER_NUMBER.per_seconds
+    assert len(await texted_codes(database, number)) == PER_NUMBER.most
+
+
+async def test_codes_are_limited_per_number_whoever_asks(database: Database) -> None:
+    number = _new_number()
+    for _ in range(PER_NUMBER.most):
+        person = await new_person(database)
+        await _send(database, person.caller, _phone(person, number), limits=LIMITS_ON)
+    person = await new_person(database)
+    with pytest.raises(RateLimited):
+        await _send(database, person.caller, _phone(person, number), limits=LIMITS_ON)
+
+
+async def test_codes_are_limited_per_workspace_whatever_the_number(database: Database) -> None:
+    person = await new_person(database)
+    for _ in range(PER_NUMBER.most):
+        await _send(database, person.caller, _phone(person, _new_number()), limits=LIMITS_ON)
+    with pytest.raises(RateLimited):
+        await _send(database, person.caller, _phone(person, _new_number()), limits=LIMITS_ON)
+
+
+async def test_codes_are_limited_per_network_address(database: Database) -> None:
+    network = new_network()
+    for _ in range(PER_NETWORK.most // 5):
+        person = await new_person(database)
+        for _ in range(5):
+            await _send(database, person.caller, _phone(person, _new_number()), limits=LIMITS_ON, network=network)
+    person = await new_person(database)
+    with pytest.raises(RateLimited):
+        await _send(database, person.caller, _phone(person, _new_number()), limits=LIMITS_ON, network=network)
+
+
+async def test_codes_are_limited_per_day(database: Database) -> None:
+    number = _new_number()
+    for hours in (0, 2):
+        for _ in range(5):
+            person = await new_person(database)
+            later = at_later(database, timedelta(hours=hours))
+            await _send(later, person.caller, _phone(person, number), limits=LIMITS_ON)
+    person = await new_person(database)
+    with pytest.raises(RateLimited):
+        await _send(at_later(database, timedelta(hours=4)), person.caller, _phone(person, number), limits=LIMITS_ON)
+
+
+async def test_only_numbers_of_the_listed_countries_are_texted(database: Database) -> None:
+    person = await new_person(database)
+    await _send(database, person.caller, _phone(person, _new_number()), countries={"NL", "BE"})
+    with pytest.raises(InvalidInput, match="country"):
+        await _send(database, person.caller, _phone(person, "+4915112345678"), countries={"NL", "BE"})
+    assert await texted_codes(database, "+4915112345678") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "reason"),
+    [
+        ("", None, "not a phone number"),
+        ("0612345678", None, "country's code"),
+        ("not a number", "NL", "not a phone number"),
+        ("+31", None, "not a phone number"),
+        ("+3161234", None, "no such"),
+        ("+999123456789", None, "country's code"),
+        ("0612345678", "XX", "two letters"),
+        ("+31612345678 ext. 5", None, "extension"),
+        ("+319001234567", None, "no such|of this kind"),
+        ("+318001234", None, "of this kind"),
+        ("+" + "1" * 50, None, "at most"),
+        ("\0", "NL", "not a phone number"),
+    ],
+)
+async def test_an_odd_number_is_refused_with_its_own_reason(
+    database: Database, text: str, region: str | None, reason: str
+) -> None:
+    person = await new_person(database)
+    with pytest.raises(InvalidInput, match=reason) as refused:
+        await _send(database, person.caller, _phone(person, text, region))
+    assert refused.value.path in (("input", "phoneNumber"), ("input", "region"))
+
+
+@pytest.mark.parametrize("role", ["ADMIN", "MEMBER"])
+async def test_only_an_owner_verifies_a_phone(database: Database, role: str) -> None:
+    owner, person, number = await new_person(database), await new_person(database), _new_number()
+
+    async def join(session: Session) -> None:
+        session.add(
+            MembershipRow(
+                workspace_id=owner.user.personal_workspace_id,
+                user_id=person.user.id,
+                role=role,
+                joined_at=session.now,
+            )
+        )
+
+    await transact(database, join)
+    code = await _sent_code(database, owner, number)
+    for denied in (
+        _send(database, person.caller, _phone(owner, number)),
+        _verify(database, person.caller, _phone(owner, number), code),
+    ):
+        with pytest.raises(Forbidden):
+            await denied
+    assert await texted_codes(database, number) == [code]
+
+
+async def test_strangers_keys_and_nobody_verify_no_phone_and_learn_nothing(database: Database) -> None:
+    owner, stranger = await new_person(database), await new_person(database)
+    key = KeyCaller(uuid4(), None, "a server", frozenset(ApiScope))
+    refusals: list[tuple[Caller, type[Exception]]] = [
+        (stranger.caller, NotFound),
+        (key, Forbidden),
+        (ANONYMOUS, Unauthenticated),
+    ]
+    for caller, refusal in refusals:
+        for number in (_new_number(), "not a number"):
+            with pytest.raises(refusal):
+                await _send(database, caller, _phone(owner, number))
+            with pytest.raises(refusal):
+                await _verify(database, caller, _phone(owner, number), "123456")
+            assert await texted_codes(database, number) == []
+
+
+async def test_a_provider_that_is_down_is_said_to_be_and_the_next_code_works(database: Database) -> None:
+    class Down:
+        async def send_code(self, number: str, purpose: str) -> None:
+            raise Unavailable
+
+        async def check_code(self, number: str, purpose: str, code: str) -> bool:
+            raise Unavailable
+
+    person, number = await new_person(database), _new_number()
+    with pytest.raises(Unavailable):
+        await _send(database, person.caller, _phone(person, number), by=Down())
+    code = await _sent_code(database, person, number)
+    await _verify(database, person.caller, _phone(person, number), code)

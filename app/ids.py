@@ -7,6 +7,7 @@ import binascii
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.errors import NotFound
@@ -24,6 +25,11 @@ def uuid7() -> UUID:
     value |= 0b10 << 62
     value |= random & 0x3FFF_FFFF_FFFF_FFFF
     return UUID(int=value)
+
+
+def made_at(identifier: UUID) -> datetime:
+    """When a UUID version 7 was made, to the millisecond."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

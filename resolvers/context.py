@@ -7,22 +7,25 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import strawberry
+
 from app.accounts.access import Anonymous, Caller
 from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import Keys
-from app.ledger.committer import Committer
-from app.live.hub import Hub
-from app.payments.gateway import Gateway
-
 from app.catalog import Catalog
 from app.db.engine import Database
+from app.ledger.committer import Committer
+from app.live import Hub
+from app.messages.sms import Texter
+from app.payments.gateway import Gateway
+from resolvers.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The running parts, made once by the composition root.
 
-    `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers.
+    `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers;
+    `phone_countries` are the regions whose numbers may be verified, none meaning all.
     """
 
     database: Database
@@ -30,10 +33,12 @@ class Runtime:
     gateway: Gateway
     committer: Committer
     hub: Hub
+    texter: Texter
     rate_limits: RateLimits
     keys: Keys
     public_url: str
     publishable_key: str
+    phone_countries: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class Context:
     user_agent: str | None
     is_browser: bool
     new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.runtime.database)
 
     @property
     def is_authenticated(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess
-from app.accounts.errors import PhoneUnverified
+from app.accounts.phones import require_phone
 from app.billing import cards, purchases
 from app.billing.cards import PaymentMethodRequired
 from app.billing.purchases import Order, PaymentPending, PaymentUnavailable, PurchaseOvertaken, SpendLimitReached
@@ -36,7 +36,7 @@ from app.payments.gateway import (
     PaymentStatus,
     ProviderInvoice,
 )
-from app.store import billing_accounts, phones, provider_events
+from app.store import billing_accounts, provider_events
 from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
@@ -108,8 +108,8 @@ async def _begin(
         if earlier.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
         return _Begun(earlier, False, party)
-    if desk.catalog.phone_required and await phones.find(session, workspace.id) is None:
-        raise PhoneUnverified
+    if desk.catalog.phone_required:
+        await require_phone(session, workspace.id)
     await purchases.check_spend_limit(session, desk.catalog, account, order.price.minor)
     card = await cards.card_to_charge(session, workspace.id, request.card_id)
     purchase = await purchases.begin(

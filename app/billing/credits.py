@@ -1,0 +1,45 @@
+"""Credits as billing moves them: the one door to the ledger for purchases and for what falls due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.db.engine import Database, Session
+from app.db.tables.payments import CreditPurchaseRow
+from app.db.unit_of_work import transact
+from app.errors import DomainError, ErrorCode
+from app.ledger.chart import Source
+from app.ledger.movements import Grant, Posted
+from app.ledger.post import post_one, settle_due
+from app.store import ledger
+
+
+class UnknownResource(DomainError):
+    """The catalog has no such resource."""
+
+    code = ErrorCode.UNKNOWN_RESOURCE
+
+
+async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Posted:
+    """Credit a purchase that was paid; the ledger grants a purchase once, whoever asks."""
+    source = Source.AUTO_RECHARGE if purchase.is_auto_recharge else Source.PURCHASE
+    return await post_one(
+        session,
+        Grant(
+            workspace_id=purchase.workspace_id,
+            amount=purchase.credits,
+            source=source,
+            description="Auto-recharge" if purchase.is_auto_recharge else "Recharge",
+            purchase_id=purchase.id,
+        ),
+    )
+
+
+async def next_due_at(session: Session) -> datetime | None:
+    """When the next grant expires or the next hold lapses."""
+    return await ledger.next_due_at(session)
+
+
+async def run_due(database: Database, *, limit: int) -> int:
+    """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
+    return len(await transact(database, lambda session: settle_due(session, limit), step="credits.due"))

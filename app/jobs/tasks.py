@@ -1,0 +1,61 @@
+"""Which flow each task of the queue calls, and which work falls due at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from app.accounts import expiry
+from app.accounts.secrets import Keys
+from app.billing import credits
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.flows import provider_events, purchase_outcome
+from app.flows.desk import Desk
+from app.jobs.queue import Task
+from app.jobs.schedule import DueWork
+from app.messages.mail import SEND_MAIL, Mailer, deliver
+from app.payments.gateway import GatewayUnavailable
+from app.store import purchases
+
+_BATCH = 50
+_POLL_EVERY = timedelta(seconds=2)
+_CLEAN_EVERY = timedelta(hours=1)
+
+
+def tasks(desk: Desk, mailer: Mailer, keys: Keys) -> dict[str, Task]:
+    """The tasks by the names under which they are enqueued."""
+
+    async def send_mail(arguments: Mapping[str, str]) -> None:
+        await deliver(mailer, arguments, keys.mail)
+
+    async def provider_event(arguments: Mapping[str, str]) -> None:
+        await provider_events.process(desk, arguments["event_id"])
+
+    return {SEND_MAIL: send_mail, provider_events.TASK: provider_event}
+
+
+def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:
+    """What falls due: credits and holds that lapse, purchases to look into, old rows, and with `polled_events` the next look."""
+    works = [
+        DueWork("credits", credits.next_due_at, lambda: credits.run_due(desk.database, limit=_BATCH)),
+        DueWork("purchases", purchases.next_look_at, lambda: _look_into_purchases(desk)),
+        DueWork("old_rows", _nothing_waits, _Every(desk, _CLEAN_EVERY, lambda: _clean(desk)).run),
+    ]
+    if polled_events:
+        poll = _Every(desk, _POLL_EVERY, lambda: provider_events.poll(desk, tuple(polled_events)))
+        works.append(DueWork("provider_events", _nothing_waits, poll.run))
+    return works
+
+
+async def _look_into_purchases(desk: Desk) -> int:
+    async with desk.database.read() as session:
+        due = await purchases.due(session, limit=_BATCH)
+    looked = 0
+    for workspace_id, purchase_id in due:
+        try:
+            await purchase_outcome.look_into(desk, workspace_id, purchase_id)
+            looked += 1
+        except GatewayUnavailable:
+            await purchase_outcome.look_later(desk, workspace_id, purchase_id)
+    return looked

@@ -1,0 +1,207 @@
+"""The composition root: settings become the running parts, and the parts a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from app.accounts.rate_limits import RateLimits
+from app.accounts.secrets import Keys, derive_keys
+from app.asgi.auth import Authentication
+from app.asgi.dev import dev_routes
+from app.asgi.failures import classify
+from app.asgi.graphql import GraphQLSettings, graphql_routes
+from app.asgi.health import health_routes
+from app.asgi.middleware import middleware
+from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
+from app.asgi.stripe_webhook import stripe_webhook_routes
+from app.catalog import load_catalog
+from app.clock import Clock
+from app.db.engine import Database, connect, no_faults
+from app.flows.catalog_sync import sync_catalog
+from app.flows.desk import Desk
+from app.flows.webhook_endpoint import ensure_webhook_endpoint
+from app.jobs import schedule, time_travel
+from app.jobs.queue import consume
+from app.jobs.tasks import due_works, tasks
+from app.ledger.committer import Committer
+from app.live import Bus, Hub
+from app.messages.inbox import InboxMailer, InboxTexter
+from app.messages.mail import Mailer
+from app.messages.smtp import SmtpMailer
+from app.payments.gateway import GatewayRefused, GatewayUnavailable
+from app.payments.sandbox_control import SandboxControl
+from app.payments.stripe_events import EVENT_TYPES
+from app.payments.stripe_gateway import StripeGateway
+from app.settings import RateLimitSwitch, Settings
+from resolvers.context import Runtime
+from resolvers.live import readers
+from schema.root import schema
+
+SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"
+SANDBOX_PUBLISHABLE_KEY: Final = "pk_test_sandbox"
+
+_SESSION_COOKIE: Final = "counterfoil_session"
+_EXPLORER_ASSETS: Final = Path(__file__).parents[1] / "web" / "graphiql" / "dist"
+_SET_UP_AGAIN_SECONDS: Final = 5.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class House:
+    """The running parts together, and what only the server and the worker need.
+
+    `ending` is set when the server is told to stop; `webhook_secrets` fills once the endpoint at the provider is known.
+    """
+
+    settings: Settings
+    database_url: str
+    runtime: Runtime
+    mailer: Mailer
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    webhook_secrets: list[str] = field(default_factory=list[str])
+
+    @property
+    def desk(self) -> Desk:
+        """What the flows work with."""
+        return Desk(self.runtime.database, self.runtime.gateway, self.runtime.catalog)
+
+    @property
+    def polls_events(self) -> bool:
+        """Whether events are asked for, for want of an address that the provider could report them to."""
+        settings = self.settings
+        return not settings.uses_sandbox and settings.public_url is None and settings.stripe_webhook_secret is None
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, database_url: str, secret_key: str) -> AsyncGenerator[House]:
+    """Make the running parts, and close them at the end.
+
+    Raises `CatalogError` for a catalog with mistakes in it; the database and the provider need not answer yet.
+    """
+    fault = _fault_hook(settings.fault_point)
+    keys = derive_keys(secret_key)
+    bus = Bus(settings.broadcast_url or database_url)
+    database = Database(connect(database_url), Clock(), bus, fault)
+    catalog = load_catalog(settings.catalog)
+    committer = Committer(database)
+    hub = Hub(bus, readers(database, catalog))
+    runtime = Runtime(
+        database=database,
+        catalog=catalog,
+        gateway=StripeGateway(
+            settings.stripe_api_key or SANDBOX_SECRET_KEY,
+            base_url=f"http://127.0.0.1:{settings.sandbox_port}" if settings.uses_sandbox else None,
+            fault=fault,
+        ),
+        committer=committer,
+        hub=hub,
+        texter=InboxTexter(database, keys.codes),
+        rate_limits=RateLimits(keys.limits, enabled=settings.rate_limits is RateLimitSwitch.ON),
+        keys=keys,
+        public_url=settings.base_url,
+        publishable_key=settings.stripe_publishable_key or SANDBOX_PUBLISHABLE_KEY,
+        phone_countries=frozenset(settings.phone_countries),
+    )
+    try:
+        await time_travel.load_offset(database)
+        await hub.start()
+        yield House(settings, database_url, runtime, _mailer(settings, database))
+    finally:
+        await hub.aclose()
+        await committer.aclose()
+        await bus.aclose()
+        await database.close()
+
+
+def web_app(house: House) -> Starlette:
+    """The routes of a server: the API, Stripe's events, health, and in development the inbox and the clock."""
+    settings, runtime = house.settings, house.runtime
+    graphql = GraphQLSettings(
+        production=settings.is_production,
+        explorer_assets=_EXPLORER_ASSETS,
+        session_cookie=_SESSION_COOKIE,
+        secure_cookies=settings.is_production or settings.base_url.startswith("https://"),
+        allowed_origins=frozenset(settings.allowed_origins),
+        trusted_proxies=tuple(ip_network(each) for each in settings.trusted_proxies),
+    )
+    routes = graphql_routes(
+        schema._schema,  # pyright: ignore[reportPrivateUsage]
+        Authentication(runtime, _SESSION_COOKIE),
+        graphql,
+        classify=classify,
+        ending=house.ending,
+    )
+    routes += stripe_webhook_routes(runtime.database, house.webhook_secrets)
+    routes += health_routes(runtime.database)
+    if not settings.is_production:
+        routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
+    stack: list[Middleware] = middleware()
+    return Starlette(routes=routes, middleware=stack)
+
+
+async def work(house: House, stopping: asyncio.Event) -> None:
+    """The worker: the queue's tasks and what falls due, until `stopping` is set."""
+    events = EVENT_TYPES if house.polls_events else ()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(consume(house.database_url, tasks(house.desk, house.mailer, house.runtime.keys), stopping))
+        group.create_task(schedule.watch(due_works(house.desk, polled_events=events), stopping))
+
+
+async def set_up_provider(house: House) -> None:
+    """Sync the catalog and make the webhook endpoint, trying again until the provider answers."""
+    settings = house.settings
+    while True:
+        try:
+            await sync_catalog(house.desk)
+            if settings.stripe_webhook_secret is not None:
+                house.webhook_secrets[:] = [settings.stripe_webhook_secret]
+            elif not house.polls_events:
+                url = settings.base_url + WEBHOOK_PATH
+                secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.runtime.keys.secrets_cipher)
+                house.webhook_secrets[:] = [secret]
+            return
+        except (GatewayUnavailable, GatewayRefused) as error:
+            _log.warning("provider.set_up_failed", error=str(error))
+            await asyncio.sleep(_SET_UP_AGAIN_SECONDS)
+
+
+def _mailer(settings: Settings, database: Database) -> Mailer:
+    if settings.smtp_url is None:
+        return InboxMailer(database)
+    return SmtpMailer.from_url(settings.smtp_url, settings.mail_from)
+
+
+def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:
+    works = due_works(house.desk, polled_events=())
+    sandbox = SandboxControl(f"http://127.0.0.1:{house.settings.sandbox_port}")
+
+    def advance(by: timedelta) -> asyncio.Future[datetime]:
+        return asyncio.ensure_future(time_travel.advance(house.runtime.database, works, sandbox, by))
+
+    return advance
+
+
+def _fault_hook(fault_point: str | None) -> Callable[[str], None]:
+    """For crash tests: end this process, as SIGKILL would, at a named point."""
+    if fault_point is None:
+        return no_faults
+
+    def fault(point: str) -> None:
+        if point == fault_point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return fault

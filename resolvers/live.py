@@ -1,0 +1,77 @@
+"""Live updates: how the hub reads each topic, and who may watch what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+from uuid import UUID
+
+from app.accounts import sessions
+from app.accounts.access import WorkspacePermission, workspace_for
+from app.billing import purchases as purchase_rules
+from app.db.engine import Database
+from app.db.tables.payments import CreditPurchaseRow
+from app.errors import Unauthenticated
+from app.ledger import balances
+from app.ledger import post as ledger_post
+from app.ledger.balances import Balance
+from app.live import Reader
+from app.store import purchases
+from resolvers import ids
+from resolvers.context import Context
+
+T = TypeVar("T")
+
+
+# Without slots, so that an encoded message can be remembered for as long as the state it was made from.
+@dataclass(frozen=True)
+class State(Generic[T]):
+    """A state of something that is watched: the same object for everyone who watches it."""
+
+    object_id: UUID
+    version: int
+    value: T
+
+
+def readers(database: Database) -> Mapping[str, Reader]:
+    """How each topic's states are read, many objects of a workspace at a time."""
+
+    async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
+        async with database.read() as session:
+            balance = (await balances.read(session, [workspace_id]))[workspace_id]
+        return [State(workspace_id, balance.version, balance)]
+
+    async def credit_purchase(
+        workspace_id: UUID, object_ids: frozenset[UUID] | None
+    ) -> Sequence[State[CreditPurchaseRow]]:
+        async with database.read() as session:
+            found = await purchases.find_many(session, [(workspace_id, each) for each in object_ids or ()])
+        return [State(row.id, row.version, row) for row in found.values()]
+
+    return {ledger_post.TOPIC: credit_balance, purchase_rules.TOPIC: credit_purchase}
+
+
+def watch_balance(context: Context, workspace_id: str) -> AsyncGenerator[State[Balance], None]:
+    """The balance of a workspace: as it stands, then after each change."""
+    owner = ids.workspace_id(workspace_id)
+    return cast(AsyncGenerator[State[Balance], None], _watch(context, ledger_post.TOPIC, owner, owner))
+
+
+def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[CreditPurchaseRow], None]:
+    """A purchase: as it stands, then after each change."""
+    owner, row_id = ids.owned_id(purchase_id, "CreditPurchase")
+    return cast(AsyncGenerator[State[CreditPurchaseRow], None], _watch(context, purchase_rules.TOPIC, owner, row_id))
+
+
+def _watch(context: Context, topic: str, workspace_id: UUID, object_id: UUID) -> AsyncGenerator[object, None]:
+    database, caller = context.runtime.database, context.caller
+
+    async def authorize() -> None:
+        async with database.read() as session:
+            if not await sessions.is_valid(session, caller):
+                raise Unauthenticated
+            await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
+
+    hub = context.runtime.hub
+    return hub.subscribe(topic, workspace_id, object_id, authorize=authorize, authority=caller)

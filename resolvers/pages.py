@@ -1,0 +1,55 @@
+"""Pages of connections: how many, from where, and opaque cursors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.errors import BadUserInput
+
+T = TypeVar("T")
+
+MAX_FIRST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Rows with a cursor each, and whether there are more on either side."""
+
+    rows: Sequence[T]
+    cursors: Sequence[str]
+    has_next: bool
+    has_previous: bool
+
+
+def page_size(first: int) -> int:
+    """`first` if it is a size that a page may have; raises `BadUserInput` otherwise."""
+    if not 0 <= first <= MAX_FIRST:
+        raise BadUserInput(f"first must be between 0 and {MAX_FIRST}.")
+    return first
+
+
+def page_of(fetched: Sequence[T], first: int, after: str | None, cursor: Callable[[T], str]) -> Page[T]:
+    """The page made of up to `first` + 1 fetched rows: the one too many only tells that there are more."""
+    rows = fetched[:first]
+    return Page(rows, [encode_cursor(cursor(row)) for row in rows], len(fetched) > first, after is not None)
+
+
+def encode_cursor(text: str) -> str:
+    """An opaque cursor that `decode_cursor` reads back."""
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, parse: Callable[[str], T]) -> T:
+    """What `parse` makes of the text in a cursor; raises `BadUserInput` for a cursor that this connection never gave."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        value = parse(text)
+    except (binascii.Error, ValueError, OverflowError):
+        raise BadUserInput("The cursor is not one that this connection gave.") from None
+    if encode_cursor(text) != cursor:
+        raise BadUserInput("The cursor is not one that this connection gave.")
+    return value

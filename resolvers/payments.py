@@ -1,0 +1,104 @@
+"""Cards and invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
+from app.accounts.phones import require_phone
+from app.billing import purchases
+from app.db.tables.payments import CardRow, InvoiceRow
+from app.flows.cards import add_card
+from app.flows.customers import BilledParty
+from app.flows.desk import Desk
+from app.money import Money
+from app.payments.gateway import InvoiceStatus
+from app.store import billing_accounts, invoices
+from app.store import purchases as purchase_store
+from resolvers import ids
+from resolvers.context import Context
+from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.rates import limit_card_testing
+from resolvers.workspaces import sees_billing
+
+
+def desk_of(context: Context) -> Desk:
+    """What the flows work with."""
+    return Desk(context.runtime.database, context.runtime.gateway, context.runtime.catalog)
+
+
+async def cards(context: Context, access: WorkspaceAccess) -> Sequence[CardRow] | None:
+    """The workspace's cards, for those who see its billing."""
+    if not sees_billing(access):
+        return None
+    async with context.runtime.database.read() as session:
+        return await billing_accounts.cards(session, access.workspace.id)
+
+
+async def invoice_page(
+    context: Context, access: WorkspaceAccess, first: int, after: str | None, status: InvoiceStatus | None
+) -> Page[InvoiceRow] | None:
+    """A page of the workspace's invoices, newest first, for those who see its billing."""
+    if not sees_billing(access):
+        return None
+    size = page_size(first)
+    before = decode_cursor(after, _invoice_place) if after is not None else None
+    async with context.runtime.database.read() as session:
+        rows = await invoices.page(
+            session,
+            access.workspace.id,
+            limit=size + 1,
+            before=before,
+            status=status.value if status is not None else None,
+        )
+    return page_of(rows, size, after, lambda row: f"{row.issued_at.isoformat() if row.issued_at else ''}|{row.id.hex}")
+
+
+def _invoice_place(text: str) -> tuple[datetime, UUID]:
+    issued_at, _, invoice_id = text.partition("|")
+    return datetime.fromisoformat(issued_at), UUID(hex=invoice_id)
+
+
+async def invoice(context: Context, invoice_id: str) -> InvoiceRow | None:
+    """An invoice by its id, for those who see the workspace's billing."""
+    owner, row_id = ids.owned_id(invoice_id, "Invoice")
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
+        return await invoices.find(session, owner, row_id)
+
+
+async def card(context: Context, card_id: str) -> CardRow | None:
+    """A card by its id, for those who see the workspace's billing."""
+    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
+        return await billing_accounts.card(session, owner, row_id)
+
+
+async def add_payment_method(context: Context, workspace_id: str) -> str:
+    """Begin to save a card; the client secret to confirm it with."""
+    owner = ids.workspace_id(workspace_id)
+    runtime = context.runtime
+    async with runtime.database.read() as session:
+        access = await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING)
+        if runtime.catalog.phone_required:
+            await require_phone(session, owner)
+        address = await billing_accounts.contact_address(session, owner)
+    await limit_card_testing(context, owner)
+    return await add_card(desk_of(context), BilledParty(owner, access.workspace.name, address))
+
+
+async def spend(
+    context: Context, access: WorkspaceAccess
+) -> tuple[tuple[datetime, datetime], Money, Money | None] | None:
+    """The calendar month, what credits cost in it so far, and the plan's ceiling, for those who see the workspace's billing."""
+    if not sees_billing(access):
+        return None
+    catalog = context.runtime.catalog
+    async with context.runtime.database.read() as session:
+        account = await billing_accounts.find(session, access.workspace.id)
+        month = purchases.month_of(session.now)
+        spent = await purchase_store.charged_minor(session, access.workspace.id, since=month[0], until=month[1])
+    return month, Money(spent, catalog.currency), purchases.spend_limit(catalog, account)

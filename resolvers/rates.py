@@ -1,0 +1,28 @@
+"""How often what costs money, or tries cards, may be asked for."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from app.accounts.rate_limits import Limit, hit, network_of
+from resolvers.context import Context
+
+_CARDS_PER_WORKSPACE: Final = Limit("cards-per-workspace", 20, 3600)
+_CARDS_PER_NETWORK: Final = Limit("cards-per-network", 40, 3600)
+_RECHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 60, 3600)
+
+
+async def limit_card_testing(context: Context, workspace_id: UUID) -> None:
+    """Count an attempt to save a card; raises `RateLimited` when there were too many: stolen cards are tried out by the hundred."""
+    await hit(
+        context.runtime.database,
+        context.runtime.rate_limits,
+        (_CARDS_PER_WORKSPACE, str(workspace_id)),
+        (_CARDS_PER_NETWORK, network_of(context.remote_address)),
+    )
+
+
+async def limit_recharges(context: Context, workspace_id: UUID) -> None:
+    """Count an attempt to buy credits; raises `RateLimited` when there were too many."""
+    await hit(context.runtime.database, context.runtime.rate_limits, (_RECHARGES_PER_WORKSPACE, str(workspace_id)))

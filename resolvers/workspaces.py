@@ -1,0 +1,50 @@
+"""Workspaces, as the caller may see them."""
+
+from __future__ import annotations
+
+from app.accounts import phones
+from app.accounts.access import (
+    WorkspaceAccess,
+    WorkspacePermission,
+    workspace_by_external_id,
+    workspace_by_handle,
+    workspace_for,
+)
+from app.db.tables.accounts import PhoneRow
+from app.errors import BadUserInput, NotFound
+from resolvers import ids
+from resolvers.context import Context
+
+
+async def workspace(
+    context: Context, workspace_id: str | None, handle: str | None, external_id: str | None
+) -> WorkspaceAccess | None:
+    """A workspace the caller may see, by exactly one of its names; None for one that isn't there for them.
+
+    Raises `BadUserInput` for none or several names, `Unauthenticated` for nobody, `Forbidden` for an external id without a
+    service key.
+    """
+    if sum(name is not None for name in (workspace_id, handle, external_id)) != 1:
+        raise BadUserInput("Give exactly one of id, handle and externalId.")
+    try:
+        async with context.runtime.database.read() as session:
+            if workspace_id is not None:
+                return await workspace_for(session, context.caller, ids.workspace_id(workspace_id))
+            if handle is not None:
+                return await workspace_by_handle(session, context.caller, handle)
+            return await workspace_by_external_id(session, context.caller, external_id or "")
+    except NotFound:
+        return None
+
+
+def sees_billing(access: WorkspaceAccess) -> bool:
+    """Whether the caller may see what concerns the workspace's money."""
+    return WorkspacePermission.VIEW_BILLING in access.permissions
+
+
+async def phone(context: Context, access: WorkspaceAccess) -> PhoneRow | None:
+    """The workspace's verified number, for those who see its billing."""
+    if not sees_billing(access):
+        return None
+    async with context.runtime.database.read() as session:
+        return await phones.phone_of(session, access.workspace.id)

@@ -1,0 +1,164 @@
+"""Workspaces: what gets billed."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Self
+
+import strawberry
+
+from app.accounts.access import WorkspaceAccess, WorkspacePermission, WorkspaceRole
+from app.db.tables.accounts import PhoneRow
+from app.ids import GlobalId
+from app.payments.gateway import InvoiceStatus
+from resolvers import credits, payments, workspaces
+from resolvers.context import Info
+from schema.credits import CreditBalance, CreditPurchaseConnection, Spend
+from schema.enums import described
+from schema.errors import USER_ERRORS, UserError, no_errors
+from schema.money import Money, Period
+from schema.node import Node
+from schema.pagination import AFTER, FIRST
+from schema.payments import InvoiceConnection, PaymentMethod, payment_methods
+
+
+class WorkspaceKind(Enum):
+    """Whether a workspace is one person's or shared."""
+
+    PERSONAL = "PERSONAL"
+    ORGANIZATION = "ORGANIZATION"
+
+
+described(
+    WorkspaceKind,
+    "Whether a workspace is one person's or shared.",
+    {
+        WorkspaceKind.PERSONAL: "The one workspace that each user has.",
+        WorkspaceKind.ORGANIZATION: "A workspace with members.",
+    },
+)
+described(
+    WorkspaceRole,
+    "What a user is in a workspace. Billing is the owners'.",
+    {
+        WorkspaceRole.OWNER: "May do everything, billing included.",
+        WorkspaceRole.ADMIN: "Manages the members below owner.",
+        WorkspaceRole.MEMBER: "Sees the plan and the usage bars.",
+    },
+)
+described(
+    WorkspacePermission,
+    "What may be done in a workspace beyond seeing its plan and usage bars.",
+    {
+        WorkspacePermission.VIEW_BILLING: "See credits, cards, invoices and what is spent.",
+        WorkspacePermission.MANAGE_BILLING: "Buy, change and cancel; add and remove cards.",
+        WorkspacePermission.MANAGE_MEMBERS: "Invite and remove members and change their roles.",
+        WorkspacePermission.MANAGE_WORKSPACE: "Rename or delete the workspace.",
+        WorkspacePermission.VIEW_AUDIT_LOG: "Read who did what.",
+        WorkspacePermission.MANAGE_KEYS: "Create and revoke API keys.",
+    },
+)
+
+
+@strawberry.type(description="A number verified for a workspace. Only the last digits are ever shown.")
+class PhoneNumber:
+    masked: str = strawberry.field(description="The number with all but its last digits hidden.")
+    verified_at: datetime = strawberry.field(description="When it was verified.")
+
+    @classmethod
+    def of(cls, phone: PhoneRow) -> Self:
+        """The API's view of a verified number."""
+        return cls(masked=f"•••• {phone.last_digits}", verified_at=phone.verified_at)
+
+
+@strawberry.type(
+    description="The billing account: one personal workspace per user, and the organizations they belong to."
+)
+class Workspace(Node):
+    access: strawberry.Private[WorkspaceAccess]
+    kind: WorkspaceKind = strawberry.field(description="Whether it is one person's or shared.")
+    name: str = strawberry.field(description="For people.")
+    handle: str = strawberry.field(description="Unique among users and organizations, without regard to case.")
+    external_id: str | None = strawberry.field(description="The id the host product knows this workspace by.")
+    viewer_role: WorkspaceRole | None = strawberry.field(description="What the caller is here; null for keys.")
+    permissions: list[WorkspacePermission] = strawberry.field(
+        description="What the caller may do here: fields and mutations beyond it answer null or FORBIDDEN."
+    )
+
+    @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
+    async def phone(self, info: Info) -> PhoneNumber | None:
+        row = await workspaces.phone(info.context, self.access)
+        return PhoneNumber.of(row) if row is not None else None
+
+    @strawberry.field(description="Its prepaid credits. Null, without an error, for those without VIEW_BILLING.")
+    async def credit_balance(self, info: Info) -> CreditBalance | None:
+        balance = await credits.balance_of(info.context, self.access)
+        return CreditBalance.of(balance, info.context.runtime.catalog) if balance is not None else None
+
+    @strawberry.field(
+        description="What credits cost this month against the plan's ceiling. Null, without an error, for those without VIEW_BILLING."
+    )
+    async def spend(self, info: Info) -> Spend | None:
+        found = await payments.spend(info.context, self.access)
+        if found is None:
+            return None
+        (start, end), spent, limit = found
+        return Spend(
+            period=Period(start=start, end=end),
+            spent=Money.of(spent),
+            limit=Money.of(limit) if limit is not None else None,
+        )
+
+    @strawberry.field(
+        description="Its cards, the default one first. Null, without an error, for those without VIEW_BILLING."
+    )
+    async def payment_methods(self, info: Info) -> list[PaymentMethod] | None:
+        return payment_methods(await payments.cards(info.context, self.access))
+
+    @strawberry.field(description="Its invoices, newest first. Null, without an error, for those without VIEW_BILLING.")
+    async def invoices(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description=FIRST)] = 20,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+        status: Annotated[InvoiceStatus | None, strawberry.argument(description="Only those in this state.")] = None,
+    ) -> InvoiceConnection | None:
+        page = await payments.invoice_page(info.context, self.access, first, after, status)
+        return InvoiceConnection.of(page) if page is not None else None
+
+    @strawberry.field(
+        description="Its purchases of credits, newest first. Null, without an error, for those without VIEW_BILLING."
+    )
+    async def purchases(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description=FIRST)] = 20,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> CreditPurchaseConnection | None:
+        page = await credits.purchase_page(info.context, self.access, first, after)
+        return CreditPurchaseConnection.of(page, info.context.runtime.catalog.credit_unit) if page is not None else None
+
+    @classmethod
+    def of(cls, access: WorkspaceAccess) -> Self:
+        """The API's view of a workspace, as one caller may use it."""
+        row = access.workspace
+        return cls(
+            access=access,
+            id=strawberry.ID(str(GlobalId("Workspace", row.id))),
+            kind=WorkspaceKind(row.kind),
+            name=row.name,
+            handle=row.handle,
+            external_id=row.external_id,
+            viewer_role=access.role,
+            permissions=sorted(access.permissions, key=list(WorkspacePermission).index),
+        )
+
+
+@strawberry.type(description="The workspace as it is now.")
+class WorkspacePayload:
+    workspace: Workspace | None = strawberry.field(default=None, description="The workspace.")
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, access: WorkspaceAccess) -> Self:
+        """The payload of success."""
+        return cls(workspace=Workspace.of(access))

@@ -90,6 +90,7 @@ class Book:
     sequence: int = 0
     version: int = 0
     recharge_below: int | None = None
+    was_lowered: bool = False
     lots: dict[UUID, Lot] = field(default_factory=dict[UUID, Lot])
     holds: dict[UUID, OpenHold] = field(default_factory=dict[UUID, OpenHold])
     remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict[tuple[str, str], Remembered])
@@ -107,8 +108,8 @@ class Book:
 
     @property
     def is_low(self) -> bool:
-        """Whether the balance has fallen to where auto-recharge must look at it."""
-        return self.recharge_below is not None and self.available <= self.recharge_below
+        """Whether spending, a hold or expiry lowered the balance to where auto-recharge must look at it; never a claw-back."""
+        return self.was_lowered and self.recharge_below is not None and self.available <= self.recharge_below
 
     def settle(self) -> None:
         """Do what fell due: lapsed holds return, in the order they lapsed, and expired grants go."""
@@ -293,6 +294,7 @@ class Book:
                     self.touched_lots.add(grant_id)
             elif account is Account.HELD:
                 held_delta += moved
+        self.was_lowered |= amount < 0 and kind is not Kind.CLAWBACK
         self.available += amount
         self.held += held_delta
         self.sequence += 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from app.db.engine import Session
 from app.errors import DomainError, ProtocolError
+from app.ledger.book import Book
 from app.ledger.books import KEYS_KEPT, open_books, write_books
 from app.ledger.movements import Movement, Posted, Refusal
 from app.ledger.spends import plan
@@ -17,11 +18,18 @@ TOPIC = "credit_balance"
 """The topic of the hints that a balance changed; their object is the workspace itself."""
 
 
-class Settled(NamedTuple):
-    """A workspace where something fell due, and whether its balance is now where auto-recharge must look at it."""
+class Settlement(NamedTuple):
+    """In how many workspaces something had fallen due, and those of them that auto-recharge must look at now."""
 
-    workspace_id: UUID
-    is_low: bool
+    workspaces: int
+    low: list[UUID]
+
+
+class Outcome(NamedTuple):
+    """What each movement was answered, in their order, and the workspaces lowered to where auto-recharge must look at them."""
+
+    answers: list[Posted | Refusal]
+    low: list[UUID]
 
 
 async def post(session: Session, movements: Sequence[Movement]) -> list[Posted | Refusal]:
@@ -31,7 +39,13 @@ async def post(session: Session, movements: Sequence[Movement]) -> list[Posted |
     Balances are locked in id order until the transaction ends: hand over all movements of a transaction in one call, after
     taking any other locks, and two callers can't wait for each other.
     """
+    return (await post_watched(session, movements)).answers
+
+
+async def post_watched(session: Session, movements: Sequence[Movement]) -> Outcome:
+    """The same as `post`, and which workspaces auto-recharge must look at now, even where the movement itself was refused."""
     answers: dict[int, Posted | Refusal] = {}
+    low: list[UUID] = []
     batch, others = plan(movements, session.now)
     if batch is not None and not others:
         rows = await store.spend(session, batch.arguments)
@@ -40,8 +54,24 @@ async def post(session: Session, movements: Sequence[Movement]) -> list[Posted |
             session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)
     places = [place for place in range(len(movements)) if place not in answers]
     if places:
-        answers.update(zip(places, await _judge(session, [movements[place] for place in places]), strict=True))
-    return [answers[place] for place in range(len(movements))]
+        judged, low = await judge(session, [movements[place] for place in places])
+        answers.update(zip(places, judged, strict=True))
+    return Outcome([answers[place] for place in range(len(movements))], low)
+
+
+async def judge(session: Session, movements: Sequence[Movement]) -> Outcome:
+    """Post the exact way: lock, read, judge each movement in turn, write. `post` does so by itself where it has to."""
+    workspace_ids = {movement.workspace_id for movement in movements}
+    books = await open_books(session, workspace_ids, movements)
+    for book in books.values():
+        book.settle()
+    answers: list[Posted | Refusal] = []
+    for movement in movements:
+        try:
+            answers.append(books[movement.workspace_id].judge(movement))
+        except (DomainError, ProtocolError) as refusal:
+            answers.append(refusal)
+    return Outcome(answers, await _write(session, books.values()))
 
 
 async def post_one(session: Session, movement: Movement) -> Posted:
@@ -55,21 +85,19 @@ async def post_one(session: Session, movement: Movement) -> Posted:
     raise answer
 
 
-async def settle_due(session: Session, limit: int = 500) -> list[Settled]:
+async def settle_due(session: Session, limit: int = 500) -> Settlement:
     """Do what fell due by the session's time: lapsed holds return, expired grants go, a transaction for each.
 
-    At most `limit` workspaces; call again until it answers an empty list. Answers those where something was due.
+    At most `limit` workspaces: call again until it answers that none was left.
     """
     workspace_ids = await store.due_workspaces(session, limit)
     if not workspace_ids:
-        return []
+        return Settlement(0, [])
     books = await open_books(session, workspace_ids, [])
     for book in books.values():
         book.settle()
-    changed = await write_books(session, books.values())
-    for book in changed:
-        session.outbox.hint(TOPIC, book.workspace_id, book.workspace_id, book.version)
-    return [Settled(book.workspace_id, book.is_low) for book in changed]
+    low = await _write(session, books.values())
+    return Settlement(len(books), low)
 
 
 async def forget_keys(session: Session, limit: int = 1000) -> int:
@@ -87,18 +115,9 @@ async def set_recharge_below(session: Session, workspace_id: UUID, recharge_belo
     return version
 
 
-async def _judge(session: Session, movements: Sequence[Movement]) -> list[Posted | Refusal]:
-    """The exact way: lock, read, judge each movement in turn, write."""
-    workspace_ids = {movement.workspace_id for movement in movements}
-    books = await open_books(session, workspace_ids, movements)
-    for book in books.values():
-        book.settle()
-    answers: list[Posted | Refusal] = []
-    for movement in movements:
-        try:
-            answers.append(books[movement.workspace_id].judge(movement))
-        except (DomainError, ProtocolError) as refusal:
-            answers.append(refusal)
-    for book in await write_books(session, books.values()):
+async def _write(session: Session, books: Iterable[Book]) -> list[UUID]:
+    """Write the books and hint at those that changed; returns those that are low."""
+    changed = await write_books(session, books)
+    for book in changed:
         session.outbox.hint(TOPIC, book.workspace_id, book.workspace_id, book.version)
-    return answers
+    return sorted(book.workspace_id for book in changed if book.is_low)

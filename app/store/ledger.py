@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import orjson
+from asyncpg import Connection
 from sqlalchemy import text
 
 from app.db.engine import Session
@@ -73,6 +74,12 @@ async def spend(session: Session, arguments: SpendArguments) -> list[BalanceRow]
     """Post plain spends where nothing is out of the ordinary; the workspaces answered are those that were posted."""
     connection = await session.connection()
     return [BalanceRow._make(row) for row in await connection.exec_driver_sql(_SPEND, tuple(arguments))]
+
+
+async def spend_alone(connection: Connection, arguments: SpendArguments) -> list[BalanceRow]:
+    """The same as `spend`, in a transaction of its own that is this one statement."""
+    rows = cast(list[tuple[Any, ...]], await connection.fetch(_SPEND, *arguments))
+    return [BalanceRow._make(row) for row in rows]
 
 
 async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime) -> State:

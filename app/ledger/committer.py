@@ -1,0 +1,169 @@
+"""Group commit: the movements of a process meet here and are posted together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from app.db.engine import Database, Session
+from app.db.outbox import Hint
+from app.db.unit_of_work import transact
+from app.errors import Unavailable
+from app.ledger.movements import Movement, Posted, Refusal
+from app.ledger.post import TOPIC, Outcome, judge
+from app.ledger.spends import plan
+from app.store import ledger as store
+
+OnLow: TypeAlias = Callable[[Session, Sequence[UUID]], Awaitable[None]]
+"""Called, in the transaction that lowered them, with the workspaces whose balance has fallen to their `recharge_below`."""
+
+_LARGEST_BATCH = 256
+_LONGEST_QUEUE = 20_000
+_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
+
+
+class _Waiting(NamedTuple):
+    movement: Movement
+    answer: asyncio.Future[Posted]
+
+    def settle(self, answer: Posted | Refusal | Exception) -> None:
+        # A caller that went away has cancelled its future; what it asked for is done all the same.
+        if self.answer.done():
+            return
+        if isinstance(answer, Posted):
+            self.answer.set_result(answer)
+        else:
+            self.answer.set_exception(answer)
+
+
+class Committer:
+    """Posts the movements of a process in batches: the next batch forms while one is in flight, so no timer holds anyone up.
+
+    Plain spends go the optimistic way, one statement for all of them; the rest, and what that statement leaves, the exact way.
+    `on_low` decides auto-recharge. One committer a process is enough; any number of processes may have one.
+    """
+
+    def __init__(self, database: Database, *, on_low: OnLow | None = None) -> None:
+        self._database = database
+        self._on_low = on_low
+        self._waiting: deque[_Waiting] = deque()
+        self._hints: dict[UUID, Hint] = {}
+        self._runner: asyncio.Task[None] | None = None
+        self._publisher: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    async def submit(self, movement: Movement) -> Posted:
+        """Post the movement, committed when this returns.
+
+        Raises what refuses it (see `post_one`), or `Unavailable` when the database can't be reached: then a movement without an
+        idempotency key may or may not have been posted. Cancelling the caller leaves a movement that is on its way to be posted.
+        """
+        if self._is_closed or len(self._waiting) >= _LONGEST_QUEUE:
+            raise Unavailable
+        answer: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(movement, answer))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
+        return await answer
+
+    async def close(self) -> None:
+        """Take no more movements, and return once those taken are posted and their hints published."""
+        self._is_closed = True
+        for task in (self._runner, self._publisher):
+            if task is not None:
+                await task
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_BATCH))]
+                await self._answer([waiting for waiting in taken if not waiting.answer.done()])
+        finally:
+            self._runner = None
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        """Answer everyone in the batch, whatever happens to the database."""
+        try:
+            left = await self._optimistic(batch)
+        except asyncpg.PostgresError as error:
+            # An error of the statement itself posted nothing; the exact way finds out whose it is.
+            left = _those_safe_to_repeat(batch) if _is_lost(error) else batch
+        except Exception:
+            left = _those_safe_to_repeat(batch)
+        try:
+            await self._exact(left)
+            return
+        except Exception as error:
+            left = _those_safe_to_repeat(left) if _is_lost(error) else left
+        # One movement at a time, so that a poisoned one fails alone.
+        for waiting in left:
+            try:
+                await self._exact([waiting])
+            except Exception as error:
+                waiting.settle(Unavailable() if _is_lost(error) else error)
+
+    async def _optimistic(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Post the plain spends in one statement; returns those that are still to be answered."""
+        spends, others = plan([waiting.movement for waiting in batch], self._database.clock.now())
+        if spends is None:
+            return batch
+        async with self._database.raw() as connection:
+            self._database.fault("ledger:before-commit")
+            rows = await store.spend_alone(connection, spends.arguments)
+            self._database.fault("ledger:after-commit")
+        for place, posted in spends.answers(rows):
+            batch[place].settle(posted)
+        self._publish([Hint(TOPIC, row.workspace_id, row.workspace_id, row.version) for row in rows])
+        if len(rows) == len(spends.by_workspace):
+            return [batch[place] for place in others]
+        posted_to = {row.workspace_id for row in rows}
+        return [waiting for waiting in batch if waiting.movement.workspace_id not in posted_to]
+
+    async def _exact(self, batch: list[_Waiting]) -> None:
+        """Judge the movements in turn, in one transaction."""
+        if not batch:
+            return
+
+        async def work(session: Session) -> Outcome:
+            outcome = await judge(session, [waiting.movement for waiting in batch])
+            if outcome.low and self._on_low is not None:
+                await self._on_low(session, outcome.low)
+            return outcome
+
+        outcome = await transact(self._database, work, step="ledger")
+        for waiting, answer in zip(batch, outcome.answers, strict=True):
+            waiting.settle(answer)
+
+    def _publish(self, hints: Sequence[Hint]) -> None:
+        """Publish the newest hint of each workspace; those that gather meanwhile go together."""
+        self._hints.update((hint.workspace_id, hint) for hint in hints)
+        if self._publisher is None and self._hints:
+            self._publisher = asyncio.create_task(self._publish_gathered())
+
+    async def _publish_gathered(self) -> None:
+        try:
+            while self._hints:
+                hints = list(self._hints.values())
+                self._hints.clear()
+                await self._database.hints.publish(hints)
+        finally:
+            self._publisher = None
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the connection was lost, so that what was sent may or may not have been done."""
+    return isinstance(error, _LOST) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _those_safe_to_repeat(batch: list[_Waiting]) -> list[_Waiting]:
+    """Those with a key, which are posted once however often they are sent; the others are told that the outcome is unknown."""
+    for waiting in batch:
+        if waiting.movement.key is None:
+            waiting.settle(Unavailable())
+    return [waiting for waiting in batch if waiting.movement.key is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, cast
 
 import structlog
@@ -31,20 +31,18 @@ class ConnectionWasLost(ConnectionError):
 class Bus:
     """One subscription and one sender a process, on one connection at a time.
 
-    `url` is `postgresql://…`, `redis://…`, `rediss://…` or, within one process, `memory://`. A connection that stays silent for
-    `silence_seconds` must bring back a heartbeat within the same time again, or it counts as lost.
+    `url` is `postgresql://…`, `redis://…`, `rediss://…` or, within one process, `memory://`. On a connection that is silent for
+    `silence_seconds` a heartbeat is sent; if nothing is heard for `answer_seconds` more, the connection counts as lost.
     """
 
-    def __init__(
-        self, url: str, *, silence_seconds: float = 10.0, pause: Callable[[float], Awaitable[object]] = asyncio.sleep
-    ) -> None:
+    def __init__(self, url: str, *, silence_seconds: float = 10.0, answer_seconds: float = 10.0) -> None:
         self.transactional_channel: Final = CHANNEL if is_transactional(url) else None
         """Where a unit of work sends `SELECT pg_notify(channel, payload)` in its transaction; None: it publishes after it."""
         self.listening = False
         """Whether hints arrive right now."""
         self._url = url
         self._silence_seconds = silence_seconds
-        self._pause = pause
+        self._answer_seconds = answer_seconds
         self._waiting: dict[HintKey, AnyHint] = {}
         self._dropped = 0
         self._send_now = asyncio.Event()
@@ -105,7 +103,7 @@ class Bus:
                 tried.set()
             if not self._closing:
                 failures += 1
-                await self._pause(retry_delay_seconds(failures))
+                await asyncio.sleep(retry_delay_seconds(failures))
 
     async def _converse(self, broadcast: Broadcast, events: Events, on_hints: OnHints) -> None:
         async with asyncio.TaskGroup() as group:
@@ -117,7 +115,7 @@ class Bus:
         awaiting_heartbeat = False
         while True:
             try:
-                async with asyncio.timeout(self._silence_seconds):
+                async with asyncio.timeout(self._answer_seconds if awaiting_heartbeat else self._silence_seconds):
                     event = await events.get()
             except TimeoutError:
                 if awaiting_heartbeat:

@@ -7,7 +7,7 @@ from sandbox.errors import Json, StripeError, invalid, missing
 from sandbox.metadata import merged
 from sandbox.resources import payments, settling
 from sandbox.resources.invoice_totals import MINIMUM_CHARGE
-from sandbox.resources.payment_methods import allowed_types, card_of, make, resolve
+from sandbox.resources.payment_methods import allowed_types, resolve
 from sandbox.store import Transaction
 
 _COPIED = ("description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")
@@ -87,9 +87,7 @@ async def _confirm(call: Call, intent: Json) -> Json:
     params, tx = call.params, call.tx
     if intent["status"] not in payments.CONFIRMABLE:
         raise payments.unexpected_state(intent, "confirmed")
-    if "payment_method_data" in params:
-        method = await make(tx, card_of(params["payment_method_data"]), params["payment_method_data"])
-    elif "payment_method" in params or intent["payment_method"]:
+    if "payment_method" in params or intent["payment_method"]:
         method = await resolve(tx, params.get("payment_method") or intent["payment_method"])
     else:
         raise invalid(

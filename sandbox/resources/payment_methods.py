@@ -94,11 +94,13 @@ async def attach(call: Call) -> Json:
 
 
 async def attach_to(tx: Transaction, reference: str, customer: Json) -> Json:
-    """Attach a payment method to a customer, as the bank allows."""
+    """Attach a payment method to a customer, as the bank allows; a decline leaves nothing behind."""
     method = await resolve(tx, reference)
     card = behaviour(method)
     if not card.attaches and card.declines is not None:
-        raise declined(card.declines, {"payment_method": method})
+        error = declined(card.declines, {"payment_method": method})
+        error.keeps_changes = False
+        raise error
     return await bind(tx, method, customer["id"])
 
 

@@ -11,9 +11,7 @@ from sandbox.resources.payment_methods import (
     allowed_types,
     behaviour,
     bind,
-    card_of,
     declined,
-    make,
     refuse_detached,
     resolve,
 )
@@ -150,9 +148,7 @@ async def _confirm(call: Call, intent: Json) -> Json:
     params, tx = call.params, call.tx
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirmed")
-    if "payment_method_data" in params:
-        method = await make(tx, card_of(params["payment_method_data"]), params["payment_method_data"])
-    elif "payment_method" in params or intent["payment_method"]:
+    if "payment_method" in params or intent["payment_method"]:
         method = await resolve(tx, params.get("payment_method") or intent["payment_method"])
     else:
         raise invalid(

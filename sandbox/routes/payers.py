@@ -7,8 +7,6 @@ from stripe import params as p
 from sandbox.calls import PAGING, PAGING_UNDATED, Route, listing, retrieve
 from sandbox.resources import customers, payment_intents, payment_methods, setup_intents
 
-_CARD_DATA = "payment_method_data.type payment_method_data.card payment_method_data.billing_details"
-
 _CUSTOMER = (
     "address balance business_name description email individual_name invoice_settings.default_payment_method metadata"
     " name phone preferred_locales tax_exempt"
@@ -79,8 +77,8 @@ INTENTS = (
         "/v1/setup_intents",
         p.SetupIntentCreateParams,
         setup_intents.create,
-        f"customer usage description metadata payment_method confirm return_url automatic_payment_methods"
-        f" allowed_payment_method_types {_CARD_DATA}",
+        "customer usage description metadata payment_method confirm return_url automatic_payment_methods"
+        " allowed_payment_method_types",
     ),
     Route(
         "GET",
@@ -102,7 +100,7 @@ INTENTS = (
         "/v1/setup_intents/{id}/confirm",
         p.SetupIntentConfirmParams,
         setup_intents.confirm,
-        f"payment_method return_url use_stripe_sdk mandate_data {_CARD_DATA}",
+        "payment_method return_url use_stripe_sdk mandate_data",
         publishable=True,
     ),
     Route(
@@ -119,8 +117,7 @@ INTENTS = (
         payment_intents.create,
         "amount currency customer description metadata receipt_email setup_future_usage statement_descriptor"
         " statement_descriptor_suffix payment_method confirm off_session return_url automatic_payment_methods"
-        " allowed_payment_method_types"
-        f" {_CARD_DATA}",
+        " allowed_payment_method_types",
     ),
     Route(
         "GET",
@@ -145,7 +142,7 @@ INTENTS = (
         "/v1/payment_intents/{id}/confirm",
         p.PaymentIntentConfirmParams,
         payment_intents.confirm,
-        f"payment_method off_session return_url setup_future_usage use_stripe_sdk mandate_data {_CARD_DATA}",
+        "payment_method off_session return_url setup_future_usage use_stripe_sdk mandate_data",
         publishable=True,
     ),
     Route(

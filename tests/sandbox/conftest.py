@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import asyncpg
@@ -21,7 +21,7 @@ from tests.support.sandbox import SandboxProcess, WebhookReceiver, sdk
 async def empty_database(server_url: str) -> AsyncGenerator[str]:
     """The URL of an empty database, dropped at the end."""
     name = f"sandbox_{uuid4().hex[:12]}"
-    connection: Any = await asyncpg.connect(server_url)
+    connection = await cast("Awaitable[Any]", asyncpg.connect(server_url))
     try:
         await connection.execute(f"CREATE DATABASE {name}")
         yield on_database(server_url, name)

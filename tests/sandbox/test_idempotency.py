@@ -96,12 +96,14 @@ async def test_a_refused_parameter_does_not_use_up_the_key(client: stripe.Stripe
 
 
 async def test_a_refused_call_changes_nothing(client: stripe.StripeClient) -> None:
-    customer = await new_customer(client)
+    email = "refused@example.com"
+    with pytest.raises(stripe.CardError):
+        await client.v1.customers.create_async({"email": email, "payment_method": "pm_card_chargeDeclined"})
     with pytest.raises(stripe.InvalidRequestError):
-        await client.v1.customers.update_async(
-            customer.id, {"name": "New", "invoice_settings": {"default_payment_method": "pm_none"}}
-        )
-    assert (await client.v1.customers.retrieve_async(customer.id)).name == "Ada"
+        await client.v1.customers.create_async({"email": email, "payment_method": "pm_none"})
+    assert (await client.v1.customers.list_async({"email": email})).data == []
+    events = await client.v1.events.list_async({"type": "customer.created", "limit": 5})
+    assert email not in str(events)
 
 
 async def test_keys_are_forgotten_after_a_day(client: stripe.StripeClient, web: httpx.AsyncClient) -> None:

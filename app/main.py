@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 from collections.abc import AsyncGenerator, Callable
@@ -14,17 +15,20 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from cryptography.fernet import Fernet
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
-from app.accounts.secrets import Keys, derive_keys
+from app.accounts.secrets import derive_key, derive_keys
 from app.asgi.auth import Authentication
 from app.asgi.dev import dev_routes
 from app.asgi.failures import classify
 from app.asgi.graphql import GraphQLSettings, graphql_routes
 from app.asgi.health import health_routes
-from app.asgi.middleware import middleware
+from app.asgi.middleware import JsonErrorsMiddleware, RequestIdMiddleware, SecurityHeadersMiddleware, http_error
 from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
 from app.asgi.stripe_webhook import stripe_webhook_routes
 from app.catalog import load_catalog
@@ -64,13 +68,15 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class House:
     """The running parts together, and what only the server and the worker need.
 
-    `ending` is set when the server is told to stop; `webhook_secrets` fills once the endpoint at the provider is known.
+    `cipher` encrypts secrets that are stored; `ending` is set when the server is told to stop;
+    `webhook_secrets` fills once the endpoint at the provider is known.
     """
 
     settings: Settings
     database_url: str
     runtime: Runtime
     mailer: Mailer
+    cipher: Fernet
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     webhook_secrets: list[str] = field(default_factory=list[str])
 
@@ -98,7 +104,7 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
     database = Database(connect(database_url), Clock(), bus, fault)
     catalog = load_catalog(settings.catalog)
     committer = Committer(database)
-    hub = Hub(bus, readers(database, catalog))
+    hub = Hub(bus, readers(database))
     runtime = Runtime(
         database=database,
         catalog=catalog,
@@ -110,6 +116,7 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
         committer=committer,
         hub=hub,
         texter=InboxTexter(database, keys.codes),
+        passwords=Passwords(),
         rate_limits=RateLimits(keys.limits, enabled=settings.rate_limits is RateLimitSwitch.ON),
         keys=keys,
         public_url=settings.base_url,
@@ -119,10 +126,11 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
     try:
         await time_travel.load_offset(database)
         await hub.start()
-        yield House(settings, database_url, runtime, _mailer(settings, database))
+        cipher = Fernet(base64.urlsafe_b64encode(derive_key(secret_key, "stored-secrets")))
+        yield House(settings, database_url, runtime, _mailer(settings, database), cipher)
     finally:
         await hub.aclose()
-        await committer.aclose()
+        await committer.close()
         await bus.aclose()
         await database.close()
 
@@ -149,8 +157,12 @@ def web_app(house: House) -> Starlette:
     routes += health_routes(runtime.database)
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
-    stack: list[Middleware] = middleware()
-    return Starlette(routes=routes, middleware=stack)
+    stack = [
+        Middleware(RequestIdMiddleware),
+        Middleware(SecurityHeadersMiddleware, https=graphql.secure_cookies),
+        Middleware(JsonErrorsMiddleware),
+    ]
+    return Starlette(routes=routes, middleware=stack, exception_handlers={HTTPException: http_error})
 
 
 async def work(house: House, stopping: asyncio.Event) -> None:
@@ -171,7 +183,7 @@ async def set_up_provider(house: House) -> None:
                 house.webhook_secrets[:] = [settings.stripe_webhook_secret]
             elif not house.polls_events:
                 url = settings.base_url + WEBHOOK_PATH
-                secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.runtime.keys.secrets_cipher)
+                secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.cipher)
                 house.webhook_secrets[:] = [secret]
             return
         except (GatewayUnavailable, GatewayRefused) as error:

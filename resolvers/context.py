@@ -9,6 +9,7 @@ from typing import TypeAlias
 import strawberry
 
 from app.accounts.access import Anonymous, Caller
+from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import Keys
 from app.catalog import Catalog
@@ -34,6 +35,7 @@ class Runtime:
     committer: Committer
     hub: Hub
     texter: Texter
+    passwords: Passwords
     rate_limits: RateLimits
     keys: Keys
     public_url: str

@@ -222,7 +222,7 @@ class Catalog:
     def plans(
         self,
         include_legacy: Annotated[
-            bool, strawberry.argument(description="Whether to include plans nobody can choose any more.")
+            bool, strawberry.argument(description="Include plans that nobody can choose now.")
         ] = False,
     ) -> list[Plan]:
         offered = [plan for plan in self.catalog.plans if include_legacy or not plan.is_legacy]

@@ -95,7 +95,7 @@ class Workspace(Node):
         return CreditBalance.of(balance, info.context.runtime.catalog) if balance is not None else None
 
     @strawberry.field(
-        description="What credits cost this month against the plan's ceiling. Null, without an error, for those without VIEW_BILLING."
+        description="What credits cost this month against the plan's ceiling. Null, without an error, without VIEW_BILLING."
     )
     async def spend(self, info: Info) -> Spend | None:
         found = await payments.spend(info.context, self.access)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.billing import purchases
 from app.db.engine import Session
-from app.db.tables.payments import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
 from app.payments.gateway import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
@@ -35,7 +35,7 @@ async def conclude(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInv
             desk.database, lambda session: purchases.await_confirmation(session, *where, invoice), step="purchase.await"
         )
     if invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.PROCESSING:
-        return await _look_later(desk, purchase)
+        return await look_later(desk, purchase.workspace_id, purchase.id)
     if (
         invoice.status is InvoiceStatus.OPEN
         and attempt.status is PaymentStatus.NOT_ATTEMPTED
@@ -100,7 +100,7 @@ async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: 
         # It was paid, or is being paid, while we looked: what it is now decides.
         current = await desk.gateway.invoice(invoice.id)
         if current is None or current.status is not InvoiceStatus.PAID:
-            return await _look_later(desk, purchase)
+            return await look_later(desk, purchase.workspace_id, purchase.id)
         return await conclude(desk, purchase, current)
     lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and _is_lapsed(desk, purchase)
     reason = _LAPSED if lapsed else attempt.decline_message or (_DECLINED if attempt.decline_code else _NOT_COMPLETED)
@@ -119,10 +119,12 @@ async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: 
     )
 
 
-async def _look_later(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def look_later(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
+    """Leave a purchase as it is for now: the provider can't say yet, or can't be reached."""
+
     async def work(session: Session) -> CreditPurchaseRow:
-        row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
-        if row.status in UNSETTLED:
+        row = await purchase_store.lock(session, workspace_id, purchase_id)
+        if row.next_look_at is not None:
             row.next_look_at = session.now + purchases.LOOK_AFTER
         return row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from app.accounts import expiry
@@ -59,3 +59,29 @@ async def _look_into_purchases(desk: Desk) -> int:
         except GatewayUnavailable:
             await purchase_outcome.look_later(desk, workspace_id, purchase_id)
     return looked
+
+
+async def _clean(desk: Desk) -> int:
+    await transact(desk.database, expiry.purge_expired, step="clean")
+    return 0
+
+
+async def _nothing_waits(_session: Session) -> datetime | None:
+    return None
+
+
+class _Every:
+    """Work without rows that say when: done once, then again after `interval` of real time."""
+
+    def __init__(self, desk: Desk, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
+        self._clock = desk.database.clock
+        self._interval = interval
+        self._work = work
+        self._next: datetime | None = None
+
+    async def run(self) -> int:
+        now = self._clock.real_now()
+        if self._next is not None and now < self._next:
+            return 0
+        self._next = now + self._interval
+        return await self._work()

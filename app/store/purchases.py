@@ -78,3 +78,8 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in await session.execute(found)]
+
+
+async def next_look_at(session: Session) -> datetime | None:
+    """When the next purchase has to be looked at; None when none waits."""
+    return await session.scalar(select(func.min(CreditPurchaseRow.next_look_at)))

@@ -1,0 +1,201 @@
+"""The command line. `counterfoil dev` runs everything; the rest is for operators."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from app import logs, server
+from app.accounts.access import ApiScope
+from app.accounts.api_keys import create_service_key
+from app.catalog import CatalogError
+from app.clock import Clock
+from app.db import embedded, migrate
+from app.db.engine import Database, Session, connect
+from app.db.unit_of_work import transact
+from app.flows.catalog_sync import sync_catalog
+from app.ledger.verify import verify
+from app.main import House, open_house
+from app.settings import Settings
+
+T = TypeVar("T")
+
+cli = typer.Typer(help="Counterfoil: accounts and billing behind one GraphQL schema.", no_args_is_help=True)
+catalog_cli = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
+keys_cli = typer.Typer(help="Keys for the host product's servers.", no_args_is_help=True)
+ledger_cli = typer.Typer(help="The ledger of credits.", no_args_is_help=True)
+schema_cli = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+cli.add_typer(catalog_cli, name="catalog")
+cli.add_typer(keys_cli, name="keys")
+cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(schema_cli, name="schema")
+
+_err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command line; what the operator can mend is said in a sentence, without a traceback."""
+    try:
+        cli()
+    except (ValidationError, CatalogError, server.StartError) as error:
+        _err.print(_plain(error), style="bold red", highlight=False, markup=False)
+        sys.exit(2)
+
+
+def _plain(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    lines = [f"{'.'.join(map(str, each['loc'])).upper() or 'settings'}: {each['msg']}" for each in error.errors()]
+    return "\n".join(lines)
+
+
+@cli.command()
+def dev() -> None:
+    """Run everything on this machine: PostgreSQL, the Stripe sandbox, the worker and the API."""
+    settings = _settings()
+    if settings.is_production:
+        raise server.StartError("`counterfoil dev` is for development; in production run `counterfoil serve`.")
+    server.run_development(settings)
+
+
+@cli.command()
+def serve(
+    worker: Annotated[bool, typer.Option(help="Run the worker in this process too.")] = True,
+) -> None:
+    """Serve the API (and run the worker) against the configured PostgreSQL and Stripe."""
+    server.run_server(_settings(), serves=True, works=worker)
+
+
+@cli.command()
+def worker() -> None:
+    """Run the worker alone: the queue, and what falls due."""
+    server.run_server(_settings(), serves=False, works=True)
+
+
+@cli.command(name="migrate")
+def migrate_command() -> None:
+    """Bring the database to the newest schema."""
+    with _database_url(_settings()) as url:
+
+        async def run() -> None:
+            engine = connect(url)
+            try:
+                await migrate.upgrade(engine)
+            finally:
+                await engine.dispose()
+
+        asyncio.run(run())
+    print("The database is at the newest schema.")
+
+
+@cli.command()
+def seed() -> None:
+    """Make the demo user, unless it is there."""
+
+    async def work(house: House) -> bool:
+        return await server.seed_demo(house.runtime.database)
+
+    made = _in_house(work)
+    print("The demo user is ready." if made else "The demo user was there already.")
+
+
+@catalog_cli.command("sync")
+def catalog_sync() -> None:
+    """Make Stripe know the catalog's products, prices and tax rates; running it again changes nothing."""
+
+    async def work(house: House) -> int:
+        return await sync_catalog(house.desk)
+
+    print(f"{_in_house(work)} prices and tax rates are in Stripe.")
+
+
+@keys_cli.command("create")
+def keys_create(
+    name: Annotated[str, typer.Option(help="What the key is for; shown in audit logs.")],
+    scope: Annotated[list[ApiScope], typer.Option(help="What it may be used for; repeatable.")],
+    service: Annotated[bool, typer.Option("--service", help="A key of the host product, for every workspace.")] = False,
+) -> None:
+    """Create a service key and print it, once, as the last word."""
+    if not service:
+        raise server.StartError(
+            "Keys of a workspace are created by its owners in the API; give --service for one of yours."
+        )
+
+    async def work(database: Database) -> str:
+        async def create(session: Session) -> str:
+            _, secret = await create_service_key(session, name, scope)
+            return secret
+
+        return await transact(database, create, step="key.create")
+
+    print(f"This is shown once: {_with_database(work)}")
+
+
+@ledger_cli.command("verify")
+def ledger_verify() -> None:
+    """Prove that every balance is the sum of its entries; name the first row that disagrees."""
+
+    async def work(database: Database) -> bool:
+        async with database.read() as session:
+            report = await verify(session)
+        print(report)
+        return report.is_sound
+
+    if not _with_database(work):
+        raise typer.Exit(1)
+
+
+@schema_cli.command("export")
+def schema_export() -> None:
+    """Print the GraphQL schema."""
+    from schema.root import schema
+
+    print(schema.as_str())
+
+
+def _settings() -> Settings:
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    logs.configure(as_json=settings.is_production)
+    return settings
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Generator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded.running(server.database_folder(settings), keep_if_found=True) as url:
+        yield url
+
+
+def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run(url: str) -> T:
+        database = Database(connect(url, pool_size=2), Clock())
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    with _database_url(_settings()) as url:
+        return asyncio.run(run(url))
+
+
+def _in_house(work: Callable[[House], Awaitable[T]]) -> T:
+    async def run(settings: Settings, url: str) -> T:
+        async with open_house(settings, url, server.secret_key(settings)) as house:
+            return await work(house)
+
+    settings = _settings()
+    with _database_url(settings) as url:
+        return asyncio.run(run(settings, url))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Running a server: what is started before it, and ended after it, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+import uvicorn
+import uvloop
+from rich.console import Console
+
+from app.accounts.emails import parse_email
+from app.accounts.errors import EmailTaken
+from app.accounts.passwords import Passwords
+from app.accounts.users import NewUser, create_user
+from app.db import embedded, migrate
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+from app.main import House, open_house, set_up_provider, web_app, work
+from app.settings import Settings
+
+DEMO_ADDRESS: Final = "demo@example.com"
+DEMO_PASSWORD: Final = "counterfoil-demo"
+
+_GRACE_SECONDS: Final = 10
+_SANDBOX_ENDS_WITHIN_SECONDS: Final = 5.0
+_FIRST_SET_UP_SECONDS: Final = 15.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """The server can't start as it was asked to; the message says what to do."""
+
+
+def database_folder(settings: Settings) -> Path:
+    """Where the embedded PostgreSQL keeps its data."""
+    return settings.counterfoil_home / "postgres"
+
+
+def secret_key(settings: Settings) -> str:
+    """The secret key of the settings; development makes its own and keeps it beside its data."""
+    if settings.secret_key is not None:
+        return settings.secret_key
+    path = settings.counterfoil_home / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def run_development(settings: Settings) -> None:
+    """Run everything on this machine until Ctrl-C or SIGTERM, and end all of it."""
+    _exit_on_signals()
+    with _only_one(settings.counterfoil_home), _database(settings) as url, _sandbox(settings, url):
+        uvloop.run(_serve(settings, url, serves=True, works=True, is_development=True))
+
+
+def run_server(settings: Settings, *, serves: bool, works: bool) -> None:
+    """Serve the API and run the worker, as asked, until Ctrl-C or SIGTERM. Raises `StartError` without a database."""
+    _exit_on_signals()
+    if settings.database_url is None:
+        raise StartError("DATABASE_URL is missing. To run everything on this machine, use `counterfoil dev`.")
+    uvloop.run(_serve(settings, settings.database_url, serves=serves, works=works, is_development=False))
+
+
+async def seed_demo(database: Database) -> bool:
+    """Make the demo user, verified and with neither phone nor card; False when it is there already."""
+    hashed = await Passwords().hash(DEMO_PASSWORD)
+
+    async def make(session: Session) -> None:
+        await create_user(session, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
+
+    try:
+        await transact(database, make, step="seed")
+    except EmailTaken:
+        return False
+    return True
+
+
+async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_development: bool) -> None:
+    async with open_house(settings, url, secret_key(settings)) as house:
+        if is_development:
+            await migrate.upgrade(house.runtime.database.engine)
+            await seed_demo(house.runtime.database)
+        set_up = asyncio.create_task(set_up_provider(house))
+        # In development everything is there when the address is printed; in production the provider must not keep us from serving.
+        await asyncio.wait([set_up], timeout=_FIRST_SET_UP_SECONDS if is_development else 0)
+        stopping = asyncio.Event()
+        worker = asyncio.create_task(work(house, stopping)) if works else None
+        try:
+            if serves:
+                await _Server(house, on_started=lambda: _greet(settings) if is_development else None).serve()
+            elif worker is not None:
+                await _until_signalled()
+        finally:
+            stopping.set()
+            set_up.cancel()
+            await asyncio.gather(*(task for task in (worker, set_up) if task is not None), return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which tells the streams that it is ending before it waits for them."""
+
+    def __init__(self, house: House, *, on_started: Callable[[], None]) -> None:
+        settings = house.settings
+        super().__init__(
+            uvicorn.Config(
+                web_app(house),
+                host=settings.host,
+                port=settings.port,
+                loop="none",
+                ws="websockets-sansio",
+                ws_max_size=1024 * 1024,
+                # compressing small messages costs more memory and time than it saves
+                ws_per_message_deflate=False,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        self._ending = house.ending
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Start listening, then say so."""
+        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        if self.started:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; sockets are closed with 1012 so that clients come back."""
+        self._ending.set()
+        super().handle_exit(sig, frame)
+
+
+async def _until_signalled() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _exit_on_signals() -> None:
+    """uvicorn raises the signal that ended it again: it must end this process by unwinding it, not by killing it."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+@contextmanager
+def _only_one(home: Path) -> Generator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"Another Counterfoil runs on {home}: end it, or set COUNTERFOIL_HOME to another folder."
+            ) from None
+        yield
+
+
+@contextmanager
+def _database(settings: Settings) -> Generator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    if os.geteuid() == 0:
+        _log.warning(
+            "Running as root: PostgreSQL opens the folders above its data to other users. Prefer a plain user."
+        )
+    with embedded.running(database_folder(settings), keep_if_found=False) as url:
+        yield url
+
+
+@contextmanager
+def _sandbox(settings: Settings, url: str) -> Generator[None]:
+    """The Stripe sandbox as a child that ends with this process, even if that is killed: the end of its input tells it."""
+    if not settings.uses_sandbox:
+        yield
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox",
+        "--port",
+        str(settings.sandbox_port),
+        "--database-url",
+        url,
+        "--exit-with-stdin",
+    ]
+    child = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], start_new_session=True
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        if not child.stdout.readline():
+            raise StartError(
+                f"The Stripe sandbox did not start on port {settings.sandbox_port}: set SANDBOX_PORT to a free one."
+            )
+        yield
+    finally:
+        child.stdin.close()
+        try:
+            child.wait(_SANDBOX_ENDS_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _greet(settings: Settings) -> None:
+    base = settings.base_url
+    console = Console(highlight=False)
+    console.print(f"\n[bold]Counterfoil is running.[/bold]  Catalog: {settings.catalog}")
+    console.print(f"  GraphiQL   {base}/graphql")
+    console.print(f"  Sign in    {DEMO_ADDRESS} with password {DEMO_PASSWORD}")
+    console.print(f"  Mail, SMS  {base}/dev/inbox")
+    if settings.uses_sandbox:
+        console.print(f"  Stripe     sandbox on http://127.0.0.1:{settings.sandbox_port} (no real money)")
+    console.print("  Ctrl-C ends all of it.\n")

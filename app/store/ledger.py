@@ -150,3 +150,14 @@ async def touch(session: Session, workspace_id: UUID, recharge_below: int | None
     """)
     values = {"workspace_id": workspace_id, "recharge_below": recharge_below, "now": session.now}
     return (await session.execute(statement, values)).scalar_one()
+
+
+async def next_due_at(session: Session) -> datetime | None:
+    """When the next grant expires or the next hold lapses; None when nothing waits."""
+    statement = text("""
+        SELECT least(
+            (SELECT min(expires_at) FROM ledger_grants WHERE is_open AND expires_at IS NOT NULL),
+            (SELECT min(expires_at) FROM ledger_holds WHERE closed_sequence IS NULL)
+        )
+    """)
+    return await session.scalar(statement)

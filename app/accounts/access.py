@@ -142,11 +142,20 @@ async def workspace_for(
     return access
 
 
+async def workspaces_of(session: Session, caller: UserCaller) -> list[WorkspaceAccess]:
+    """The workspaces the caller belongs to, the personal one first, then in the order of joining."""
+    found = await store.of_user(session, caller.user_id)
+    return [_as_member(workspace, role) for workspace, role in found]
+
+
 async def _for_user(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
     found = await store.with_role(session, workspace_id, caller.user_id, lock=lock)
     if found is None:
         raise NotFound
-    workspace, role_name = found
+    return _as_member(*found)
+
+
+def _as_member(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
     role = WorkspaceRole(role_name)
     return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
 

@@ -48,10 +48,11 @@ class Passwords:
     async def check(self, password: str, kept: str | None) -> Checked:
         """Whether `kept` is the hash of `password`.
 
-        None, for somebody without an account or without a password, takes the same work and is never right.
+        None, for somebody without an account or without a password, takes the same work and is never right: it is compared with the
+        hash of a random password.
         """
         async with self._turns:
             is_right, rehashed = await asyncio.to_thread(
                 self._hasher.verify_and_update, password, kept or self._of_nobody
             )
-        return Checked(is_right, rehashed) if kept else Checked(is_right=False)
+        return Checked(is_right, rehashed)

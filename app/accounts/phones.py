@@ -13,7 +13,7 @@ from app.accounts.phone_numbers import last_digits, number_hash, parse_number
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys
 from app.db.engine import Database, Session
-from app.db.tables.accounts import PhoneRow, PhoneUseRow, WorkspaceRow
+from app.db.tables.accounts import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.messages.sms import CODE_LIFETIME, Texter
 from app.store import phones as store
@@ -80,8 +80,8 @@ async def send_code(
 
 async def verify_phone(
     database: Database, texter: Texter, keys: Keys, caller: Caller, phone: PhoneOf, code: str
-) -> WorkspaceRow:
-    """Verify the number for the workspace with the code that was texted, and answer the workspace.
+) -> WorkspaceAccess:
+    """Verify the number for the workspace with the code that was texted.
 
     For owners. Raises `CodeExpired` when no code is out, or it is older than 10 minutes or was tried 5 times, `CodeWrong`,
     `PhoneInUse` when the number has verified three other workspaces, and what `workspace_for` raises.
@@ -97,10 +97,10 @@ async def verify_phone(
         if not await store.use_try(session, phone.workspace_id, hashed, at=session.real_now, at_most=MOST_TRIES):
             raise CodeExpired(path=("input", "code"))
 
-    async def settle(session: Session) -> WorkspaceRow:
+    async def settle(session: Session) -> WorkspaceAccess:
         access = await _as_owner(session, user, phone.workspace_id, lock=True)
         await _keep_number(session, user, phone.workspace_id, hashed, last_digits(number))
-        return access.workspace
+        return access
 
     # the try is counted before the code is looked at, and stays counted whatever comes of it
     await transact(database, try_once, step="phone-try")

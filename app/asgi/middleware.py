@@ -54,7 +54,7 @@ class RequestIdMiddleware:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, send_with_id if scope["type"] == "http" else send)
 
 
 class SecurityHeadersMiddleware:

@@ -9,6 +9,8 @@ from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.engine import connect
+
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -17,6 +19,15 @@ def configuration() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
+
+
+async def upgrade_database(url: str) -> None:
+    """Bring the database at `url` to the newest schema."""
+    engine = connect(url, pool_size=1)
+    try:
+        await upgrade(engine)
+    finally:
+        await engine.dispose()
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:

@@ -67,7 +67,7 @@ class StripeGateway:
         return customer.id
 
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
-        params: Any = {"customer": customer_id, "payment_method_types": ["card"], "usage": "off_session"}
+        params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
         intent = await self._step(
             "create_setup_intent", lambda: self._stripe.setup_intents.create_async(params, _keyed(key))
         )

@@ -133,7 +133,8 @@ class Operation:
         """What must be equal for two subscribers to get the same text for one event."""
         if self.context.share_key is None:
             return None
-        variables = orjson.dumps(self.request.variables, option=orjson.OPT_SORT_KEYS)
+        # as text, because the bytes keep the kilobytes that they were written into
+        variables = orjson.dumps(self.request.variables, option=orjson.OPT_SORT_KEYS).decode()
         return (self.request.query, self.request.operation_name, variables, self.context.share_key)
 
     async def _in_time(self, value: T | Awaitable[T]) -> T:

@@ -49,25 +49,45 @@ class Closing(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class GraphQLWebSocket:
     """The ASGI application of the endpoint for WebSocket connections."""
 
     engine: Engine
     ending: asyncio.Event
+    connections: set[Connection] = field(default_factory=set["Connection"])
+    watcher: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        socket = WebSocket(scope, receive, send)
+        connection = await self._accept(WebSocket(scope, receive, send))
+        if connection is None:
+            return
+        if self.watcher is None:
+            self.watcher = asyncio.create_task(self._stop_all())
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self.connections.discard(connection)
+
+    async def _accept(self, socket: WebSocket) -> Connection | None:
         if "origin" in socket.headers and not is_allowed_origin(socket, self.engine.settings):
             await socket.close()  # before it is accepted: the handshake answers 403
-            return
-        if SUBPROTOCOL not in scope["subprotocols"]:
+            return None
+        if SUBPROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Offer the subprotocol {SUBPROTOCOL}")
-            return
+            return None
         info = request_info(socket, self.engine.settings, "websocket")
         await socket.accept(SUBPROTOCOL)
-        await Connection(self.engine, socket, info).run(self.ending)
+        # From here on past the state machine of WebSocket, which costs as much as the sending.
+        return Connection(self.engine, socket._receive, socket._send, info)
+
+    async def _stop_all(self) -> None:
+        """One task that waits for all connections: one for each would be half the memory of a connection."""
+        await self.ending.wait()
+        for connection in self.connections:
+            connection.stop()
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +95,8 @@ class Connection:
     """One client: reads its messages and runs each of its operations in a task of its own."""
 
     engine: Engine
-    socket: WebSocket
+    raw_receive: Receive
+    raw_send: Send
     info: RequestInfo
     is_acknowledged: bool = False
     has_initialised: bool = False
@@ -83,24 +104,31 @@ class Connection:
     """Those that the client may still complete, by its id."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
     """The same and those that are still cleaning up."""
+    reader: asyncio.Task[object] | None = None
+    is_stopping: bool = False
 
-    async def run(self, ending: asyncio.Event) -> None:
-        """Serve until the client goes, breaks the protocol, or the server ends."""
-        reading = asyncio.create_task(self._read())
-        stopping = asyncio.create_task(ending.wait())
-        closing: Closing | None = Closing(CloseCode.RESTARTING, "The server restarts")
+    async def run(self) -> None:
+        """Serve until the client goes, breaks the protocol, or `stop` is called."""
+        self.reader = asyncio.current_task()
         try:
-            await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                closing = reading.result()
+            closing = await self._read()
+        except asyncio.CancelledError:
+            if not self.is_stopping:
+                raise
+            closing = Closing(CloseCode.RESTARTING, "The server restarts")
         finally:
-            tasks = (reading, stopping, *self.tasks)
-            for task in tasks:
+            for task in self.tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self.tasks, return_exceptions=True)
         if closing is not None:
-            with suppress(WebSocketDisconnect, RuntimeError):  # the client may have gone meanwhile
-                await self.socket.close(closing.code, _short(closing.reason))
+            with suppress(OSError):  # the client may have gone meanwhile
+                await self.raw_send({"type": "websocket.close", "code": closing.code, "reason": _short(closing.reason)})
+
+    def stop(self) -> None:
+        """End every operation and close, so that the client connects again elsewhere."""
+        if self.reader is not None and not self.is_stopping:
+            self.is_stopping = True
+            self.reader.cancel()
 
     async def _read(self) -> Closing | None:
         """Handle messages until the end; how to close, or None if the client is gone."""
@@ -120,7 +148,7 @@ class Connection:
             return None
 
     async def _receive(self) -> JsonObject:
-        message = await self.socket.receive()
+        message = await self.raw_receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         text = message.get("text")
@@ -209,7 +237,7 @@ class Connection:
                 aclosing(operation.results()) as results,
             ):
                 async for result in results:
-                    await self.socket.send({"type": "websocket.send", "text": f"{head}{result}}}"})
+                    await self._send_text(f"{head}{result}}}")
             self._forget(operation_id)
             await self._send({"id": operation_id, "type": "complete"})
         except WebSocketDisconnect:
@@ -229,7 +257,13 @@ class Connection:
         await self._send({"id": operation_id, "type": "error", "payload": objects})
 
     async def _send(self, message: JsonObject) -> None:
-        await self.socket.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        await self._send_text(orjson.dumps(message).decode())
+
+    async def _send_text(self, text: str) -> None:
+        try:
+            await self.raw_send({"type": "websocket.send", "text": text})
+        except OSError:
+            raise WebSocketDisconnect(1006) from None
 
 
 def _payload(message: JsonObject) -> JsonObject:

@@ -231,6 +231,8 @@ async def test_a_server_that_ends_closes_with_1012_and_ends_the_sources() -> Non
         server.ending.set()
         assert (await socket.closed())[0] == 1012
         assert server.contexts.made[-1].events == -1
+        async with open_socket(server.ws_url) as late:
+            assert (await late.closed())[0] == 1012
 
 
 async def test_one_event_that_takes_too_long_ends_its_operation_alone() -> None:

@@ -21,6 +21,7 @@ from app.errors import ProtocolError, QueryTooComplex
 from app.ids import uuid7
 
 SUBPROTOCOL = "graphql-transport-ws"
+RESTARTING = "The server restarts"
 _CLOSE_REASON_BYTES = 123
 
 
@@ -59,7 +60,7 @@ class GraphQLWebSocket:
     watcher: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = await self._accept(WebSocket(scope, receive, send))
+        connection = await self._accept(scope, receive, send)
         if connection is None:
             return
         if self.watcher is None:
@@ -70,18 +71,22 @@ class GraphQLWebSocket:
         finally:
             self.connections.discard(connection)
 
-    async def _accept(self, socket: WebSocket) -> Connection | None:
+    async def _accept(self, scope: Scope, receive: Receive, send: Send) -> Connection | None:
+        socket = WebSocket(scope, receive, send)
         if "origin" in socket.headers and not is_allowed_origin(socket, self.engine.settings):
             await socket.close()  # before it is accepted: the handshake answers 403
             return None
-        if SUBPROTOCOL not in socket.scope["subprotocols"]:
+        if SUBPROTOCOL not in scope["subprotocols"]:
             await socket.accept()
             await socket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Offer the subprotocol {SUBPROTOCOL}")
             return None
         info = request_info(socket, self.engine.settings, "websocket")
         await socket.accept(SUBPROTOCOL)
-        # From here on past the state machine of WebSocket, which costs as much as the sending.
-        return Connection(self.engine, socket._receive, socket._send, info)
+        if self.ending.is_set():
+            await socket.close(CloseCode.RESTARTING, RESTARTING)
+            return None
+        # From here on past the state machine of WebSocket, which would cost as much as the sending.
+        return Connection(self.engine, receive, send, info)
 
     async def _stop_all(self) -> None:
         """One task that waits for all connections: one for each would be half the memory of a connection."""
@@ -115,7 +120,7 @@ class Connection:
         except asyncio.CancelledError:
             if not self.is_stopping:
                 raise
-            closing = Closing(CloseCode.RESTARTING, "The server restarts")
+            closing = Closing(CloseCode.RESTARTING, RESTARTING)
         finally:
             for task in self.tasks:
                 task.cancel()

@@ -148,7 +148,7 @@ async def test_no_password_is_sent_to_a_server_without_encryption() -> None:
         mailer = SmtpMailer.from_url(f"smtp://ada:secret@127.0.0.1:{server.port}", "no-reply@example.org")
         with pytest.raises(aiosmtplib.SMTPException):
             await mailer.send(_mail())
-    assert server.received == []
+    assert (server.logins, server.received) == ([], [])
 
 
 @pytest.mark.parametrize("url", ["", "mail.example.com", "http://mail.example.com", "smtp://"])

@@ -25,7 +25,7 @@ from app.accounts.phones import (
     send_code,
     verify_phone,
 )
-from app.accounts.rate_limits import RateLimits
+from app.accounts.rate_limits import Limit, RateLimits
 from app.db.engine import Database, Session
 from app.db.tables.accounts import AuditEventRow, MembershipRow, PhoneUseRow
 from app.db.unit_of_work import transact
@@ -284,6 +284,19 @@ async def test_codes_are_limited_per_day(database: Database) -> None:
     person = await new_person(database)
     with pytest.raises(RateLimited):
         await _send(at_later(database, timedelta(hours=4)), person.caller, _phone(person, number), limits=LIMITS_ON)
+
+
+async def test_codes_are_limited_per_network_address_and_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.accounts.phones.PER_NETWORK_A_DAY", Limit("phone-code:network-day", 2, 86_400))
+    network, person = new_network(), await new_person(database)
+    for hours in (0, 2):
+        later = at_later(database, timedelta(hours=hours))
+        await _send(later, person.caller, _phone(person, _new_number()), limits=LIMITS_ON, network=network)
+    later = at_later(database, timedelta(hours=4))
+    with pytest.raises(RateLimited):
+        await _send(later, person.caller, _phone(person, _new_number()), limits=LIMITS_ON, network=network)
 
 
 async def test_only_numbers_of_the_listed_countries_are_texted(database: Database) -> None:

@@ -24,7 +24,8 @@ from app.db.unit_of_work import transact
 from app.messages.inbox import InboxTexter
 from app.messages.mail import SEND_MAIL, Mail, deliver
 
-KEYS = derive_keys("a secret key for tests only")
+SECRET_KEY = "a secret key for tests only"
+KEYS = derive_keys(SECRET_KEY)
 LIMITS_ON = RateLimits(KEYS.limits)
 LIMITS_OFF = RateLimits(KEYS.limits, enabled=False)
 PASSWORD = "correct horse battery"

@@ -12,11 +12,15 @@ from email.message import EmailMessage
 
 @dataclass(slots=True)
 class MailServer:
-    """`refusal` is the answer to every recipient while it is set, such as `550 no such mailbox`."""
+    """`refusal` is the answer to every recipient while it is set, such as `550 no such mailbox`.
+
+    It offers no encryption, but takes any password; `logins` holds what was sent to it.
+    """
 
     port: int = 0
     refusal: str | None = None
     received: list[EmailMessage] = field(default_factory=list[EmailMessage])
+    logins: list[bytes] = field(default_factory=list[bytes])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One conversation."""
@@ -28,6 +32,12 @@ class MailServer:
         await say("220 test ESMTP")
         while line := await reader.readline():
             match line.split(maxsplit=1)[0].upper():
+                case b"EHLO":
+                    await say("250-test")
+                    await say("250 AUTH PLAIN LOGIN")
+                case b"AUTH":
+                    self.logins.append(line)
+                    await say("235 welcome")
                 case b"RCPT" if self.refusal is not None:
                     await say(self.refusal)
                 case b"DATA":

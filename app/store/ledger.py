@@ -105,8 +105,9 @@ async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime) 
 
 async def write(session: Session, book: Mapping[str, Sequence[Json]]) -> None:
     """Write transactions, entries, grants, holds and balances, in one round trip, under the locks of `lock_state`."""
+    # ids that were read from the database are the driver's own kind of UUID, which orjson does not know
     connection = await session.connection()
-    await connection.exec_driver_sql(_WRITE, (session.now, orjson.dumps(book).decode()))
+    await connection.exec_driver_sql(_WRITE, (session.now, orjson.dumps(book, default=str).decode()))
 
 
 async def forget_keys(session: Session, before: datetime, limit: int) -> int:

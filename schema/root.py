@@ -27,6 +27,7 @@ from schema.identity import IdentityMutation, IdentityQuery
 from schema.node import Node
 from schema.payments import AddPaymentMethodInput, AddPaymentMethodPayload, Invoice, PaymentMethod
 from schema.scalars import SCALARS
+from schema.user import USER_NODES
 from schema.workspace import Workspace
 
 
@@ -79,6 +80,7 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "CreditPurchase": _purchase,
     "Invoice": _invoice,
     "PaymentMethod": _card,
+    **USER_NODES,
 }
 
 

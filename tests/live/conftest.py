@@ -7,17 +7,26 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, MutableMapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from app.ids import uuid7
 from tests.live.doubles import World
 from tests.support.databases import cloned_url
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Generator[Sequence[MutableMapping[str, Any]]]:
+    """What was logged."""
+    with capture_logs() as captured:
+        yield captured
 
 
 @pytest_asyncio.fixture

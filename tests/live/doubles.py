@@ -168,14 +168,16 @@ class World:
             TOPIC, workspace_id, object_id, authorize=lambda: self.rights.check(authority), authority=authority
         )
 
-    def stream_all(self, workspace_id: UUID, *, since: int | None = None) -> AsyncGenerator[Versioned, None]:
+    def stream_all(
+        self, workspace_id: UUID, authority: str = "session", *, since: int | None = None
+    ) -> AsyncGenerator[Versioned, None]:
         """Every object of the workspace, beginning with those whose version is above `since` (None: with none)."""
         return self.hub.subscribe_all(
             TOPIC,
             workspace_id,
             opens_with=lambda state: since is not None and state.version > since,
-            authorize=lambda: self.rights.check("session"),
-            authority="session",
+            authorize=lambda: self.rights.check(authority),
+            authority=authority,
         )
 
     async def watch(self, workspace_id: UUID, object_id: UUID, authority: str = "session") -> Watcher:

@@ -23,7 +23,7 @@ _SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-_HIDDEN_HEADERS = ("server", "x-powered-by")
+_HIDDEN_HEADERS = (b"server", b"x-powered-by")
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _CODE_BY_STATUS = {404: "NOT_FOUND", 503: "UNAVAILABLE"}
 _MESSAGE_BY_STATUS = {404: "There is nothing here.", 405: "This method is not allowed here."}
@@ -65,9 +65,8 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
         self.app = app
-        self.headers = dict(_SECURITY_HEADERS)
-        if https:
-            self.headers["strict-transport-security"] = "max-age=31536000"
+        headers = _SECURITY_HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,11 +75,9 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-                for name in _HIDDEN_HEADERS:
-                    del headers[name]
+                given = [header for header in message["headers"] if header[0].lower() not in _HIDDEN_HEADERS]
+                names = {name.lower() for name, _ in given}
+                message["headers"] = given + [header for header in self.headers if header[0] not in names]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

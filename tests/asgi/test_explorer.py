@@ -37,7 +37,11 @@ async def test_with_its_bundle_the_page_loads_graphiql_from_our_own_host(tmp_pat
     (tmp_path / "explorer.js").write_text("export {}")
     async with client_for(GraphQLSettings(explorer_assets=tmp_path)) as client:
         page = await client.get(accept=BROWSER)
-        assert re.findall(r'(?:src|href)="([^"]+)"', page.text) == ["data:,", "/graphiql/explorer.css", "/graphiql/explorer.js"]
+        assert re.findall(r'(?:src|href)="([^"]+)"', page.text) == [
+            "data:,",
+            "/graphiql/explorer.css",
+            "/graphiql/explorer.js",
+        ]
         assert "script-src 'self';" in page.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert (await client.http.get("/graphiql/explorer.js")).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from contextlib import suppress
@@ -114,6 +115,17 @@ async def test_a_body_over_the_limit_is_a_413_declared_or_not() -> None:
         streamed = await client.http.post("/graphql", content=chunks(), headers=headers)
         assert streamed.status_code == 413
         assert streamed.headers["connection"] == "close"
+
+
+async def test_a_body_that_never_ends_is_a_408() -> None:
+    async with client_for(GraphQLSettings(body_seconds=0.01)) as client:
+
+        async def stalled():
+            yield b'{"query":'
+            await asyncio.Event().wait()
+
+        response = await client.http.post("/graphql", content=stalled(), headers={"content-type": JSON})
+        assert (response.status_code, code_of(response)) == (408, "BAD_USER_INPUT")
 
 
 async def test_a_body_at_the_limit_passes() -> None:

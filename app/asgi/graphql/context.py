@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 Transport = Literal["http", "websocket", "sse"]
 
@@ -59,17 +59,3 @@ class ContextFactory(Protocol):
     """Makes a fresh context for each operation; may raise ProtocolError, for example for a token that is not valid."""
 
     async def __call__(self, request: RequestInfo) -> OperationContext: ...
-
-
-@runtime_checkable
-class ClosableContext(Protocol):
-    """A context that holds something to give back."""
-
-    async def aclose(self) -> None: ...
-
-
-@runtime_checkable
-class RenewableContext(Protocol):
-    """A context that starts afresh for each event of a subscription."""
-
-    def for_event(self) -> OperationContext: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -14,7 +14,7 @@ from graphql.execution import Executor
 from graphql.language import OperationDefinitionNode, OperationType
 from strawberry.execution import optimized_is_awaitable
 
-from app.asgi.graphql.context import ClosableContext, ContextFactory, OperationContext, RenewableContext, RequestInfo
+from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo
 from app.asgi.graphql.documents import DocumentCache
 from app.asgi.graphql.errors import ErrorFormatter, RequestRefused, refused
 from app.asgi.graphql.requests import GraphQLRequest
@@ -52,8 +52,9 @@ class Engine:
         try:
             yield context
         finally:
-            if isinstance(context, ClosableContext):
-                await context.aclose()
+            close: Callable[[], Awaitable[None]] | None = getattr(context, "aclose", None)
+            if close is not None:
+                await close()
 
     def _prepare(self, request: GraphQLRequest, info: RequestInfo, context: OperationContext) -> Operation:
         reveal = not self.settings.production or context.is_authenticated
@@ -124,8 +125,9 @@ class Operation:
 
     async def _execute_event(self, event: object) -> tuple[str, bool]:
         executor = cast("Executor[Any]", cast("Any", self.executor).build_per_event_executor(event))
-        if isinstance(self.context, RenewableContext):
-            executor.context_value = self.context.for_event()
+        renew: Callable[[], OperationContext] | None = getattr(self.context, "for_event", None)
+        if renew is not None:
+            executor.context_value = renew()
         result = await self._in_time(execution.execute_subscription_event(executor))
         return self._encode(result).decode(), not result.errors
 

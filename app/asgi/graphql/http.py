@@ -60,7 +60,7 @@ class GraphQLHttp:
             graphql_request = requests.read_query_string(request.scope["query_string"])
         else:
             _check_content_headers(request)
-            graphql_request = requests.read_body(await _read_body(request, settings.body_bytes))
+            graphql_request = requests.read_body(await _read_body(request, settings.body_bytes, settings.body_seconds))
         return await self._operate(request, graphql_request, wanted, running)
 
     async def _page(self, request: Request) -> Response:
@@ -128,15 +128,19 @@ def _check_content_headers(request: Request) -> None:
         raise HttpRefusal(415, "Send the request without compression.", {"accept-encoding": "identity"})
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
-    """The body, read no further than the limit."""
-    too_large = HttpRefusal(413, f"The request is larger than {limit} bytes.", {"connection": "close"})
+async def _read_body(request: Request, limit_bytes: int, limit_seconds: float) -> bytes:
+    """The body, read no further than the limit and waited for no longer."""
+    too_large = HttpRefusal(413, f"The request is larger than {limit_bytes} bytes.", {"connection": "close"})
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limit:
+    if declared.isdecimal() and int(declared[:20]) > limit_bytes:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large
+    try:
+        async with asyncio.timeout(limit_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise HttpRefusal(408, "The request took too long to arrive.", {"connection": "close"}) from None
     return bytes(body)

@@ -8,6 +8,7 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
+_READ_RANGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def parse_accept(header: str | None) -> list[MediaRange]:
     if header is None or not header.strip():
         return [MediaRange("*/*", 1.0)]
     ranges: list[MediaRange] = []
-    for entry in header.split(","):
+    for entry in header.split(",")[:_READ_RANGES]:
         name, *parameters = (part.strip().lower() for part in entry.split(";"))
         quality = 1.0
         for parameter in parameters:

@@ -57,6 +57,8 @@ class GraphQLSettings:
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
     body_bytes: int = MEBIBYTE
+    body_seconds: float = 30.0
+    """How long a client may take to send its request."""
     operation_seconds: float = 60.0
     """How long a query or mutation, the start of a subscription, or one of its events may take."""
 

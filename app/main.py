@@ -45,10 +45,10 @@ from app.live import Bus, Hub
 from app.messages.inbox import InboxMailer, InboxTexter
 from app.messages.mail import Mailer
 from app.messages.smtp import SmtpMailer
-from app.payments.gateway import GatewayRefused, GatewayUnavailable
 from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_events import EVENT_TYPES
-from app.payments.stripe_gateway import StripeGateway
+from app.payments.stripe_gateway import stripe_gateway
+from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import RateLimitSwitch, Settings
 from resolvers.context import Runtime
 from resolvers.live import readers
@@ -108,7 +108,7 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
     runtime = Runtime(
         database=database,
         catalog=catalog,
-        gateway=StripeGateway(
+        gateway=stripe_gateway(
             settings.stripe_api_key or SANDBOX_SECRET_KEY,
             base_url=f"http://127.0.0.1:{settings.sandbox_port}" if settings.uses_sandbox else None,
             fault=fault,

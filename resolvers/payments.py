@@ -14,7 +14,7 @@ from app.flows.cards import add_card
 from app.flows.customers import BilledParty
 from app.flows.desk import Desk
 from app.money import Money
-from app.payments.gateway import InvoiceStatus
+from app.payments.values import InvoiceStatus
 from app.store import billing_accounts, invoices
 from app.store import purchases as purchase_store
 from resolvers import ids

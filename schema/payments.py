@@ -10,7 +10,7 @@ import strawberry
 
 from app.db.tables.payments import CardRow, InvoiceRow
 from app.ids import GlobalId
-from app.payments.gateway import InvoiceStatus
+from app.payments.values import InvoiceStatus
 from resolvers.pages import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described

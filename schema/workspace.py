@@ -9,7 +9,7 @@ import strawberry
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, WorkspaceRole
 from app.db.tables.accounts import PhoneRow
 from app.ids import GlobalId
-from app.payments.gateway import InvoiceStatus
+from app.payments.values import InvoiceStatus
 from resolvers import credits, payments, workspaces
 from resolvers.context import Info
 from schema.credits import CreditBalance, CreditPurchaseConnection, Spend

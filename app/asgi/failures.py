@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ProtocolError, Unavailable
-from app.payments.gateway import GatewayUnavailable
+from app.payments.values import GatewayUnavailable
 
 _CONNECTION_LOST = (
     InterfaceError,

@@ -8,7 +8,7 @@ from app.db.engine import Session
 from app.db.tables.payments import CardRow
 from app.errors import DomainError, ErrorCode, NotFound
 from app.ids import uuid7
-from app.payments.gateway import Card, Wallet
+from app.payments.values import Card, Wallet
 from app.store import billing_accounts
 
 TOPIC = "payment_methods"

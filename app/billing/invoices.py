@@ -9,7 +9,7 @@ from uuid import UUID
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.ids import uuid7
-from app.payments.gateway import InvoiceStatus, ProviderInvoice
+from app.payments.values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts, invoices
 
 TOPIC = "invoice"

@@ -15,7 +15,7 @@ from app.db.tables.payments import UNSETTLED, BillingAccountRow, CreditPurchaseR
 from app.errors import DomainError, ErrorCode, InvalidInput
 from app.ids import uuid7
 from app.money import Money
-from app.payments.gateway import ProviderInvoice
+from app.payments.values import ProviderInvoice
 from app.store import billing_accounts, purchases
 
 TOPIC = "credit_purchase"

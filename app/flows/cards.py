@@ -10,7 +10,7 @@ from app.db.unit_of_work import transact
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.ids import uuid7
-from app.payments.gateway import GatewayRefused, GatewayUnavailable
+from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts
 
 

@@ -7,7 +7,7 @@ from app.catalog import Catalog, TaxRate, stripe_prices
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
-from app.payments import gateway
+from app.payments import values
 from app.store import provider_events
 
 
@@ -28,7 +28,7 @@ async def sync_catalog(desk: Desk) -> int:
         await desk.gateway.ensure_product(product)
     for price in stripe_prices(catalog):
         ids[price.lookup_key] = await desk.gateway.ensure_price(
-            gateway.Price(
+            values.Price(
                 lookup_key=price.lookup_key,
                 product_id=price.product,
                 amount=price.amount,
@@ -39,7 +39,7 @@ async def sync_catalog(desk: Desk) -> int:
     for rate in catalog.tax.rates:
         key = tax_rate_key(catalog.code, rate)
         ids[key] = await desk.gateway.ensure_tax_rate(
-            gateway.TaxRate(
+            values.TaxRate(
                 key=key, name=rate.name, percent=rate.percent, inclusive=rate.inclusive, country=rate.country
             )
         )
@@ -51,8 +51,8 @@ async def sync_catalog(desk: Desk) -> int:
     return len(ids)
 
 
-def _products(catalog: Catalog) -> list[gateway.Product]:
+def _products(catalog: Catalog) -> list[values.Product]:
     named = {price.product: price.name for price in stripe_prices(catalog)}
     if catalog.custom_recharge is not None:
         named[custom_product_id(catalog)] = f"{catalog.credit_unit.name} of credits"
-    return [gateway.Product(product_id, name) for product_id, name in named.items()]
+    return [values.Product(product_id, name) for product_id, name in named.items()]

@@ -11,7 +11,7 @@ from app.db.unit_of_work import transact
 from app.flows.cards import sync_cards
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
-from app.payments.gateway import ProviderEvent, ProviderInvoice
+from app.payments.values import ProviderEvent, ProviderInvoice
 from app.store import billing_accounts, provider_events, purchases
 
 TASK = "provider_event"

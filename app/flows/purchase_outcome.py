@@ -9,7 +9,7 @@ from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
-from app.payments.gateway import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
+from app.payments.values import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import billing_accounts
 from app.store import purchases as purchase_store
 

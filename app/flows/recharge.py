@@ -28,7 +28,7 @@ from app.flows.catalog_sync import tax_rate_key
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
-from app.payments.gateway import (
+from app.payments.values import (
     Charge,
     GatewayRefused,
     GatewayUnavailable,

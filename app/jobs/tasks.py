@@ -15,7 +15,7 @@ from app.flows.desk import Desk
 from app.jobs.queue import Task
 from app.jobs.schedule import DueWork
 from app.messages.mail import SEND_MAIL, Mailer, deliver
-from app.payments.gateway import GatewayUnavailable
+from app.payments.values import GatewayUnavailable
 from app.store import purchases
 
 _BATCH = 50

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.gateway import (
+from app.payments.values import (
     InvoiceLine,
     InvoiceStatus,
     PaymentAttempt,

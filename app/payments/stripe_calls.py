@@ -1,0 +1,55 @@
+"""What every call to Stripe shares: the client, which errors mean what, and the points at which crash tests strike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import stripe
+from stripe import V1Services
+
+from app.payments.values import GatewayRefused, GatewayUnavailable
+
+T = TypeVar("T")
+
+PAGE: Final = 100
+# Stripe's answers that mean "not now": too many requests, a lock held by another request, and its own failures
+_PASSING = frozenset({409, 429, 500, 502, 503, 504})
+
+
+class StripeCalls:
+    """A part of the gateway.
+
+    `fault` is called with a name before and after each call that makes or moves something.
+    """
+
+    def __init__(self, client: V1Services, fault: Callable[[str], None]) -> None:
+        self.stripe = client
+        self.fault = fault
+
+    async def step(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        """A call that makes or moves something; `name` names it for crash tests."""
+        self.fault(f"stripe.{name}:before")
+        try:
+            return await asked(call)
+        finally:
+            self.fault(f"stripe.{name}:after")
+
+
+async def asked(call: Callable[[], Awaitable[T]]) -> T:
+    """What Stripe answers; its errors, but for those of cards, as the gateway's."""
+    try:
+        return await call()
+    except stripe.CardError:
+        raise
+    except stripe.APIConnectionError as error:
+        raise GatewayUnavailable(str(error)) from error
+    except stripe.StripeError as error:
+        if error.http_status in _PASSING:
+            raise GatewayUnavailable(str(error)) from error
+        raise GatewayRefused(str(error)) from error
+
+
+def keyed(key: str) -> Any:
+    """The options of a call that is to be done once, however often it is sent."""
+    return {"idempotency_key": key}

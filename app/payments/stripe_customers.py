@@ -1,0 +1,63 @@
+"""Customers and cards in Stripe."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import stripe
+
+from app.payments.stripe_calls import PAGE, StripeCalls, asked, keyed
+from app.payments.values import Card, GatewayRefused, Wallet
+
+
+class StripeCustomers(StripeCalls):
+    """Customers and their cards."""
+
+    async def create_customer(self, *, workspace_id: str, name: str, email: str | None, key: str) -> str:
+        params: dict[str, Any] = {"name": name, "metadata": {"workspace_id": workspace_id}}
+        if email:
+            params["email"] = email
+        customer = await self.step(
+            "create_customer", lambda: self.stripe.customers.create_async(cast(Any, params), keyed(key))
+        )
+        return customer.id
+
+    async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
+        params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
+        intent = await self.step(
+            "create_setup_intent", lambda: self.stripe.setup_intents.create_async(params, keyed(key))
+        )
+        if intent.client_secret is None:
+            raise GatewayRefused("the setup intent came without a client secret")
+        return intent.client_secret
+
+    async def wallet(self, customer_id: str) -> Wallet:
+        customer = await asked(lambda: self.stripe.customers.retrieve_async(customer_id))
+        page = await asked(
+            lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE})
+        )
+        methods = [method async for method in page.auto_paging_iter()]
+        settings = None if getattr(customer, "deleted", False) else customer.invoice_settings
+        default = settings.default_payment_method if settings else None
+        cards = [_card(method) for method in sorted(methods, key=lambda method: (method.created, method.id))]
+        return Wallet(tuple(cards), default if isinstance(default, str) or default is None else default.id)
+
+    async def set_default_card(self, customer_id: str, card_id: str) -> None:
+        await self.step(
+            "set_default_card",
+            lambda: self.stripe.customers.update_async(
+                customer_id, {"invoice_settings": {"default_payment_method": card_id}}
+            ),
+        )
+
+    async def detach_card(self, card_id: str) -> None:
+        method = await asked(lambda: self.stripe.payment_methods.retrieve_async(card_id))
+        if method.customer is not None:
+            await self.step("detach_card", lambda: self.stripe.payment_methods.detach_async(card_id))
+
+
+def _card(method: stripe.PaymentMethod) -> Card:
+    card = method.card
+    if card is None:
+        return Card(method.id, None, None, None, None)
+    return Card(method.id, card.brand, card.last4, card.exp_month, card.exp_year)

@@ -1,0 +1,141 @@
+"""Invoices in Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, cast
+
+import stripe
+from stripe import V1Services
+
+from app.payments.stripe_calls import PAGE, StripeCalls, asked, keyed
+from app.payments.stripe_values import invoice_value
+from app.payments.values import Charge, GatewayRefused, ProviderInvoice
+
+_EXPAND_PAYMENT = ["payments.data.payment.payment_intent"]
+
+
+class StripeInvoices(StripeCalls):
+    """Invoices and paying them. Tax rates, which never change, are remembered once read."""
+
+    def __init__(self, client: V1Services, fault: Callable[[str], None]) -> None:
+        super().__init__(client, fault)
+        self._tax_rates: dict[str, stripe.TaxRate] = {}
+
+    async def create_invoice(self, customer_id: str, *, currency: str, metadata: Mapping[str, str], key: str) -> str:
+        invoice = await self.step(
+            "create_invoice",
+            lambda: self.stripe.invoices.create_async(
+                {
+                    "customer": customer_id,
+                    "auto_advance": False,
+                    "collection_method": "charge_automatically",
+                    "pending_invoice_items_behavior": "exclude",
+                    "currency": currency.lower(),
+                    "metadata": dict(metadata),
+                },
+                keyed(key),
+            ),
+        )
+        return invoice.id
+
+    async def add_charge(self, customer_id: str, invoice_id: str, charge: Charge, *, key: str) -> None:
+        params: dict[str, Any] = {
+            "customer": customer_id,
+            "invoice": invoice_id,
+            "description": charge.description,
+            "quantity": 1,
+            "tax_rates": list(charge.tax_rate_ids),
+        }
+        if charge.price_id is not None:
+            params["pricing"] = {"price": charge.price_id}
+        else:
+            params["price_data"] = {
+                "currency": charge.price.currency.lower(),
+                "product": charge.product_id,
+                "unit_amount": charge.price.minor,
+                "tax_behavior": "inclusive" if charge.price_includes_tax else "exclusive",
+            }
+        await self.step("add_charge", lambda: self.stripe.invoice_items.create_async(cast(Any, params), keyed(key)))
+
+    async def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        invoice = await self.step(
+            "finalize_invoice",
+            lambda: self.stripe.invoices.finalize_invoice_async(
+                invoice_id, {"auto_advance": False, "expand": _EXPAND_PAYMENT}, keyed(key)
+            ),
+        )
+        return await self._value(invoice)
+
+    async def pay_invoice(self, invoice_id: str, *, card_id: str, off_session: bool, key: str) -> ProviderInvoice:
+        # A card error is an answer like any other: what became of the attempt is read from the invoice.
+        with suppress(stripe.CardError):
+            await self.step(
+                "pay_invoice",
+                lambda: self.stripe.invoices.pay_async(
+                    invoice_id, {"payment_method": card_id, "off_session": off_session}, keyed(key)
+                ),
+            )
+        invoice = await self.invoice(invoice_id)
+        if invoice is None:
+            raise GatewayRefused(f"invoice {invoice_id} is gone")
+        return invoice
+
+    async def discard_invoice(self, invoice_id: str) -> ProviderInvoice | None:
+        invoice = await self.invoice(invoice_id)
+        if invoice is None:
+            return None
+        if invoice.status == "DRAFT":
+            await self.step("delete_invoice", lambda: self.stripe.invoices.delete_async(invoice_id))
+            return None
+        if invoice.status == "VOID":
+            return invoice
+        voided = await self.step(
+            "void_invoice", lambda: self.stripe.invoices.void_invoice_async(invoice_id, {"expand": _EXPAND_PAYMENT})
+        )
+        return await self._value(voided)
+
+    async def invoice(self, invoice_id: str) -> ProviderInvoice | None:
+        try:
+            invoice = await asked(lambda: self.stripe.invoices.retrieve_async(invoice_id, {"expand": _EXPAND_PAYMENT}))
+        except GatewayRefused as refused:
+            if isinstance(refused.__cause__, stripe.InvalidRequestError) and refused.__cause__.http_status == 404:
+                return None
+            raise
+        return None if getattr(invoice, "deleted", False) else await self._value(invoice)
+
+    async def find_invoices(self, customer_id: str, *, purchase_id: str) -> Sequence[ProviderInvoice]:
+        page = await asked(lambda: self.stripe.invoices.list_async({"customer": customer_id, "limit": PAGE}))
+        found = [
+            invoice
+            async for invoice in page.auto_paging_iter()
+            if invoice.metadata is not None and invoice.metadata.to_dict().get("purchase_id") == purchase_id
+        ]
+        return [current for invoice in found if (current := await self.invoice(invoice.id)) is not None]
+
+    async def invoice_of_payment(self, payment_id: str) -> str | None:
+        page = await asked(
+            lambda: self.stripe.invoice_payments.list_async(
+                {"payment": {"type": "payment_intent", "payment_intent": payment_id}, "limit": 1}
+            )
+        )
+        if not page.data:
+            return None
+        invoice = page.data[0].invoice
+        return invoice if isinstance(invoice, str) else invoice.id
+
+    async def _value(self, invoice: stripe.Invoice) -> ProviderInvoice:
+        rates = {
+            total.tax_rate_details.tax_rate for total in invoice.total_taxes or () if total.tax_rate_details is not None
+        }
+        for rate in rates - self._tax_rates.keys():
+            self._tax_rates[rate] = await asked(lambda rate=rate: self.stripe.tax_rates.retrieve_async(rate))
+        return invoice_value(
+            invoice, {rate: (self._tax_rates[rate].display_name, _percent(self._tax_rates[rate])) for rate in rates}
+        )
+
+
+def _percent(rate: stripe.TaxRate) -> Decimal:
+    return Decimal(str(rate.percentage))

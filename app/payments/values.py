@@ -1,0 +1,185 @@
+"""What the payment gateway takes and gives: plain values, and nothing of the provider's SDK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from app.money import Money
+
+
+class GatewayUnavailable(Exception):
+    """The provider did not answer, or answered that it can't right now. What was asked may or may not have happened."""
+
+
+class GatewayRefused(Exception):
+    """The provider refused the request as it stands; asking again changes nothing."""
+
+
+class InvoiceStatus(StrEnum):
+    """Where an invoice is in its life."""
+
+    DRAFT = "DRAFT"
+    OPEN = "OPEN"
+    PAID = "PAID"
+    VOID = "VOID"
+    UNCOLLECTIBLE = "UNCOLLECTIBLE"
+
+
+class PaymentStatus(StrEnum):
+    """What has become of the attempt to pay an invoice."""
+
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"
+    PROCESSING = "PROCESSING"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    DECLINED = "DECLINED"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card on file, as the provider describes it; `id` is the provider's."""
+
+    id: str
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """The cards of a customer, oldest first, and which one is charged by default."""
+
+    cards: tuple[Card, ...]
+    default_card_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAttempt:
+    """The newest attempt to pay an invoice.
+
+    `client_secret` confirms it on the client, `action_url` is the issuer's page for clients without an SDK; `decline_code` and
+    `decline_message` say why it failed.
+    """
+
+    id: str | None
+    status: PaymentStatus
+    client_secret: str | None = None
+    action_url: str | None = None
+    decline_code: str | None = None
+    decline_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """A line of an invoice; amounts in the currency's smallest unit."""
+
+    description: str
+    quantity: int | None
+    unit_amount_minor: int | None
+    amount_minor: int
+    price_id: str | None
+    period_start: datetime | None
+    period_end: datetime | None
+    is_proration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """The tax at one rate on an invoice; `percent` is null where the provider does not say."""
+
+    name: str
+    percent: Decimal | None
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInvoice:
+    """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case)."""
+
+    id: str
+    customer_id: str
+    number: str | None
+    status: InvoiceStatus
+    currency: str
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    amount_due_minor: int
+    amount_paid_minor: int
+    credit_applied_minor: int
+    lines: tuple[InvoiceLine, ...]
+    tax_lines: tuple[TaxLine, ...]
+    hosted_url: str | None
+    pdf_url: str | None
+    purchase_id: str | None
+    attempt: PaymentAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What to put on an invoice: one line, its tax rates by the provider's ids, and whether `price` includes the tax."""
+
+    description: str
+    price: Money
+    product_id: str
+    price_id: str | None
+    tax_rate_ids: tuple[str, ...]
+    price_includes_tax: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A thing that is sold, under an id of our own making."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price of a product, found again by its lookup key; `interval` is None for a one-time price, else `month` or `year`."""
+
+    lookup_key: str
+    product_id: str
+    amount: Money
+    includes_tax: bool
+    interval: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRate:
+    """A fixed tax rate, found again by its key."""
+
+    key: str
+    name: str
+    percent: Decimal
+    inclusive: bool
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """Something that happened at the provider; the object it is about is fetched afresh, so that order does not matter."""
+
+    id: str
+    type: str
+    created_at: datetime
+    object_id: str
+    customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """An address the provider reports events to; `secret` is told only when it is made."""
+
+    id: str
+    url: str
+    secret: str | None

@@ -7,14 +7,17 @@ raise `GatewayUnavailable` or `GatewayRefused`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from app.payments.values import (
     Charge,
+    Checkout,
     Price,
     Product,
     ProviderEvent,
     ProviderInvoice,
+    ReturnUrls,
     TaxRate,
     Wallet,
     WebhookEndpoint,
@@ -84,6 +87,39 @@ class InvoiceGateway(Protocol):
         ...
 
 
+class CheckoutGateway(Protocol):
+    """Hosted pages for those without a card on file, or without the provider's SDK."""
+
+    async def open_payment_page(
+        self,
+        customer_id: str,
+        charge: Charge,
+        *,
+        urls: ReturnUrls,
+        metadata: Mapping[str, str],
+        expires_at: datetime,
+        key: str,
+    ) -> Checkout:
+        """A page that charges a card, saves it, and makes a paid invoice with this metadata."""
+        ...
+
+    async def open_card_page(self, customer_id: str, *, urls: ReturnUrls, expires_at: datetime, key: str) -> Checkout:
+        """A page that saves a card."""
+        ...
+
+    async def checkout(self, checkout_id: str) -> Checkout:
+        """A page as it stands now."""
+        ...
+
+    async def expire_checkout(self, checkout_id: str) -> Checkout:
+        """Close a page, if it is still open; the answer tells whether it was used before."""
+        ...
+
+    async def find_checkouts(self, customer_id: str, *, purchase_id: str) -> Sequence[Checkout]:
+        """The customer's pages made for a purchase, by listing."""
+        ...
+
+
 class CatalogGateway(Protocol):
     """What is sold, as the provider must know it."""
 
@@ -120,5 +156,5 @@ class EventGateway(Protocol):
         ...
 
 
-class Gateway(CustomerGateway, InvoiceGateway, CatalogGateway, EventGateway, Protocol):
+class Gateway(CustomerGateway, InvoiceGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
     """Everything the product asks of its payment provider."""

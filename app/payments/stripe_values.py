@@ -10,6 +10,8 @@ from typing import Any, cast
 import stripe
 
 from app.payments.values import (
+    Checkout,
+    CheckoutStatus,
     InvoiceLine,
     InvoiceStatus,
     PaymentAttempt,
@@ -73,6 +75,19 @@ def event_value(event: stripe.Event) -> ProviderEvent:
         created_at=datetime.fromtimestamp(event.created, UTC),
         object_id=str(about.get("id", "")),
         customer_id=customer if isinstance(customer, str) else None,
+    )
+
+
+def checkout_value(session: stripe.checkout.Session) -> Checkout:
+    """A hosted page as a value."""
+    metadata = session.metadata.to_dict() if session.metadata is not None else {}
+    return Checkout(
+        id=session.id,
+        status=CheckoutStatus((session.status or "open").upper()),
+        url=session.url,
+        total_minor=session.amount_total,
+        invoice_id=_id(session.invoice),
+        purchase_id=metadata.get("purchase_id"),
     )
 
 

@@ -183,3 +183,34 @@ class WebhookEndpoint:
     id: str
     url: str
     secret: str | None
+
+
+class CheckoutStatus(StrEnum):
+    """Where a hosted page is: still open to the customer, used, or closed unused."""
+
+    OPEN = "OPEN"
+    COMPLETE = "COMPLETE"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnUrls:
+    """Where a hosted page leads to when it is done, and when it is left."""
+
+    success: str
+    cancel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A hosted page of the provider's. `url` is None once it is closed; `total_minor` is what it charges, tax included.
+
+    `invoice_id` is the paid invoice, once there is one.
+    """
+
+    id: str
+    status: CheckoutStatus
+    url: str | None
+    total_minor: int | None
+    invoice_id: str | None
+    purchase_id: str | None

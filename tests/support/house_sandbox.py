@@ -1,0 +1,68 @@
+"""The sandbox's controls: faults, deliveries, time, and the log of what the product asked of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+
+class SandboxControls:
+    """What a test may do to the Stripe sandbox at `url`, and what it may look up there."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+        self.url = url
+        self._http = http
+
+    async def fail(self, kind: str, path: str, *, method: str = "POST", times: int = 1, seconds: int = 60) -> None:
+        """Let the next `times` matching requests fail: `error_500`, `hang`, `drop_before` or `drop_after`."""
+        order = {"kind": kind, "path": path, "method": method, "times": times, "seconds": seconds}
+        (await self._http.post(f"{self.url}/_sandbox/faults", json=order)).raise_for_status()
+
+    async def deliver(self, mode: str) -> None:
+        """Send webhooks from now on as `normal`, `hold`, `duplicate`, `shuffle` or `drop`."""
+        (await self._http.post(f"{self.url}/_sandbox/deliveries", json={"mode": mode})).raise_for_status()
+
+    async def flush(self) -> None:
+        """Send every pending webhook once, now."""
+        (await self._http.post(f"{self.url}/_sandbox/deliveries/flush")).raise_for_status()
+
+    async def restore(self) -> None:
+        """No faults, and deliveries as usual."""
+        (await self._http.delete(f"{self.url}/_sandbox/faults")).raise_for_status()
+        await self.deliver("normal")
+
+    async def requests(self, path: str, *, method: str = "POST") -> list[dict[str, Any]]:
+        """The requests received so far with this method whose path the regular expression matches, the oldest first."""
+        answer = await self._http.get(f"{self.url}/_sandbox/requests", params={"method": method, "path": path})
+        return answer.raise_for_status().json()["requests"]
+
+    async def now(self) -> datetime:
+        """The sandbox's time."""
+        answer = await self._http.get(f"{self.url}/_sandbox/clock")
+        return datetime.fromisoformat(answer.raise_for_status().json()["now"])
+
+    async def listed(self, path: str, **parameters: str) -> list[dict[str, Any]]:
+        """All objects that a list of the API has, such as `/v1/charges` with `customer`; the newest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            after = {"starting_after": found[-1]["id"]} if found else {}
+            page = await self._http.get(
+                f"{self.url}{path}",
+                params={**parameters, "limit": "100", **after},
+                headers={"authorization": "Bearer sk_test_sandbox"},
+            )
+            answer = page.raise_for_status().json()
+            found += answer["data"]
+            if not answer["has_more"]:
+                return found
+
+    async def confirm_setup(self, client_secret: str, card: str, publishable_key: str) -> httpx.Response:
+        """Hand a test card such as `pm_card_visa` to a SetupIntent, as Stripe.js does."""
+        intent_id = client_secret.partition("_secret_")[0]
+        return await self._http.post(
+            f"{self.url}/v1/setup_intents/{intent_id}/confirm",
+            data={"client_secret": client_secret, "payment_method": card},
+            headers={"authorization": f"Bearer {publishable_key}"},
+        )

@@ -20,7 +20,7 @@ _PASSING = frozenset({409, 429, 500, 502, 503, 504})
 class StripeCalls:
     """A part of the gateway.
 
-    `fault` is called with a name before and after each call that makes or moves something.
+    `fault` is called with a name before and after each call.
     """
 
     def __init__(self, client: V1Services, fault: Callable[[str], None]) -> None:
@@ -28,15 +28,15 @@ class StripeCalls:
         self.fault = fault
 
     async def step(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        """A call that makes or moves something; `name` names it for crash tests."""
+        """What Stripe answers to one call, reads included; `name` names it for crash tests."""
         self.fault(f"stripe.{name}:before")
         try:
-            return await asked(call)
+            return await _asked(call)
         finally:
             self.fault(f"stripe.{name}:after")
 
 
-async def asked(call: Callable[[], Awaitable[T]]) -> T:
+async def _asked(call: Callable[[], Awaitable[T]]) -> T:
     """What Stripe answers; its errors, but for those of cards, as the gateway's."""
     try:
         return await call()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from app.payments.stripe_calls import PAGE, StripeCalls, asked, keyed
+from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import checkout_value
 from app.payments.values import Charge, Checkout, GatewayRefused, ReturnUrls
 
@@ -65,7 +65,9 @@ class StripeCheckout(StripeCalls):
         return checkout_value(made)
 
     async def checkout(self, checkout_id: str) -> Checkout:
-        return checkout_value(await asked(lambda: self.stripe.checkout.sessions.retrieve_async(checkout_id)))
+        return checkout_value(
+            await self.step("retrieve_checkout", lambda: self.stripe.checkout.sessions.retrieve_async(checkout_id))
+        )
 
     async def expire_checkout(self, checkout_id: str) -> Checkout:
         # One that is no longer open can't be expired: what it is then is told by looking.
@@ -75,6 +77,6 @@ class StripeCheckout(StripeCalls):
 
     async def find_checkouts(self, customer_id: str, *, purchase_id: str) -> Sequence[Checkout]:
         params: Any = {"customer": customer_id, "limit": PAGE}
-        page = await asked(lambda: self.stripe.checkout.sessions.list_async(params))
+        page = await self.step("list_checkouts", lambda: self.stripe.checkout.sessions.list_async(params))
         found = [checkout_value(session) async for session in page.auto_paging_iter()]
         return [checkout for checkout in found if checkout.purchase_id == purchase_id]

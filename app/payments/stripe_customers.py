@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.stripe_calls import PAGE, StripeCalls, asked, keyed
+from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.values import Card, GatewayRefused, Wallet
 
 
@@ -32,9 +32,10 @@ class StripeCustomers(StripeCalls):
         return intent.client_secret
 
     async def wallet(self, customer_id: str) -> Wallet:
-        customer = await asked(lambda: self.stripe.customers.retrieve_async(customer_id))
-        page = await asked(
-            lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE})
+        customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
+        page = await self.step(
+            "list_cards",
+            lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE}),
         )
         methods = [method async for method in page.auto_paging_iter()]
         settings = None if getattr(customer, "deleted", False) else customer.invoice_settings
@@ -51,7 +52,7 @@ class StripeCustomers(StripeCalls):
         )
 
     async def detach_card(self, card_id: str) -> None:
-        method = await asked(lambda: self.stripe.payment_methods.retrieve_async(card_id))
+        method = await self.step("retrieve_card", lambda: self.stripe.payment_methods.retrieve_async(card_id))
         if method.customer is not None:
             await self.step("detach_card", lambda: self.stripe.payment_methods.detach_async(card_id))
 

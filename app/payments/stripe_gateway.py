@@ -27,7 +27,7 @@ def stripe_gateway(
     """A gateway with `api_key`.
 
     `base_url` is where the sandbox listens, None for Stripe itself; `timeout_seconds` bounds each request; `fault` is called with a
-    name before and after each call that makes or moves something.
+    name before and after each call.
     """
     client = stripe.StripeClient(
         api_key,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import stripe
 from stripe import V1Services
 
-from app.payments.stripe_calls import PAGE, StripeCalls, asked, keyed
+from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import invoice_value
 from app.payments.values import Charge, GatewayRefused, ProviderInvoice
 
@@ -99,7 +99,9 @@ class StripeInvoices(StripeCalls):
 
     async def invoice(self, invoice_id: str) -> ProviderInvoice | None:
         try:
-            invoice = await asked(lambda: self.stripe.invoices.retrieve_async(invoice_id, {"expand": _EXPAND_PAYMENT}))
+            invoice = await self.step(
+                "retrieve_invoice", lambda: self.stripe.invoices.retrieve_async(invoice_id, {"expand": _EXPAND_PAYMENT})
+            )
         except GatewayRefused as refused:
             if isinstance(refused.__cause__, stripe.InvalidRequestError) and refused.__cause__.http_status == 404:
                 return None
@@ -107,7 +109,9 @@ class StripeInvoices(StripeCalls):
         return None if getattr(invoice, "deleted", False) else await self._value(invoice)
 
     async def find_invoices(self, customer_id: str, *, purchase_id: str) -> Sequence[ProviderInvoice]:
-        page = await asked(lambda: self.stripe.invoices.list_async({"customer": customer_id, "limit": PAGE}))
+        page = await self.step(
+            "list_invoices", lambda: self.stripe.invoices.list_async({"customer": customer_id, "limit": PAGE})
+        )
         found = [
             invoice
             async for invoice in page.auto_paging_iter()
@@ -116,10 +120,11 @@ class StripeInvoices(StripeCalls):
         return [current for invoice in found if (current := await self.invoice(invoice.id)) is not None]
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
-        page = await asked(
+        page = await self.step(
+            "list_invoice_payments",
             lambda: self.stripe.invoice_payments.list_async(
                 {"payment": {"type": "payment_intent", "payment_intent": payment_id}, "limit": 1}
-            )
+            ),
         )
         if not page.data:
             return None
@@ -131,7 +136,9 @@ class StripeInvoices(StripeCalls):
             total.tax_rate_details.tax_rate for total in invoice.total_taxes or () if total.tax_rate_details is not None
         }
         for rate in rates - self._tax_rates.keys():
-            self._tax_rates[rate] = await asked(lambda rate=rate: self.stripe.tax_rates.retrieve_async(rate))
+            self._tax_rates[rate] = await self.step(
+                "retrieve_tax_rate", lambda rate=rate: self.stripe.tax_rates.retrieve_async(rate)
+            )
         return invoice_value(
             invoice, {rate: (self._tax_rates[rate].display_name, _percent(self._tax_rates[rate])) for rate in rates}
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
-import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,7 +31,8 @@ from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
 from app.asgi.stripe_webhook import stripe_webhook_routes
 from app.catalog import load_catalog
 from app.clock import Clock
-from app.db.engine import Database, connect, no_faults
+from app.db.engine import Database, connect
+from app.faults import fault_hook
 from app.flows.catalog_sync import sync_catalog
 from app.flows.desk import Desk
 from app.flows.webhook_endpoint import ensure_webhook_endpoint
@@ -98,7 +97,7 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
 
     Raises `CatalogError` for a catalog with mistakes in it; the database and the provider need not answer yet.
     """
-    fault = _fault_hook(settings.fault_point)
+    fault = fault_hook(settings.fault_point, settings.fault_log)
     keys = derive_keys(secret_key)
     bus = Bus(settings.broadcast_url or database_url)
     database = Database(connect(database_url), Clock(), bus, fault)
@@ -122,6 +121,8 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
         public_url=settings.base_url,
         publishable_key=settings.stripe_publishable_key or SANDBOX_PUBLISHABLE_KEY,
         phone_countries=frozenset(settings.phone_countries),
+        return_origins=frozenset(settings.return_origins),
+        returns_to_loopback=not settings.is_production,
     )
     try:
         await time_travel.load_offset(database)
@@ -205,15 +206,3 @@ def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:
         return asyncio.ensure_future(time_travel.advance(house.runtime.database, works, sandbox, by))
 
     return advance
-
-
-def _fault_hook(fault_point: str | None) -> Callable[[str], None]:
-    """For crash tests: end this process, as SIGKILL would, at a named point."""
-    if fault_point is None:
-        return no_faults
-
-    def fault(point: str) -> None:
-        if point == fault_point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return fault

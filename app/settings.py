@@ -55,11 +55,12 @@ class Settings(BaseSettings):
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
     phone_countries: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
-    return_urls: tuple[str, ...] = ()
+    return_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     mail_from: str = "Counterfoil <no-reply@localhost>"
     smtp_url: str | None = None
     fault_point: str | None = None
+    fault_log: Path | None = None
 
     @model_validator(mode="after")
     def _production_is_complete(self) -> Self:
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
             missing.append("RATE_LIMITS=off is refused in production: take it away")
         if self.fault_point is not None:
             missing.append("FAULT_POINT is refused in production: it ends the process on purpose")
+        if self.fault_log is not None:
+            missing.append("FAULT_LOG is refused in production: it writes a file at every step")
         if missing:
             raise ValueError("; ".join(missing))
         return self

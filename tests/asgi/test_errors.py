@@ -35,6 +35,13 @@ async def test_an_unexpected_exception_is_logged_once_with_where_but_not_what(pr
     assert "ada@example.com" not in str(entry)
 
 
+async def test_an_exception_that_fails_several_fields_is_logged_once(client: Client) -> None:
+    with capture_logs() as logs:
+        response = await client.post("{ a: brokenTogether b: brokenTogether }")
+    assert len(response.json()["errors"]) == 2
+    assert len(logs) == 1
+
+
 async def test_development_logs_the_message_too(client: Client) -> None:
     with capture_logs() as logs:
         await client.post("{ broken }")

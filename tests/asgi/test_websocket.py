@@ -187,6 +187,12 @@ async def test_pings_do_not_put_the_init_off(server: Served) -> None:
         assert (await socket.closed())[0] == 4408
 
 
+async def test_after_init_a_silent_client_may_stay() -> None:
+    async with served(GraphQLSettings(socket_init_seconds=0.05)) as server, ready_socket(server.ws_url) as socket:
+        await asyncio.sleep(0.1)
+        assert await socket.ask(type="ping") == {"type": "pong"}
+
+
 async def test_a_second_init_is_4429(server: Served) -> None:
     async with ready_socket(server.ws_url) as socket:
         await socket.send(type="connection_init")

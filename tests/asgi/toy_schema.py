@@ -41,8 +41,10 @@ class ToyContext:
     is_authenticated: bool = False
     share_key: str | None = None
     balance: Balance = field(default_factory=Balance)
+    failure: RuntimeError = field(default_factory=RuntimeError)
     is_closed: bool = False
     events: int = 0
+    """Counted by a source; -1 once it was closed before its context, -2 if after."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Shared by all contexts of a factory: set when one is closed."""
 
@@ -163,6 +165,10 @@ class Query:
         raise RuntimeError("secret of ada@example.com")
 
     @strawberry.field
+    def broken_together(self, info: Info[ToyContext, None]) -> str | None:
+        raise info.context.failure
+
+    @strawberry.field
     def broken_too(self) -> str:
         raise RuntimeError("secret of ada@example.com")
 
@@ -210,7 +216,7 @@ class LiveUpdates:
             yield 0
             await asyncio.Event().wait()
         finally:
-            info.context.events = -1
+            info.context.events = -2 if info.context.is_closed else -1
 
     @strawberry.subscription
     async def balance_changed(self, info: Info[ToyContext, None]) -> AsyncGenerator[Balance, None]:

@@ -55,7 +55,7 @@ NOTHING = Measure()
 
 
 class DocumentMeasure:
-    """Measures the operations of one document, for one set of variables.
+    """Measures the operations of one document, for one set of variables; what they share is measured once.
 
     `reads_page_size_from_variables` says, after measuring, whether other variables may give another cost.
     """
@@ -82,7 +82,6 @@ class DocumentMeasure:
             variable.variable.name.value: _integer(variable.default_value)
             for variable in definition.variable_definitions or ()
         }
-        self._measured.clear()
         return self._selections(definition.selection_set, self._schema.get_root_type(definition.operation))
 
     def unused_fragments(self) -> list[FragmentDefinitionNode]:

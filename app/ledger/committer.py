@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
@@ -111,6 +111,7 @@ class Committer:
         self._on_low = on_low
         self._queue = _Queue()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
         self._hints: dict[UUID, Hint] = {}
         self._publisher: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -126,9 +127,7 @@ class Committer:
         waiting = _Waiting(movement, asyncio.get_running_loop().create_future())
         self._queue.add(waiting)
         if self._queue.has_ready and len(self._lanes) < _LANES:
-            lane = asyncio.create_task(self._run())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            self._lanes.add(asyncio.create_task(self._run()))
         return await waiting.answer
 
     async def close(self) -> None:
@@ -140,12 +139,18 @@ class Committer:
             await self._publisher
 
     async def _run(self) -> None:
-        while self._queue.has_ready:
-            batch = self._queue.take(idle_lanes=_LANES - len(self._lanes) + 1)
-            try:
-                await self._answer([waiting for waiting in batch if not waiting.answer.done()])
-            finally:
-                self._queue.done(batch)
+        try:
+            while self._queue.has_ready:
+                batch = self._queue.take(idle_lanes=_LANES - self._in_flight)
+                self._in_flight += 1
+                try:
+                    await self._answer([waiting for waiting in batch if not waiting.answer.done()])
+                finally:
+                    self._in_flight -= 1
+                    self._queue.done(batch)
+        finally:
+            # At once, not in a callback: whoever submits next must see that this lane is gone.
+            self._lanes.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         """Answer everyone in the batch, whatever happens to the database."""

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, TypeVar
 
 import typer
@@ -15,14 +16,17 @@ from rich.console import Console
 from app import logs, server
 from app.accounts.access import ApiScope
 from app.accounts.api_keys import create_service_key
+from app.billing.spend_limits import set_limit
 from app.catalog import CatalogError
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect
 from app.db.unit_of_work import transact
+from app.errors import DomainError, NotFound
 from app.flows.catalog_sync import sync_catalog
 from app.ledger.verify import verify
 from app.main import House, open_house
+from app.money import Money
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -35,10 +39,12 @@ cli = typer.Typer(
 catalog_cli = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
 keys_cli = typer.Typer(help="Keys for the host product's servers.", no_args_is_help=True)
 ledger_cli = typer.Typer(help="The ledger of credits.", no_args_is_help=True)
+workspace_cli = typer.Typer(help="One workspace.", no_args_is_help=True)
 schema_cli = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 cli.add_typer(catalog_cli, name="catalog")
 cli.add_typer(keys_cli, name="keys")
 cli.add_typer(ledger_cli, name="ledger")
+cli.add_typer(workspace_cli, name="workspace")
 cli.add_typer(schema_cli, name="schema")
 
 _err = Console(stderr=True)
@@ -48,7 +54,7 @@ def main() -> None:
     """Run the command line; what the operator can mend is said in a sentence, without a traceback."""
     try:
         cli()
-    except (ValidationError, CatalogError, server.StartError) as error:
+    except (ValidationError, CatalogError, DomainError, NotFound, server.StartError) as error:
         _err.print(_plain(error), style="bold red", highlight=False, markup=False)
         sys.exit(2)
 
@@ -141,11 +147,45 @@ def ledger_verify() -> None:
     async def work(database: Database) -> bool:
         async with database.read() as session:
             report = await verify(session)
-        print(report)
+        counted = f"{report.transactions} transactions of {report.workspaces} workspaces"
+        print(
+            f"The ledger is sound: {counted} agree." if report.fault is None else f"The ledger is wrong: {report.fault}"
+        )
         return report.is_sound
 
     if not _with_database(work):
         raise typer.Exit(1)
+
+
+@workspace_cli.command("set-limit")
+def workspace_set_limit(
+    handle: Annotated[str, typer.Argument(help="The workspace's handle.")],
+    amount: Annotated[
+        str | None, typer.Argument(help="The most that may be spent on credits a month, e.g. 500.00.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Go back to the plan's own limit.")] = False,
+) -> None:
+    """Set the most that a workspace may spend on credits in a calendar month, tax included."""
+    if (amount is None) != plan:
+        raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
+
+    async def work(house: House) -> str:
+        limit = Money.of(_amount(amount), house.runtime.catalog.currency) if amount is not None else None
+        return await transact(
+            house.runtime.database, lambda session: set_limit(session, handle, limit), step="limit.set"
+        )
+
+    print(_in_house(work))
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise server.StartError(f"{text!r} is no amount: write it like 500.00.") from None
+    if not value.is_finite() or value < 0:
+        raise server.StartError("The limit must not be negative.")
+    return value
 
 
 @schema_cli.command("export")

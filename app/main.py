@@ -23,6 +23,7 @@ from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import derive_key, derive_keys
 from app.asgi.auth import Authentication
 from app.asgi.dev import dev_routes
+from app.asgi.done import done_routes
 from app.asgi.failures import classify
 from app.asgi.graphql import GraphQLSettings, graphql_routes
 from app.asgi.health import health_routes
@@ -156,6 +157,7 @@ def web_app(house: House) -> Starlette:
     )
     routes += stripe_webhook_routes(runtime.database, house.webhook_secrets)
     routes += health_routes(runtime.database)
+    routes += done_routes()
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
     stack = [

@@ -26,7 +26,8 @@ class Runtime:
     """The running parts, made once by the composition root.
 
     `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers;
-    `phone_countries` are the regions whose numbers may be verified, none meaning all.
+    `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins that hosted
+    pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's.
     """
 
     database: Database
@@ -41,6 +42,8 @@ class Runtime:
     public_url: str
     publishable_key: str
     phone_countries: frozenset[str]
+    return_origins: frozenset[str] = frozenset()
+    returns_to_loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -19,7 +19,18 @@ from app.flows.recharge import RechargeRequest, recharge
 from app.ledger import balances
 from app.ledger.balances import Balance
 from app.ledger.chart import Kind, Source
-from app.ledger.movements import Grant, InsufficientCredits, Key, Posted, Spend, Transaction
+from app.ledger.movements import (
+    Capture,
+    Grant,
+    Hold,
+    HoldState,
+    InsufficientCredits,
+    Key,
+    Posted,
+    Release,
+    Spend,
+    Transaction,
+)
 from app.ledger.post import post_one
 from app.store import invoices, purchases
 from resolvers import ids
@@ -27,11 +38,14 @@ from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
 from resolvers.payments import desk_of
 from resolvers.rates import limit_recharges
+from resolvers.urls import return_urls
 from resolvers.workspaces import sees_billing
 
 T = TypeVar("T")
 
 _MAX_DESCRIPTION_CHARACTERS = 500
+# a hold is for work under way; a week is more than any lasts
+_MAX_HOLD_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,15 @@ class Movement:
 
     transaction: Transaction
     balance: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMovement:
+    """A movement of a hold, the hold as it is now, and the balance of its workspace now."""
+
+    transaction: Transaction
+    balance: Balance
+    hold: HoldState
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +153,12 @@ async def recharge_credits(
     pack_code: str | None,
     amount: Decimal | None,
     payment_method_id: str | None,
+    success_url: str | None,
+    cancel_url: str | None,
     idempotency_key: str,
 ) -> RechargeAnswer:
-    """Buy credits with a card on file, by pack or by amount."""
+    """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
+    urls = return_urls(context, success_url, cancel_url)
     owner = ids.workspace_id(workspace_id)
     card_id = _card_of(owner, payment_method_id)
 
@@ -145,7 +171,9 @@ async def recharge_credits(
         await authorize(session)
     await limit_recharges(context, owner)
     key = Key.of("rechargeCredits", idempotency_key)
-    result = await recharge(desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value), authorize)
+    result = await recharge(
+        desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value, urls), authorize
+    )
     bought = result.purchase
     async with context.runtime.database.read() as session:
         now = (await balances.read(session, [owner]))[owner]
@@ -201,8 +229,7 @@ async def deduct_credits(
     """Spend credits for the host product."""
     owner = ids.workspace_id(workspace_id)
     catalog = context.runtime.catalog
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, owner, scope=ApiScope.CREDITS_WRITE)
+    await _check_spends(context, owner)
     if resource is not None and catalog.resource(resource) is None:
         raise credits.UnknownResource(path=("input", "resource"))
     spend = Spend(
@@ -213,6 +240,72 @@ async def deduct_credits(
         key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
     )
     return await _moved(context, await _in_unit(context, context.runtime.committer.submit(spend)))
+
+
+async def hold_credits(
+    context: Context,
+    workspace_id: str,
+    *,
+    amount: Decimal,
+    description: str,
+    expires_in_seconds: int,
+    idempotency_key: str,
+) -> HoldMovement:
+    """Set credits aside for the host product."""
+    owner = ids.workspace_id(workspace_id)
+    unit = context.runtime.catalog.credit_unit
+    await _check_spends(context, owner)
+    if not 1 <= expires_in_seconds <= _MAX_HOLD_SECONDS:
+        raise InvalidInput(f"A hold lasts from 1 to {_MAX_HOLD_SECONDS} seconds.", path=("input", "expiresInSeconds"))
+    hold = Hold(
+        workspace_id=owner,
+        amount=unit.to_steps(_positive(amount), path=("input", "amount")),
+        expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
+        description=_described(description),
+        key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
+    )
+    return await _held(context, await _in_unit(context, context.runtime.committer.submit(hold)))
+
+
+async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
+    """Spend up to the amount of an open hold, once; the rest returns."""
+    owner, row_id = ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, owner)
+    if amount < 0:
+        raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
+    capture = Capture(
+        workspace_id=owner,
+        hold_id=row_id,
+        amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
+        key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
+    )
+    return await _held(context, await context.runtime.committer.submit(capture))
+
+
+async def release_hold(context: Context, hold_id: str) -> HoldMovement:
+    """End an open hold unused."""
+    owner, row_id = ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, owner)
+    return await _held(context, await context.runtime.committer.submit(Release(workspace_id=owner, hold_id=row_id)))
+
+
+async def hold(context: Context, hold_id: str) -> HoldState | None:
+    """A hold by its id, for those who see the workspace's billing."""
+    owner, row_id = ids.owned_id(hold_id, "CreditHold")
+    await _check_sees_billing(context, owner)
+    return await context.loaders.holds.load((owner, row_id))
+
+
+async def _check_spends(context: Context, workspace_id: UUID) -> None:
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, workspace_id, scope=ApiScope.CREDITS_WRITE)
+
+
+async def _held(context: Context, posted: Posted) -> HoldMovement:
+    moved = await _moved(context, posted)
+    if posted.hold is None:
+        raise LookupError("a movement of a hold answered without the hold")
+    return HoldMovement(moved.transaction, moved.balance, posted.hold)
 
 
 async def _in_unit(context: Context, work: Awaitable[T]) -> T:

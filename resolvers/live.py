@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar, cast
 from uuid import UUID
 
 from app.accounts import sessions
 from app.accounts.access import WorkspacePermission, workspace_for
+from app.billing import cards as card_rules
+from app.billing import invoices as invoice_rules
 from app.billing import purchases as purchase_rules
 from app.db.engine import Database
-from app.db.tables.payments import CreditPurchaseRow
+from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
 from app.errors import Unauthenticated
 from app.ledger import balances
 from app.ledger import post as ledger_post
 from app.ledger.balances import Balance
-from app.live import Reader
-from app.store import purchases
+from app.live import Authorize, Reader, Versioned
+from app.store import billing_accounts, invoices, purchases
 from resolvers import ids
 from resolvers.context import Context
 
 T = TypeVar("T")
+
+# How far back a client that comes back with `since` can be told of; older ones are in the list.
+_LATEST_INVOICES = 100
 
 
 # Without slots, so that an encoded message can be remembered for as long as the state it was made from.
@@ -49,7 +55,22 @@ def readers(database: Database) -> Mapping[str, Reader]:
             found = await purchases.find_many(session, [(workspace_id, each) for each in object_ids or ()])
         return [State(row.id, row.version, row) for row in found.values()]
 
-    return {ledger_post.TOPIC: credit_balance, purchase_rules.TOPIC: credit_purchase}
+    async def cards(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[None]]:
+        async with database.read() as session:
+            account = await billing_accounts.find(session, workspace_id)
+        return [State(workspace_id, account.cards_version if account is not None else 0, None)]
+
+    async def invoice(workspace_id: UUID, object_ids: frozenset[UUID] | None) -> Sequence[State[InvoiceRow]]:
+        async with database.read() as session:
+            rows = await invoices.changed(session, workspace_id, object_ids, limit=_LATEST_INVOICES)
+        return [State(row.id, row.version, row) for row in rows]
+
+    return {
+        ledger_post.TOPIC: credit_balance,
+        purchase_rules.TOPIC: credit_purchase,
+        card_rules.TOPIC: cards,
+        invoice_rules.TOPIC: invoice,
+    }
 
 
 def watch_balance(context: Context, workspace_id: str) -> AsyncGenerator[State[Balance], None]:
@@ -64,7 +85,43 @@ def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[C
     return cast(AsyncGenerator[State[CreditPurchaseRow], None], _watch(context, purchase_rules.TOPIC, owner, row_id))
 
 
+def watch_cards(context: Context, workspace_id: str) -> AsyncGenerator[State[None], None]:
+    """The cards of a workspace: as they stand, then after each change."""
+    owner = ids.workspace_id(workspace_id)
+    return cast(AsyncGenerator[State[None], None], _watch(context, card_rules.TOPIC, owner, owner))
+
+
+def watch_invoices(
+    context: Context, workspace_id: str, since: datetime | None
+) -> AsyncGenerator[State[InvoiceRow], None]:
+    """Every invoice of a workspace that is issued or changes; first those that changed after `since`, where that is given."""
+    owner = ids.workspace_id(workspace_id)
+
+    def opens_with(state: Versioned) -> bool:
+        row = cast(State[InvoiceRow], state).value
+        return since is not None and row.changed_at > since
+
+    stream = context.runtime.hub.subscribe_all(
+        invoice_rules.TOPIC,
+        owner,
+        opens_with=opens_with,
+        authorize=_sees_billing(context, owner),
+        authority=context.caller,
+    )
+    return cast(AsyncGenerator[State[InvoiceRow], None], stream)
+
+
 def _watch(context: Context, topic: str, workspace_id: UUID, object_id: UUID) -> AsyncGenerator[object, None]:
+    return context.runtime.hub.subscribe(
+        topic,
+        workspace_id,
+        object_id,
+        authorize=_sees_billing(context, workspace_id),
+        authority=context.caller,
+    )
+
+
+def _sees_billing(context: Context, workspace_id: UUID) -> Authorize:
     database, caller = context.runtime.database, context.caller
 
     async def authorize() -> None:
@@ -73,5 +130,4 @@ def _watch(context: Context, topic: str, workspace_id: UUID, object_id: UUID) ->
                 raise Unauthenticated
             await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
 
-    hub = context.runtime.hub
-    return hub.subscribe(topic, workspace_id, object_id, authorize=authorize, authority=caller)
+    return authorize

@@ -7,12 +7,17 @@ from datetime import datetime
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
+from app.accounts.audit import actor_of
 from app.accounts.phones import require_phone
-from app.billing import purchases
+from app.billing import spend_limits
+from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow
-from app.flows.cards import add_card
+from app.errors import NotFound
+from app.flows.cards import CardSetup, add_card, remove_card, set_default_card
 from app.flows.customers import BilledParty
 from app.flows.desk import Desk
+from app.flows.pay_invoice import InvoicePaid, pay_invoice
+from app.ledger.movements import Key
 from app.money import Money
 from app.payments.values import InvoiceStatus
 from app.store import billing_accounts, invoices
@@ -20,7 +25,8 @@ from app.store import purchases as purchase_store
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
-from resolvers.rates import limit_card_testing
+from resolvers.rates import limit_card_testing, limit_recharges
+from resolvers.urls import return_url
 from resolvers.workspaces import sees_billing
 
 
@@ -77,8 +83,9 @@ async def card(context: Context, card_id: str) -> CardRow | None:
         return await billing_accounts.card(session, owner, row_id)
 
 
-async def add_payment_method(context: Context, workspace_id: str) -> str:
-    """Begin to save a card; the client secret to confirm it with."""
+async def add_payment_method(context: Context, workspace_id: str, return_to: str | None) -> CardSetup:
+    """Begin to save a card: the client secret to confirm it with, and a page for those without an SDK."""
+    urls = return_url(context, return_to)
     owner = ids.workspace_id(workspace_id)
     runtime = context.runtime
     async with runtime.database.read() as session:
@@ -87,7 +94,49 @@ async def add_payment_method(context: Context, workspace_id: str) -> str:
             await require_phone(session, owner)
         address = await billing_accounts.contact_address(session, owner)
     await limit_card_testing(context, owner)
-    return await add_card(desk_of(context), BilledParty(owner, access.workspace.name, address))
+    return await add_card(desk_of(context), BilledParty(owner, access.workspace.name, address), urls)
+
+
+async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
+    """Charge this card by default."""
+    card = await _managed_card(context, card_id)
+    await set_default_card(desk_of(context), card, actor_of(context.caller))
+    async with context.runtime.database.read() as session:
+        return await billing_accounts.card(session, card.workspace_id, card.id) or card
+
+
+async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
+    """Forget a card; the workspace it was on."""
+    card = await _managed_card(context, card_id)
+    await remove_card(desk_of(context), card, actor_of(context.caller))
+    async with context.runtime.database.read() as session:
+        return await workspace_for(session, context.caller, card.workspace_id)
+
+
+async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: str) -> InvoicePaid:
+    """Charge the default card for an open invoice."""
+    owner, row_id = ids.owned_id(invoice_id, "Invoice")
+
+    async def authorize(session: Session) -> WorkspaceAccess:
+        return await workspace_for(
+            session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING, lock=True
+        )
+
+    async with context.runtime.database.read() as session:
+        await authorize(session)
+    await limit_recharges(context, owner)
+    key = Key.of("payInvoice", idempotency_key)
+    return await pay_invoice(desk_of(context), owner, row_id, key.value, authorize)
+
+
+async def _managed_card(context: Context, card_id: str) -> CardRow:
+    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING)
+        card = await billing_accounts.card(session, owner, row_id)
+    if card is None:
+        raise NotFound
+    return card
 
 
 async def spend(
@@ -99,6 +148,6 @@ async def spend(
     catalog = context.runtime.catalog
     async with context.runtime.database.read() as session:
         account = await billing_accounts.find(session, access.workspace.id)
-        month = purchases.month_of(session.now)
+        month = spend_limits.month_of(session.now)
         spent = await purchase_store.charged_minor(session, access.workspace.id, since=month[0], until=month[1])
-    return month, Money(spent, catalog.currency), purchases.spend_limit(catalog, account)
+    return month, Money(spent, catalog.currency), spend_limits.spend_limit(catalog, account)

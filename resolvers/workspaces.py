@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from app.accounts import phones
 from app.accounts.access import (
     WorkspaceAccess,
@@ -48,3 +50,9 @@ async def phone(context: Context, access: WorkspaceAccess) -> PhoneRow | None:
         return None
     async with context.runtime.database.read() as session:
         return await phones.phone_of(session, access.workspace.id)
+
+
+async def again(context: Context, workspace_id: UUID) -> WorkspaceAccess:
+    """A workspace that the caller watches, as they may see it now."""
+    async with context.runtime.database.read() as session:
+        return await workspace_for(session, context.caller, workspace_id)

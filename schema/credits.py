@@ -416,3 +416,49 @@ class GrantCreditsInput:
     expires_at: datetime | None = strawberry.field(
         default=None, description="When what is left of them goes; never if absent."
     )
+
+
+@strawberry.type(description="The hold as it is now, the movement, and the balance now.")
+class CreditHoldPayload:
+    hold: CreditHold | None = strawberry.field(default=None, description="The hold.")
+    transaction: CreditTransaction | None = strawberry.field(default=None, description="The movement.")
+    credit_balance: CreditBalance | None = strawberry.field(default=None, description="The balance now.")
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, held: credits.HoldMovement, catalog: Catalog) -> Self:
+        """The payload of a movement of a hold."""
+        return cls(
+            hold=CreditHold.of(held.hold, catalog.credit_unit),
+            transaction=CreditTransaction.of(held.transaction, catalog.credit_unit),
+            credit_balance=CreditBalance.of(held.balance, catalog),
+        )
+
+
+@strawberry.input(description="What to set aside, and what for.")
+class HoldCreditsInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose credits.")
+    amount: Decimal = strawberry.field(description="How many credits, above zero.")
+    description: str = strawberry.field(description="What for; shown in the history. 1 to 500 characters.")
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters of your choice, kept 90 days: sending the same again holds nothing twice."
+    )
+    expires_in_seconds: int | None = strawberry.field(
+        default=600, description="After how long an open hold lapses by itself; at most a week."
+    )
+
+
+@strawberry.input(description="How much of a hold to spend.")
+class CaptureHoldInput:
+    hold_id: strawberry.ID = strawberry.field(description="An open hold.")
+    amount: Decimal = strawberry.field(
+        description="How many credits, from zero to the hold's amount; the rest returns."
+    )
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters of your choice, kept 90 days: sending the same again spends nothing twice."
+    )
+
+
+@strawberry.input(description="Which hold to end unused.")
+class ReleaseHoldInput:
+    hold_id: strawberry.ID = strawberry.field(description="An open hold.")

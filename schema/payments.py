@@ -9,12 +9,15 @@ from typing import Any, Self
 import strawberry
 
 from app.db.tables.payments import CardRow, InvoiceRow
+from app.flows.cards import CardSetup
+from app.flows.pay_invoice import InvoicePaid
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
+from resolvers.live import State
 from resolvers.pages import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
-from schema.errors import USER_ERRORS, UserError, no_errors
+from schema.errors import USER_ERRORS, UserError, no_errors, user_error
 from schema.money import Money, Period
 from schema.node import Node
 from schema.pagination import PageInfo, page_info
@@ -120,6 +123,7 @@ class TaxLine:
 
 @strawberry.type(description="What Stripe billed: for a subscription or for credits.")
 class Invoice(Node):
+    shared_state: strawberry.Private[object]
     number: str | None = strawberry.field(description="Its number, given when it was issued.")
     status: InvoiceStatus = strawberry.field(description="Where it is in its life.")
     issued_at: datetime | None = strawberry.field(description="When it was issued.")
@@ -141,10 +145,11 @@ class Invoice(Node):
     pdf_url: str | None = strawberry.field(description="Where its PDF can be downloaded.")
 
     @classmethod
-    def of(cls, invoice: InvoiceRow) -> Self:
-        """The API's view of a mirrored invoice."""
+    def of(cls, invoice: InvoiceRow, state: State[InvoiceRow] | None = None) -> Self:
+        """The API's view of a mirrored invoice; `state` is what it was watched as."""
         currency = invoice.currency
         return cls(
+            shared_state=state or invoice,
             id=strawberry.ID(str(GlobalId("Invoice", invoice.id, invoice.workspace_id))),
             number=invoice.number,
             status=InvoiceStatus(invoice.status),
@@ -206,9 +211,41 @@ class AddPaymentMethodPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, client_secret: str) -> Self:
+    def of(cls, setup: CardSetup) -> Self:
         """The payload of success."""
-        return cls(client_secret=client_secret)
+        return cls(client_secret=setup.client_secret, hosted_url=setup.hosted_url)
+
+
+@strawberry.type(description="The card as it is now.")
+class PaymentMethodPayload:
+    payment_method: PaymentMethod | None = strawberry.field(default=None, description="The card.")
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, card: CardRow) -> Self:
+        """The payload of success."""
+        return cls(payment_method=PaymentMethod.of(card))
+
+
+@strawberry.input(description="Which invoice to pay.")
+class PayInvoiceInput:
+    invoice_id: strawberry.ID = strawberry.field(description="An open invoice.")
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters of your choice, kept 90 days: sending the same again pays nothing twice."
+    )
+
+
+@strawberry.type(description="The invoice as it is now.")
+class InvoicePayload:
+    invoice: Invoice | None = strawberry.field(default=None, description="The invoice.")
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, paid: InvoicePaid) -> Self:
+        """The payload of a try to pay."""
+        return cls(
+            invoice=Invoice.of(paid.invoice), user_errors=[user_error(paid.error)] if paid.error is not None else []
+        )
 
 
 def payment_methods(cards: Sequence[CardRow] | None) -> list[PaymentMethod] | None:

@@ -1,6 +1,7 @@
 """The root: every query, mutation and live update, and the schema made of them."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -13,22 +14,36 @@ from resolvers import credits, live, payments, workspaces
 from resolvers.context import Context, Info
 from schema.catalog import Catalog, CreditPack, Plan
 from schema.credits import (
+    CaptureHoldInput,
     CreditBalance,
+    CreditHold,
+    CreditHoldPayload,
     CreditPurchase,
     CreditTransaction,
     CreditTransactionPayload,
     DeductCreditsInput,
     GrantCreditsInput,
+    HoldCreditsInput,
     RechargeCreditsInput,
     RechargePayload,
+    ReleaseHoldInput,
 )
 from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined, answer
 from schema.identity import IdentityMutation, IdentityQuery
 from schema.node import Node
-from schema.payments import AddPaymentMethodInput, AddPaymentMethodPayload, Invoice, PaymentMethod
+from schema.payloads import IdInput
+from schema.payments import (
+    AddPaymentMethodInput,
+    AddPaymentMethodPayload,
+    Invoice,
+    InvoicePayload,
+    PayInvoiceInput,
+    PaymentMethod,
+    PaymentMethodPayload,
+)
 from schema.scalars import SCALARS
 from schema.user import USER_NODES
-from schema.workspace import Workspace
+from schema.workspace import Workspace, WorkspacePayload
 
 
 async def _catalog_node(context: Context, node_id: str) -> Node | None:
@@ -66,6 +81,11 @@ async def _invoice(context: Context, node_id: str) -> Node | None:
     return Invoice.of(found) if found is not None and found.issued_at is not None else None
 
 
+async def _hold(context: Context, node_id: str) -> Node | None:
+    found = await credits.hold(context, node_id)
+    return CreditHold.of(found, context.runtime.catalog.credit_unit) if found is not None else None
+
+
 async def _card(context: Context, node_id: str) -> Node | None:
     found = await payments.card(context, node_id)
     return PaymentMethod.of(found) if found is not None else None
@@ -78,6 +98,7 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "CreditBalance": _balance,
     "CreditTransaction": _transaction,
     "CreditPurchase": _purchase,
+    "CreditHold": _hold,
     "Invoice": _invoice,
     "PaymentMethod": _card,
     **USER_NODES,
@@ -131,13 +152,43 @@ class Mutation(IdentityMutation):
         return await answer(
             AddPaymentMethodPayload,
             AddPaymentMethodPayload.of,
-            payments.add_payment_method(info.context, input.workspace_id),
+            payments.add_payment_method(info.context, input.workspace_id, input.return_url),
+        )
+
+    @strawberry.mutation(description="Makes a card the one that is charged when no other is named. Owners only.")
+    async def set_default_payment_method(
+        self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The card.")]
+    ) -> PaymentMethodPayload:
+        return await answer(
+            PaymentMethodPayload,
+            PaymentMethodPayload.of,
+            payments.set_default_payment_method(info.context, input.id),
+        )
+
+    @strawberry.mutation(
+        description="Removes a card. Where it was the default, the oldest that is left becomes it. Owners only."
+    )
+    async def remove_payment_method(
+        self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The card.")]
+    ) -> WorkspacePayload:
+        return await answer(
+            WorkspacePayload, WorkspacePayload.of, payments.remove_payment_method(info.context, input.id)
+        )
+
+    @strawberry.mutation(description="Pays an open invoice with the default card. Owners only.")
+    async def pay_invoice(
+        self, info: Info, input: Annotated[PayInvoiceInput, strawberry.argument(description="The invoice.")]
+    ) -> InvoicePayload:
+        return await answer(
+            InvoicePayload,
+            InvoicePayload.of,
+            payments.pay_open_invoice(info.context, input.invoice_id, input.idempotency_key),
         )
 
     @strawberry.mutation(
         description=(
-            "Buys credits with the default or a named card. They are granted when, and only when, the payment succeeded, once. "
-            "Owners only."
+            "Buys credits with the default or a named card; without a card, checkoutUrl is where to pay. They are granted when, "
+            "and only when, the payment succeeded, once. Owners only."
         )
     )
     async def recharge_credits(
@@ -152,6 +203,8 @@ class Mutation(IdentityMutation):
                 pack_code=input.pack_code,
                 amount=input.amount,
                 payment_method_id=input.payment_method_id,
+                success_url=input.success_url,
+                cancel_url=input.cancel_url,
                 idempotency_key=input.idempotency_key,
             ),
         )
@@ -193,6 +246,55 @@ class Mutation(IdentityMutation):
             ),
         )
 
+    @strawberry.mutation(
+        description="Sets credits aside until they are captured, released, or lapse. Service keys with CREDITS_WRITE only."
+    )
+    async def hold_credits(
+        self, info: Info, input: Annotated[HoldCreditsInput, strawberry.argument(description="What to set aside.")]
+    ) -> CreditHoldPayload:
+        seconds = input.expires_in_seconds
+        return await answer(
+            CreditHoldPayload,
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            credits.hold_credits(
+                info.context,
+                input.workspace_id,
+                amount=input.amount,
+                description=input.description,
+                expires_in_seconds=seconds if seconds is not None else 600,
+                idempotency_key=input.idempotency_key,
+            ),
+        )
+
+    @strawberry.mutation(
+        description=(
+            "Spends up to the amount of a hold, once; what is left returns to the grants it came from. Service keys with "
+            "CREDITS_WRITE only."
+        )
+    )
+    async def capture_hold(
+        self, info: Info, input: Annotated[CaptureHoldInput, strawberry.argument(description="How much.")]
+    ) -> CreditHoldPayload:
+        return await answer(
+            CreditHoldPayload,
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            credits.capture_hold(
+                info.context, input.hold_id, amount=input.amount, idempotency_key=input.idempotency_key
+            ),
+        )
+
+    @strawberry.mutation(
+        description="Ends a hold unused; its credits return to the grants they came from. Service keys with CREDITS_WRITE only."
+    )
+    async def release_hold(
+        self, info: Info, input: Annotated[ReleaseHoldInput, strawberry.argument(description="The hold.")]
+    ) -> CreditHoldPayload:
+        return await answer(
+            CreditHoldPayload,
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            credits.release_hold(info.context, input.hold_id),
+        )
+
 
 @strawberry.type(
     name="LiveUpdates",
@@ -217,6 +319,32 @@ class LiveUpdates:
     ) -> AsyncGenerator[CreditPurchase, None]:
         async for state in live.watch_purchase(info.context, id):
             yield CreditPurchase.of(state.value, info.context.runtime.catalog.credit_unit, state)
+
+    @strawberry.subscription(description="The workspace, when its cards changed, for those with VIEW_BILLING.")
+    async def payment_methods_changed(
+        self,
+        info: Info,
+        workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose cards.")],
+    ) -> AsyncGenerator[Workspace, None]:
+        async for state in live.watch_cards(info.context, workspace_id):
+            yield Workspace.of(await workspaces.again(info.context, state.object_id), state)
+
+    @strawberry.subscription(
+        description=(
+            "Each invoice of a workspace as it is issued or changes; with since, first those that changed after it. For those with "
+            "VIEW_BILLING."
+        )
+    )
+    async def invoice_changed(
+        self,
+        info: Info,
+        workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose invoices.")],
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Send those first that changed after this time.")
+        ] = None,
+    ) -> AsyncGenerator[Invoice, None]:
+        async for state in live.watch_invoices(info.context, workspace_id, since):
+            yield Invoice.of(state.value, state)
 
 
 schema = strawberry.Schema(

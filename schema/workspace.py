@@ -7,6 +7,7 @@ from typing import Annotated, Self
 import strawberry
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, WorkspaceRole
+from app.accounts.phone_numbers import masked
 from app.db.tables.accounts import PhoneRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
@@ -67,7 +68,7 @@ class PhoneNumber:
     @classmethod
     def of(cls, phone: PhoneRow) -> Self:
         """The API's view of a verified number."""
-        return cls(masked=f"•••• {phone.last_digits}", verified_at=phone.verified_at)
+        return cls(masked=masked(phone.last_digits), verified_at=phone.verified_at)
 
 
 @strawberry.type(
@@ -75,6 +76,7 @@ class PhoneNumber:
 )
 class Workspace(Node):
     access: strawberry.Private[WorkspaceAccess]
+    shared_state: strawberry.Private[object]
     kind: WorkspaceKind = strawberry.field(description="Whether it is one person's or shared.")
     name: str = strawberry.field(description="For people.")
     handle: str = strawberry.field(description="Unique among users and organizations, without regard to case.")
@@ -138,11 +140,12 @@ class Workspace(Node):
         return CreditPurchaseConnection.of(page, info.context.runtime.catalog.credit_unit) if page is not None else None
 
     @classmethod
-    def of(cls, access: WorkspaceAccess) -> Self:
-        """The API's view of a workspace, as one caller may use it."""
+    def of(cls, access: WorkspaceAccess, state: object | None = None) -> Self:
+        """The API's view of a workspace, as one caller may use it; `state` is what it was watched as."""
         row = access.workspace
         return cls(
             access=access,
+            shared_state=state or access,
             id=strawberry.ID(str(GlobalId("Workspace", row.id))),
             kind=WorkspaceKind(row.kind),
             name=row.name,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from app.billing import credits, invoices
+from app.billing.spend_limits import check_spend_limit
 from app.catalog import Catalog, pack_price
 from app.db.engine import Session
-from app.db.tables.payments import UNSETTLED, BillingAccountRow, CreditPurchaseRow, PurchaseStatus
+from app.db.tables.payments import UNSETTLED, CreditPurchaseRow, PurchaseStatus
 from app.errors import DomainError, ErrorCode, InvalidInput
 from app.ids import uuid7
 from app.money import Money
-from app.payments.values import ProviderInvoice
+from app.payments.values import Checkout, ProviderInvoice
 from app.store import billing_accounts, purchases
 
 TOPIC = "credit_purchase"
@@ -24,12 +25,6 @@ TOPIC = "credit_purchase"
 CONFIRM_WITHIN = timedelta(minutes=30)
 # After this long a purchase that nobody finished is looked into: longer than its calls to the provider ordinarily take.
 LOOK_AFTER = timedelta(seconds=90)
-
-
-class SpendLimitReached(DomainError):
-    """This would pass the plan's limit of what may be spent on credits in a month."""
-
-    code = ErrorCode.SPEND_LIMIT_REACHED
 
 
 class PaymentPending(DomainError):
@@ -75,7 +70,7 @@ def order(catalog: Catalog, *, pack_code: str | None, amount: Decimal | None) ->
     if amount is not None:
         price = Money.of(amount, catalog.currency, path=("input", "amount"))
         steps = catalog.credits_for(price)
-        description = f"{catalog.credit_unit.from_steps(steps)} {catalog.credit_unit.name} of credits"
+        description = f"{catalog.credit_unit.from_steps(steps):,f} {catalog.credit_unit.name} of credits"
         return Order(steps, price, None, description, custom_product_id(catalog), None)
     pack = catalog.pack(pack_code or "")
     if pack is None:
@@ -85,7 +80,7 @@ def order(catalog: Catalog, *, pack_code: str | None, amount: Decimal | None) ->
             path=("input", "packCode"),
         )
     price = pack_price(catalog, pack)
-    description = f"{pack.name}: {catalog.credit_unit.from_steps(pack.credits)} {catalog.credit_unit.name}"
+    description = f"{pack.name}: {catalog.credit_unit.from_steps(pack.credits):,f} {catalog.credit_unit.name}"
     return Order(pack.credits, pack.price, pack.code, description, price.product, price.lookup_key)
 
 
@@ -95,9 +90,9 @@ def input_hash(*parts: object) -> bytes:
 
 
 async def begin(
-    session: Session, workspace_id: UUID, order: Order, *, card_id: str, key: str, key_hash: bytes, is_auto: bool
+    session: Session, workspace_id: UUID, order: Order, *, card_id: str | None, key: str, key_hash: bytes, is_auto: bool
 ) -> CreditPurchaseRow:
-    """Write the purchase down as pending, before anything is sent."""
+    """Write the purchase down as pending, before anything is sent. Without a card it will be paid on a hosted page."""
     row = CreditPurchaseRow(
         workspace_id=workspace_id,
         id=uuid7(),
@@ -123,33 +118,6 @@ async def begin(
     return row
 
 
-def month_of(moment: datetime) -> tuple[datetime, datetime]:
-    """The calendar month (UTC) that `moment` lies in: its start, and the next one's."""
-    start = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return start, (start + timedelta(days=32)).replace(day=1)
-
-
-def spend_limit(catalog: Catalog, account: BillingAccountRow | None) -> Money | None:
-    """The most that may be charged for credits in a month: an operator's word, else the plan's."""
-    if account is not None and account.monthly_spend_limit_minor is not None:
-        return Money(account.monthly_spend_limit_minor, catalog.currency)
-    return catalog.fallback_plan.monthly_spend_limit
-
-
-async def check_spend_limit(session: Session, catalog: Catalog, account: BillingAccountRow, amount_minor: int) -> None:
-    """Raise `SpendLimitReached` if charging `amount_minor` more this month would pass the limit. `account` is locked."""
-    limit = spend_limit(catalog, account)
-    if limit is None:
-        return
-    since, until = month_of(session.now)
-    spent = await purchases.charged_minor(session, account.workspace_id, since=since, until=until)
-    if spent + amount_minor > limit.minor:
-        left = Money(max(0, limit.minor - spent), limit.currency)
-        raise SpendLimitReached(
-            f"At most {limit.amount} {limit.currency} may be spent on credits a month; {left.amount} of it is left, tax included."
-        )
-
-
 async def admit(
     session: Session, catalog: Catalog, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> None:
@@ -169,20 +137,56 @@ async def admit(
     await invoices.mirror(session, workspace_id, invoice)
 
 
+async def admit_checkout(
+    session: Session,
+    catalog: Catalog,
+    workspace_id: UUID,
+    purchase_id: UUID,
+    checkout: Checkout,
+    *,
+    open_until: datetime,
+) -> CreditPurchaseRow:
+    """Allow a hosted page to be shown: from here on it counts against the limit, and only the provider knows if it was paid.
+
+    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up, or a later one opened its page, meanwhile.
+    """
+    account = await billing_accounts.lock(session, workspace_id)
+    row = await purchases.lock(session, workspace_id, purchase_id)
+    others = await purchases.open_checkouts(session, workspace_id)
+    if (
+        row.status != PurchaseStatus.PENDING
+        or row.pay_sent_at is not None
+        or any(other.id > row.id for other in others)
+    ):
+        raise PurchaseOvertaken
+    total_minor = checkout.total_minor if checkout.total_minor is not None else row.price_minor
+    await check_spend_limit(session, catalog, account, total_minor)
+    row.total_minor = total_minor
+    row.pay_sent_at = session.now
+    row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
+    row.expires_at = row.next_look_at = open_until
+    _changed(session, row)
+    return row
+
+
 async def settle(
     session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
-    """The payment succeeded: grant the credits, once, whoever says so and however often."""
+    """The payment succeeded: grant the credits, once, whoever says so and however often.
+
+    A purchase that had ended before, as whoever made it was told, is left so: `charged_at` stays None.
+    """
     await billing_accounts.lock(session, workspace_id)
     row = await purchases.lock(session, workspace_id, purchase_id)
     await invoices.mirror(session, workspace_id, invoice)
-    if row.charged_at is not None:
+    if row.status not in UNSETTLED:
         return row
     await credits.grant_purchase(session, row)
     row.status = PurchaseStatus.SUCCEEDED
+    row.invoice_id = invoice.id
     row.charged_at = invoice.paid_at or session.now
     row.total_minor = invoice.total_minor
-    row.failure = row.decline_code = row.next_look_at = None
+    row.failure = row.decline_code = row.next_look_at = row.checkout_url = None
     _changed(session, row)
     return row
 
@@ -220,7 +224,7 @@ async def fail(
         row.status = status
         row.failure = reason
         row.decline_code = decline_code
-        row.next_look_at = None
+        row.next_look_at = row.checkout_url = None
         _changed(session, row)
     elif row.charged_at is None:
         row.next_look_at = None

@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
+from app.accounts import audit
+from app.accounts.audit import Actor
 from app.billing import cards
 from app.billing.purchases import PaymentUnavailable
+from app.db.engine import Session
+from app.db.tables.payments import CardRow
 from app.db.unit_of_work import transact
+from app.flows.checkout import OPEN_FOR
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.ids import uuid7
-from app.payments.values import GatewayRefused, GatewayUnavailable
+from app.payments.values import GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts
 
 
-async def add_card(desk: Desk, party: BilledParty) -> str:
-    """Begin to save a card: the client secret with which the browser or app hands it to the provider.
+@dataclass(frozen=True, slots=True)
+class CardSetup:
+    """How a card is saved: the client secret for Stripe.js and the mobile SDKs, and a page for those without."""
 
-    The card appears once the provider says so. Raises `PaymentUnavailable` when the provider can't be reached.
+    client_secret: str
+    hosted_url: str | None
+
+
+async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls) -> CardSetup:
+    """Begin to save a card. It appears once the provider says so; the first becomes the default.
+
+    The page that was open before is closed. Raises `PaymentUnavailable` when the provider can't be reached.
     """
+    attempt = uuid7()
     try:
         customer_id = await ensure_customer(desk, party)
-        return await desk.gateway.create_setup_intent(customer_id, key=f"setup:{uuid7()}")
+        secret = await desk.gateway.create_setup_intent(customer_id, key=f"setup:{attempt}")
+        page = await desk.gateway.open_card_page(
+            customer_id,
+            urls=urls,
+            # the provider wants at least 30 minutes from when the request arrives there
+            expires_at=desk.database.clock.now() + 2 * OPEN_FOR,
+            key=f"card-page:{attempt}",
+        )
+        replaced = await transact(desk.database, lambda session: _keep_page(session, party, page.id), step="cards.page")
+        if replaced is not None:
+            await desk.gateway.expire_checkout(replaced)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
+    return CardSetup(secret, page.url)
+
+
+async def _keep_page(session: Session, party: BilledParty, page_id: str) -> str | None:
+    account = await billing_accounts.lock(session, party.workspace_id)
+    replaced, account.card_page_id = account.card_page_id, page_id
+    return replaced
 
 
 async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
@@ -41,3 +73,37 @@ async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
         await desk.gateway.set_default_card(account.customer_id, wallet.cards[0].id)
         wallet = await desk.gateway.wallet(account.customer_id)
     await transact(desk.database, lambda session: cards.mirror(session, workspace_id, wallet), step="cards.mirror")
+
+
+async def set_default_card(desk: Desk, card: CardRow, actor: Actor) -> None:
+    """Charge this card by default. Raises `PaymentUnavailable` when the provider can't be reached."""
+    async with desk.database.read() as session:
+        account = await billing_accounts.find(session, card.workspace_id)
+    try:
+        await desk.gateway.set_default_card(account.customer_id or "" if account else "", card.provider_id)
+        await sync_cards(desk, card.workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+    await _record(desk, card, actor, "card.default_set", "Another card became the default")
+
+
+async def remove_card(desk: Desk, card: CardRow, actor: Actor) -> None:
+    """Forget a card; where it was the default, the oldest that is left becomes it.
+
+    Raises `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
+    """
+    try:
+        await desk.gateway.detach_card(card.provider_id)
+        await sync_cards(desk, card.workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+    await _record(desk, card, actor, "card.removed", "A card was removed")
+
+
+async def _record(desk: Desk, card: CardRow, actor: Actor, action: str, summary: str) -> None:
+    async def work(session: Session) -> None:
+        await audit.record(
+            session, card.workspace_id, actor, action, summary, after={"brand": card.brand, "last4": card.last4}
+        )
+
+    await transact(desk.database, work, step="cards.audit")

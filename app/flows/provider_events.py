@@ -9,6 +9,7 @@ from app.db.engine import Database, Session
 from app.db.tables.payments import ProviderEventRow
 from app.db.unit_of_work import transact
 from app.flows.cards import sync_cards
+from app.flows.checkout import checkout_changed
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
 from app.payments.values import ProviderEvent, ProviderInvoice
@@ -65,6 +66,8 @@ async def process(desk: Desk, event_id: str) -> None:
         return
     if event.type.startswith("invoice."):
         await _invoice_changed(desk, event.object_id)
+    elif event.type.startswith("checkout."):
+        await checkout_changed(desk, event.object_id)
     elif event.type.startswith("payment_intent."):
         invoice_id = await desk.gateway.invoice_of_payment(event.object_id)
         if invoice_id is not None:

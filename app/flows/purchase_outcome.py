@@ -10,12 +10,12 @@ from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
 from app.payments.values import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
-from app.store import billing_accounts
 from app.store import purchases as purchase_store
+
+NOT_COMPLETED = "The payment was not completed; nothing was charged."
 
 _DECLINED = "The card was declined."
 _LAPSED = "The payment was not confirmed in time."
-_NOT_COMPLETED = "The payment was not completed; nothing was charged."
 
 
 async def conclude(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
@@ -27,96 +27,17 @@ async def conclude(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInv
     where = (purchase.workspace_id, purchase.id)
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
-        return await transact(
-            desk.database, lambda session: purchases.settle(session, *where, invoice), step="purchase.settle"
-        )
-    if attempt.status is PaymentStatus.ACTION_REQUIRED and not _is_lapsed(desk, purchase):
+        return await _settle(desk, purchase, invoice)
+    if attempt.status is PaymentStatus.ACTION_REQUIRED and not is_lapsed(desk, purchase):
         return await transact(
             desk.database, lambda session: purchases.await_confirmation(session, *where, invoice), step="purchase.await"
         )
     if invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.PROCESSING:
-        return await look_later(desk, purchase.workspace_id, purchase.id)
-    if (
-        invoice.status is InvoiceStatus.OPEN
-        and attempt.status is PaymentStatus.NOT_ATTEMPTED
-        and not _is_stale(desk, purchase)
-    ):
+        return await look_later(desk, *where)
+    is_unattempted = invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.NOT_ATTEMPTED
+    if is_unattempted and not _is_stale(desk, purchase):
         return purchase
     return await _end_without_charge(desk, purchase, invoice)
-
-
-async def look_into(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
-    """Find out from the provider what became of a purchase, and bring it to its end.
-
-    It looks up before it does anything, and never sends a payment again: a payment that was sent and is not found is made
-    impossible by voiding its invoice, which the provider refuses if it did happen after all.
-    """
-    async with desk.database.read() as session:
-        purchase = await purchase_store.find(session, workspace_id, purchase_id)
-        account = await billing_accounts.find(session, workspace_id)
-    if purchase is None:
-        return None
-    if purchase.pay_sent_at is None:
-        await _give_up(desk, purchase)
-    invoice = await _find_invoice(desk, purchase, account.customer_id if account is not None else None)
-    if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
-        return await conclude(desk, purchase, invoice)
-    left = await desk.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await transact(
-        desk.database,
-        lambda session: purchases.fail(session, workspace_id, purchase_id, left, reason=_NOT_COMPLETED),
-        step="purchase.fail",
-    )
-
-
-async def _give_up(desk: Desk, purchase: CreditPurchaseRow) -> None:
-    """Make sure that nobody sends this purchase's payment any more, if nobody has; `pay_sent_at` is read anew otherwise."""
-
-    async def work(session: Session) -> CreditPurchaseRow:
-        await billing_accounts.lock(session, purchase.workspace_id)
-        await purchases.abandon(session, purchase.workspace_id, purchase.id, reason=_NOT_COMPLETED)
-        return await purchase_store.lock(session, purchase.workspace_id, purchase.id)
-
-    row = await transact(desk.database, work, step="purchase.give_up")
-    purchase.pay_sent_at = row.pay_sent_at
-    purchase.invoice_id = row.invoice_id
-
-
-async def _find_invoice(desk: Desk, purchase: CreditPurchaseRow, customer_id: str | None) -> ProviderInvoice | None:
-    if purchase.invoice_id is not None:
-        return await desk.gateway.invoice(purchase.invoice_id)
-    if customer_id is None:
-        return None
-    # The process may have died between the provider's making the invoice and our saving its id.
-    found = await desk.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
-    return found[0] if found else None
-
-
-async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
-    attempt = invoice.attempt
-    try:
-        left = await desk.gateway.discard_invoice(invoice.id)
-    except GatewayRefused:
-        # It was paid, or is being paid, while we looked: what it is now decides.
-        current = await desk.gateway.invoice(invoice.id)
-        if current is None or current.status is not InvoiceStatus.PAID:
-            return await look_later(desk, purchase.workspace_id, purchase.id)
-        return await conclude(desk, purchase, current)
-    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and _is_lapsed(desk, purchase)
-    reason = _LAPSED if lapsed else attempt.decline_message or (_DECLINED if attempt.decline_code else _NOT_COMPLETED)
-    return await transact(
-        desk.database,
-        lambda session: purchases.fail(
-            session,
-            purchase.workspace_id,
-            purchase.id,
-            left,
-            reason=reason,
-            decline_code=None if lapsed else attempt.decline_code,
-            status=PurchaseStatus.EXPIRED if lapsed else PurchaseStatus.FAILED,
-        ),
-        step="purchase.fail",
-    )
 
 
 async def look_later(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -131,8 +52,60 @@ async def look_later(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> Credi
     return await transact(desk.database, work, step="purchase.look_later")
 
 
-def _is_lapsed(desk: Desk, purchase: CreditPurchaseRow) -> bool:
+async def end(
+    desk: Desk,
+    purchase: CreditPurchaseRow,
+    left: ProviderInvoice | None,
+    *,
+    reason: str,
+    decline_code: str | None = None,
+    status: PurchaseStatus = PurchaseStatus.FAILED,
+) -> CreditPurchaseRow:
+    """End a purchase that can't be charged any more; `left` is its voided invoice, if it ever had one."""
+    return await transact(
+        desk.database,
+        lambda session: purchases.fail(
+            session,
+            purchase.workspace_id,
+            purchase.id,
+            left,
+            reason=reason,
+            decline_code=decline_code,
+            status=status,
+        ),
+        step="purchase.fail",
+    )
+
+
+def is_lapsed(desk: Desk, purchase: CreditPurchaseRow) -> bool:
+    """Whether the customer's time to confirm or to pay is over."""
     return desk.database.clock.now() >= purchase.expires_at
+
+
+async def _settle(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+    return await transact(
+        desk.database,
+        lambda session: purchases.settle(session, purchase.workspace_id, purchase.id, invoice),
+        step="purchase.settle",
+    )
+
+
+async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+    attempt = invoice.attempt
+    try:
+        left = await desk.gateway.discard_invoice(invoice.id)
+    except GatewayRefused:
+        # It was paid, is being paid, or was voided by another process while we looked: what it is now decides.
+        left = await desk.gateway.invoice(invoice.id)
+        if left is not None and left.status is InvoiceStatus.PAID:
+            return await conclude(desk, purchase, left)
+        if left is not None and left.status is not InvoiceStatus.VOID:
+            return await look_later(desk, purchase.workspace_id, purchase.id)
+    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and is_lapsed(desk, purchase)
+    if lapsed:
+        return await end(desk, purchase, left, reason=_LAPSED, status=PurchaseStatus.EXPIRED)
+    reason = attempt.decline_message or (_DECLINED if attempt.decline_code else NOT_COMPLETED)
+    return await end(desk, purchase, left, reason=reason, decline_code=attempt.decline_code)
 
 
 def _is_stale(desk: Desk, purchase: CreditPurchaseRow) -> bool:

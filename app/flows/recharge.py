@@ -1,4 +1,4 @@
-"""Recharge: buying credits with a card on file, in short transactions with the provider's calls between them.
+"""Recharge: buying credits, in short transactions with the provider's calls between them.
 
 Written down as pending; invoice made and finalized; admitted under the spend limit; paid; settled. Every step's call carries
 a key of its own and every id that comes back is saved at once, so that a crash leaves something the reconciler can finish.
@@ -11,37 +11,40 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess
 from app.accounts.phones import require_phone
-from app.billing import cards, purchases
+from app.billing import cards, purchases, spend_limits
 from app.billing.cards import PaymentMethodRequired
-from app.billing.purchases import Order, PaymentPending, PaymentUnavailable, PurchaseOvertaken, SpendLimitReached
+from app.billing.purchases import Order, PaymentPending, PaymentUnavailable, PurchaseOvertaken
+from app.billing.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
 from app.flows.cards import sync_cards
-from app.flows.catalog_sync import tax_rate_key
+from app.flows.charges import charge_of
+from app.flows.checkout import UNAVAILABLE, abandon, open_checkout
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
 from app.payments.values import (
-    Charge,
     GatewayRefused,
     GatewayUnavailable,
     InvoiceStatus,
     PaymentStatus,
     ProviderInvoice,
+    ReturnUrls,
 )
-from app.store import billing_accounts, provider_events
+from app.store import billing_accounts
 from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _REPLAY_LOOKS_EVERY_SECONDS: Final = 0.1
-_UNAVAILABLE: Final = "The payment provider could not be reached; nothing was charged."
+_PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class RechargeRequest:
     amount: Decimal | None
     card_id: UUID | None
     idempotency_key: str
+    return_urls: ReturnUrls
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +78,38 @@ class _Begun:
 
 
 async def recharge(desk: Desk, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
-    """Buy credits with a card on file.
+    """Buy credits with a card on file, or, without one, open a page to pay on.
 
     `authorize` checks, in the transaction and on locked rows, that the caller may. Raises what made no purchase: `InvalidInput`,
-    `PhoneUnverified`, `PaymentMethodRequired`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a
-    wanted confirmation and a payment still under way come with the purchase.
+    `PhoneUnverified`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a wanted confirmation, a page to
+    pay on and a payment still under way come with the purchase.
     """
     order = purchases.order(desk.catalog, pack_code=request.pack_code, amount=request.amount)
 
-    async def begin(session: Session) -> _Begun:
-        return await _begin(session, desk, request, order, await authorize(session))
+    async def begin(session: Session, *, without_card: bool) -> _Begun:
+        return await _begin(session, desk, request, order, await authorize(session), without_card=without_card)
 
     try:
-        begun = await transact(desk.database, begin, step="recharge.begin")
+        begun = await transact(desk.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
         # A card confirmed a moment ago may not have been reported yet: ask before saying there is none.
         await _sync_quietly(desk, request.workspace_id)
-        begun = await transact(desk.database, begin, step="recharge.begin")
-    if begun.is_new:
-        return await _told(desk, await _carry_out(desk, begun, order))
-    return await _told(desk, await _until_settled(desk, begun.purchase))
+        begun = await transact(desk.database, partial(begin, without_card=True), step="recharge.begin")
+    if not begun.is_new:
+        return await _told(desk, await _until_settled(desk, begun.purchase))
+    if begun.purchase.card_id is None:
+        return await _told(desk, await open_checkout(desk, begun.party, begun.purchase, order, request.return_urls))
+    return await _told(desk, await _carry_out(desk, begun, order))
 
 
 async def _begin(
-    session: Session, desk: Desk, request: RechargeRequest, order: Order, access: WorkspaceAccess
+    session: Session,
+    desk: Desk,
+    request: RechargeRequest,
+    order: Order,
+    access: WorkspaceAccess,
+    *,
+    without_card: bool,
 ) -> _Begun:
     workspace = access.workspace
     account = await billing_accounts.lock(session, workspace.id)
@@ -110,18 +122,31 @@ async def _begin(
         return _Begun(earlier, False, party)
     if desk.catalog.phone_required:
         await require_phone(session, workspace.id)
-    await purchases.check_spend_limit(session, desk.catalog, account, order.price.minor)
-    card = await cards.card_to_charge(session, workspace.id, request.card_id)
+    card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
+    if card_id is not None:
+        # A page to pay on replaces the one open before, so its limit is checked once that one is closed.
+        await spend_limits.check_spend_limit(session, desk.catalog, account, order.price.minor)
     purchase = await purchases.begin(
         session,
         workspace.id,
         order,
-        card_id=card.provider_id,
+        card_id=card_id,
         key=request.idempotency_key,
         key_hash=key_hash,
         is_auto=False,
     )
     return _Begun(purchase, True, party)
+
+
+async def _card_to_charge(
+    session: Session, workspace_id: UUID, named: UUID | None, *, without_card: bool
+) -> str | None:
+    try:
+        return (await cards.card_to_charge(session, workspace_id, named)).provider_id
+    except PaymentMethodRequired:
+        if without_card:
+            return None
+        raise
 
 
 async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseRow:
@@ -134,10 +159,10 @@ async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseR
             step="recharge.admit",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await _abandon(desk, purchase, reason=_UNAVAILABLE)
+        await abandon(desk, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     except SpendLimitReached as error:
-        await _abandon(desk, purchase, reason=error.message)
+        await abandon(desk, purchase, reason=error.message)
         raise
     except PurchaseOvertaken as error:
         raise PaymentUnavailable from error
@@ -158,7 +183,7 @@ async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseR
 async def _prepare(desk: Desk, begun: _Begun, order: Order) -> ProviderInvoice:
     """An invoice ready to be paid, with nothing charged yet."""
     purchase = begun.purchase
-    charge = await _charge(desk, order)
+    charge = await charge_of(desk, order)
     customer_id = await ensure_customer(desk, begun.party)
     invoice_id = await desk.gateway.create_invoice(
         customer_id,
@@ -176,33 +201,6 @@ async def _prepare(desk: Desk, begun: _Begun, order: Order) -> ProviderInvoice:
     return await desk.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
 
 
-async def _charge(desk: Desk, order: Order) -> Charge:
-    rate = desk.catalog.tax.rate_for(None)
-    keys = [
-        key for key in (order.price_key, tax_rate_key(desk.catalog.code, rate) if rate else None) if key is not None
-    ]
-    async with desk.database.read() as session:
-        ids = await provider_events.provider_ids(session, keys)
-    if len(ids) < len(keys):
-        raise GatewayRefused("the catalog has not been synced to the provider: run `counterfoil catalog sync`")
-    return Charge(
-        description=order.description,
-        price=order.price,
-        product_id=order.product_id,
-        price_id=ids[order.price_key] if order.price_key is not None else None,
-        tax_rate_ids=(ids[keys[-1]],) if rate else (),
-        price_includes_tax=desk.catalog.prices_include_tax,
-    )
-
-
-async def _abandon(desk: Desk, purchase: CreditPurchaseRow, *, reason: str) -> None:
-    async def work(session: Session) -> None:
-        await billing_accounts.lock(session, purchase.workspace_id)
-        await purchases.abandon(session, purchase.workspace_id, purchase.id, reason=reason)
-
-    await transact(desk.database, work, step="recharge.abandon")
-
-
 async def _sync_quietly(desk: Desk, workspace_id: UUID) -> None:
     with contextlib.suppress(GatewayUnavailable, GatewayRefused):
         await sync_cards(desk, workspace_id)
@@ -216,7 +214,11 @@ async def _read(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
 async def _until_settled(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     """The purchase of a replay, once the caller who began it is through, or as it stands after 20 seconds."""
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
-    while purchase.status == PurchaseStatus.PENDING and asyncio.get_running_loop().time() < ends_at:
+    while (
+        purchase.status == PurchaseStatus.PENDING
+        and purchase.checkout_url is None
+        and asyncio.get_running_loop().time() < ends_at
+    ):
         await asyncio.sleep(_REPLAY_LOOKS_EVERY_SECONDS)
         purchase = await _read(desk, purchase)
     return purchase
@@ -225,7 +227,8 @@ async def _until_settled(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurch
 async def _told(desk: Desk, purchase: CreditPurchaseRow) -> RechargeResult:
     """The purchase with what its status means to the caller."""
     if purchase.status == PurchaseStatus.PENDING:
-        return RechargeResult(purchase, PaymentPending())
+        waits_on_page = purchase.checkout_url is not None
+        return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
     if purchase.status == PurchaseStatus.ACTION_REQUIRED:
         return RechargeResult(purchase, await _wanted_confirmation(desk, purchase))
     if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):

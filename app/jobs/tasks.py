@@ -10,7 +10,7 @@ from app.accounts.secrets import Keys
 from app.billing import credits
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows import provider_events, purchase_outcome
+from app.flows import provider_events, purchase_outcome, reconcile
 from app.flows.desk import Desk
 from app.jobs.queue import Task
 from app.jobs.schedule import DueWork
@@ -54,7 +54,7 @@ async def _look_into_purchases(desk: Desk) -> int:
     looked = 0
     for workspace_id, purchase_id in due:
         try:
-            await purchase_outcome.look_into(desk, workspace_id, purchase_id)
+            await reconcile.look_into(desk, workspace_id, purchase_id)
             looked += 1
         except GatewayUnavailable:
             await purchase_outcome.look_later(desk, workspace_id, purchase_id)

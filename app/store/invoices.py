@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 
 from app.db.engine import Session
-from app.db.tables.payments import InvoiceRow
+from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 
 
 async def with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:
@@ -46,3 +46,20 @@ async def page(
     if before is not None:
         found = found.where(tuple_(InvoiceRow.issued_at, InvoiceRow.id) < before)
     return (await session.scalars(found.order_by(InvoiceRow.issued_at.desc(), InvoiceRow.id.desc()).limit(limit))).all()
+
+
+async def payment_with_key(session: Session, workspace_id: UUID, idempotency_key: str) -> InvoicePaymentRow | None:
+    """The try to pay an invoice that remembers this idempotency key."""
+    return await session.get(InvoicePaymentRow, (workspace_id, idempotency_key))
+
+
+async def changed(
+    session: Session, workspace_id: UUID, invoice_ids: Collection[UUID] | None, *, limit: int
+) -> Sequence[InvoiceRow]:
+    """The issued invoices with these ids, or for None the `limit` that changed last; the longest unchanged first."""
+    found = select(InvoiceRow).where(InvoiceRow.workspace_id == workspace_id, InvoiceRow.issued_at.is_not(None))
+    if invoice_ids is not None:
+        found = found.where(InvoiceRow.id.in_(invoice_ids))
+    else:
+        found = found.order_by(InvoiceRow.changed_at.desc()).limit(limit)
+    return sorted(await session.scalars(found), key=lambda row: row.changed_at)

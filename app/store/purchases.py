@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_
 
 from app.db.engine import Session
-from app.db.tables.payments import UNSETTLED, CreditPurchaseRow
+from app.db.tables.payments import UNSETTLED, CreditPurchaseRow, PurchaseStatus
 
 
 async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -43,6 +43,22 @@ async def of_invoice(session: Session, invoice_id: str) -> CreditPurchaseRow | N
     """The purchase that made this invoice of the provider's."""
     found = select(CreditPurchaseRow).where(CreditPurchaseRow.invoice_id == invoice_id)
     return (await session.scalars(found)).one_or_none()
+
+
+async def of_checkout(session: Session, checkout_id: str) -> CreditPurchaseRow | None:
+    """The purchase that this hosted page was opened for."""
+    found = select(CreditPurchaseRow).where(CreditPurchaseRow.checkout_session_id == checkout_id)
+    return (await session.scalars(found)).one_or_none()
+
+
+async def open_checkouts(session: Session, workspace_id: UUID) -> Sequence[CreditPurchaseRow]:
+    """The workspace's purchases that wait for their hosted page."""
+    found = select(CreditPurchaseRow).where(
+        CreditPurchaseRow.workspace_id == workspace_id,
+        CreditPurchaseRow.status == PurchaseStatus.PENDING,
+        CreditPurchaseRow.checkout_session_id.is_not(None),
+    )
+    return (await session.scalars(found)).all()
 
 
 async def page(

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Text(), nullable=True),
         sa.Column("cards_version", sa.BigInteger(), nullable=False),
+        sa.Column("card_page_id", sa.Text(), nullable=True),
         sa.Column("monthly_spend_limit_minor", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", name=op.f("billing_accounts_pkey")),
@@ -142,4 +143,15 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("provider_objects_pkey")),
+    )
+    op.create_table(
+        "invoice_payments",
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("card_id", sa.Text(), nullable=False),
+        sa.Column("input_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "idempotency_key", name=op.f("invoice_payments_pkey")),
     )

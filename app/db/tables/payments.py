@@ -32,7 +32,8 @@ UNSETTLED = (PurchaseStatus.PENDING, PurchaseStatus.ACTION_REQUIRED)
 class BillingAccountRow(Base):
     """A workspace as the payment provider knows it. Locking this row orders everything that may charge the workspace.
 
-    `cards_version` rises with every change of the cards; `monthly_spend_limit_minor` overrides the plan's, set by an operator.
+    `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
+    `monthly_spend_limit_minor` overrides the plan's, set by an operator.
     """
 
     __tablename__ = "billing_accounts"
@@ -40,6 +41,7 @@ class BillingAccountRow(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(unique=True)
     cards_version: Mapped[int] = mapped_column(default=0)
+    card_page_id: Mapped[str | None]
     monthly_spend_limit_minor: Mapped[int | None]
     created_at: Mapped[datetime]
 
@@ -140,6 +142,20 @@ class InvoiceRow(Base):
     pdf_url: Mapped[str | None]
     changed_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
+
+
+class InvoicePaymentRow(Base):
+    """A try to pay an open invoice, by the idempotency key it was made with."""
+
+    __tablename__ = "invoice_payments"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[UUID]
+    invoice_id: Mapped[UUID]
+    card_id: Mapped[str]
+    input_hash: Mapped[bytes]
+    created_at: Mapped[datetime]
 
 
 class ProviderEventRow(Base):

@@ -1,0 +1,68 @@
+"""The monthly spend limit: what is charged for credits in a calendar month can't pass the plan's limit, or an operator's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from app.accounts import audit
+from app.catalog import Catalog
+from app.db.engine import Session
+from app.db.tables.payments import BillingAccountRow
+from app.errors import DomainError, ErrorCode, NotFound
+from app.money import Money
+from app.store import billing_accounts, purchases, workspaces
+
+
+class SpendLimitReached(DomainError):
+    """This would pass the plan's limit of what may be spent on credits in a month."""
+
+    code = ErrorCode.SPEND_LIMIT_REACHED
+
+
+def month_of(moment: datetime) -> tuple[datetime, datetime]:
+    """The calendar month (UTC) that `moment` lies in: its start, and the next one's."""
+    start = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return start, (start + timedelta(days=32)).replace(day=1)
+
+
+def spend_limit(catalog: Catalog, account: BillingAccountRow | None) -> Money | None:
+    """The most that may be charged for credits in a month: an operator's word, else the plan's."""
+    if account is not None and account.monthly_spend_limit_minor is not None:
+        return Money(account.monthly_spend_limit_minor, catalog.currency)
+    return catalog.fallback_plan.monthly_spend_limit
+
+
+async def check_spend_limit(session: Session, catalog: Catalog, account: BillingAccountRow, amount_minor: int) -> None:
+    """Raise `SpendLimitReached` if charging `amount_minor` more this month would pass the limit. `account` is locked."""
+    limit = spend_limit(catalog, account)
+    if limit is None:
+        return
+    since, until = month_of(session.now)
+    spent = await purchases.charged_minor(session, account.workspace_id, since=since, until=until)
+    if spent + amount_minor > limit.minor:
+        left = Money(max(0, limit.minor - spent), limit.currency)
+        raise SpendLimitReached(
+            f"At most {limit.amount} {limit.currency} may be spent on credits a month; {left.amount} of it is left, tax included."
+        )
+
+
+async def set_limit(session: Session, handle: str, limit: Money | None) -> str:
+    """Let a workspace spend `limit` a month, None for its plan's own limit; says what was done. Raises `NotFound`."""
+    workspace_id = await workspaces.id_by_handle(session, handle.lower())
+    if workspace_id is None:
+        raise NotFound(f"There is no workspace with the handle {handle!r}.")
+    account = await billing_accounts.lock(session, workspace_id)
+    before, after = account.monthly_spend_limit_minor, limit.minor if limit is not None else None
+    account.monthly_spend_limit_minor = after
+    await audit.record(
+        session,
+        workspace_id,
+        audit.SYSTEM,
+        "spend_limit.set",
+        "An operator set the monthly spend limit",
+        before={"minor": before},
+        after={"minor": after},
+    )
+    if limit is None:
+        return f"{handle} has its plan's own limit again."
+    return f"{handle} may spend {limit.amount} {limit.currency} on credits a month."

@@ -1,0 +1,139 @@
+"""Paying an open invoice with the default card."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.accounts.access import WorkspaceAccess
+from app.billing import cards, invoices
+from app.billing.purchases import PaymentPending, PaymentUnavailable, input_hash
+from app.db.engine import Session
+from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
+from app.db.unit_of_work import transact
+from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
+from app.flows.desk import Desk
+from app.flows.purchase_outcome import conclude
+from app.ids import uuid7
+from app.payments.values import GatewayRefused, GatewayUnavailable, InvoiceStatus, PaymentStatus, ProviderInvoice
+from app.store import billing_accounts, purchases
+from app.store import invoices as invoice_store
+
+Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+
+
+class InvoiceNotPayable(DomainError):
+    """This invoice is not open: there is nothing to pay."""
+
+    code = ErrorCode.NO_CHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePaid:
+    """The invoice as it stands, and what the caller must be told when it is not paid."""
+
+    invoice: InvoiceRow
+    error: DomainError | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    invoice: InvoiceRow
+    card_id: str
+    payment: InvoicePaymentRow
+    is_replay: bool
+
+
+async def pay_invoice(
+    desk: Desk,
+    workspace_id: UUID,
+    invoice_id: UUID,
+    idempotency_key: str,
+    authorize: Callable[[Session], Awaitable[WorkspaceAccess]],
+) -> InvoicePaid:
+    """Charge the default card for an open invoice; the same key never charges twice, nor do two keys.
+
+    Raises `NotFound`, `InvoiceNotPayable`, `PaymentMethodRequired`, `IdempotencyConflict`, `PaymentUnavailable`.
+    """
+
+    async def begin(session: Session) -> _Begun:
+        await authorize(session)
+        return await _begin(session, workspace_id, invoice_id, idempotency_key)
+
+    begun = await transact(desk.database, begin, step="pay_invoice.begin")
+    provider_id = begun.invoice.provider_id
+    try:
+        if begun.is_replay and begun.invoice.status != InvoiceStatus.OPEN:
+            paid = await desk.gateway.invoice(provider_id)
+        else:
+            paid = await desk.gateway.pay_invoice(
+                provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
+            )
+    except GatewayRefused:
+        # another payment of it was faster: what it is now decides
+        paid = await _look(desk, provider_id)
+    except GatewayUnavailable:
+        # whether it was charged is the provider's to say: its event, or the next try with this key, tells
+        return InvoicePaid(begun.invoice, PaymentPending())
+    if paid is None:
+        raise NotFound
+    return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid))
+
+
+async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str) -> _Begun:
+    await billing_accounts.lock(session, workspace_id)
+    invoice = await invoice_store.find(session, workspace_id, invoice_id)
+    if invoice is None:
+        raise NotFound
+    key_hash = input_hash(invoice_id)
+    payment = await invoice_store.payment_with_key(session, workspace_id, idempotency_key)
+    if payment is not None:
+        if payment.input_hash != key_hash:
+            raise IdempotencyConflict(path=("input", "idempotencyKey"))
+        return _Begun(invoice, payment.card_id, payment, True)
+    if invoice.status != InvoiceStatus.OPEN:
+        raise InvoiceNotPayable
+    card = await cards.card_to_charge(session, workspace_id, None)
+    payment = InvoicePaymentRow(
+        workspace_id=workspace_id,
+        idempotency_key=idempotency_key,
+        id=uuid7(),
+        invoice_id=invoice_id,
+        card_id=card.provider_id,
+        input_hash=key_hash,
+        created_at=session.now,
+    )
+    session.add(payment)
+    return _Begun(invoice, card.provider_id, payment, False)
+
+
+async def _look(desk: Desk, provider_id: str) -> ProviderInvoice | None:
+    try:
+        return await desk.gateway.invoice(provider_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+
+
+async def _mirror(desk: Desk, invoice: InvoiceRow, paid: ProviderInvoice) -> InvoiceRow:
+    if invoice.purchase_id is not None:
+        async with desk.database.read() as session:
+            purchase = await purchases.find(session, invoice.workspace_id, invoice.purchase_id)
+        if purchase is not None and purchase.pay_sent_at is not None:
+            await conclude(desk, purchase, paid)
+    return await transact(
+        desk.database, lambda session: invoices.mirror(session, invoice.workspace_id, paid), step="invoice.mirror"
+    )
+
+
+def _told(invoice: ProviderInvoice) -> DomainError | None:
+    attempt = invoice.attempt
+    if invoice.status is InvoiceStatus.PAID:
+        return None
+    if attempt.status is PaymentStatus.ACTION_REQUIRED and attempt.client_secret is not None:
+        return PaymentActionRequired(client_secret=attempt.client_secret, hosted_url=attempt.action_url)
+    if attempt.status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED):
+        return PaymentDeclined(attempt.decline_message or "The card was declined.", decline_code=attempt.decline_code)
+    if invoice.status is InvoiceStatus.OPEN:
+        return PaymentPending()
+    return InvoiceNotPayable()

@@ -138,8 +138,8 @@ class Feed:
                 del self._states[object_id]
 
     def hint(self, object_id: UUID, version: int) -> bool:
-        """Note that the object has reached the version; false where that is known or nobody watches it."""
-        if not self._is_watched(object_id) or self._knows(object_id, version):
+        """Note that the object has reached the version; false where nobody watches it."""
+        if not self._is_watched(object_id):
             return False
         self._hinted[object_id] = max(version, self._hinted.get(object_id, version))
         return True

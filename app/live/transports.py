@@ -1,8 +1,7 @@
 """broadcaster's backends, made to say when their connection is gone.
 
-As they come, a lost connection shows nowhere: PostgreSQL's listener falls silent, and the Redis client subscribes again by itself
-and hides what it missed. Here the loss arrives as one more event, `LOST`, after the last message that was heard; a new
-connection is then the reader's to open.
+As they come, a lost connection shows nowhere: PostgreSQL's listener falls silent, and Redis's reading task ends unseen. Here the
+loss arrives as one more event, `LOST`, after the last message that was heard; its reader then opens a new connection.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from urllib.parse import urlsplit
 from broadcaster import Broadcast, Event
 from broadcaster._backends.postgres import PostgresBackend
 from broadcaster._backends.redis import RedisBackend
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.live.hints import CHANNEL
@@ -85,10 +82,6 @@ class _WatchedPostgres(PostgresBackend):
 
 
 class _WatchedRedis(RedisBackend):
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._conn.set_retry(Retry(NoBackoff(), 0))
-
     async def connect(self) -> None:
         try:
             await super().connect()

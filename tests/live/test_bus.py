@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+from broadcaster._backends.memory import MemoryBackend
 from sqlalchemy import text
 
 from app.clock import Clock
@@ -115,6 +116,27 @@ async def test_a_hint_is_heard_or_listening_begins_anew_after_it(transport: Tran
     assert process.times_listening > 1
     for hint, times_listening in published:
         assert hint in process.hints or process.times_listening > times_listening
+
+
+async def test_hints_that_the_transport_refused_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process("memory://")
+    hints = [_hint() for _ in range(200)]
+    publish = MemoryBackend.publish
+    attempts = 0
+
+    async def fail_the_second_time(self: MemoryBackend, channel: str, message: str) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 2:
+            raise ConnectionResetError
+        await publish(self, channel, message)
+
+    monkeypatch.setattr(MemoryBackend, "publish", fail_the_second_time)
+    async with running(process):
+        await process.bus.publish(hints)
+        await process.heard(*hints)
+
+    assert process.times_listening == 2
 
 
 async def test_what_was_published_is_sent_before_closing(transport: Transport) -> None:

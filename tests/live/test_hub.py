@@ -66,6 +66,25 @@ async def test_a_known_version_causes_no_read(world: World, workspace_id: UUID, 
     assert len(world.database.reads) == reads
 
 
+async def test_a_version_that_a_read_under_way_brings_causes_no_other(
+    world: World, workspace_id: UUID, object_id: UUID
+) -> None:
+    world.database.write(workspace_id, object_id)
+    watcher = await world.watch(workspace_id, object_id)
+    world.database.held = asyncio.Event()
+    hint = world.database.write(workspace_id, object_id)
+    world.bus.deliver([hint])
+    await settle()
+    reads = len(world.database.reads)
+
+    world.bus.deliver([hint])
+    world.database.held.set()
+    await world.time.advance(1)
+
+    assert watcher.versions == [1, 2]
+    assert len(world.database.reads) == reads
+
+
 async def test_hints_that_come_together_share_a_read(world: World, workspace_id: UUID, object_id: UUID) -> None:
     world.database.write(workspace_id, object_id)
     watcher = await world.watch(workspace_id, object_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.ids import uuid7
 from app.live.feed import Feed, Subscription
-from tests.live.doubles import COALESCE_SECONDS, Watcher, World, settle
+from tests.live.doubles import COALESCE_SECONDS, State, Watcher, World, settle
 
 
 def _living() -> int:
@@ -78,6 +78,21 @@ async def test_leaving_cleans_up_whatever_way_it_happens(world: World, workspace
 
     assert world.hub.open_streams == 0
     assert _living() == before
+
+
+async def test_states_that_nobody_watches_any_more_are_forgotten(world: World, workspace_id: UUID) -> None:
+    kept, left = uuid7(), uuid7()
+    world.database.write(workspace_id, kept)
+    world.database.write(workspace_id, left)
+    stays = await world.watch(workspace_id, kept)
+    leaves = await world.watch(workspace_id, left)
+
+    await leaves.stop()
+    del leaves
+    gc.collect()
+
+    assert [state for state in gc.get_objects() if type(state) is State and state.object_id == left] == []
+    assert stays.error is None
 
 
 async def test_leaving_during_a_read_cleans_up(world: World, workspace_id: UUID, object_id: UUID) -> None:

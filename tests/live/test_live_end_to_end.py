@@ -18,9 +18,7 @@ from app.db.unit_of_work import transact
 from app.ids import uuid7
 from app.live import Bus, Hub
 from tests.live.doubles import TOPIC, State, Watcher
-from tests.live.transports import Transport, postgres_transport, redis_transport
-
-_NEVER_SECONDS = 86_400.0
+from tests.live.transports import NEVER_SECONDS, Transport, postgres_transport, redis_transport
 
 
 class Counters:
@@ -81,7 +79,7 @@ async def _counters(url: str, bus: Bus) -> AsyncGenerator[Counters]:
 @asynccontextmanager
 async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub]:
     """A hub without regular checks, so that only hints and listening anew bring changes."""
-    hub = Hub(bus, {TOPIC: counters.read}, recheck_seconds=_NEVER_SECONDS)
+    hub = Hub(bus, {TOPIC: counters.read}, recheck_seconds=NEVER_SECONDS)
     await hub.start()
     try:
         yield hub
@@ -101,7 +99,7 @@ def _assert_versions_grow(watchers: Sequence[Watcher]) -> None:
 async def test_every_subscriber_ends_on_the_final_version_though_listeners_are_cut_under_load(
     postgres_url: str, transport: Transport
 ) -> None:
-    buses = [Bus(transport.url) for _ in range(2)]
+    buses = [Bus(transport.url, silence_seconds=NEVER_SECONDS) for _ in range(2)]
     async with AsyncExitStack() as stack:
         counters = await stack.enter_async_context(_counters(postgres_url, buses[0]))
         objects = await counters.create(5)
@@ -121,7 +119,7 @@ async def test_every_subscriber_ends_on_the_final_version_though_listeners_are_c
 
 
 async def test_streams_survive_the_loss_of_every_database_connection(postgres_url: str) -> None:
-    bus = Bus(postgres_url)
+    bus = Bus(postgres_url, silence_seconds=NEVER_SECONDS)
     async with AsyncExitStack() as stack:
         counters = await stack.enter_async_context(_counters(postgres_url, bus))
         (object_id,) = await counters.create(1)
@@ -141,7 +139,7 @@ async def test_streams_survive_the_loss_of_every_database_connection(postgres_ur
 
 
 async def test_a_thousand_subscribers_at_once_all_get_their_state_and_every_change(postgres_url: str) -> None:
-    bus = Bus(postgres_url)
+    bus = Bus(postgres_url, silence_seconds=NEVER_SECONDS)
     async with AsyncExitStack() as stack:
         counters = await stack.enter_async_context(_counters(postgres_url, bus))
         objects = await counters.create(100)

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from app.db.engine import connect
 from app.live import CHANNEL, Bus, Hint
 
+NEVER_SECONDS = 86_400.0
+
 
 @dataclass(frozen=True)
 class Transport:
@@ -61,7 +63,7 @@ def redis_transport(url: str) -> Transport:
 class Process:
     """What one process of the product has: a bus, the hints that came by it, and how often it began to listen."""
 
-    def __init__(self, url: str, silence_seconds: float = 10.0, answer_seconds: float = 10.0) -> None:
+    def __init__(self, url: str, silence_seconds: float = NEVER_SECONDS, answer_seconds: float = 10.0) -> None:
         self.bus = Bus(url, silence_seconds=silence_seconds, answer_seconds=answer_seconds)
         self.hints: set[Hint] = set()
         self.times_listening = 0

@@ -12,8 +12,6 @@ from app.ledger.audit import Audit, Disagreement
 from app.store import ledger_audit as store
 from app.store.ledger_audit import Range
 
-_WORKSPACES_AT_A_TIME = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -41,7 +39,7 @@ class Report:
         return self.fault is None
 
 
-async def verify(session: Session) -> Report:
+async def verify(session: Session, *, workspaces_at_a_time: int = 200) -> Report:
     """Recompute the whole ledger, as it is at one moment, from its entries, and compare every row with what the rules make of them.
 
     Checked are: sequences without gaps, entries that sum to zero, amounts and balances after, which grants each movement took from,
@@ -50,7 +48,7 @@ async def verify(session: Session) -> Report:
     """
     await store.take_snapshot(session)
     workspaces = transactions = 0
-    async for within in store.ranges(session, _WORKSPACES_AT_A_TIME):
+    async for within in store.ranges(session, workspaces_at_a_time):
         balances = {row["workspace_id"]: row for row in await store.balances(session, within)}
         fault = await _stray(session, within)
         if fault is None:

@@ -260,4 +260,8 @@ async def test_a_client_that_does_not_read_is_not_queued_for(server: Served) -> 
                 asked = context.events
                 await asyncio.sleep(0.3)
         assert asked < 5_000
+        context.closed.clear()
         socket.connection.transport.abort()
+        async with asyncio.timeout(5):
+            await context.closed.wait()
+        assert context.events == -1

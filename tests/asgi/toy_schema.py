@@ -224,9 +224,12 @@ class LiveUpdates:
 
     @strawberry.subscription
     async def flood(self, info: Info[ToyContext, None]) -> AsyncGenerator[str, None]:
-        while True:
-            info.context.events += 1
-            yield "x" * 10_000
+        try:
+            while True:
+                info.context.events += 1
+                yield "x" * 10_000
+        finally:
+            info.context.events = -2 if info.context.is_closed else -1
 
     @strawberry.subscription
     async def breaks(self) -> AsyncGenerator[int, None]:

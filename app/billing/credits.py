@@ -9,7 +9,7 @@ from app.db.tables.payments import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode
 from app.ledger.chart import Source
-from app.ledger.movements import Grant, Posted
+from app.ledger.movements import Clawback, Grant, Posted, Reinstate
 from app.ledger.post import post_one, settle_due
 from app.store import ledger
 
@@ -35,6 +35,24 @@ async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Poste
     )
 
 
+async def reclaim(session: Session, purchase: CreditPurchaseRow, target: int, *, description: str) -> None:
+    """See to it that `target` steps of what a locked, paid purchase granted have been taken back by now.
+
+    What is missing is clawed back, below zero if need be; what was taken too much is reinstated.
+    """
+    missing = target - purchase.reclaimed_credits
+    if missing == 0:
+        return
+    movement = Clawback if missing > 0 else Reinstate
+    await post_one(
+        session,
+        movement(
+            workspace_id=purchase.workspace_id, purchase_id=purchase.id, amount=abs(missing), description=description
+        ),
+    )
+    purchase.reclaimed_credits = target
+
+
 async def next_due_at(session: Session) -> datetime | None:
     """When the next grant expires or the next hold lapses."""
     return await ledger.next_due_at(session)
@@ -42,4 +60,5 @@ async def next_due_at(session: Session) -> datetime | None:
 
 async def run_due(database: Database, *, limit: int) -> int:
     """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
-    return len(await transact(database, lambda session: settle_due(session, limit), step="credits.due"))
+    settled = await transact(database, lambda session: settle_due(session, limit), step="credits.due")
+    return settled.workspaces

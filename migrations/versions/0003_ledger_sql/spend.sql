@@ -2,7 +2,7 @@
 --
 -- Movements come sorted by workspace, those of p_workspaces[i] being number p_firsts[i] to p_lasts[i]; m_running is what a
 -- workspace's movements ask for together up to and including each one. A workspace is answered by its new balance; one where anything
--- is out of the ordinary (too little, something expired, a key seen before, auto-recharge to be asked, very many grants) is left
+-- is out of the ordinary (too little, something fell due, a key seen before, auto-recharge to be asked, very many grants) is left
 -- untouched and not answered, for the exact way to judge.
 --
 -- Locking and reading are statements of their own, because a statement that waited for a lock still reads other tables as they were
@@ -52,6 +52,10 @@ BEGIN
         ) s
         WHERE s.total >= a.demand
             AND (s.next_expiry IS NULL OR s.next_expiry > p_at)
+            AND NOT EXISTS (
+                SELECT FROM ledger_holds h
+                WHERE h.workspace_id = a.workspace_id AND h.closed_sequence IS NULL AND h.expires_at <= p_at OFFSET 0
+            )
             AND (b.recharge_below IS NULL OR b.available - a.demand > b.recharge_below)
             AND NOT EXISTS (
                 SELECT FROM generate_series(a.first, a.last) AS n

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -21,13 +22,18 @@ from app.catalog import CatalogError
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect
+from app.db.tables.payments import RefundState
 from app.db.unit_of_work import transact
-from app.errors import DomainError, NotFound
+from app.errors import DomainError, NotFound, ProtocolError
 from app.flows.catalog_sync import sync_catalog
+from app.flows.refunds import refund_purchase
+from app.ids import parse_global_id
 from app.ledger.verify import verify
 from app.main import House, open_house
 from app.money import Money
+from app.payments.values import GatewayUnavailable
 from app.settings import Settings
+from app.store import purchases
 
 T = TypeVar("T")
 
@@ -38,11 +44,13 @@ cli = typer.Typer(
 )
 catalog_cli = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
 keys_cli = typer.Typer(help="Keys for the host product's servers.", no_args_is_help=True)
+purchase_cli = typer.Typer(help="One purchase of credits.", no_args_is_help=True)
 ledger_cli = typer.Typer(help="The ledger of credits.", no_args_is_help=True)
 workspace_cli = typer.Typer(help="One workspace.", no_args_is_help=True)
 schema_cli = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 cli.add_typer(catalog_cli, name="catalog")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(purchase_cli, name="purchase")
 cli.add_typer(ledger_cli, name="ledger")
 cli.add_typer(workspace_cli, name="workspace")
 cli.add_typer(schema_cli, name="schema")
@@ -184,8 +192,55 @@ def _amount(text: str) -> Decimal:
     except InvalidOperation:
         raise server.StartError(f"{text!r} is no amount: write it like 500.00.") from None
     if not value.is_finite() or value < 0:
-        raise server.StartError("The limit must not be negative.")
+        raise server.StartError("The amount must not be negative.")
     return value
+
+
+@purchase_cli.command("refund")
+def purchase_refund(
+    purchase_id: Annotated[str, typer.Argument(help="The purchase's id, as the API gives it.")],
+    amount: Annotated[str | None, typer.Option(help="How much, such as 2.50; by default all that is left.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the refund here and at Stripe.")] = None,
+) -> None:
+    """Refund a purchase to its card, in full or in part; the credits it bought are taken back in proportion.
+
+    Asked again after a crash or while Stripe can't be reached, it goes on with the refund it had begun.
+    """
+    chosen = _amount(amount) if amount is not None else None
+
+    async def work(house: House) -> str:
+        where = _purchase(purchase_id)
+        try:
+            refund = await refund_purchase(house.desk, *where, amount=chosen, reason=reason)
+        except (DomainError, ProtocolError) as refused:
+            raise server.StartError(refused.message) from None
+        except GatewayUnavailable:
+            raise server.StartError(
+                "Stripe could not be reached. If the refund was begun, the worker carries it on; to be sure, ask again."
+            ) from None
+        if refund.status == RefundState.FAILED:
+            raise server.StartError(f"The refund failed: {refund.failure}")
+        async with house.runtime.database.read() as session:
+            purchase = await purchases.find(session, *where)
+        assert purchase is not None
+        back = Money(refund.amount_minor, purchase.currency)
+        done = "was refunded" if refund.status == RefundState.SUCCEEDED else "is being refunded by the bank"
+        unit = house.runtime.catalog.credit_unit
+        reclaimed = unit.from_steps(purchase.reclaimed_credits)
+        return f"{back.amount} {back.currency} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
+
+    print(_in_house(work))
+
+
+def _purchase(text: str) -> tuple[UUID, UUID]:
+    """The workspace and the row that the API's id of a purchase names."""
+    try:
+        found = parse_global_id(text)
+    except NotFound:
+        found = None
+    if found is None or found.type != "CreditPurchase" or found.workspace_id is None or not isinstance(found.id, UUID):
+        raise server.StartError(f"{text!r} is no id of a purchase.")
+    return found.workspace_id, found.id
 
 
 @schema_cli.command("export")

@@ -46,6 +46,16 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
     return row
 
 
+def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> None:
+    """Have a mirrored, locked invoice show how much of it was refunded, and tell open screens if that changed."""
+    if row.amount_refunded_minor == refunded_minor:
+        return
+    row.amount_refunded_minor = refunded_minor
+    row.changed_at = session.now
+    row.version += 1
+    session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
+
+
 # An invoice only ever moves on: a state fetched before a newer one was stored must not bring the old one back.
 _ORDER = {
     InvoiceStatus.DRAFT: 0,

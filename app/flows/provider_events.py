@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
 from uuid import UUID
+
+import structlog
 
 from app.billing import invoices
 from app.db.engine import Database, Session
@@ -12,12 +17,28 @@ from app.flows.cards import sync_cards
 from app.flows.checkout import checkout_changed
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
-from app.payments.values import ProviderEvent, ProviderInvoice
+from app.flows.refunds import sync_returns
+from app.payments.values import ProviderEvent, ProviderInvoice, ReturnReport
 from app.store import billing_accounts, provider_events, purchases
 
 TASK = "provider_event"
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+
+# What tells of money that went back, and the kind of object that each is about.
+_RETURN_EVENTS: Final = {
+    "charge.dispute.closed": ReturnReport.DISPUTE,
+    "charge.dispute.created": ReturnReport.DISPUTE,
+    "charge.dispute.funds_reinstated": ReturnReport.DISPUTE,
+    "charge.dispute.funds_withdrawn": ReturnReport.DISPUTE,
+    "charge.dispute.updated": ReturnReport.DISPUTE,
+    "charge.refund.updated": ReturnReport.REFUND,
+    "charge.refunded": ReturnReport.CHARGE,
+    "refund.failed": ReturnReport.REFUND,
+    "refund.updated": ReturnReport.REFUND,
+}
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def receive(database: Database, event: ProviderEvent) -> bool:
@@ -40,22 +61,43 @@ async def _receive(session: Session, event: ProviderEvent) -> bool:
     return is_new
 
 
-async def poll(desk: Desk, event_types: tuple[str, ...]) -> int:
-    """Receive the events since the last look, for a service that no webhook reaches; returns how many were new."""
+async def poll(desk: Desk, event_types: Collection[str]) -> int:
+    """Receive the events of these types since the last look, for a service that no webhook reaches; returns how many were new."""
     async with desk.database.read() as session:
         cursor = await provider_events.cursor(session)
     new = 0
-    for event in await desk.gateway.events_after(cursor, event_types=event_types):
+    for event in await desk.gateway.events_after(cursor):
+        is_wanted = event.type in event_types
         new += await transact(
-            desk.database, lambda session, event=event: _receive_and_move(session, event), step="event.poll"
+            desk.database,
+            lambda session, event=event, is_wanted=is_wanted: _receive_and_move(session, event, is_wanted=is_wanted),
+            step="event.poll",
         )
     return new
 
 
-async def _receive_and_move(session: Session, event: ProviderEvent) -> bool:
-    is_new = await _receive(session, event)
+async def _receive_and_move(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
+    is_new = is_wanted and await _receive(session, event)
     await provider_events.move_cursor(session, event.id)
     return is_new
+
+
+async def look_for_returns(desk: Desk, since: datetime) -> int:
+    """Act on refunds and disputes since a time that no webhook told of, or that could not be acted on; returns how many events.
+
+    The provider's own list of events is asked, which knows also of old disputes decided and old refunds failed since.
+    """
+    events = await desk.gateway.events_since(since, event_types=tuple(_RETURN_EVENTS))
+    async with desk.database.read() as session:
+        processed = await provider_events.processed(session, [event.id for event in events])
+    missed = [event for event in events if event.id not in processed]
+    for event in missed:
+        try:
+            await receive(desk.database, event)
+            await process(desk, event.id)
+        except Exception:
+            _log.warning("returns.event_failed", event_id=event.id, exc_info=True)
+    return len(missed)
 
 
 async def process(desk: Desk, event_id: str) -> None:
@@ -72,6 +114,8 @@ async def process(desk: Desk, event_id: str) -> None:
         invoice_id = await desk.gateway.invoice_of_payment(event.object_id)
         if invoice_id is not None:
             await _invoice_changed(desk, invoice_id)
+    elif event.type in _RETURN_EVENTS:
+        await _money_returned(desk, _RETURN_EVENTS[event.type], event.object_id)
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(desk, event)
     await transact(
@@ -92,6 +136,15 @@ async def _invoice_changed(desk: Desk, invoice_id: str) -> None:
         await conclude(desk, purchase, invoice)
     if account is not None:
         await _mirror(desk, account.workspace_id, invoice)
+
+
+async def _money_returned(desk: Desk, report: ReturnReport, object_id: str) -> None:
+    payment_id = await desk.gateway.returned_payment(report, object_id)
+    invoice_id = await desk.gateway.invoice_of_payment(payment_id) if payment_id is not None else None
+    if invoice_id is not None:
+        # That it was paid may be news as well.
+        await _invoice_changed(desk, invoice_id)
+        await sync_returns(desk, invoice_id)
 
 
 async def _mirror(desk: Desk, workspace_id: UUID, invoice: ProviderInvoice) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from app.accounts import expiry
@@ -11,16 +12,20 @@ from app.billing import credits
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events, purchase_outcome, reconcile
+from app.flows import refunds as refund_flows
 from app.flows.desk import Desk
 from app.jobs.queue import Task
 from app.jobs.schedule import DueWork
 from app.messages.mail import SEND_MAIL, Mailer, deliver
 from app.payments.values import GatewayUnavailable
-from app.store import purchases
+from app.store import purchases, refunds
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
 _CLEAN_EVERY = timedelta(hours=1)
+_RETURNS_EVERY = timedelta(hours=1)
+# as long as the provider remembers its events
+_RETURNS_SINCE = timedelta(days=30)
 
 
 def tasks(desk: Desk, mailer: Mailer, keys: Keys) -> dict[str, Task]:
@@ -36,10 +41,15 @@ def tasks(desk: Desk, mailer: Mailer, keys: Keys) -> dict[str, Task]:
 
 
 def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: credits and holds that lapse, purchases to look into, old rows, and with `polled_events` the next look."""
+    """What falls due: credits and holds that lapse, purchases and refunds to look into, money that went back untold, old rows.
+
+    With `polled_events`, also the next look for these events.
+    """
     works = [
         DueWork("credits", credits.next_due_at, lambda: credits.run_due(desk.database, limit=_BATCH)),
         DueWork("purchases", purchases.next_look_at, lambda: _look_into_purchases(desk)),
+        DueWork("refunds", refunds.next_look_at, lambda: _carry_on_refunds(desk)),
+        DueWork("returns", _nothing_waits, _Every(desk, _RETURNS_EVERY, lambda: _look_for_returns(desk)).run),
         DueWork("old_rows", _nothing_waits, _Every(desk, _CLEAN_EVERY, lambda: _clean(desk)).run),
     ]
     if polled_events:
@@ -59,6 +69,21 @@ async def _look_into_purchases(desk: Desk) -> int:
         except GatewayUnavailable:
             await purchase_outcome.look_later(desk, workspace_id, purchase_id)
     return looked
+
+
+async def _carry_on_refunds(desk: Desk) -> int:
+    async with desk.database.read() as session:
+        due = await refunds.due(session, limit=_BATCH)
+    carried = 0
+    for workspace_id, refund_id in due:
+        with suppress(GatewayUnavailable):
+            await refund_flows.carry_on(desk, workspace_id, refund_id)
+            carried += 1
+    return carried
+
+
+async def _look_for_returns(desk: Desk) -> int:
+    return await provider_events.look_for_returns(desk, desk.database.clock.now() - _RETURNS_SINCE)
 
 
 async def _clean(desk: Desk) -> int:

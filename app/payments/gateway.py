@@ -17,6 +17,9 @@ from app.payments.values import (
     Product,
     ProviderEvent,
     ProviderInvoice,
+    ProviderRefund,
+    ReturnReport,
+    Returns,
     ReturnUrls,
     TaxRate,
     Wallet,
@@ -120,6 +123,24 @@ class CheckoutGateway(Protocol):
         ...
 
 
+class RefundGateway(Protocol):
+    """Money going back: refunds, and disputes that cardholders open at their bank."""
+
+    async def refund(
+        self, payment_id: str, *, amount_minor: int, metadata: Mapping[str, str], key: str
+    ) -> ProviderRefund:
+        """Return part or all of a payment to the card; raises `GatewayRefused` with the provider's words for more than is left."""
+        ...
+
+    async def returns(self, invoice_id: str) -> Returns | None:
+        """What of an invoice's payment has gone back by now; None when no card was charged for it."""
+        ...
+
+    async def returned_payment(self, report: ReturnReport, object_id: str) -> str | None:
+        """The id of the payment that a charge, a refund or a dispute is of."""
+        ...
+
+
 class CatalogGateway(Protocol):
     """What is sold, as the provider must know it."""
 
@@ -151,10 +172,14 @@ class EventGateway(Protocol):
         """Report to this endpoint no more."""
         ...
 
-    async def events_after(self, event_id: str | None, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        """The events after one (or the newest ones there are, without), oldest first, a page at most."""
+    async def events_after(self, event_id: str | None) -> Sequence[ProviderEvent]:
+        """The events after one (or the newest ones there are, without), of every type, oldest first, a page at most."""
+        ...
+
+    async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
+        """All events from a time on, of at most 20 types, oldest first; the provider remembers 30 days of them."""
         ...
 
 
-class Gateway(CustomerGateway, InvoiceGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
+class Gateway(CustomerGateway, InvoiceGateway, RefundGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
     """Everything the product asks of its payment provider."""

@@ -12,6 +12,9 @@ EVENT_TYPES = (
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "charge.refund.updated",
     "charge.refunded",
     "checkout.session.completed",
     "checkout.session.expired",
@@ -27,6 +30,8 @@ EVENT_TYPES = (
     "payment_method.attached",
     "payment_method.detached",
     "payment_method.updated",
+    "refund.failed",
+    "refund.updated",
     "setup_intent.succeeded",
 )
 

@@ -10,10 +10,11 @@ from app.payments.stripe_catalog import StripeCatalog
 from app.payments.stripe_checkout import StripeCheckout
 from app.payments.stripe_customers import StripeCustomers
 from app.payments.stripe_invoices import StripeInvoices
+from app.payments.stripe_refunds import StripeRefunds
 from app.payments.stripe_webhooks import StripeWebhooks
 
 
-class StripeGateway(StripeCustomers, StripeInvoices, StripeCheckout, StripeCatalog, StripeWebhooks):
+class StripeGateway(StripeCustomers, StripeInvoices, StripeRefunds, StripeCheckout, StripeCatalog, StripeWebhooks):
     """The gateway on a Stripe account, or on the sandbox that speaks Stripe's protocol."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import stripe
@@ -31,10 +32,16 @@ class StripeWebhooks(StripeCalls):
     async def delete_webhook_endpoint(self, endpoint_id: str) -> None:
         await self.step("delete_webhook_endpoint", lambda: self.stripe.webhook_endpoints.delete_async(endpoint_id))
 
-    async def events_after(self, event_id: str | None, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        params: dict[str, Any] = {"types": list(event_types), "limit": PAGE}
+    async def events_after(self, event_id: str | None) -> Sequence[ProviderEvent]:
+        params: dict[str, Any] = {"limit": PAGE}
         if event_id is not None:
             # Stripe lists newest first: what ends before an event is what came after it.
             params["ending_before"] = event_id
         page = await self.step("list_events", lambda: self.stripe.events.list_async(cast(Any, params)))
         return [event_value(event) for event in reversed(page.data)]
+
+    async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
+        params: Any = {"types": list(event_types), "created": {"gte": int(since.timestamp())}, "limit": PAGE}
+        page = await self.step("list_events", lambda: self.stripe.events.list_async(params))
+        newest_first = [event_value(event) async for event in page.auto_paging_iter()]
+        return newest_first[::-1]

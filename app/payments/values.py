@@ -135,6 +135,81 @@ class Charge:
     price_includes_tax: bool
 
 
+class RefundStatus(StrEnum):
+    """Where a refund is: money counts as returned only once it has SUCCEEDED, and no longer when it has FAILED after that."""
+
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRefund:
+    """A refund of a payment; `refund_id` is our id of it, None for one that was made at the provider."""
+
+    id: str
+    amount_minor: int
+    status: RefundStatus
+    refund_id: str | None
+    failure: str | None
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute is. An INQUIRY has taken nothing; an OPEN or LOST one has; a WON one has given it back."""
+
+    INQUIRY = "INQUIRY"
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """A payment that the cardholder takes back at the bank, in full or in part."""
+
+    id: str
+    amount_minor: int
+    status: DisputeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """How much of what an invoice charged has gone back to the card by now.
+
+    `payment_id` is the payment that has most left to be refunded, `left_minor` how much that is: refunds that are pending don't
+    leave it to be refunded again. Amounts are in the currency's smallest unit.
+    """
+
+    payment_id: str
+    left_minor: int
+    refunds: tuple[ProviderRefund, ...]
+    disputes: tuple[ProviderDispute, ...]
+
+    @property
+    def refunded_minor(self) -> int:
+        """What refunds have returned."""
+        return sum(refund.amount_minor for refund in self.refunds if refund.status is RefundStatus.SUCCEEDED)
+
+    @property
+    def disputed_minor(self) -> int:
+        """What disputes have taken and not given back."""
+        taking = (DisputeStatus.OPEN, DisputeStatus.LOST)
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.status in taking)
+
+    @property
+    def lost_minor(self) -> int:
+        """The part of what disputes have taken that will never come back."""
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.status is DisputeStatus.LOST)
+
+
+class ReturnReport(StrEnum):
+    """What kind of object tells of a return."""
+
+    CHARGE = "CHARGE"
+    REFUND = "REFUND"
+    DISPUTE = "DISPUTE"
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A thing that is sold, under an id of our own making."""

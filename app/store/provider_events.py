@@ -32,6 +32,14 @@ async def find(session: Session, event_id: str) -> ProviderEventRow | None:
     return await session.get(ProviderEventRow, event_id)
 
 
+async def processed(session: Session, event_ids: Sequence[str]) -> set[str]:
+    """Those of the events that were received and acted on."""
+    found = select(ProviderEventRow.id).where(
+        ProviderEventRow.id.in_(event_ids), ProviderEventRow.processed_at.is_not(None)
+    )
+    return set(await session.scalars(found))
+
+
 async def mark_processed(session: Session, event_id: str) -> None:
     """Note that the event was acted on."""
     await session.execute(

@@ -26,6 +26,15 @@ class PurchaseStatus(StrEnum):
     DISPUTED = "DISPUTED"
 
 
+class RefundState(StrEnum):
+    """Where a refund that was asked for here is: REQUESTED until the provider is known to have it, then as the provider says."""
+
+    REQUESTED = "REQUESTED"
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 UNSETTLED = (PurchaseStatus.PENDING, PurchaseStatus.ACTION_REQUIRED)
 
 
@@ -68,6 +77,9 @@ class CreditPurchaseRow(Base):
     `credits` in the unit's smallest step; `price_minor` is what was asked, `total_minor` what the invoice came to with tax, both in
     the currency's smallest unit. `pay_sent_at` is set before the pay call leaves: from then on only the provider knows the outcome.
     The key is freed (null) when the purchase ended before anything was sent to be paid.
+
+    `refunded_minor` is what refunds returned, `disputed_minor` what disputes have taken and not given back, `lost_minor` the part
+    of that which is lost for good, and `reclaimed_credits` how many credits that has taken back so far.
     """
 
     __tablename__ = "credit_purchases"
@@ -108,13 +120,17 @@ class CreditPurchaseRow(Base):
     charged_at: Mapped[datetime | None]
     refunded_minor: Mapped[int] = mapped_column(default=0)
     disputed_minor: Mapped[int] = mapped_column(default=0)
+    lost_minor: Mapped[int] = mapped_column(default=0)
     reclaimed_credits: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
 
 class InvoiceRow(Base):
-    """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON."""
+    """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON.
+
+    `returns_looks` counts how often it was looked at what refunds and disputes have returned of it.
+    """
 
     __tablename__ = "invoices"
     __table_args__ = (Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),)
@@ -135,6 +151,7 @@ class InvoiceRow(Base):
     amount_due_minor: Mapped[int]
     amount_paid_minor: Mapped[int]
     amount_refunded_minor: Mapped[int] = mapped_column(default=0)
+    returns_looks: Mapped[int] = mapped_column(default=0)
     credit_applied_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     tax_lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
@@ -155,6 +172,38 @@ class InvoicePaymentRow(Base):
     invoice_id: Mapped[UUID]
     card_id: Mapped[str]
     input_hash: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class RefundRow(Base):
+    """A refund of a purchase that was asked for here, written down before it is sent: one at a time is on its way.
+
+    `amount_minor` in the smallest unit of the purchase's currency; `payment_id` and `provider_id` are the provider's.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        Index(
+            "refunds_requested_key",
+            "workspace_id",
+            "purchase_id",
+            unique=True,
+            postgresql_where=text("status = 'REQUESTED'"),
+        ),
+        Index("refunds_unsent_idx", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
+        CheckConstraint("amount_minor > 0", name="amount"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    purchase_id: Mapped[UUID]
+    payment_id: Mapped[str]
+    amount_minor: Mapped[int]
+    reason: Mapped[str | None]
+    status: Mapped[str]
+    provider_id: Mapped[str | None]
+    failure: Mapped[str | None]
+    next_look_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

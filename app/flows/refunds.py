@@ -1,0 +1,192 @@
+"""Refunds: made here by an operator or for a payment that came too late, or made at the provider, like disputes.
+
+A refund is written down, sent outside any transaction under a key of its own, and settled by looking at what has gone back of the
+payment: the same look that follows the provider's events. A crash in between leaves a refund that the worker carries on.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from app.billing import invoices, refunds
+from app.billing.refunds import SEND_WITHIN, NotRefundable, ReturnsOvertaken
+from app.db.engine import Session
+from app.db.tables.payments import CreditPurchaseRow, RefundRow, RefundState
+from app.db.unit_of_work import transact
+from app.errors import NotFound
+from app.flows.desk import Desk
+from app.money import Money
+from app.payments.values import GatewayRefused, GatewayUnavailable, ProviderInvoice, Returns
+from app.store import purchases as purchase_store
+from app.store import refunds as store
+from app.store.refunds import Watched
+
+_LOOKS: Final = 10
+_NOTHING_CHARGED: Final = "Nothing was charged for this purchase, so there is nothing to refund."
+_LATE: Final = "The payment arrived after the purchase had ended, and goes back to the card."
+_NOT_SENT: Final = "It could not be sent in time."
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Look(NamedTuple):
+    """What was seen to have gone back of an invoice's payment, and the look that saw it."""
+
+    watched: Watched
+    returns: Returns
+
+
+async def sync_returns(desk: Desk, invoice_id: str) -> Look | None:
+    """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now; None where no card paid it.
+
+    Safe to run twice, at once, and in any order: a look that began before another ended is made again. Raises
+    `GatewayUnavailable`, `PurchaseUnsettled`.
+    """
+    for _ in range(_LOOKS):
+        async with desk.database.read() as session:
+            watched = await store.watched(session, invoice_id)
+        if watched is None:
+            return None
+        returns = await desk.gateway.returns(invoice_id)
+        if returns is None:
+            return None
+        try:
+            await transact(
+                desk.database,
+                lambda session, watched=watched, returns=returns: refunds.apply_returns(
+                    session, watched, invoice_id, returns
+                ),
+                step="returns.apply",
+            )
+        except ReturnsOvertaken:
+            continue
+        return Look(watched._replace(looks=watched.looks + 1), returns)
+    raise ReturnsOvertaken
+
+
+async def refund_purchase(
+    desk: Desk, workspace_id: UUID, purchase_id: UUID, *, amount: Decimal | None, reason: str | None
+) -> RefundRow:
+    """Refund `amount` of a purchase in whole units of its currency, or all that is left of it, as an operator.
+
+    Returns the refund as it stands: SUCCEEDED, or PENDING while the provider waits for the bank. Raises `NotFound`, `InvalidInput`,
+    `NotRefundable` with the reason, `Conflict` while another one is on its way, and `GatewayUnavailable`: the refund may then have
+    happened or not, and the worker carries it on.
+    """
+    async with desk.database.read() as session:
+        purchase = await purchase_store.find(session, workspace_id, purchase_id)
+    if purchase is None:
+        raise NotFound
+    amount_minor = Money.of(amount, purchase.currency).minor if amount is not None else None
+    if purchase.charged_at is None or purchase.invoice_id is None:
+        raise NotRefundable(_NOTHING_CHARGED)
+    refund = await _request(desk, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
+    return await _carry_out(desk, refund, purchase.invoice_id)
+
+
+async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+    """Refund in full what was paid for a purchase that had already ended; it grants nothing, and its failure says so.
+
+    `invoice` is the paid invoice, just fetched. Safe to run twice and at once. Raises `GatewayUnavailable` to be tried again.
+    """
+
+    async def note(session: Session) -> bool:
+        is_late = await refunds.note_late_payment(session, purchase, invoice.id, failure=_LATE)
+        if is_late:
+            await invoices.mirror(session, purchase.workspace_id, invoice)
+        return is_late
+
+    if await transact(desk.database, note, step="refund.late"):
+        try:
+            refund = await _request(desk, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
+            await _carry_out(desk, refund, invoice.id)
+        except NotRefundable as refused:
+            # refunded or charged back already, or paid without a card: there is nothing left to give back
+            _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
+    async with desk.database.read() as session:
+        return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
+
+
+async def carry_on(desk: Desk, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+    """Bring a refund that may have been left unsent to its end.
+
+    It looks whether the provider has it before it sends it (again), under the same key, and after 23 hours sends it no more.
+    """
+    async with desk.database.read() as session:
+        refund = await store.find(session, workspace_id, refund_id)
+        purchase = await purchase_store.find(session, workspace_id, refund.purchase_id) if refund is not None else None
+    if refund is None or purchase is None or purchase.invoice_id is None:
+        return None
+    try:
+        await sync_returns(desk, purchase.invoice_id)
+        refund = await _read(desk, refund)
+        if refund.status != RefundState.REQUESTED:
+            return refund
+        if desk.database.clock.now() >= refund.created_at + SEND_WITHIN:
+            await _refuse(desk, refund, _NOT_SENT)
+            return await _read(desk, refund)
+        return await _carry_out(desk, refund, purchase.invoice_id)
+    except NotRefundable:
+        return await _read(desk, refund)
+    except GatewayUnavailable:
+        where = (refund.workspace_id, refund.purchase_id, refund.id)
+        await transact(desk.database, lambda session: refunds.look_later(session, *where), step="refund.look_later")
+        raise
+
+
+async def _request(
+    desk: Desk, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
+) -> RefundRow:
+    for _ in range(_LOOKS):
+        look = await sync_returns(desk, invoice_id)
+        if look is None:
+            raise NotRefundable(_NOTHING_CHARGED)
+        try:
+            return await transact(
+                desk.database,
+                lambda session, look=look: refunds.request(
+                    session,
+                    look.watched,
+                    invoice_id,
+                    look.returns,
+                    amount_minor=amount_minor,
+                    reason=reason,
+                    by_operator=by_operator,
+                ),
+                step="refund.request",
+            )
+        except ReturnsOvertaken:
+            continue
+    raise ReturnsOvertaken
+
+
+async def _carry_out(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Send a refund that was written down, and settle it by what the provider then has."""
+    metadata = {"refund_id": str(refund.id), "purchase_id": str(refund.purchase_id)}
+    if refund.reason is not None:
+        metadata["reason"] = refund.reason
+    try:
+        await desk.gateway.refund(
+            refund.payment_id, amount_minor=refund.amount_minor, metadata=metadata, key=f"refund:{refund.id}"
+        )
+    except GatewayRefused as refused:
+        await _refuse(desk, refund, str(refused))
+        raise NotRefundable(str(refused)) from refused
+    await sync_returns(desk, invoice_id)
+    return await _read(desk, refund)
+
+
+async def _refuse(desk: Desk, refund: RefundRow, failure: str) -> None:
+    where = (refund.workspace_id, refund.purchase_id, refund.id)
+    await transact(
+        desk.database, lambda session: refunds.refuse(session, *where, failure=failure), step="refund.refuse"
+    )
+
+
+async def _read(desk: Desk, refund: RefundRow) -> RefundRow:
+    async with desk.database.read() as session:
+        return await store.find(session, refund.workspace_id, refund.id) or refund

@@ -1,0 +1,63 @@
+"""Refunds that were asked for here, and the looks at what has gone back of an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from app.db.engine import Session
+from app.db.tables.payments import InvoiceRow, RefundRow, RefundState
+
+
+class Watched(NamedTuple):
+    """A mirrored invoice whose returns are looked at: whose it is, what it was for, and how many looks there were before."""
+
+    workspace_id: UUID
+    purchase_id: UUID | None
+    looks: int
+
+
+async def watched(session: Session, provider_invoice_id: str) -> Watched | None:
+    """The invoice with the provider's id as it stands, without waiting for whoever has it locked."""
+    found = select(InvoiceRow.workspace_id, InvoiceRow.purchase_id, InvoiceRow.returns_looks).where(
+        InvoiceRow.provider_id == provider_invoice_id
+    )
+    row = (await session.execute(found)).one_or_none()
+    return Watched(*row) if row is not None else None
+
+
+async def find(session: Session, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+    """The refund, if there is one."""
+    return await session.get(RefundRow, (workspace_id, refund_id))
+
+
+async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
+    """The purchase's refunds that may still change, locked until the unit ends: also those that succeeded, for a bank may return
+    them later."""
+    found = select(RefundRow).where(
+        RefundRow.workspace_id == workspace_id,
+        RefundRow.purchase_id == purchase_id,
+        RefundRow.status != RefundState.FAILED,
+    )
+    found = found.order_by(RefundRow.id).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(found)).all()
+
+
+async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """The (workspace, id) of refunds that may have been left unsent, the longest due first."""
+    found = (
+        select(RefundRow.workspace_id, RefundRow.id)
+        .where(RefundRow.next_look_at <= session.now)
+        .order_by(RefundRow.next_look_at)
+        .limit(limit)
+    )
+    return [(row.workspace_id, row.id) for row in await session.execute(found)]
+
+
+async def next_look_at(session: Session) -> datetime | None:
+    """When the next refund has to be looked at; None when none waits."""
+    return await session.scalar(select(func.min(RefundRow.next_look_at)))

@@ -79,8 +79,11 @@ class Context:
 
     @property
     def share_key(self) -> Hashable | None:
-        """What two callers must have in common to be sent the very same live message: being the same caller."""
-        return self.caller
+        """What two callers must have in common to be sent the very same live message: nothing but the right to see it.
+
+        Only events that look the same to everyone who may see them carry a `shared_state`; the others are never shared.
+        """
+        return self.is_authenticated or None
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -124,7 +124,6 @@ class CreditHold(Node):
 )
 class CreditPurchase(Node):
     row: strawberry.Private[CreditPurchaseRow]
-    shared_state: strawberry.Private[object]
     status: PurchaseStatus = strawberry.field(description="Where it is.")
     credits: Decimal = strawberry.field(description="How many credits it buys.")
     price: Money = strawberry.field(
@@ -144,11 +143,10 @@ class CreditPurchase(Node):
         return Invoice.of(found) if found is not None and found.issued_at is not None else None
 
     @classmethod
-    def of(cls, row: CreditPurchaseRow, unit: Unit, state: State[CreditPurchaseRow] | None = None) -> Self:
-        """The API's view of a purchase; `state` is what it was watched as."""
+    def of(cls, row: CreditPurchaseRow, unit: Unit) -> Self:
+        """The API's view of a purchase."""
         return cls(
             row=row,
-            shared_state=state or row,
             id=strawberry.ID(str(GlobalId("CreditPurchase", row.id, row.workspace_id))),
             status=PurchaseStatus(row.status),
             credits=unit.from_steps(row.credits),

@@ -318,7 +318,7 @@ class LiveUpdates:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The purchase.")]
     ) -> AsyncGenerator[CreditPurchase, None]:
         async for state in live.watch_purchase(info.context, id):
-            yield CreditPurchase.of(state.value, info.context.runtime.catalog.credit_unit, state)
+            yield CreditPurchase.of(state.value, info.context.runtime.catalog.credit_unit)
 
     @strawberry.subscription(description="The workspace, when its cards changed, for those with VIEW_BILLING.")
     async def payment_methods_changed(
@@ -327,7 +327,7 @@ class LiveUpdates:
         workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose cards.")],
     ) -> AsyncGenerator[Workspace, None]:
         async for state in live.watch_cards(info.context, workspace_id):
-            yield Workspace.of(await workspaces.again(info.context, state.object_id), state)
+            yield Workspace.of(await workspaces.again(info.context, state.object_id))
 
     @strawberry.subscription(
         description=(

@@ -76,7 +76,6 @@ class PhoneNumber:
 )
 class Workspace(Node):
     access: strawberry.Private[WorkspaceAccess]
-    shared_state: strawberry.Private[object]
     kind: WorkspaceKind = strawberry.field(description="Whether it is one person's or shared.")
     name: str = strawberry.field(description="For people.")
     handle: str = strawberry.field(description="Unique among users and organizations, without regard to case.")
@@ -140,12 +139,11 @@ class Workspace(Node):
         return CreditPurchaseConnection.of(page, info.context.runtime.catalog.credit_unit) if page is not None else None
 
     @classmethod
-    def of(cls, access: WorkspaceAccess, state: object | None = None) -> Self:
-        """The API's view of a workspace, as one caller may use it; `state` is what it was watched as."""
+    def of(cls, access: WorkspaceAccess) -> Self:
+        """The API's view of a workspace, as one caller may use it."""
         row = access.workspace
         return cls(
             access=access,
-            shared_state=state or access,
             id=strawberry.ID(str(GlobalId("Workspace", row.id))),
             kind=WorkspaceKind(row.kind),
             name=row.name,

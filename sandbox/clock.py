@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from sandbox.errors import Json
-from sandbox.resources import checkout, disputes, invoice_payment, invoices
+from sandbox.resources import checkout, disputes, invoice_payment, invoices, refunds
 from sandbox.store import Store, Transaction
 
 log = logging.getLogger("sandbox")
@@ -24,6 +24,7 @@ DUE: tuple[tuple[str, Json, str, Due], ...] = (
     ("invoice", {"status": "open", "auto_advance": True}, "next_payment_attempt", invoice_payment.pay_automatically),
     ("checkout.session", {"status": "open"}, "expires_at", checkout.expire),
     ("charge", {"disputed": False}, "_dispute_at", disputes.open_due),
+    ("refund", {}, "_outcome_at", refunds.end_due),
 )
 
 

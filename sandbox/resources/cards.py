@@ -26,7 +26,8 @@ class Card:
 
     `declines` is what a charge meets, `attaches` tells whether it can be saved all the same. Authentication is asked for
     on set-up, on a payment with the holder present, and on one without (`off_session`: never, always, or unless the
-    card was set up for it). `disputed` is the reason of the dispute that follows a charge.
+    card was set up for it). `disputed` is the reason of the dispute that follows a charge; `refunds` tells how a refund is
+    answered (`pending` or `succeeded`) and what becomes of it a minute later (`succeeded` or `failed`).
     """
 
     number: str
@@ -40,6 +41,7 @@ class Card:
     authenticates_payment: bool = False
     off_session: str = "never"
     disputed: str | None = None
+    refunds: tuple[str, str] | None = None
     label: str = field(default="Payment succeeds")
 
     @property
@@ -166,6 +168,18 @@ CARDS = (
         ("pm_card_createDisputeProductNotReceived",),
         disputed="product_not_received",
         label="Succeeds, then disputed: product not received",
+    ),
+    Card(
+        "4000000000007726",
+        ("pm_card_pendingRefund",),
+        refunds=("pending", "succeeded"),
+        label="Succeeds; a refund is pending at first",
+    ),
+    Card(
+        "4000000000005126",
+        ("pm_card_refundFail",),
+        refunds=("succeeded", "failed"),
+        label="Succeeds; a refund fails afterwards",
     ),
 )
 

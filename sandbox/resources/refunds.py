@@ -7,7 +7,10 @@ from sandbox.errors import Json, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id
 from sandbox.metadata import merged
+from sandbox.resources.payment_methods import behaviour
 from sandbox.store import Transaction
+
+_BANK_TAKES_SECONDS = 60
 
 
 async def create(call: Call) -> Json:
@@ -24,6 +27,7 @@ async def create(call: Call) -> Json:
         raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
         raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
+    answer, outcome = behaviour(await tx.get("payment_method", charge["payment_method"])).refunds or ("succeeded", None)
     refund: Json = {
         "id": new_id("re"),
         "object": "refund",
@@ -41,8 +45,10 @@ async def create(call: Call) -> Json:
         "reason": params.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": answer,
         "transfer_reversal": None,
+        "_outcome": outcome,
+        "_outcome_at": tx.now + _BANK_TAKES_SECONDS if outcome else None,
     }
     await tx.insert(refund)
     before = {name: charge[name] for name in ("amount_refunded", "refunded")}
@@ -51,6 +57,22 @@ async def create(call: Call) -> Json:
     await emit(tx, "refund.created", refund)
     await emit(tx, "charge.refunded", charge, before)
     return refund
+
+
+async def end_due(tx: Transaction, refund: Json) -> None:
+    """Let a refund of a test card end as that card says: the bank took the money, or returned it."""
+    before = {"status": refund["status"]}
+    refund |= {"status": refund["_outcome"], "_outcome_at": None}
+    if refund["status"] == "failed":
+        refund["failure_reason"] = "expired_or_canceled_card"
+        charge = await tx.get("charge", refund["charge"])
+        charge |= {"amount_refunded": charge["amount_refunded"] - refund["amount"], "refunded": False}
+        await tx.save(charge)
+    await tx.save(refund)
+    if refund["status"] == "failed":
+        await emit(tx, "refund.failed", refund)
+    await emit(tx, "refund.updated", refund, before)
+    await emit(tx, "charge.refund.updated", refund, before)
 
 
 async def update(call: Call) -> Json:

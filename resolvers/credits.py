@@ -98,7 +98,7 @@ async def balance(context: Context, balance_id: str) -> Balance:
 
 
 async def history(
-    context: Context, workspace_id: UUID, first: int, after: str | None, wanted: HistoryFilter
+    context: Context, workspace_id: UUID, first: int | None, after: str | None, wanted: HistoryFilter
 ) -> Page[Transaction]:
     """A page of a balance's transactions, newest first."""
     size = page_size(first)
@@ -134,7 +134,7 @@ async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | No
 
 
 async def purchase_page(
-    context: Context, access: WorkspaceAccess, first: int, after: str | None
+    context: Context, access: WorkspaceAccess, first: int | None, after: str | None
 ) -> Page[CreditPurchaseRow] | None:
     """A page of the workspace's purchases, newest first, for those who see its billing."""
     if not sees_billing(access):

@@ -13,6 +13,7 @@ from app.errors import BadUserInput
 T = TypeVar("T")
 
 MAX_FIRST = 100
+USUAL_FIRST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,10 @@ class Page(Generic[T]):
     has_previous: bool
 
 
-def page_size(first: int) -> int:
-    """`first` if it is a size that a page may have; raises `BadUserInput` otherwise."""
+def page_size(first: int | None) -> int:
+    """`first` if it is a size that a page may have, the usual size for None; raises `BadUserInput` otherwise."""
+    if first is None:
+        return USUAL_FIRST
     if not 0 <= first <= MAX_FIRST:
         raise BadUserInput(f"first must be between 0 and {MAX_FIRST}.")
     return first

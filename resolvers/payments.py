@@ -44,7 +44,7 @@ async def cards(context: Context, access: WorkspaceAccess) -> Sequence[CardRow] 
 
 
 async def invoice_page(
-    context: Context, access: WorkspaceAccess, first: int, after: str | None, status: InvoiceStatus | None
+    context: Context, access: WorkspaceAccess, first: int | None, after: str | None, status: InvoiceStatus | None
 ) -> Page[InvoiceRow] | None:
     """A page of the workspace's invoices, newest first, for those who see its billing."""
     if not sees_billing(access):

@@ -13,9 +13,6 @@ from schema.enums import described
 from schema.money import Money
 from schema.node import Node
 
-# the largest number that an Int can carry
-_NO_BOUND = 2**31 - 1
-
 described(
     PlanKind,
     "How a plan is sold.",
@@ -118,8 +115,8 @@ class AddOn:
 class SeatPolicy:
     included: int = strawberry.field(description="Seats that are paid with the plan's base price.")
     minimum: int = strawberry.field(description="The fewest seats the plan is sold with.")
-    maximum: int = strawberry.field(
-        description="The most seats the plan is sold with; 2147483647 where there is no bound."
+    maximum: int | None = strawberry.field(
+        description="The most seats the plan is sold with; null where there is no bound."
     )
     is_per_seat: bool = strawberry.field(description="Whether each seat is billed.")
 
@@ -171,7 +168,7 @@ class Plan(Node):
             seats=SeatPolicy(
                 included=plan.seats.included,
                 minimum=plan.seats.minimum,
-                maximum=plan.seats.maximum if plan.seats.maximum is not None else _NO_BOUND,
+                maximum=plan.seats.maximum,
                 is_per_seat=plan.seats.is_per_seat,
             ),
             allowances=_allowances(plan, catalog),
@@ -222,7 +219,7 @@ class Catalog:
     def plans(
         self,
         include_legacy: Annotated[
-            bool, strawberry.argument(description="Include plans that nobody can choose now.")
+            bool | None, strawberry.argument(description="Include plans that nobody can choose now.")
         ] = False,
     ) -> list[Plan]:
         offered = [plan for plan in self.catalog.plans if include_legacy or not plan.is_legacy]

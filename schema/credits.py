@@ -21,7 +21,7 @@ from schema.enums import described
 from schema.errors import USER_ERRORS, UserError, no_errors, user_error
 from schema.money import Money, Period
 from schema.node import Node
-from schema.pagination import AFTER, FIRST, PageInfo, page_info
+from schema.pagination import AFTER, FIRST, PAGE, PageInfo, page_info
 from schema.payments import Invoice
 from schema.scalars import BigInt
 
@@ -294,7 +294,7 @@ class CreditBalance(Node):
     async def transactions(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description=FIRST)] = 20,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         kind: Annotated[Kind | None, strawberry.argument(description="Only of this kind.")] = None,
         from_: Annotated[

@@ -5,9 +5,12 @@ from typing import TypeVar
 
 import strawberry
 
+from resolvers.pages import USUAL_FIRST
+
 T = TypeVar("T")
 
-FIRST = "How many to return, from 0 to 100."
+PAGE = USUAL_FIRST
+FIRST = "How many to return, from 0 to 100; null means as many as by default."
 AFTER = "Continue after the edge with this cursor."
 
 

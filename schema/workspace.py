@@ -18,7 +18,7 @@ from schema.enums import described
 from schema.errors import USER_ERRORS, UserError, no_errors
 from schema.money import Money, Period
 from schema.node import Node
-from schema.pagination import AFTER, FIRST
+from schema.pagination import AFTER, FIRST, PAGE
 from schema.payments import InvoiceConnection, PaymentMethod, payment_methods
 
 
@@ -119,7 +119,7 @@ class Workspace(Node):
     async def invoices(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description=FIRST)] = 20,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         status: Annotated[InvoiceStatus | None, strawberry.argument(description="Only those in this state.")] = None,
     ) -> InvoiceConnection | None:
@@ -132,7 +132,7 @@ class Workspace(Node):
     async def purchases(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description=FIRST)] = 20,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> CreditPurchaseConnection | None:
         page = await credits.purchase_page(info.context, self.access, first, after)

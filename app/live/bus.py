@@ -10,7 +10,7 @@ import structlog
 from broadcaster import Broadcast
 
 from app.live.backoff import retry_delay_seconds
-from app.live.hints import CHANNEL, HEARTBEAT, AnyHint, Hint, HintKey, decode_hints, encode_hints, fold_hints
+from app.live.hints import CHANNEL, HEARTBEAT, Hint, HintKey, decode_hints, encode_hints, fold_hints
 from app.live.transports import LOST, Events, connected, is_transactional
 
 OnHints: TypeAlias = Callable[[Sequence[Hint]], None]
@@ -43,7 +43,7 @@ class Bus:
         self._url = url
         self._silence_seconds = silence_seconds
         self._answer_seconds = answer_seconds
-        self._waiting: dict[HintKey, AnyHint] = {}
+        self._waiting: dict[HintKey, Hint] = {}
         self._dropped = 0
         self._send_now = asyncio.Event()
         self._closing = False
@@ -61,11 +61,11 @@ class Bus:
         self._task = asyncio.create_task(self._run(on_hints, on_listening, tried), name="live bus")
         await tried.wait()
 
-    def encode(self, hints: Sequence[AnyHint]) -> list[str]:
+    def encode(self, hints: Sequence[Hint]) -> list[str]:
         """The payloads that carry these hints, for a transaction to send."""
         return encode_hints(hints)
 
-    async def publish(self, hints: Sequence[AnyHint]) -> None:
+    async def publish(self, hints: Sequence[Hint]) -> None:
         """Hand hints over to be sent; neither waits for the transport nor fails with it.
 
         Hints that meet while others are being sent go out together, one per object. During an outage up to 10,000 objects'
@@ -140,7 +140,7 @@ class Bus:
             if self._closing and not self._waiting:
                 return
 
-    async def _send_batch(self, broadcast: Broadcast, batch: dict[HintKey, AnyHint]) -> None:
+    async def _send_batch(self, broadcast: Broadcast, batch: dict[HintKey, Hint]) -> None:
         """Send the hints, or a heartbeat where there are none; what fails is kept for the next connection, as is what was sent
         before it, since a hint may arrive twice."""
         try:
@@ -155,7 +155,7 @@ class Bus:
             _log.warning("live.hints_dropped", count=self._dropped)
             self._dropped = 0
 
-    def _keep(self, hints: Iterable[AnyHint]) -> None:
+    def _keep(self, hints: Iterable[Hint]) -> None:
         fold_hints(hints, into=self._waiting)
         while len(self._waiting) > _MAX_WAITING:
             self._waiting.popitem()

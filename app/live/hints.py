@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 from uuid import UUID
 
 import orjson
 import structlog
+
+from app.db.outbox import Hint
 
 CHANNEL: Final = "counterfoil_live"
 """The one channel that every process listens on."""
@@ -22,36 +23,10 @@ _MAX_PAYLOAD_BYTES: Final = 7_000
 _log = structlog.get_logger(__name__)
 
 
-class AnyHint(Protocol):
-    """An object of a workspace has reached a version, whoever says so.
-
-    `object_id` is the workspace's own id where a topic has one object per workspace.
-    """
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def workspace_id(self) -> UUID: ...
-    @property
-    def object_id(self) -> UUID: ...
-    @property
-    def version(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A hint that arrived."""
-
-    topic: str
-    workspace_id: UUID
-    object_id: UUID
-    version: int
-
-
 HintKey: TypeAlias = tuple[str, UUID, UUID]
 
 
-def fold_hints(hints: Iterable[AnyHint], into: dict[HintKey, AnyHint] | None = None) -> dict[HintKey, AnyHint]:
+def fold_hints(hints: Iterable[Hint], into: dict[HintKey, Hint] | None = None) -> dict[HintKey, Hint]:
     """One hint per object, the one with its highest version; added to `into` where given."""
     folded = {} if into is None else into
     for hint in hints:
@@ -62,7 +37,7 @@ def fold_hints(hints: Iterable[AnyHint], into: dict[HintKey, AnyHint] | None = N
     return folded
 
 
-def encode_hints(hints: Iterable[AnyHint]) -> list[str]:
+def encode_hints(hints: Iterable[Hint]) -> list[str]:
     """Payloads that carry the hints, each at most 7,000 bytes; several hints of one object become its newest."""
     return ["[" + ",".join(items) + "]" for items in _packed(_encode(hint) for hint in fold_hints(hints).values())]
 
@@ -93,7 +68,7 @@ def _packed(items: Iterator[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _encode(hint: AnyHint) -> str:
+def _encode(hint: Hint) -> str:
     return orjson.dumps([hint.topic, hint.workspace_id.hex, hint.object_id.hex, hint.version]).decode()
 
 

@@ -19,10 +19,14 @@ KEYS_KEPT = timedelta(days=90)
 
 
 async def open_books(
-    session: Session, workspace_ids: Iterable[UUID], movements: Sequence[Movement]
+    session: Session, workspace_ids: Iterable[UUID], movements: Sequence[Movement], *, may_wait: bool = True
 ) -> dict[UUID, Book]:
-    """Lock the workspaces, in id order, and read what judging the movements needs."""
-    state = await store.lock_state(session, _wanted(workspace_ids, movements), keys_since=session.now - KEYS_KEPT)
+    """Lock the workspaces, in id order, and read what judging the movements needs.
+
+    Where it may not wait for a lock, a workspace that another has locked counts as one that has nothing yet.
+    """
+    wanted = _wanted(workspace_ids, movements)
+    state = await store.lock_state(session, wanted, keys_since=session.now - KEYS_KEPT, may_wait=may_wait)
     books = {workspace_id: Book(workspace_id, session.now) for workspace_id in workspace_ids}
     for row in state.balances:
         book = books[UUID(row["workspace_id"])]

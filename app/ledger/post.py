@@ -47,22 +47,27 @@ async def post_watched(session: Session, movements: Sequence[Movement]) -> Outco
     answers: dict[int, Posted | Refusal] = {}
     low: list[UUID] = []
     batch, others = plan(movements, session.now)
-    if batch is not None and not others:
+    only_spends = batch is not None and not others
+    if batch is not None and only_spends:
         rows = await store.spend(session, batch.arguments)
         answers.update(batch.answers(rows))
         for row in rows:
             session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)
     places = [place for place in range(len(movements)) if place not in answers]
     if places:
-        judged, low = await judge(session, [movements[place] for place in places])
+        # Balances that were there are locked by now; one that was made since may be out of order, so it is not waited for.
+        judged, low = await judge(session, [movements[place] for place in places], may_wait=not only_spends)
         answers.update(zip(places, judged, strict=True))
     return Outcome([answers[place] for place in range(len(movements))], low)
 
 
-async def judge(session: Session, movements: Sequence[Movement]) -> Outcome:
-    """Post the exact way: lock, read, judge each movement in turn, write. `post` does so by itself where it has to."""
+async def judge(session: Session, movements: Sequence[Movement], *, may_wait: bool = True) -> Outcome:
+    """Post the exact way: lock, read, judge each movement in turn, write. `post` does so by itself where it has to.
+
+    A spend need not wait for the lock of a workspace whose first credits are on their way: it came before them.
+    """
     workspace_ids = {movement.workspace_id for movement in movements}
-    books = await open_books(session, workspace_ids, movements)
+    books = await open_books(session, workspace_ids, movements, may_wait=may_wait)
     for book in books.values():
         book.settle()
     answers: list[Posted | Refusal] = []

@@ -15,7 +15,7 @@ from app.db.engine import Session
 
 Json = dict[str, Any]
 
-_STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _WRITE = "SELECT ledger_write($1, $2)"
 _SPEND = (
     "SELECT workspace_id, available, held, sequence, version"
@@ -82,8 +82,11 @@ async def spend_alone(connection: Connection, arguments: SpendArguments) -> list
     return [BalanceRow._make(row) for row in rows]
 
 
-async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime) -> State:
-    """Lock the balances in id order and read what judging needs; keys older than `keys_since` are forgotten."""
+async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime, may_wait: bool) -> State:
+    """Lock the balances in id order and read what judging needs; keys older than `keys_since` are forgotten.
+
+    Where it may not wait for others' locks, what they have locked is passed over as if it were not there.
+    """
     connection = await session.connection()
     owners = [workspace_id for workspace_id, _, _ in wanted.keys]
     scopes = [scope for _, scope, _ in wanted.keys]
@@ -98,6 +101,7 @@ async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime) 
         keys,
         wanted.holds,
         wanted.purchases,
+        may_wait,
     )
     row = (await connection.exec_driver_sql(_STATE, arguments)).one()
     return State(*(column or [] for column in row))

@@ -6,7 +6,8 @@
 -- untouched and not answered, for the exact way to judge.
 --
 -- Locking and reading are statements of their own, because a statement that waited for a lock still reads other tables as they were
--- before it waited. The settings pin the plans to index look-ups whatever the statistics say.
+-- before it waited; and only what was locked is read, because a balance that was made meanwhile is not ours. The settings pin the plans
+-- to index look-ups whatever the statistics say.
 CREATE FUNCTION ledger_spend(
     p_at timestamptz,
     p_workspaces uuid[],
@@ -28,8 +29,13 @@ SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
+DECLARE
+    locked uuid[];
 BEGIN
-    PERFORM FROM ledger_balances b WHERE b.workspace_id = ANY (p_workspaces) ORDER BY b.workspace_id FOR NO KEY UPDATE;
+    SELECT array_agg(b.workspace_id) INTO locked FROM (
+        SELECT l.workspace_id FROM ledger_balances l WHERE l.workspace_id = ANY (p_workspaces)
+        ORDER BY l.workspace_id FOR NO KEY UPDATE
+    ) b;
 
     RETURN QUERY
     WITH accepted AS MATERIALIZED (
@@ -50,7 +56,8 @@ BEGIN
                 LIMIT 16
             ) o
         ) s
-        WHERE s.total >= a.demand
+        WHERE a.workspace_id = ANY (locked)
+            AND s.total >= a.demand
             AND (s.next_expiry IS NULL OR s.next_expiry > p_at)
             AND NOT EXISTS (
                 SELECT FROM ledger_holds h
@@ -90,7 +97,7 @@ BEGIN
         WHERE s.upto - s.remaining < a.demand
             AND g.workspace_id = a.workspace_id AND g.id = s.id
             -- bounds the look-up even for a planner that starts from this table
-            AND g.workspace_id = ANY (p_workspaces) AND g.is_open
+            AND g.workspace_id = ANY (locked) AND g.is_open
     )
     UPDATE ledger_balances b
     SET available = b.available - a.demand,
@@ -98,6 +105,6 @@ BEGIN
         version = b.version + (a.last - a.first + 1),
         updated_at = p_at
     FROM accepted a
-    WHERE b.workspace_id = a.workspace_id AND b.workspace_id = ANY (p_workspaces)
+    WHERE b.workspace_id = a.workspace_id AND b.workspace_id = ANY (locked)
     RETURNING b.*;
 END $$;

@@ -58,6 +58,12 @@ class SandboxControls:
             if not answer["has_more"]:
                 return found
 
+    async def post(self, path: str, **parameters: str) -> dict[str, Any]:
+        """The answer to a call that a seller makes in Stripe, past the product."""
+        headers = {"authorization": "Bearer sk_test_sandbox"}
+        answer = await self._http.post(f"{self.url}{path}", data=parameters, headers=headers)
+        return answer.raise_for_status().json()
+
     async def confirm_setup(self, client_secret: str, card: str, publishable_key: str) -> httpx.Response:
         """Hand a test card such as `pm_card_visa` to a SetupIntent, as Stripe.js does."""
         intent_id = client_secret.partition("_secret_")[0]

@@ -1,0 +1,216 @@
+"""Checkout: paying on a hosted page without a card on file."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from app.store import billing_accounts, purchases
+from tests.support.client import eventually
+from tests.support.house import Person, RunningHouse
+
+RECHARGE = """mutation ($input: RechargeCreditsInput!) { rechargeCredits(input: $input) {
+  checkoutUrl purchase { id status checkoutUrl failure price { amount } } creditBalance { available }
+  userErrors { code message path } } }"""
+PURCHASE = (
+    "query ($id: ID!) { node(id: $id) { ... on CreditPurchase { status failure checkoutUrl invoice { status } } } }"
+)
+
+BOTH = pytest.mark.catalogs("analytics", "compute")
+
+
+def _order(house: RunningHouse, person: Person, **more: object) -> dict[str, object]:
+    what = {"packCode": "starter"} if house.catalog == "analytics" else {"amount": "20.00"}
+    return {"workspaceId": person.workspace, "idempotencyKey": uuid4().hex, **what, **more}
+
+
+async def _open(house: RunningHouse, person: Person, **more: object) -> dict[str, Any]:
+    order = _order(house, person, **more)
+    return (await house.api.query(RECHARGE, {"input": order}, token=person.token))["rechargeCredits"]
+
+
+async def _purchase(house: RunningHouse, person: Person, purchase_id: str) -> dict[str, Any]:
+    return (await house.api.query(PURCHASE, {"id": purchase_id}, token=person.token))["node"]
+
+
+async def _pay(house: RunningHouse, url: str, card: str = "pm_card_visa") -> int:
+    return (await house.api.http.post(url, data={"card": card}, follow_redirects=False)).status_code
+
+
+async def _ended(house: RunningHouse, person: Person, purchase_id: str) -> dict[str, Any]:
+    async def look() -> dict[str, Any] | None:
+        found = await _purchase(house, person, purchase_id)
+        return found if found["status"] != "PENDING" else None
+
+    found = await eventually(look)
+    assert found is not None
+    return found
+
+
+@BOTH
+async def test_without_a_card_the_answer_says_where_to_pay_and_paying_there_credits_once(house: RunningHouse) -> None:
+    person = await house.sign_up()
+
+    opened = await _open(house, person)
+
+    assert [error["code"] for error in opened["userErrors"]] == ["PAYMENT_METHOD_REQUIRED"]
+    assert opened["purchase"]["status"] == "PENDING"
+    assert opened["checkoutUrl"] == opened["purchase"]["checkoutUrl"]
+    assert (await house.api.http.get(opened["checkoutUrl"])).status_code == 200
+
+    assert await _pay(house, opened["checkoutUrl"]) == 303
+    purchase = await _ended(house, person, opened["purchase"]["id"])
+    assert purchase["status"] == "SUCCEEDED"
+    assert purchase["checkoutUrl"] is None
+    assert purchase["invoice"] == {"status": "PAID"}
+    [grant] = (await house.balance(person))["grants"]
+    assert grant["source"] == "PURCHASE"
+    assert len(await house.charges(person)) == 1
+
+
+async def test_the_card_that_paid_a_checkout_is_on_file_for_the_next_recharge(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    opened = await _open(house, person)
+    await _pay(house, opened["checkoutUrl"])
+    await _ended(house, person, opened["purchase"]["id"])
+    await eventually(lambda: house.cards(person))
+
+    payload = await house.recharge(person)
+
+    assert payload["purchase"]["status"] == "SUCCEEDED"
+
+
+async def test_a_declined_card_leaves_the_page_open_for_another(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    opened = await _open(house, person)
+
+    assert await _pay(house, opened["checkoutUrl"], "pm_card_chargeDeclined") == 402
+    assert (await _purchase(house, person, opened["purchase"]["id"]))["status"] == "PENDING"
+    assert await _pay(house, opened["checkoutUrl"]) == 303
+    assert (await _ended(house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+
+
+async def test_the_same_key_answers_with_the_same_page_at_once(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    key = uuid4().hex
+
+    first = await _open(house, person, idempotencyKey=key)
+    again = await _open(house, person, idempotencyKey=key)
+
+    assert again == first
+
+
+async def test_opening_another_checkout_closes_the_first(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    first = await _open(house, person)
+
+    second = await _open(house, person)
+
+    closed = await _purchase(house, person, first["purchase"]["id"])
+    assert (closed["status"], closed["checkoutUrl"]) == ("EXPIRED", None)
+    assert await _pay(house, first["checkoutUrl"]) == 400
+    assert await _pay(house, second["checkoutUrl"]) == 303
+    assert (await _ended(house, person, second["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert len(await house.charges(person)) == 1
+
+
+async def test_of_checkouts_opened_at_once_one_stays_open(house: RunningHouse) -> None:
+    person = await house.sign_up()
+
+    await asyncio.gather(
+        *(house.api.send(RECHARGE, {"input": _order(house, person)}, token=person.token) for _ in range(5))
+    )
+
+    async with house.database.read() as session:
+        assert len(await purchases.open_checkouts(session, person.workspace_id)) == 1
+
+
+async def test_a_checkout_that_nobody_pays_expires_after_half_an_hour(own_house: RunningHouse) -> None:
+    person = await own_house.sign_up()
+    opened = await _open(own_house, person)
+
+    await own_house.advance("PT29M")
+    assert (await _purchase(own_house, person, opened["purchase"]["id"]))["status"] == "PENDING"
+    await own_house.advance("PT3M")
+
+    expired = await _ended(own_house, person, opened["purchase"]["id"])
+    assert expired["status"] == "EXPIRED"
+    assert (await own_house.balance(person))["available"] == "0"
+    assert await own_house.charges(person) == []
+
+
+async def test_a_checkout_paid_while_no_event_arrives_is_credited_by_the_reconciler(own_house: RunningHouse) -> None:
+    person = await own_house.sign_up()
+    opened = await _open(own_house, person)
+    await own_house.sandbox.deliver("drop")
+
+    assert await _pay(own_house, opened["checkoutUrl"]) == 303
+    await own_house.advance("PT40M")
+
+    assert (await _ended(own_house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert (await own_house.balance(person))["available"] == "1000000"
+
+
+@pytest.mark.catalogs("compute")
+async def test_an_open_checkout_counts_against_the_monthly_limit_until_it_is_closed(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    opened = await _open(house, person, amount="80.00")
+    await house.add_card(person)
+
+    refused = await house.recharge(person, amount="30.00")
+    assert [error["code"] for error in refused["userErrors"]] == ["SPEND_LIMIT_REACHED"]
+    assert await house.charges(person) == []
+
+    assert await _pay(house, opened["checkoutUrl"]) == 303
+    assert (await _ended(house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+
+
+@pytest.mark.catalogs("compute")
+async def test_a_checkout_past_the_monthly_limit_is_refused_and_leaves_no_page_open(house: RunningHouse) -> None:
+    person = await house.sign_up()
+
+    refused = await _open(house, person, amount="100.00")
+
+    assert [error["code"] for error in refused["userErrors"]] == ["SPEND_LIMIT_REACHED"]
+    assert refused["checkoutUrl"] is None
+    async with house.database.read() as session:
+        account = await billing_accounts.find(session, person.workspace_id)
+    assert account is not None
+    pages = await house.sandbox.listed("/v1/checkout/sessions", customer=account.customer_id or "")
+    assert {page["status"] for page in pages} == {"expired"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/back",
+        "javascript:alert(1)",
+        "//evil.example",
+        "https://127.0.0.1@evil.example/",
+        "http://localhost.evil.example/",
+        "https://evil.example\\@localhost/",
+        "not a url",
+        "",
+    ],
+)
+async def test_an_address_to_come_back_to_must_be_on_the_list(house: RunningHouse, url: str) -> None:
+    person = await house.sign_up()
+
+    refused = await _open(house, person, successUrl=url)
+
+    assert [(error["code"], error["path"]) for error in refused["userErrors"]] == [
+        ("URL_NOT_ALLOWED", ["input", "successUrl"])
+    ]
+    assert refused["purchase"] is None
+
+
+async def test_paying_leads_back_to_the_address_that_was_given(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    opened = await _open(house, person, successUrl="http://localhost:5173/billing?paid=1")
+
+    answer = await house.api.http.post(opened["checkoutUrl"], data={"card": "pm_card_visa"}, follow_redirects=False)
+
+    assert answer.headers["location"] == "http://localhost:5173/billing?paid=1"

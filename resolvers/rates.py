@@ -10,7 +10,7 @@ from resolvers.context import Context
 
 _CARDS_PER_WORKSPACE: Final = Limit("cards-per-workspace", 20, 3600)
 _CARDS_PER_NETWORK: Final = Limit("cards-per-network", 40, 3600)
-_RECHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 60, 3600)
+_RECHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 120, 3600)
 
 
 async def limit_card_testing(context: Context, workspace_id: UUID) -> None:

@@ -31,6 +31,7 @@ from app.flows.checkout import UNAVAILABLE, abandon, open_checkout
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
+from app.flows.reconcile import look_into
 from app.payments.values import (
     GatewayRefused,
     GatewayUnavailable,
@@ -114,7 +115,9 @@ async def _begin(
     workspace = access.workspace
     account = await billing_accounts.lock(session, workspace.id)
     party = BilledParty(workspace.id, workspace.name, await billing_accounts.contact_address(session, workspace.id))
-    key_hash = purchases.input_hash(request.pack_code, request.amount, request.card_id)
+    # the same amount is the same input however many zeros it was written with
+    amount_minor = order.price.minor if order.pack_code is None else None
+    key_hash = purchases.input_hash(request.pack_code, amount_minor, request.card_id)
     earlier = await purchase_store.with_key(session, workspace.id, request.idempotency_key)
     if earlier is not None:
         if earlier.input_hash != key_hash:
@@ -163,6 +166,9 @@ async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseR
         raise PaymentUnavailable from error
     except SpendLimitReached as error:
         await abandon(desk, purchase, reason=error.message)
+        with contextlib.suppress(GatewayUnavailable, GatewayRefused):
+            # its invoice was finalized to learn the total: it must not stay open
+            await look_into(desk, purchase.workspace_id, purchase.id)
         raise
     except PurchaseOvertaken as error:
         raise PaymentUnavailable from error

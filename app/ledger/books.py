@@ -42,7 +42,7 @@ async def open_books(
     for row in state.replays:
         transaction = _transaction(row)
         book = books[transaction.workspace_id]
-        if row["idempotency_key"] is not None:
+        if row["idempotency_key"] is not None and transaction.at >= session.now - KEYS_KEPT:
             input_hash = bytes.fromhex(row["input_hash"].removeprefix("\\x"))
             book.remembered[row["scope"], row["idempotency_key"]] = Remembered(transaction, input_hash)
         if transaction.kind in (Kind.PURCHASE, Kind.AUTO_RECHARGE) and transaction.purchase_id is not None:
@@ -65,20 +65,20 @@ async def write_books(session: Session, books: Iterable[Book]) -> list[Book]:
 def _wanted(workspace_ids: Iterable[UUID], movements: Sequence[Movement]) -> store.Wanted:
     opening: set[UUID] = set()
     keys: list[tuple[UUID, str, str]] = []
-    holds: set[UUID] = set()
-    purchases: set[UUID] = set()
+    holds: set[tuple[UUID, UUID]] = set()
+    purchases: set[tuple[UUID, UUID]] = set()
     for movement in movements:
         if movement.key is not None:
             keys.append((movement.workspace_id, movement.key.scope, movement.key.value))
         match movement:
             case Hold():
-                holds.add(movement.id)
+                holds.add((movement.workspace_id, movement.id))
             case Capture() | Release():
-                holds.add(movement.hold_id)
+                holds.add((movement.workspace_id, movement.hold_id))
             case Grant() | Clawback() | Reinstate():
                 opening.add(movement.workspace_id)
                 if movement.purchase_id is not None:
-                    purchases.add(movement.purchase_id)
+                    purchases.add((movement.workspace_id, movement.purchase_id))
             case _:
                 pass
     return store.Wanted(sorted(workspace_ids), sorted(opening), sorted(set(keys)), sorted(holds), sorted(purchases))

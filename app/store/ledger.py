@@ -15,7 +15,7 @@ from app.db.engine import Session
 
 Json = dict[str, Any]
 
-_STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 _WRITE = "SELECT ledger_write($1, $2)"
 _SPEND = (
     "SELECT workspace_id, available, held, sequence, version"
@@ -61,13 +61,15 @@ class State(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What to lock and read: workspaces, those that get a balance if they have none, keys, holds and purchases by id."""
+    """What to lock and read: workspaces, those that get a balance if they have none, and keys (workspace, scope, key), holds and
+    purchases (workspace, id).
+    """
 
     workspaces: Sequence[UUID]
     opening: Sequence[UUID]
     keys: Sequence[tuple[UUID, str, str]]
-    holds: Sequence[UUID]
-    purchases: Sequence[UUID]
+    holds: Sequence[tuple[UUID, UUID]]
+    purchases: Sequence[tuple[UUID, UUID]]
 
 
 async def spend(session: Session, arguments: SpendArguments) -> list[BalanceRow]:
@@ -88,23 +90,22 @@ async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime, 
     Where it may not wait for others' locks, what they have locked is passed over as if it were not there.
     """
     connection = await session.connection()
-    owners = [workspace_id for workspace_id, _, _ in wanted.keys]
-    scopes = [scope for _, scope, _ in wanted.keys]
-    keys = [key for _, _, key in wanted.keys]
     arguments = (
         session.now,
         keys_since,
+        may_wait,
         wanted.workspaces,
         wanted.opening,
-        owners,
-        scopes,
-        keys,
-        wanted.holds,
-        wanted.purchases,
-        may_wait,
+        *_columns(wanted.keys, 3),
+        *_columns(wanted.holds, 2),
+        *_columns(wanted.purchases, 2),
     )
     row = (await connection.exec_driver_sql(_STATE, arguments)).one()
     return State(*(column or [] for column in row))
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[column] for row in rows] for column in range(width)]
 
 
 async def write(session: Session, book: Mapping[str, Sequence[Json]]) -> None:

@@ -2,6 +2,7 @@
 CREATE FUNCTION ledger_write(p_at timestamptz, book jsonb) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$

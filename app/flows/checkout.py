@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -64,12 +65,19 @@ async def open_checkout(
         # one that was opened at the same moment, before this one could be seen
         await _close_others(desk, admitted)
         return admitted
-    except (SpendLimitReached, PurchaseOvertaken) as error:
-        await abandon(desk, purchase, reason=str(error))
-        await desk.gateway.expire_checkout(checkout.id)
-        if isinstance(error, PurchaseOvertaken):
-            raise PaymentUnavailable from error
+    except SpendLimitReached as error:
+        await abandon(desk, purchase, reason=error.message)
+        await _close_quietly(desk, checkout)
         raise
+    except PurchaseOvertaken:
+        await _close_quietly(desk, checkout)
+        return await end(desk, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
+
+
+async def _close_quietly(desk: Desk, checkout: Checkout) -> None:
+    """Close a page that nobody was shown; where that fails it closes by itself."""
+    with suppress(GatewayUnavailable, GatewayRefused):
+        await desk.gateway.expire_checkout(checkout.id)
 
 
 async def abandon(desk: Desk, purchase: CreditPurchaseRow, *, reason: str) -> None:

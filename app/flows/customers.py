@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
+from app.payments.values import GatewayUnavailable
 from app.store import billing_accounts
+
+_LOOKS: Final = 20
+_LOOKS_EVERY_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +32,16 @@ async def ensure_customer(desk: Desk, party: BilledParty) -> str:
         account = await billing_accounts.find(session, party.workspace_id)
     if account is not None and account.customer_id is not None:
         return account.customer_id
-    made = await desk.gateway.create_customer(
-        workspace_id=str(party.workspace_id), name=party.name, email=party.email, key=f"customer:{party.workspace_id}"
-    )
+    try:
+        made = await desk.gateway.create_customer(
+            workspace_id=str(party.workspace_id),
+            name=party.name,
+            email=party.email,
+            key=f"customer:{party.workspace_id}",
+        )
+    except GatewayUnavailable:
+        # the provider refuses a key that is in use: another caller may just be making the customer
+        return await _made_by_another(desk, party)
 
     async def save(session: Session) -> str:
         account = await billing_accounts.lock(session, party.workspace_id)
@@ -37,3 +50,13 @@ async def ensure_customer(desk: Desk, party: BilledParty) -> str:
         return account.customer_id
 
     return await transact(desk.database, save, step="customer.save")
+
+
+async def _made_by_another(desk: Desk, party: BilledParty) -> str:
+    for _ in range(_LOOKS):
+        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        async with desk.database.read() as session:
+            account = await billing_accounts.find(session, party.workspace_id)
+        if account is not None and account.customer_id is not None:
+            return account.customer_id
+    raise GatewayUnavailable("the customer could not be made")

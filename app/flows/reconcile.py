@@ -10,10 +10,19 @@ from app.db.tables.payments import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.checkout import close_lost_checkouts, conclude_checkout
 from app.flows.desk import Desk
-from app.flows.purchase_outcome import NOT_COMPLETED, conclude, end
+from app.flows.purchase_outcome import NOT_COMPLETED, conclude, end, look_later
 from app.payments.values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts
 from app.store import purchases as purchase_store
+
+
+async def look_into_due(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
+    """`look_into`, putting the purchase off when that fails, so that the others have their turn; raises what it raised."""
+    try:
+        return await look_into(desk, workspace_id, purchase_id)
+    except Exception:
+        await look_later(desk, workspace_id, purchase_id)
+        raise
 
 
 async def look_into(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:

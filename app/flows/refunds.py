@@ -20,7 +20,7 @@ from app.db.unit_of_work import transact
 from app.errors import NotFound
 from app.flows.desk import Desk
 from app.money import Money
-from app.payments.values import GatewayRefused, GatewayUnavailable, ProviderInvoice, Returns
+from app.payments.values import GatewayRefused, ProviderInvoice, Returns
 from app.store import purchases as purchase_store
 from app.store import refunds as store
 from app.store.refunds import Watched
@@ -73,17 +73,21 @@ async def refund_purchase(
 ) -> RefundRow:
     """Refund `amount` of a purchase in whole units of its currency, or all that is left of it, as an operator.
 
-    Returns the refund as it stands: SUCCEEDED, or PENDING while the provider waits for the bank. Raises `NotFound`, `InvalidInput`,
-    `NotRefundable` with the reason, `Conflict` while another one is on its way, and `GatewayUnavailable`: the refund may then have
-    happened or not, and the worker carries it on.
+    Returns the refund as it stands: SUCCEEDED, or PENDING while the provider waits for the bank. One of the same amount that was
+    begun and is not settled is gone on with. Raises `NotFound`, `InvalidInput`, `NotRefundable` with the reason, `Conflict` while
+    one of another amount is on its way, and `GatewayUnavailable`: the refund may then have happened or not, and the worker carries
+    it on.
     """
     async with desk.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
+        begun = await store.requested(session, workspace_id, purchase_id)
     if purchase is None:
         raise NotFound
     amount_minor = Money.of(amount, purchase.currency).minor if amount is not None else None
     if purchase.charged_at is None or purchase.invoice_id is None:
         raise NotRefundable(_NOTHING_CHARGED)
+    if begun is not None and begun.amount_minor == amount_minor:
+        return await _go_on(desk, begun, purchase.invoice_id)
     refund = await _request(desk, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
     return await _carry_out(desk, refund, purchase.invoice_id)
 
@@ -112,30 +116,33 @@ async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: 
 
 
 async def carry_on(desk: Desk, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
-    """Bring a refund that may have been left unsent to its end.
-
-    It looks whether the provider has it before it sends it (again), under the same key, and after 23 hours sends it no more.
-    """
+    """Bring a refund that may have been left unsent to its end; None if there is no such refund. Raises `GatewayUnavailable`."""
     async with desk.database.read() as session:
         refund = await store.find(session, workspace_id, refund_id)
         purchase = await purchase_store.find(session, workspace_id, refund.purchase_id) if refund is not None else None
     if refund is None or purchase is None or purchase.invoice_id is None:
         return None
     try:
-        await sync_returns(desk, purchase.invoice_id)
-        refund = await _read(desk, refund)
-        if refund.status != RefundState.REQUESTED:
-            return refund
-        if desk.database.clock.now() >= refund.created_at + SEND_WITHIN:
-            await _refuse(desk, refund, _NOT_SENT)
-            return await _read(desk, refund)
-        return await _carry_out(desk, refund, purchase.invoice_id)
+        return await _go_on(desk, refund, purchase.invoice_id)
     except NotRefundable:
         return await _read(desk, refund)
-    except GatewayUnavailable:
+    except Exception:
+        # whatever it was, this refund waits, so that the others have their turn
         where = (refund.workspace_id, refund.purchase_id, refund.id)
         await transact(desk.database, lambda session: refunds.look_later(session, *where), step="refund.look_later")
         raise
+
+
+async def _go_on(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Look whether the provider has the refund before it is sent (again), under the same key; after 23 hours it is sent no more."""
+    await sync_returns(desk, invoice_id)
+    refund = await _read(desk, refund)
+    if refund.status != RefundState.REQUESTED:
+        return refund
+    if desk.database.clock.now() >= refund.created_at + SEND_WITHIN:
+        await _refuse(desk, refund, _NOT_SENT)
+        return await _read(desk, refund)
+    return await _carry_out(desk, refund, invoice_id)
 
 
 async def _request(

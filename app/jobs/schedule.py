@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -28,6 +29,23 @@ class DueWork:
     name: str
     next_at: Callable[[Session], Awaitable[datetime | None]]
     run: Callable[[], Awaitable[int]]
+
+
+async def each_alone(
+    name: str, due: Sequence[tuple[UUID, UUID]], work: Callable[[UUID, UUID], Awaitable[object]]
+) -> int:
+    """Do the `work` of each (workspace, id) that is due, and return how many went well.
+
+    One that fails is logged and must have been put off by `work`; it does not keep the others from their turn.
+    """
+    done = 0
+    for workspace_id, object_id in due:
+        try:
+            await work(workspace_id, object_id)
+            done += 1
+        except Exception:
+            _log.warning("due_work.put_off", work=name, object=str(object_id), exc_info=True)
+    return done
 
 
 async def run_due(works: Sequence[DueWork]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from app.accounts import expiry
@@ -11,13 +10,12 @@ from app.accounts.secrets import Keys
 from app.billing import credits
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows import provider_events, purchase_outcome, reconcile
+from app.flows import provider_events, reconcile
 from app.flows import refunds as refund_flows
 from app.flows.desk import Desk
 from app.jobs.queue import Task
-from app.jobs.schedule import DueWork
+from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, deliver
-from app.payments.values import GatewayUnavailable
 from app.store import purchases, refunds
 
 _BATCH = 50
@@ -61,25 +59,13 @@ def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:
 async def _look_into_purchases(desk: Desk) -> int:
     async with desk.database.read() as session:
         due = await purchases.due(session, limit=_BATCH)
-    looked = 0
-    for workspace_id, purchase_id in due:
-        try:
-            await reconcile.look_into(desk, workspace_id, purchase_id)
-            looked += 1
-        except GatewayUnavailable:
-            await purchase_outcome.look_later(desk, workspace_id, purchase_id)
-    return looked
+    return await each_alone("purchases", due, lambda owner, purchase: reconcile.look_into_due(desk, owner, purchase))
 
 
 async def _carry_on_refunds(desk: Desk) -> int:
     async with desk.database.read() as session:
         due = await refunds.due(session, limit=_BATCH)
-    carried = 0
-    for workspace_id, refund_id in due:
-        with suppress(GatewayUnavailable):
-            await refund_flows.carry_on(desk, workspace_id, refund_id)
-            carried += 1
-    return carried
+    return await each_alone("refunds", due, lambda owner, refund: refund_flows.carry_on(desk, owner, refund))
 
 
 async def _look_for_returns(desk: Desk) -> int:

@@ -84,9 +84,9 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
     return Checkout(
         id=session.id,
         status=CheckoutStatus((session.status or "open").upper()),
-        url=session.url,
-        total_minor=session.amount_total,
-        invoice_id=_id(session.invoice),
+        url=_optional(session, "url"),
+        total_minor=_optional(session, "amount_total"),
+        invoice_id=_id(_optional(session, "invoice")),
         purchase_id=metadata.get("purchase_id"),
     )
 
@@ -96,11 +96,10 @@ def _id(reference: Any) -> str | None:
 
 
 def _line(line: stripe.InvoiceLineItem) -> InvoiceLine:
-    pricing = line.pricing
-    details = pricing.price_details if pricing is not None else None
-    parent = line.parent
-    item = parent.invoice_item_details if parent is not None else None
-    subscription_item = parent.subscription_item_details if parent is not None else None
+    details = _optional(_optional(line, "pricing"), "price_details")
+    parent = _optional(line, "parent")
+    item = _optional(parent, "invoice_item_details")
+    subscription_item = _optional(parent, "subscription_item_details")
     quantity = line.quantity
     return InvoiceLine(
         description=line.description or "",
@@ -124,7 +123,7 @@ def _tax_lines(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decim
 
 
 def _attempt(invoice: stripe.Invoice) -> PaymentAttempt:
-    payments = invoice.payments.data if invoice.payments is not None else []
+    payments: list[stripe.InvoicePayment] = _optional(_optional(invoice, "payments"), "data") or []
     intents = [payment.payment.payment_intent for payment in payments]
     known = [intent for intent in intents if isinstance(intent, stripe.PaymentIntent)]
     if not known:
@@ -141,12 +140,17 @@ def payment_value(intent: stripe.PaymentIntent) -> PaymentAttempt:
     failure = intent.last_payment_error
     if status is PaymentStatus.DECLINED and failure is None:
         status = PaymentStatus.NOT_ATTEMPTED
-    redirect = intent.next_action.redirect_to_url if intent.next_action is not None else None
+    redirect = _optional(intent.next_action, "redirect_to_url")
     return PaymentAttempt(
         id=intent.id,
         status=status,
         client_secret=intent.client_secret,
-        action_url=redirect.url if redirect is not None else None,
-        decline_code=(failure.decline_code or failure.code) if failure is not None else None,
-        decline_message=failure.message if failure is not None else None,
+        action_url=_optional(redirect, "url"),
+        decline_code=_optional(failure, "decline_code") or _optional(failure, "code"),
+        decline_message=_optional(failure, "message"),
     )
+
+
+def _optional(part: Any, name: str) -> Any:
+    """A member that Stripe leaves out, rather than null, where it does not apply."""
+    return getattr(part, name, None)

@@ -214,3 +214,16 @@ async def test_paying_leads_back_to_the_address_that_was_given(house: RunningHou
     answer = await house.api.http.post(opened["checkoutUrl"], data={"card": "pm_card_visa"}, follow_redirects=False)
 
     assert answer.headers["location"] == "http://localhost:5173/billing?paid=1"
+
+
+async def test_checkouts_opened_at_once_never_claim_that_the_provider_is_down(house: RunningHouse) -> None:
+    person = await house.sign_up()
+
+    opened = await asyncio.gather(*(_open(house, person) for _ in range(6)))
+
+    codes = {error["code"] for each in opened for error in each["userErrors"]}
+    assert codes <= {"PAYMENT_METHOD_REQUIRED", "PAYMENT_DECLINED"}
+    replaced = [each["purchase"] for each in opened if each["purchase"]["status"] != "PENDING"]
+    assert {(each["status"], each["failure"]) for each in replaced} <= {
+        ("EXPIRED", "Another checkout was opened in its place.")
+    }

@@ -70,7 +70,8 @@ async def _houses(server_url: str) -> AsyncGenerator[Callable[[str], Awaitable[R
 async def house(
     request: pytest.FixtureRequest, _houses: Callable[[str], Awaitable[RunningHouse]]
 ) -> AsyncGenerator[RunningHouse]:
-    """The whole product, shared by this worker's tests: each makes people of its own and leaves the clock alone.
+    """The whole product, shared by this worker's tests: each makes people of its own and takes the time from the product's clock,
+    which tests before it may have moved forward.
 
     `@pytest.mark.catalogs("analytics", "compute")` says with which catalogs; faults ordered from the sandbox end with the test.
     """
@@ -81,6 +82,6 @@ async def house(
 
 @pytest_asyncio.fixture
 async def own_house(server_url: str) -> AsyncGenerator[RunningHouse]:
-    """The whole product with `analytics`, for a test that moves the clock or counts everything."""
+    """The whole product with `analytics`, for a test that breaks or counts what others share."""
     async with running_house(server_url, "analytics") as own:
         yield own

@@ -24,6 +24,7 @@ from app.db.unit_of_work import transact
 from app.ids import GlobalId
 from app.main import House, open_house, set_up_provider, web_app, work
 from app.settings import Settings
+from app.store import billing_accounts
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY, new_address, new_person, quick_passwords, texted_codes
 from tests.support.client import Api, eventually
@@ -110,8 +111,7 @@ class RunningHouse:
         begun = (await self.api.query(operations.ADD_CARD, given, token=person.token))["addPaymentMethod"]
         assert begun["userErrors"] == []
         key = (await self.api.query(operations.PUBLISHABLE_KEY))["catalog"]["stripePublishableKey"]
-        confirmed = await self.sandbox.confirm_setup(begun["clientSecret"], card, key)
-        assert confirmed.json()["status"] == "succeeded", confirmed.text
+        await self.sandbox.confirm_setup(begun["clientSecret"], card, key)
 
         async def added() -> set[str]:
             return {each["id"] for each in await self.cards(person)} - before
@@ -143,6 +143,49 @@ class RunningHouse:
         granted = (await self.api.query(operations.GRANT, {"input": given}, token=token))["grantCredits"]
         assert granted["userErrors"] == []
         return granted
+
+    async def purchase(self, purchase_id: str, person: Person) -> dict[str, Any]:
+        """A purchase as it stands."""
+        return (await self.api.query(operations.PURCHASE, {"id": purchase_id}, token=person.token))["node"]
+
+    async def invoices(self, person: Person) -> list[dict[str, Any]]:
+        """The invoices as they stand, the newest first."""
+        data = await self.api.query(operations.INVOICES, {"id": person.workspace}, token=person.token)
+        return data["workspace"]["invoices"]["nodes"]
+
+    async def history(self, person: Person, **arguments: object) -> dict[str, Any]:
+        """A page of the credit transactions."""
+        data = await self.api.query(operations.HISTORY, {"id": person.workspace, **arguments}, token=person.token)
+        return data["workspace"]["creditBalance"]["transactions"]
+
+    async def stripe_invoices(self, person: Person) -> list[dict[str, Any]]:
+        """What Stripe has of the person's invoices, drafts too, the newest first."""
+        async with self.database.read() as session:
+            account = await billing_accounts.find(session, person.workspace_id)
+        if account is None or account.customer_id is None:
+            return []
+        return await self.sandbox.listed("/v1/invoices", customer=account.customer_id)
+
+    async def charges(self, person: Person) -> list[dict[str, Any]]:
+        """The charges of the person's cards that succeeded."""
+        async with self.database.read() as session:
+            account = await billing_accounts.find(session, person.workspace_id)
+        if account is None or account.customer_id is None:
+            return []
+        charges = await self.sandbox.listed("/v1/charges", customer=account.customer_id)
+        return [charge for charge in charges if charge["status"] == "succeeded"]
+
+    async def advance(self, duration: str) -> None:
+        """Move the product's and the sandbox's time forward by an ISO 8601 duration, and let what falls due happen."""
+        answer = await self.api.http.post(f"{self.api.url}/dev/clock", json={"advance": duration})
+        assert answer.status_code == 200, answer.text
+
+    async def deduct(self, person: Person, amount: object, **more: object) -> dict[str, Any]:
+        """The payload of `deductCredits` for `amount`."""
+        given = {"workspaceId": person.workspace, "amount": amount, "description": "A test", **more}
+        given.setdefault("idempotencyKey", uuid4().hex)
+        token = await self.service_key(ApiScope.CREDITS_WRITE)
+        return (await self.api.query(operations.DEDUCT, {"input": given}, token=token))["deductCredits"]
 
     async def balance(self, person: Person) -> dict[str, Any]:
         """The credit balance with its grants."""
@@ -185,7 +228,9 @@ async def running_house(server_url: str, catalog: str, **settings: object) -> As
 async def _running(settings: Settings, database_url: str, listener: socket.socket) -> AsyncGenerator[House]:
     async with open_house(settings, database_url, SECRET_KEY) as house:
         house.runtime = replace(house.runtime, passwords=quick_passwords())
-        server = _Server(uvicorn.Config(web_app(house), loop="none", ws="websockets-sansio", log_config=None))
+        server = _Server(
+            uvicorn.Config(web_app(house), loop="none", ws="websockets-sansio", log_config=None, timeout_keep_alive=600)
+        )
         stopping = asyncio.Event()
         tasks: Sequence[asyncio.Task[None]] = (
             asyncio.create_task(server.serve(sockets=[listener])),

@@ -64,11 +64,21 @@ class SandboxControls:
         answer = await self._http.post(f"{self.url}{path}", data=parameters, headers=headers)
         return answer.raise_for_status().json()
 
-    async def confirm_setup(self, client_secret: str, card: str, publishable_key: str) -> httpx.Response:
-        """Hand a test card such as `pm_card_visa` to a SetupIntent, as Stripe.js does."""
+    async def confirm_setup(self, client_secret: str, card: str, publishable_key: str) -> None:
+        """Hand a test card such as `pm_card_visa` to a SetupIntent as Stripe.js does, and answer its bank where that asks."""
         intent_id = client_secret.partition("_secret_")[0]
-        return await self._http.post(
+        confirmed = await self._http.post(
             f"{self.url}/v1/setup_intents/{intent_id}/confirm",
             data={"client_secret": client_secret, "payment_method": card},
             headers={"authorization": f"Bearer {publishable_key}"},
         )
+        intent = confirmed.raise_for_status().json()
+        if intent["status"] == "requires_action":
+            await self.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], "complete")
+        else:
+            assert intent["status"] == "succeeded", intent
+
+    async def answer_the_bank(self, page: str, outcome: str) -> None:
+        """Answer the page on which a bank asks its cardholder: `complete` or `fail`."""
+        answer = await self._http.post(page, data={"outcome": outcome})
+        assert answer.status_code < 400, answer.text

@@ -18,7 +18,7 @@ from app.flows.checkout import checkout_changed
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
 from app.flows.refunds import sync_returns
-from app.payments.values import ProviderEvent, ProviderInvoice, ReturnReport
+from app.payments.values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnReport
 from app.store import billing_accounts, provider_events, purchases
 
 TASK = "provider_event"
@@ -134,7 +134,8 @@ async def _invoice_changed(desk: Desk, invoice_id: str) -> None:
             purchase = await purchases.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and purchase.pay_sent_at is not None:
         await conclude(desk, purchase, invoice)
-    if account is not None:
+    # A draft may yet be deleted, and then nothing would take it out of the mirror again.
+    if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(desk, account.workspace_id, invoice)
 
 

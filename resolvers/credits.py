@@ -11,10 +11,11 @@ from uuid import UUID
 
 from app.accounts.access import ApiScope, WorkspaceAccess, WorkspacePermission, workspace_for
 from app.billing import credits
+from app.billing.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
 from app.db.unit_of_work import transact
-from app.errors import DomainError, InvalidInput
+from app.errors import DomainError, IdempotencyConflict, InvalidInput
 from app.flows.recharge import RechargeRequest, recharge
 from app.ledger import balances
 from app.ledger.balances import Balance
@@ -171,9 +172,13 @@ async def recharge_credits(
         await authorize(session)
     await limit_recharges(context, owner)
     key = Key.of("rechargeCredits", idempotency_key)
-    result = await recharge(
-        desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value, urls), authorize
-    )
+    try:
+        result = await recharge(
+            desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value, urls), authorize
+        )
+    except SpendLimitReached as refusal:
+        refusal.path = ("input", "packCode" if amount is None else "amount")
+        raise
     bought = result.purchase
     async with context.runtime.database.read() as session:
         now = (await balances.read(session, [owner]))[owner]
@@ -214,7 +219,7 @@ async def grant_credits(
             ),
         )
 
-    return await _moved(context, await transact(context.runtime.database, work, step="grant"))
+    return await _moved(context, await _pointing(context, transact(context.runtime.database, work, step="grant")))
 
 
 async def deduct_credits(
@@ -239,7 +244,7 @@ async def deduct_credits(
         resource=resource,
         key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
     )
-    return await _moved(context, await _in_unit(context, context.runtime.committer.submit(spend)))
+    return await _moved(context, await _pointing(context, context.runtime.committer.submit(spend)))
 
 
 async def hold_credits(
@@ -264,7 +269,7 @@ async def hold_credits(
         description=_described(description),
         key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
     )
-    return await _held(context, await _in_unit(context, context.runtime.committer.submit(hold)))
+    return await _held(context, await _pointing(context, context.runtime.committer.submit(hold)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -279,7 +284,7 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
         amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
         key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
     )
-    return await _held(context, await context.runtime.committer.submit(capture))
+    return await _held(context, await _pointing(context, context.runtime.committer.submit(capture)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
@@ -308,12 +313,20 @@ async def _held(context: Context, posted: Posted) -> HoldMovement:
     return HoldMovement(moved.transaction, moved.balance, posted.hold)
 
 
-async def _in_unit(context: Context, work: Awaitable[T]) -> T:
-    """`work`, whose refusal for want of credits says how many there are in the catalog's unit."""
+async def _pointing(context: Context, work: Awaitable[T]) -> T:
+    """`work`, whose refusals point at the field at fault, and say how many credits there are in the catalog's unit."""
     try:
         return await work
     except InsufficientCredits as refusal:
-        raise refusal.in_unit(context.runtime.catalog.credit_unit) from None
+        pointed = refusal.in_unit(context.runtime.catalog.credit_unit)
+        pointed.path = ("input", "amount")
+        raise pointed from None
+    except IdempotencyConflict as refusal:
+        refusal.path = ("input", "idempotencyKey")
+        raise
+    except InvalidInput as refusal:
+        refusal.path = refusal.path or ("input", "amount")
+        raise
 
 
 async def _moved(context: Context, posted: Posted) -> Movement:

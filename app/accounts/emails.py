@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.errors import InvalidInput
 
-_MOST_LETTERS = 254
+_MOST_CHARACTERS = 254
 _MOST_LOCAL_LETTERS = 64
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -27,10 +27,10 @@ def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddre
     Raises `InvalidInput` saying what is wrong. Letters outside ASCII are refused: they can be made to look like another's address.
     """
     address = text.strip()
-    if len(address) > _MOST_LETTERS:
-        raise InvalidInput(f"An e-mail address has at most {_MOST_LETTERS} letters.", path=path)
+    if len(address) > _MOST_CHARACTERS:
+        raise InvalidInput(f"An e-mail address has at most {_MOST_CHARACTERS} characters.", path=path)
     if not address.isascii():
-        raise InvalidInput("An e-mail address is written in ASCII letters; write its domain in Punycode.", path=path)
+        raise InvalidInput("An e-mail address is written in ASCII; write its domain in Punycode.", path=path)
     if not address.isprintable():
         raise InvalidInput("An e-mail address can't hold control characters.", path=path)
     local, at, domain = address.rpartition("@")

@@ -19,9 +19,9 @@ _AT_ONCE = 4
 
 
 def check_new_password(password: str, *, path: tuple[str, ...] | None = None) -> None:
-    """Raise `InvalidInput` unless the password has 10 to 256 letters; any letters will do."""
+    """Raise `InvalidInput` unless the password has 10 to 256 characters; any will do."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise InvalidInput(f"A password has {SHORTEST} to {LONGEST} letters.", path=path)
+        raise InvalidInput(f"A password has {SHORTEST} to {LONGEST} characters.", path=path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from app.errors import InvalidInput
 
 SHOWN_DIGITS = 4
 
-_MOST_LETTERS = 40
+_MOST_CHARACTERS = 40
 
 # these can't receive a text message, or make money for whoever has them texted
 _UNFIT = frozenset(
@@ -35,8 +35,8 @@ def parse_number(text: str, region: str | None, *, countries: Collection[str]) -
     path = ("input", "phoneNumber")
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidInput("The region is the two letters of a country, such as NL.", path=("input", "region"))
-    if len(text) > _MOST_LETTERS:
-        raise InvalidInput(f"A phone number has at most {_MOST_LETTERS} letters.", path=path)
+    if len(text) > _MOST_CHARACTERS:
+        raise InvalidInput(f"A phone number has at most {_MOST_CHARACTERS} characters.", path=path)
     try:
         number = phonenumbers.parse(text, region.upper() if region is not None else None)
     except NumberParseException as error:

@@ -13,13 +13,13 @@ _REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def one_line(text: str, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str:
     """`text` without the blanks around it; `what` names it in the message, such as "A name".
 
-    Raises `InvalidInput` when nothing is left, it has more than `at_most` letters, or holds control characters.
+    Raises `InvalidInput` when nothing is left, it has more than `at_most` characters, or holds control characters.
     """
     line = text.strip()
     if not line:
         raise InvalidInput(f"{what} can't be empty.", path=path)
     if len(line) > at_most:
-        raise InvalidInput(f"{what} has at most {at_most} letters.", path=path)
+        raise InvalidInput(f"{what} has at most {at_most} characters.", path=path)
     if any(unicodedata.category(letter) in _REFUSED for letter in line):
         raise InvalidInput(f"{what} is one line of text without control characters.", path=path)
     return line

@@ -46,12 +46,12 @@ def test_depth_is_limited() -> None:
         return "{ invoice { lines " + "{ line " * (levels - 3) + "{ text }" + " }" * (levels - 3) + " } }"
 
     assert measured(nested(20))
-    assert refusal_of(nested(21)) == "The document asks for 21 levels deep; at most 20 are allowed."
+    assert refusal_of(nested(21)) == "The document has 21 levels of fields; at most 20 are allowed."
     assert "50 levels" in refusal_of(nested(50))
 
 
 def test_depth_counts_through_fragments() -> None:
-    assert "levels deep" in refusal_of("{ invoice { lines { ...F0 } } } " + chain(30, "line { NEXT }", "text", "Line"))
+    assert "levels of fields" in refusal_of("{ invoice { lines { ...F0 } } } " + chain(30, "line { NEXT }", "text", "Line"))
 
 
 def test_aliases_are_limited() -> None:
@@ -113,7 +113,7 @@ def test_overlaps_in_a_fragment_that_nothing_spreads_count_too() -> None:
 def test_cost_multiplies_children_by_literal_page_sizes() -> None:
     assert measured("{ invoice { lines(first: 100) { lines(first: 90) { text } } } }")
     message = refusal_of("{ invoice { lines(first: 100) { lines(first: 100) { text } } } }")
-    assert message.startswith("The document asks for 10102 points of cost")
+    assert message.startswith("The document has 10102 points of cost")
 
 
 def test_cost_takes_the_default_page_size_where_none_is_given() -> None:

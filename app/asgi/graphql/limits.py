@@ -216,7 +216,7 @@ def check_size(measures: Iterable[Measure], limits: DocumentLimits) -> None:
     total = NOTHING
     for measure in measures:
         total = total.beside(measure)
-    check(total.depth, limits.depth, "levels deep")
+    check(total.depth, limits.depth, "levels of fields")
     check(total.aliases, limits.aliases, "aliases")
     check(total.fields, limits.fields, "fields, fragments expanded")
 
@@ -231,5 +231,5 @@ def check(value: int, limit: int, what: str) -> None:
     if value > limit:
         shown = str(value) if value < 10**9 else "more than 1000000000"
         raise QueryTooComplex(
-            f"The document asks for {shown} {what}; at most {limit} are allowed.", extensions={"limit": limit}
+            f"The document has {shown} {what}; at most {limit} are allowed.", extensions={"limit": limit}
         )

@@ -204,7 +204,8 @@ def purchase_refund(
 ) -> None:
     """Refund a purchase to its card, in full or in part; the credits it bought are taken back in proportion.
 
-    Asked again after a crash or while Stripe can't be reached, it goes on with the refund it had begun.
+    If this is interrupted, or Stripe can't be reached, the worker goes on with what was begun: look at the purchase before you ask
+    for another refund in part.
     """
     chosen = _amount(amount) if amount is not None else None
 
@@ -216,7 +217,7 @@ def purchase_refund(
             raise server.StartError(refused.message) from None
         except GatewayUnavailable:
             raise server.StartError(
-                "Stripe could not be reached. If the refund was begun, the worker carries it on; to be sure, ask again."
+                "Stripe could not be reached. The worker goes on with what was begun: look at the purchase before you ask again."
             ) from None
         if refund.status == RefundState.FAILED:
             raise server.StartError(f"The refund failed: {refund.failure}")

@@ -35,6 +35,16 @@ async def find(session: Session, workspace_id: UUID, refund_id: UUID) -> RefundR
     return await session.get(RefundRow, (workspace_id, refund_id))
 
 
+async def requested(session: Session, workspace_id: UUID, purchase_id: UUID) -> RefundRow | None:
+    """The purchase's refund that was written down and is not known to have reached the provider."""
+    found = select(RefundRow).where(
+        RefundRow.workspace_id == workspace_id,
+        RefundRow.purchase_id == purchase_id,
+        RefundRow.status == RefundState.REQUESTED,
+    )
+    return (await session.scalars(found)).one_or_none()
+
+
 async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
     """The purchase's refunds that may still change, locked until the unit ends: also those that succeeded, for a bank may return
     them later."""

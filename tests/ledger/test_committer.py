@@ -26,7 +26,6 @@ from app.ledger.post import set_recharge_below
 from tests.ledger.killed_while_posting import keyed_movement
 from tests.ledger.workspace import Workspace
 
-
 _ROOT = Path(__file__).parents[2]
 
 

@@ -30,20 +30,23 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-    locked uuid[];
+    locked record;
 BEGIN
-    SELECT array_agg(b.workspace_id) INTO locked FROM (
-        SELECT l.workspace_id FROM ledger_balances l WHERE l.workspace_id = ANY (p_workspaces)
-        ORDER BY l.workspace_id FOR NO KEY UPDATE
-    ) b;
+    SELECT array_agg(a.workspace_id) AS workspaces, array_agg(a.demand) AS demands, array_agg(a.first) AS firsts,
+        array_agg(a.last) AS lasts, array_agg(b.available) AS available, array_agg(b.held) AS held,
+        array_agg(b.sequence) AS sequences
+    INTO locked
+    FROM unnest(p_workspaces, p_demands, p_firsts, p_lasts) AS a (workspace_id, demand, first, last)
+    CROSS JOIN LATERAL (
+        SELECT * FROM ledger_balances l WHERE l.workspace_id = a.workspace_id FOR NO KEY UPDATE
+    ) b
+    WHERE b.recharge_below IS NULL OR b.available - a.demand > b.recharge_below;
 
     RETURN QUERY
     WITH accepted AS MATERIALIZED (
-        SELECT b.workspace_id, b.available, b.held, b.sequence, a.demand, a.first, a.last, s.grants, s.uptos, s.remainings
-        FROM unnest(p_workspaces, p_demands, p_firsts, p_lasts) AS a (workspace_id, demand, first, last)
-        CROSS JOIN LATERAL (
-            SELECT * FROM ledger_balances l WHERE l.workspace_id = a.workspace_id OFFSET 0
-        ) b
+        SELECT a.*, s.grants, s.uptos, s.remainings
+        FROM unnest(locked.workspaces, locked.demands, locked.firsts, locked.lasts, locked.available, locked.held, locked.sequences)
+            AS a (workspace_id, demand, first, last, available, held, sequence)
         CROSS JOIN LATERAL (
             SELECT array_agg(o.id) AS grants, array_agg(o.upto) AS uptos, array_agg(o.remaining) AS remainings,
                 max(o.upto) AS total, min(o.expires_at) AS next_expiry
@@ -56,14 +59,12 @@ BEGIN
                 LIMIT 16
             ) o
         ) s
-        WHERE a.workspace_id = ANY (locked)
-            AND s.total >= a.demand
+        WHERE s.total >= a.demand
             AND (s.next_expiry IS NULL OR s.next_expiry > p_at)
             AND NOT EXISTS (
                 SELECT FROM ledger_holds h
                 WHERE h.workspace_id = a.workspace_id AND h.closed_sequence IS NULL AND h.expires_at <= p_at OFFSET 0
             )
-            AND (b.recharge_below IS NULL OR b.available - a.demand > b.recharge_below)
             AND NOT EXISTS (
                 SELECT FROM generate_series(a.first, a.last) AS n
                 CROSS JOIN LATERAL (
@@ -72,32 +73,32 @@ BEGIN
                 ) seen
             )
     ), moved AS MATERIALIZED (
-        SELECT a.workspace_id, a.sequence + (n - a.first + 1) AS sequence, n
+        SELECT a.workspace_id, a.sequence + (n - a.first + 1) AS sequence, a.available - m_running[n] AS balance, a.held,
+            a.grants, a.uptos, a.remainings, m_running[n] AS running, m_amount[n] AS amount, n
         FROM accepted a CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
     ), transactions AS (
         INSERT INTO ledger_transactions (workspace_id, sequence, kind, amount, balance_after, held_delta, held_after,
             description, resource, at, seal, scope, idempotency_key, input_hash)
-        SELECT a.workspace_id, a.sequence + (n - a.first + 1), 'USAGE', -m_amount[n], a.available - m_running[n], 0, a.held,
+        SELECT m.workspace_id, m.sequence, 'USAGE', -m.amount, m.balance, 0, m.held,
             m_description[n], m_resource[n], p_at, m_seal[n], m_scope[n], m_key[n], m_hash[n]
-        FROM accepted a CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
+        FROM moved m
     ), entries AS (
         INSERT INTO ledger_entries (workspace_id, sequence, line, account, grant_id, amount)
-        SELECT m.workspace_id, m.sequence, 0, 'USAGE', NULL, m_amount[m.n] FROM moved m
+        SELECT m.workspace_id, m.sequence, 0, 'USAGE', NULL, m.amount FROM moved m
         UNION ALL
         -- A movement covers part of the line of all credits in spending order; so does a grant: what they share is taken.
-        SELECT a.workspace_id, a.sequence + (n - a.first + 1), s.line, 'AVAILABLE', s.id,
-            greatest(m_running[n] - m_amount[n], s.upto - s.remaining) - least(m_running[n], s.upto)
-        FROM accepted a
-        CROSS JOIN LATERAL generate_series(a.first, a.last) AS n
-        CROSS JOIN LATERAL unnest(a.grants, a.uptos, a.remainings) WITH ORDINALITY AS s (id, upto, remaining, line)
-        WHERE s.upto > m_running[n] - m_amount[n] AND s.upto - s.remaining < m_running[n]
+        SELECT m.workspace_id, m.sequence, s.line, 'AVAILABLE', s.id,
+            greatest(m.running - m.amount, s.upto - s.remaining) - least(m.running, s.upto)
+        FROM moved m
+        CROSS JOIN LATERAL unnest(m.grants, m.uptos, m.remainings) WITH ORDINALITY AS s (id, upto, remaining, line)
+        WHERE s.upto > m.running - m.amount AND s.upto - s.remaining < m.running
     ), used AS (
         UPDATE ledger_grants g SET remaining = s.upto - least(s.upto, a.demand)
         FROM accepted a CROSS JOIN LATERAL unnest(a.grants, a.uptos, a.remainings) AS s (id, upto, remaining)
         WHERE s.upto - s.remaining < a.demand
             AND g.workspace_id = a.workspace_id AND g.id = s.id
             -- bounds the look-up even for a planner that starts from this table
-            AND g.workspace_id = ANY (locked) AND g.is_open
+            AND g.workspace_id = ANY (locked.workspaces) AND g.is_open
     )
     UPDATE ledger_balances b
     SET available = b.available - a.demand,
@@ -105,6 +106,6 @@ BEGIN
         version = b.version + (a.last - a.first + 1),
         updated_at = p_at
     FROM accepted a
-    WHERE b.workspace_id = a.workspace_id AND b.workspace_id = ANY (locked)
+    WHERE b.workspace_id = a.workspace_id AND b.workspace_id = ANY (locked.workspaces)
     RETURNING b.*;
 END $$;

@@ -10,6 +10,8 @@ import httpx
 import stripe
 from sqlalchemy import select
 
+from app.billing.refunds import apply_returns
+from app.db.engine import Session
 from app.db.tables.accounts import AuditEventRow
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow, RefundRow
 from app.db.unit_of_work import transact
@@ -19,7 +21,9 @@ from app.ledger import balances
 from app.ledger.movements import Movement
 from app.ledger.post import post_one
 from app.ledger.verify import verify
+from app.payments.values import Returns
 from app.store import purchases
+from app.store import refunds as refund_store
 from tests.support.client import eventually
 from tests.support.house import Person, RunningHouse
 from tests.support.sandbox import sdk
@@ -149,6 +153,17 @@ async def buy(house: RunningHouse, card: str = "pm_card_visa", *, person: Person
     assert invoice is not None
     assert invoice.attempt.id is not None
     return Bought(house, person, row.id, invoice.attempt.id, invoice.id, row.credits, row.total_minor)
+
+
+async def apply(bought: Bought, returns: Returns) -> None:
+    """Let a look at Stripe have seen `returns`."""
+
+    async def work(session: Session) -> None:
+        watched = await refund_store.watched(session, bought.invoice_id)
+        assert watched is not None
+        await apply_returns(session, watched, bought.invoice_id, returns)
+
+    await transact(bought.house.database, work)
 
 
 async def check_ledger(house: RunningHouse) -> None:

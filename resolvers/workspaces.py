@@ -56,3 +56,9 @@ async def again(context: Context, workspace_id: UUID) -> WorkspaceAccess:
     """A workspace that the caller watches, as they may see it now."""
     async with context.runtime.database.read() as session:
         return await workspace_for(session, context.caller, workspace_id)
+
+
+async def require_billing(context: Context, workspace_id: UUID) -> None:
+    """Raise unless the caller may see what concerns this workspace's money; see `workspace_for`."""
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)

@@ -9,15 +9,12 @@ from typing import Any, Self
 import strawberry
 
 from app.db.tables.payments import CardRow, InvoiceRow
-from app.flows.cards import CardSetup
-from app.flows.pay_invoice import InvoicePaid
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
 from resolvers.live import State
 from resolvers.pages import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
-from schema.errors import USER_ERRORS, UserError, no_errors, user_error
 from schema.money import Money, Period
 from schema.node import Node
 from schema.pagination import PageInfo, page_info
@@ -191,60 +188,6 @@ class InvoiceConnection:
             edges=[InvoiceEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
             nodes=nodes,
             page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
-        )
-
-
-@strawberry.input(description="Which workspace gets the card, and where to come back to.")
-class AddPaymentMethodInput:
-    workspace_id: strawberry.ID = strawberry.field(description="The workspace that will be charged.")
-    return_url: str | None = strawberry.field(
-        default=None, description="Where the hosted page leads back to; must be on the configured list."
-    )
-
-
-@strawberry.type(description="How to save the card.")
-class AddPaymentMethodPayload:
-    client_secret: str | None = strawberry.field(
-        default=None, description="Of a SetupIntent: confirm it with Stripe.js or the mobile SDK."
-    )
-    hosted_url: str | None = strawberry.field(default=None, description="A page for those without Stripe.js or an SDK.")
-    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
-
-    @classmethod
-    def of(cls, setup: CardSetup) -> Self:
-        """The payload of success."""
-        return cls(client_secret=setup.client_secret, hosted_url=setup.hosted_url)
-
-
-@strawberry.type(description="The card as it is now.")
-class PaymentMethodPayload:
-    payment_method: PaymentMethod | None = strawberry.field(default=None, description="The card.")
-    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
-
-    @classmethod
-    def of(cls, card: CardRow) -> Self:
-        """The payload of success."""
-        return cls(payment_method=PaymentMethod.of(card))
-
-
-@strawberry.input(description="Which invoice to pay.")
-class PayInvoiceInput:
-    invoice_id: strawberry.ID = strawberry.field(description="An open invoice.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again pays nothing twice."
-    )
-
-
-@strawberry.type(description="The invoice as it is now.")
-class InvoicePayload:
-    invoice: Invoice | None = strawberry.field(default=None, description="The invoice.")
-    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
-
-    @classmethod
-    def of(cls, paid: InvoicePaid) -> Self:
-        """The payload of a try to pay."""
-        return cls(
-            invoice=Invoice.of(paid.invoice), user_errors=[user_error(paid.error)] if paid.error is not None else []
         )
 
 

@@ -11,15 +11,16 @@ from app.accounts.phone_numbers import masked
 from app.db.tables.accounts import PhoneRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
-from resolvers import credits, payments, workspaces
+from resolvers import credits, payments, purchases, workspaces
 from resolvers.context import Info
-from schema.credits import CreditBalance, CreditPurchaseConnection, Spend
+from schema.credits import CreditBalance
 from schema.enums import described
 from schema.errors import USER_ERRORS, UserError, no_errors
 from schema.money import Money, Period
 from schema.node import Node
 from schema.pagination import AFTER, FIRST, PAGE
 from schema.payments import InvoiceConnection, PaymentMethod, payment_methods
+from schema.purchases import CreditPurchaseConnection, Spend
 
 
 class WorkspaceKind(Enum):
@@ -135,7 +136,7 @@ class Workspace(Node):
         first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> CreditPurchaseConnection | None:
-        page = await credits.purchase_page(info.context, self.access, first, after)
+        page = await purchases.purchase_page(info.context, self.access, first, after)
         return CreditPurchaseConnection.of(page, info.context.runtime.catalog.credit_unit) if page is not None else None
 
     @classmethod

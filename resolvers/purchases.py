@@ -1,0 +1,108 @@
+"""Purchases of credits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
+from app.billing.spend_limits import SpendLimitReached
+from app.db.engine import Session
+from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
+from app.errors import DomainError
+from app.flows.recharge import RechargeRequest, recharge
+from app.ledger import balances
+from app.ledger.balances import Balance
+from app.ledger.movements import (
+    Key,
+    Transaction,
+)
+from app.store import invoices, purchases
+from resolvers import ids
+from resolvers.context import Context
+from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.payments import desk_of
+from resolvers.rates import limit_recharges
+from resolvers.urls import return_urls
+from resolvers.workspaces import require_billing, sees_billing
+
+
+@dataclass(frozen=True, slots=True)
+class RechargeAnswer:
+    """A purchase as it stands, with what it led to, and what the caller must be told when it has not succeeded."""
+
+    purchase: CreditPurchaseRow
+    balance: Balance
+    transaction: Transaction | None
+    invoice: InvoiceRow | None
+    error: DomainError | None
+
+
+async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | None:
+    """A purchase by its id, for those who see the workspace's billing."""
+    owner, row_id = ids.owned_id(purchase_id, "CreditPurchase")
+    await require_billing(context, owner)
+    async with context.runtime.database.read() as session:
+        return await purchases.find(session, owner, row_id)
+
+
+async def purchase_page(
+    context: Context, access: WorkspaceAccess, first: int | None, after: str | None
+) -> Page[CreditPurchaseRow] | None:
+    """A page of the workspace's purchases, newest first, for those who see its billing."""
+    if not sees_billing(access):
+        return None
+    size = page_size(first)
+    before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else None
+    async with context.runtime.database.read() as session:
+        rows = await purchases.page(session, access.workspace.id, limit=size + 1, before=before)
+    return page_of(rows, size, after, lambda row: row.id.hex)
+
+
+async def recharge_credits(
+    context: Context,
+    workspace_id: str,
+    *,
+    pack_code: str | None,
+    amount: Decimal | None,
+    payment_method_id: str | None,
+    success_url: str | None,
+    cancel_url: str | None,
+    idempotency_key: str,
+) -> RechargeAnswer:
+    """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
+    urls = return_urls(context, success_url, cancel_url)
+    owner = ids.workspace_id(workspace_id)
+    card_id = _card_of(owner, payment_method_id)
+
+    async def authorize(session: Session) -> WorkspaceAccess:
+        return await workspace_for(
+            session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING, lock=True
+        )
+
+    async with context.runtime.database.read() as session:
+        await authorize(session)
+    await limit_recharges(context, owner)
+    key = Key.of("rechargeCredits", idempotency_key)
+    try:
+        result = await recharge(
+            desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value, urls), authorize
+        )
+    except SpendLimitReached as refusal:
+        refusal.path = ("input", "packCode" if amount is None else "amount")
+        raise
+    bought = result.purchase
+    async with context.runtime.database.read() as session:
+        now = (await balances.read(session, [owner]))[owner]
+        credited = (await balances.purchase_transactions(session, owner, [bought.id])).get(bought.id)
+        invoice = (await invoices.of_purchases(session, [(owner, bought.id)])).get((owner, bought.id))
+    return RechargeAnswer(bought, now, credited, invoice, result.error)
+
+
+def _card_of(workspace_id: UUID, payment_method_id: str | None) -> UUID | None:
+    if payment_method_id is None:
+        return None
+    owner, card_id = ids.owned_id(payment_method_id, "PaymentMethod")
+    # another workspace's card does not exist here: the look-up finds nothing under this owner
+    return card_id if owner == workspace_id else UUID(int=0)

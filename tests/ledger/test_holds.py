@@ -106,6 +106,15 @@ async def test_a_lapsed_hold_can_be_spent_from_even_before_the_job(workspace: Wo
     assert [line[0] for line in await workspace.history()] == ["BONUS", "HOLD", "RELEASE", "USAGE"]
 
 
+async def test_a_lapsed_hold_returns_before_anything_else_is_spent(workspace: Workspace) -> None:
+    await workspace.grant(5, expires_at=workspace.in_time(days=1))
+    await workspace.grant(10)
+    await workspace.hold(5, minutes=10)
+    workspace.wait(minutes=10)
+    await workspace.spend(3)
+    assert await workspace.remaining() == [2, 10]
+
+
 async def test_what_returns_to_an_expired_grant_expires_at_once(workspace: Workspace) -> None:
     await workspace.grant(4, expires_at=workspace.in_time(minutes=5))
     await workspace.grant(10)

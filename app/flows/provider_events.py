@@ -26,7 +26,7 @@ TASK = "provider_event"
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 
 # What tells of money that went back, and the kind of object that each is about.
-_RETURN_EVENTS: Final = {
+RETURN_EVENTS: Final = {
     "charge.dispute.closed": ReturnReport.DISPUTE,
     "charge.dispute.created": ReturnReport.DISPUTE,
     "charge.dispute.funds_reinstated": ReturnReport.DISPUTE,
@@ -87,7 +87,7 @@ async def look_for_returns(desk: Desk, since: datetime) -> int:
 
     The provider's own list of events is asked, which knows also of old disputes decided and old refunds failed since.
     """
-    events = await desk.gateway.events_since(since, event_types=tuple(_RETURN_EVENTS))
+    events = await desk.gateway.events_since(since, event_types=tuple(RETURN_EVENTS))
     async with desk.database.read() as session:
         processed = await provider_events.processed(session, [event.id for event in events])
     missed = [event for event in events if event.id not in processed]
@@ -114,8 +114,8 @@ async def process(desk: Desk, event_id: str) -> None:
         invoice_id = await desk.gateway.invoice_of_payment(event.object_id)
         if invoice_id is not None:
             await _invoice_changed(desk, invoice_id)
-    elif event.type in _RETURN_EVENTS:
-        await _money_returned(desk, _RETURN_EVENTS[event.type], event.object_id)
+    elif event.type in RETURN_EVENTS:
+        await _money_returned(desk, RETURN_EVENTS[event.type], event.object_id)
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(desk, event)
     await transact(

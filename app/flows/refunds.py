@@ -17,7 +17,7 @@ from app.billing.refunds import SEND_WITHIN, NotRefundable, ReturnsOvertaken
 from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, RefundRow, RefundState
 from app.db.unit_of_work import transact
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.flows.desk import Desk
 from app.money import Money
 from app.payments.values import GatewayRefused, ProviderInvoice, Returns
@@ -40,32 +40,39 @@ class Look(NamedTuple):
     returns: Returns
 
 
-async def sync_returns(desk: Desk, invoice_id: str) -> Look | None:
-    """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now; None where no card paid it.
+async def sync_returns(desk: Desk, invoice_id: str) -> None:
+    """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now.
 
-    Safe to run twice, at once, and in any order: a look that began before another ended is made again. Raises
-    `GatewayUnavailable`, `PurchaseUnsettled`.
+    Safe to run twice, at once, and in any order. Raises `GatewayUnavailable`, and `PurchaseUnsettled` before the purchase is.
     """
-    for _ in range(_LOOKS):
+    first: int | None = None
+    while True:
         async with desk.database.read() as session:
             watched = await store.watched(session, invoice_id)
         if watched is None:
-            return None
-        returns = await desk.gateway.returns(invoice_id)
-        if returns is None:
-            return None
+            return
+        first = watched.looks if first is None else first
+        if watched.looks >= first + 2:
+            # The second look since began after the first had ended, so after this began: it has seen all that this would.
+            return
         try:
-            await transact(
-                desk.database,
-                lambda session, watched=watched, returns=returns: refunds.apply_returns(
-                    session, watched, invoice_id, returns
-                ),
-                step="returns.apply",
-            )
+            await _look(desk, watched, invoice_id)
         except ReturnsOvertaken:
             continue
-        return Look(watched._replace(looks=watched.looks + 1), returns)
-    raise ReturnsOvertaken
+        return
+
+
+async def _look(desk: Desk, watched: Watched, invoice_id: str) -> Look | None:
+    """Look once; None where no card paid the invoice. Raises `ReturnsOvertaken` when another look began before this has ended."""
+    returns = await desk.gateway.returns(invoice_id)
+    if returns is None:
+        return None
+    await transact(
+        desk.database,
+        lambda session: refunds.apply_returns(session, watched, invoice_id, returns),
+        step="returns.apply",
+    )
+    return Look(watched._replace(looks=watched.looks + 1), returns)
 
 
 async def refund_purchase(
@@ -148,11 +155,14 @@ async def _go_on(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
 async def _request(
     desk: Desk, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
 ) -> RefundRow:
+    """Write a refund down on the strength of a look that nothing has overtaken; raises `Conflict` where that can't be had."""
     for _ in range(_LOOKS):
-        look = await sync_returns(desk, invoice_id)
-        if look is None:
-            raise NotRefundable(_NOTHING_CHARGED)
+        async with desk.database.read() as session:
+            watched = await store.watched(session, invoice_id)
         try:
+            look = await _look(desk, watched, invoice_id) if watched is not None else None
+            if look is None:
+                raise NotRefundable(_NOTHING_CHARGED)
             return await transact(
                 desk.database,
                 lambda session, look=look: refunds.request(
@@ -168,7 +178,7 @@ async def _request(
             )
         except ReturnsOvertaken:
             continue
-    raise ReturnsOvertaken
+    raise Conflict
 
 
 async def _carry_out(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:

@@ -142,10 +142,15 @@ async def buy(house: RunningHouse, card: str = "pm_card_visa", *, person: Person
         await house.add_card(person, card)
     payload = await house.recharge(person)
     assert payload["userErrors"] == []
-    purchase_id = parse_global_id(payload["purchase"]["id"]).id
-    assert isinstance(purchase_id, UUID)
+    return await bought_by(person, house, payload["purchase"]["id"])
+
+
+async def bought_by(person: Person, house: RunningHouse, purchase_id: str) -> Bought:
+    """The purchase with this id of the API's, whose invoice was paid."""
+    found = parse_global_id(purchase_id).id
+    assert isinstance(found, UUID)
     async with house.database.read() as session:
-        row = await purchases.find(session, person.workspace_id, purchase_id)
+        row = await purchases.find(session, person.workspace_id, found)
     assert row is not None
     assert row.invoice_id is not None
     assert row.total_minor is not None

@@ -31,7 +31,7 @@ from app.ids import parse_global_id
 from app.ledger.verify import verify
 from app.main import House, open_house
 from app.money import Money
-from app.payments.values import GatewayUnavailable
+from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import Settings
 from app.store import purchases
 
@@ -58,19 +58,36 @@ cli.add_typer(schema_cli, name="schema")
 _err = Console(stderr=True)
 
 
+# what the operator can mend: said in a sentence, without a traceback
+_MENDABLE = (
+    ValidationError,
+    CatalogError,
+    DomainError,
+    NotFound,
+    server.StartError,
+    GatewayUnavailable,
+    GatewayRefused,
+)
+
+
 def main() -> None:
     """Run the command line; what the operator can mend is said in a sentence, without a traceback."""
     try:
         cli()
-    except (ValidationError, CatalogError, DomainError, NotFound, server.StartError) as error:
-        _err.print(_plain(error), style="bold red", highlight=False, markup=False)
+    except _MENDABLE as error:
+        _err.print(_plain(error), style="bold red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
 
 
 def _plain(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    lines = [f"{'.'.join(map(str, each['loc'])).upper() or 'settings'}: {each['msg']}" for each in error.errors()]
+    lines = [
+        f"{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+        if each["loc"]
+        else each["msg"].removeprefix("Value error, ")
+        for each in error.errors()
+    ]
     return "\n".join(lines)
 
 
@@ -269,6 +286,7 @@ def _database_url(settings: Settings) -> Generator[str]:
 
 def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     async def run(url: str) -> T:
+        await server.check_database(url)
         database = Database(connect(url, pool_size=2), Clock())
         try:
             return await work(database)
@@ -281,7 +299,8 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
 def _in_house(work: Callable[[House], Awaitable[T]]) -> T:
     async def run(settings: Settings, url: str) -> T:
-        async with open_house(settings, url, server.secret_key(settings)) as house:
+        await server.check_database(url)
+        async with open_house(settings, url, server.secret_key(settings), listens=False) as house:
             return await work(house)
 
     settings = _settings()

@@ -23,11 +23,11 @@ from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import derive_key, derive_keys
 from app.asgi.auth import Authentication
 from app.asgi.dev import dev_routes
-from app.asgi.done import done_routes
 from app.asgi.failures import classify
 from app.asgi.graphql import GraphQLSettings, graphql_routes
 from app.asgi.health import health_routes
 from app.asgi.middleware import JsonErrorsMiddleware, RequestIdMiddleware, SecurityHeadersMiddleware, http_error
+from app.asgi.pages import page_routes
 from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
 from app.asgi.stripe_webhook import stripe_webhook_routes
 from app.catalog import load_catalog
@@ -52,7 +52,7 @@ from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import RateLimitSwitch, Settings
 from resolvers.context import Runtime
 from resolvers.live import readers
-from schema.root import schema
+from schema.root import graphql_schema
 
 SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"
 SANDBOX_PUBLISHABLE_KEY: Final = "pk_test_sandbox"
@@ -93,10 +93,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, database_url: str, secret_key: str) -> AsyncGenerator[House]:
+async def open_house(
+    settings: Settings, database_url: str, secret_key: str, *, listens: bool = True
+) -> AsyncGenerator[House]:
     """Make the running parts, and close them at the end.
 
-    Raises `CatalogError` for a catalog with mistakes in it; the database and the provider need not answer yet.
+    A command that serves nobody need not listen for hints: without `listens` it only sends them. Raises `CatalogError` for a
+    catalog with mistakes in it; the provider need not answer yet.
     """
     fault = fault_hook(settings.fault_point, settings.fault_log)
     keys = derive_keys(secret_key)
@@ -127,7 +130,8 @@ async def open_house(settings: Settings, database_url: str, secret_key: str) -> 
     )
     try:
         await time_travel.load_offset(database)
-        await hub.start()
+        if listens:
+            await hub.start()
         cipher = Fernet(base64.urlsafe_b64encode(derive_key(secret_key, "stored-secrets")))
         yield House(settings, database_url, runtime, _mailer(settings, database), cipher)
     finally:
@@ -149,7 +153,7 @@ def web_app(house: House) -> Starlette:
         trusted_proxies=tuple(ip_network(each) for each in settings.trusted_proxies),
     )
     routes = graphql_routes(
-        schema._schema,  # pyright: ignore[reportPrivateUsage]
+        graphql_schema,
         Authentication(runtime, _SESSION_COOKIE),
         graphql,
         classify=classify,
@@ -157,7 +161,7 @@ def web_app(house: House) -> Starlette:
     )
     routes += stripe_webhook_routes(runtime.database, house.webhook_secrets)
     routes += health_routes(runtime.database)
-    routes += done_routes()
+    routes += page_routes(leads_to_explorer=not settings.is_production)
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
     stack = [

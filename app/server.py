@@ -15,17 +15,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+import asyncpg
 import structlog
 import uvicorn
 import uvloop
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts.emails import parse_email
 from app.accounts.errors import EmailTaken
 from app.accounts.passwords import Passwords
 from app.accounts.users import NewUser, create_user
 from app.db import embedded, migrate
-from app.db.engine import Database, Session
+from app.db.engine import Database, Session, connect
 from app.db.unit_of_work import transact
 from app.main import House, open_house, set_up_provider, web_app, work
 from app.settings import Settings
@@ -92,7 +94,27 @@ async def seed_demo(database: Database) -> bool:
     return True
 
 
+async def check_database(url: str) -> None:
+    """Raise `StartError` unless the database can be reached and is at the newest schema."""
+    engine = connect(url, pool_size=1)
+    try:
+        newest = await migrate.is_newest(engine)
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        raise StartError(f"The database can't be reached: {error.__class__.__name__}. Look at DATABASE_URL.") from error
+    finally:
+        await engine.dispose()
+    if not newest:
+        raise StartError("The database is not at the newest schema: run `counterfoil migrate` first.")
+
+
+def _warn_of_what_goes_nowhere(settings: Settings) -> None:
+    if settings.is_production and settings.smtp_url is None:
+        _log.warning("SMTP_URL is not set: mails are kept where nobody reads them, so nobody can sign up.")
+
+
 async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_development: bool) -> None:
+    await check_database(url)
+    _warn_of_what_goes_nowhere(settings)
     async with open_house(settings, url, secret_key(settings)) as house:
         if is_development:
             await seed_demo(house.runtime.database)

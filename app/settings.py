@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _words(value: object) -> object:
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+"""A list, written with commas between its members."""
 
 
 class Environment(StrEnum):
@@ -53,10 +61,10 @@ class Settings(BaseSettings):
     public_url: str | None = None
     secret_key: str | None = Field(None, min_length=16)
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
-    phone_countries: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    return_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
+    phone_countries: Words = ()
+    allowed_origins: Words = ()
+    return_origins: Words = ()
+    trusted_proxies: Words = ()
     mail_from: str = "Counterfoil <no-reply@localhost>"
     smtp_url: str | None = None
     fault_point: str | None = None
@@ -78,7 +86,7 @@ class Settings(BaseSettings):
         if self.fault_log is not None:
             missing.append("FAULT_LOG is refused in production: it writes a file at every step")
         if missing:
-            raise ValueError("; ".join(missing))
+            raise ValueError("\n".join(missing))
         return self
 
     @property

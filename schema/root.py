@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
+from graphql import GraphQLDirective, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers import live, workspaces
@@ -117,3 +118,19 @@ schema = strawberry.Schema(
     types=[BasicError, PaymentActionRequired, PaymentDeclined],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
+
+
+def _for_clients_of_today(directive: GraphQLDirective) -> GraphQLDirective:
+    """The directive without the places that only drafts of the specification know, and that clients stumble over."""
+    places = [place for place in directive.locations if place.name in _PLACES]
+    return GraphQLDirective(directive.name, places, directive.args, directive.is_repeatable, directive.description)
+
+
+# the directive locations of the specification of October 2021
+_PLACES = frozenset(
+    "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION SCHEMA SCALAR "
+    "OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT INPUT_FIELD_DEFINITION".split()
+)
+
+graphql_schema: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]
+graphql_schema.directives = tuple(_for_clients_of_today(directive) for directive in graphql_schema.directives)

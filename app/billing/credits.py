@@ -8,10 +8,12 @@ from app.db.engine import Database, Session
 from app.db.tables.payments import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode
+from app.ledger import post as ledger_post
+from app.ledger.books import KEYS_KEPT
 from app.ledger.chart import Source
 from app.ledger.movements import Clawback, Grant, Posted, Reinstate
 from app.ledger.post import post_one, settle_due
-from app.store import ledger
+from app.store import invoices, ledger, purchases
 
 
 class UnknownResource(DomainError):
@@ -62,3 +64,11 @@ async def run_due(database: Database, *, limit: int) -> int:
     """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
     settled = await transact(database, lambda session: settle_due(session, limit), step="credits.due")
     return settled.workspaces
+
+
+async def forget_keys(session: Session) -> None:
+    """Forget idempotency keys that are older than 90 days, a thousand of each kind at a time."""
+    before = session.now - KEYS_KEPT
+    await ledger_post.forget_keys(session)
+    await purchases.forget_keys(session, before)
+    await invoices.forget_payments(session, before)

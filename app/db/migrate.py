@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,6 +30,13 @@ async def upgrade_database(url: str) -> None:
         await upgrade(engine)
     finally:
         await engine.dispose()
+
+
+async def is_newest(engine: AsyncEngine) -> bool:
+    """Whether the database is at the newest schema that this program knows."""
+    newest = ScriptDirectory.from_config(configuration()).get_current_head()
+    async with engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision()) == newest
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:

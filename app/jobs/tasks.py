@@ -74,6 +74,7 @@ async def _look_for_returns(desk: Desk) -> int:
 
 async def _clean(desk: Desk) -> int:
     await transact(desk.database, expiry.purge_expired, step="clean")
+    await transact(desk.database, credits.forget_keys, step="clean.keys")
     return 0
 
 

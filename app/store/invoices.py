@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import delete, select, tuple_
 
 from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
@@ -63,3 +63,8 @@ async def changed(
     else:
         found = found.order_by(InvoiceRow.changed_at.desc()).limit(limit)
     return sorted(await session.scalars(found), key=lambda row: row.changed_at)
+
+
+async def forget_payments(session: Session, before: datetime) -> None:
+    """Forget the tries to pay an invoice that were made before a time, and their idempotency keys."""
+    await session.execute(delete(InvoicePaymentRow).where(InvoicePaymentRow.created_at < before))

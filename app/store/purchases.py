@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_, update
 
 from app.db.engine import Session
 from app.db.tables.payments import UNSETTLED, CreditPurchaseRow, PurchaseStatus
@@ -99,3 +99,9 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
 async def next_look_at(session: Session) -> datetime | None:
     """When the next purchase has to be looked at; None when none waits."""
     return await session.scalar(select(func.min(CreditPurchaseRow.next_look_at)))
+
+
+async def forget_keys(session: Session, before: datetime) -> None:
+    """Forget the idempotency keys of purchases made before a time."""
+    old = CreditPurchaseRow.idempotency_key.is_not(None) & (CreditPurchaseRow.created_at < before)
+    await session.execute(update(CreditPurchaseRow).where(old).values(idempotency_key=None))

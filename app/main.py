@@ -51,7 +51,7 @@ from app.payments.stripe_gateway import stripe_gateway
 from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import RateLimitSwitch, Settings
 from resolvers.context import Runtime
-from resolvers.live import readers
+from resolvers.live import topics
 from schema.root import graphql_schema
 
 SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"
@@ -107,7 +107,7 @@ async def open_house(
     database = Database(connect(database_url), Clock(), bus, fault)
     catalog = load_catalog(settings.catalog)
     committer = Committer(database)
-    hub = Hub(bus, readers(database))
+    hub = Hub(bus, topics(database))
     runtime = Runtime(
         database=database,
         catalog=catalog,

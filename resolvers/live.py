@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar, cast
 from uuid import UUID
 
 from app.accounts import sessions
-from app.accounts.access import WorkspacePermission, workspace_for
+from app.accounts.access import Caller, WorkspacePermission, refusals_of
 from app.billing import cards as card_rules
 from app.billing import invoices as invoice_rules
 from app.billing import purchases as purchase_rules
 from app.db.engine import Database
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
-from app.errors import Unauthenticated
+from app.errors import ProtocolError, Unauthenticated
 from app.ledger import balances
 from app.ledger import post as ledger_post
 from app.ledger.balances import Balance
-from app.live import Authorize, Reader, Versioned
+from app.live import Topic, Versioned
 from app.store import billing_accounts, invoices, purchases
 from resolvers import ids
 from resolvers.context import Context
@@ -40,8 +40,8 @@ class State(Generic[T]):
     value: T
 
 
-def readers(database: Database) -> Mapping[str, Reader]:
-    """How each topic's states are read, many objects of a workspace at a time."""
+def topics(database: Database) -> Mapping[str, Topic]:
+    """How each topic's states are read, many objects of a workspace at a time, and who may not see them."""
 
     async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
         async with database.read() as session:
@@ -65,11 +65,18 @@ def readers(database: Database) -> Mapping[str, Reader]:
             rows = await invoices.changed(session, workspace_id, object_ids, limit=_LATEST_INVOICES)
         return [State(row.id, row.version, row) for row in rows]
 
+    async def blind_to_billing(workspace_id: UUID, callers: Collection[Hashable]) -> Mapping[Hashable, ProtocolError]:
+        watching = cast(Collection[Caller], callers)
+        async with database.read() as session:
+            refusals = await refusals_of(session, watching, workspace_id, WorkspacePermission.VIEW_BILLING)
+            ended = await sessions.ended(session, watching)
+        return {**refusals, **dict.fromkeys(ended, Unauthenticated())}
+
     return {
-        ledger_post.TOPIC: credit_balance,
-        purchase_rules.TOPIC: credit_purchase,
-        card_rules.TOPIC: cards,
-        invoice_rules.TOPIC: invoice,
+        ledger_post.TOPIC: Topic(credit_balance, blind_to_billing),
+        purchase_rules.TOPIC: Topic(credit_purchase, blind_to_billing),
+        card_rules.TOPIC: Topic(cards, blind_to_billing),
+        invoice_rules.TOPIC: Topic(invoice, blind_to_billing),
     }
 
 
@@ -101,33 +108,9 @@ def watch_invoices(
         row = cast(State[InvoiceRow], state).value
         return since is not None and row.changed_at > since
 
-    stream = context.runtime.hub.subscribe_all(
-        invoice_rules.TOPIC,
-        owner,
-        opens_with=opens_with,
-        authorize=_sees_billing(context, owner),
-        authority=context.caller,
-    )
+    stream = context.runtime.hub.subscribe_all(invoice_rules.TOPIC, owner, opens_with=opens_with, caller=context.caller)
     return cast(AsyncGenerator[State[InvoiceRow], None], stream)
 
 
 def _watch(context: Context, topic: str, workspace_id: UUID, object_id: UUID) -> AsyncGenerator[object, None]:
-    return context.runtime.hub.subscribe(
-        topic,
-        workspace_id,
-        object_id,
-        authorize=_sees_billing(context, workspace_id),
-        authority=context.caller,
-    )
-
-
-def _sees_billing(context: Context, workspace_id: UUID) -> Authorize:
-    database, caller = context.runtime.database, context.caller
-
-    async def authorize() -> None:
-        async with database.read() as session:
-            if not await sessions.is_valid(session, caller):
-                raise Unauthenticated
-            await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
-
-    return authorize
+    return context.runtime.hub.subscribe(topic, workspace_id, object_id, caller=context.caller)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from app.db.engine import Session
 from app.db.tables.accounts import WorkspaceRow
-from app.errors import Forbidden, NotFound, Unauthenticated
+from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
 from app.store import workspaces as store
 
 
@@ -140,6 +141,33 @@ async def workspace_for(
     if not has_scope or (permission is not None and permission not in access.permissions):
         raise Forbidden
     return access
+
+
+async def refusals_of(
+    session: Session, callers: Iterable[Caller], workspace_id: UUID, permission: WorkspacePermission
+) -> dict[Caller, ProtocolError]:
+    """What `workspace_for` raises, for each of the callers that it refuses; a person is looked up once for all their sessions."""
+    by_principal: defaultdict[UUID | None, list[Caller]] = defaultdict(list)
+    for caller in callers:
+        by_principal[_principal(caller)].append(caller)
+    refusals: dict[Caller, ProtocolError] = {}
+    for same in by_principal.values():
+        try:
+            await workspace_for(session, same[0], workspace_id, permission=permission)
+        except (Unauthenticated, NotFound, Forbidden) as refusal:
+            refusals.update(dict.fromkeys(same, refusal))
+    return refusals
+
+
+def _principal(caller: Caller) -> UUID | None:
+    """Whose rights a caller has: the person's, or the key's."""
+    match caller:
+        case UserCaller():
+            return caller.user_id
+        case KeyCaller():
+            return caller.key_id
+        case Anonymous():
+            return None
 
 
 async def workspaces_of(session: Session, caller: UserCaller) -> list[WorkspaceAccess]:

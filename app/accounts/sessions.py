@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -83,15 +83,20 @@ async def _touch(session: Session, caller: UserCaller | KeyCaller) -> None:
         await key_store.touch(session, caller.key_id, session.real_now, unless_since=noted_since)
 
 
-async def is_valid(session: Session, caller: Caller) -> bool:
-    """Whether the session or key that the caller came with is still good: live updates end when it is not."""
-    match caller:
-        case UserCaller():
-            return await store.exists(session, caller.session_id, seen_since=session.real_now - LIFETIME)
-        case KeyCaller():
-            return await key_store.exists(session, caller.key_id, at=session.real_now)
-        case _:
-            return True
+async def ended(session: Session, callers: Collection[Caller]) -> set[Caller]:
+    """Those of the callers whose session or key is good no longer: their live updates end.
+
+    Two statements at most, however many callers there are.
+    """
+    users = {caller.session_id: caller for caller in callers if isinstance(caller, UserCaller)}
+    keys = {caller.key_id: caller for caller in callers if isinstance(caller, KeyCaller)}
+    gone: set[Caller] = set()
+    if users:
+        ids = await store.ended(session, users.keys(), seen_since=session.real_now - LIFETIME)
+        gone.update(users[each] for each in ids)
+    if keys:
+        gone.update(keys[each] for each in await key_store.ended(session, keys.keys(), at=session.real_now))
+    return gone
 
 
 async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.live.bus import Bus
-from app.live.feed import Authorize, Versioned
+from app.live.feed import Versioned
 from app.live.hints import CHANNEL, Hint, encode_hints
-from app.live.hub import Hub, Reader
+from app.live.hub import Hub, Topic
 
-__all__ = ["CHANNEL", "Authorize", "Bus", "Hint", "Hub", "Reader", "Versioned", "encode_hints"]
+__all__ = ["CHANNEL", "Bus", "Hint", "Hub", "Topic", "Versioned", "encode_hints"]

@@ -6,7 +6,7 @@ Nothing here waits or reads: the hub does, one read of a feed at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -22,9 +22,6 @@ class Versioned(Protocol):
     def version(self) -> int: ...
 
 
-Authorize: TypeAlias = Callable[[], Awaitable[None]]
-"""Returns if the subscriber may go on, raises `Unauthenticated`, `Forbidden` or `NotFound` if not; any other error: not known."""
-
 Interest: TypeAlias = UUID | None
 """An object, or None: every object of the feed."""
 
@@ -32,18 +29,13 @@ Interest: TypeAlias = UUID | None
 class Subscription:
     """One subscriber's slots: per object the newest state that it has not taken yet."""
 
-    __slots__ = ("_end", "_offered", "_slots", "_waiter", "authority", "authorize", "interest", "opens_with")
+    __slots__ = ("_end", "_offered", "_slots", "_waiter", "caller", "interest", "opens_with")
 
     def __init__(
-        self,
-        interest: Interest,
-        authorize: Authorize,
-        authority: Hashable,
-        opens_with: Callable[[Versioned], bool] | None,
+        self, interest: Interest, caller: Hashable, opens_with: Callable[[Versioned], bool] | None = None
     ) -> None:
         self.interest = interest
-        self.authorize = authorize
-        self.authority = authority
+        self.caller = caller
         self.opens_with = opens_with
         """Which of the first states are sent (None: all); the others count as seen. Set to None once they were."""
         self._offered: dict[UUID, int] = {}

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 import structlog
 
-from app.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from app.errors import ProtocolError, Unavailable
 from app.live.backoff import retry_delay_seconds
 from app.live.bus import OnHints, OnListening
-from app.live.feed import Authorize, Feed, Interest, Subscription, Versioned
+from app.live.feed import Feed, Interest, Subscription, Versioned
 from app.live.hints import Hint
 
 Reader: TypeAlias = Callable[[UUID, frozenset[UUID] | None], Awaitable[Sequence[Versioned]]]
 """Reads a workspace's present states of a topic: of the objects with these ids, leaving out what does not exist, or for None of
 all that a subscriber of the whole topic may see."""
 
-_REFUSALS: Final = (Unauthenticated, Forbidden, NotFound)
+Refusals: TypeAlias = Callable[[UUID, Collection[Hashable]], Awaitable[Mapping[Hashable, ProtocolError]]]
+"""Those of the callers who may not watch the topic in the workspace, or no longer, and why. Raises where that can't be told."""
+
 # The regular checks are spread over so many turns, lest all feeds be read at the same moment.
 _TURNS: Final = 30
 _OUTSIDE_SECONDS: Final = 10.0
@@ -37,8 +40,16 @@ class HintSource(Protocol):
     async def start(self, on_hints: OnHints, on_listening: OnListening) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """How its states are read, and who is refused them."""
+
+    read: Reader
+    refusals: Refusals
+
+
 class Hub:
-    """One per process. `readers` are by topic.
+    """One per process. `topics` are by name.
 
     Hints that come within `coalesce_seconds` after a read share the next one; each feed is checked every `recheck_seconds` even
     without a hint; at most `parallel_reads` reads and checks of rights are under way at once.
@@ -47,7 +58,7 @@ class Hub:
     def __init__(
         self,
         bus: HintSource,
-        readers: Mapping[str, Reader],
+        topics: Mapping[str, Topic],
         *,
         coalesce_seconds: float = 0.02,
         recheck_seconds: float = 30.0,
@@ -55,7 +66,7 @@ class Hub:
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._bus = bus
-        self._readers = dict(readers)
+        self._topics = dict(topics)
         self._coalesce_seconds = coalesce_seconds
         self._recheck_seconds = recheck_seconds
         self._parallel = asyncio.Semaphore(parallel_reads)
@@ -85,16 +96,15 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def subscribe(
-        self, topic: str, workspace_id: UUID, object_id: UUID, *, authorize: Authorize, authority: Hashable = None
+        self, topic: str, workspace_id: UUID, object_id: UUID, *, caller: Hashable
     ) -> AsyncGenerator[Versioned, None]:
         """The object's state as it stands when first asked for, then each newer one, skipping those the reader is too slow for.
 
-        `authorize` runs before each state that is sent, and at least every 30 seconds; what it raises of `Unauthenticated`,
-        `Forbidden` and `NotFound` ends the stream. Subscribers with an equal `authority` (say, the session's id) share one check;
-        it must imply equal rights to this topic of this workspace. An object that does not exist raises `NotFound`, closing the
-        hub `Unavailable`. States of one object are the same value for all who watch it.
+        The topic's refusals are asked for before each state that is sent, and at least every 30 seconds, for all callers at once;
+        the one for `caller` is raised and ends the stream. An object that does not exist raises `NotFound`, closing the hub
+        `Unavailable`. States of one object are the same value for all who watch it.
         """
-        subscription = Subscription(object_id, authorize, authorize if authority is None else authority, None)
+        subscription = Subscription(object_id, caller)
         return self._stream(self._key(topic, workspace_id), subscription)
 
     def subscribe_all(
@@ -103,12 +113,11 @@ class Hub:
         workspace_id: UUID,
         *,
         opens_with: Callable[[Versioned], bool],
-        authorize: Authorize,
-        authority: Hashable = None,
+        caller: Hashable,
     ) -> AsyncGenerator[Versioned, None]:
         """Every object of the topic in the workspace: first the present states that `opens_with` picks, then each that is new or
         newer. Everything else is as with `subscribe`."""
-        subscription = Subscription(None, authorize, authorize if authority is None else authority, opens_with)
+        subscription = Subscription(None, caller, opens_with)
         return self._stream(self._key(topic, workspace_id), subscription)
 
     @property
@@ -122,8 +131,8 @@ class Hub:
             self._recheck(feed)
 
     def _key(self, topic: str, workspace_id: UUID) -> tuple[str, UUID]:
-        if topic not in self._readers:
-            raise LookupError(f"no reader for the topic {topic!r}")
+        if topic not in self._topics:
+            raise LookupError(f"there is no topic {topic!r}")
         return topic, workspace_id
 
     async def _stream(self, key: tuple[str, UUID], subscription: Subscription) -> AsyncGenerator[Versioned, None]:
@@ -189,40 +198,24 @@ class Hub:
         feed.task = None
 
     async def _read_and_deliver(self, feed: Feed, wanted: frozenset[Interest]) -> None:
-        """Read, check the rights, send. Who may not go on is ended; raises where a right could not be checked, to try again."""
+        """Read, check the rights, send. Who may not go on is ended; raises where that could not be told, to try again."""
+        topic = self._topics[feed.topic]
         async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
-            states = await self._read(feed, wanted)
-        audience = feed.audience(wanted)
-        verdicts = await self._verdicts(audience)
-        allowed: list[Subscription] = []
-        undecided: BaseException | None = None
-        for subscription in audience:
-            verdict = verdicts[subscription.authority]
-            if verdict is None:
-                allowed.append(subscription)
-            elif isinstance(verdict, _REFUSALS):
-                feed.end(subscription, verdict)
-            else:
-                undecided = verdict
-        feed.deliver(wanted, states, allowed)
-        if undecided is not None:
-            raise RuntimeError("the rights of a subscriber could not be checked") from undecided
+            states = await _read(topic, feed.workspace_id, wanted)
+            audience = feed.audience(wanted)
+            refusals = await topic.refusals(feed.workspace_id, {subscription.caller for subscription in audience})
+        if refusals:
+            for subscription in audience:
+                if (refusal := refusals.get(subscription.caller)) is not None:
+                    feed.end(subscription, refusal)
+            audience = [subscription for subscription in audience if subscription.caller not in refusals]
+        feed.deliver(wanted, states, audience)
 
-    async def _read(self, feed: Feed, wanted: frozenset[Interest]) -> Sequence[Versioned]:
-        reader = self._readers[feed.topic]
-        states = list(await reader(feed.workspace_id, None)) if None in wanted else []
-        found = {state.object_id for state in states}
-        rest = frozenset(interest for interest in wanted if interest is not None and interest not in found)
-        if rest:
-            states += await reader(feed.workspace_id, rest)
-        return states
 
-    async def _verdicts(self, audience: Collection[Subscription]) -> dict[Hashable, BaseException | None]:
-        """Per authority: None if it may go on, else what its check raised."""
-        checks = {subscription.authority: subscription.authorize for subscription in audience}
-        raised = await asyncio.gather(*map(self._check, checks.values()), return_exceptions=True)
-        return dict(zip(checks, raised, strict=True))
-
-    async def _check(self, authorize: Authorize) -> None:
-        async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
-            await authorize()
+async def _read(topic: Topic, workspace_id: UUID, wanted: frozenset[Interest]) -> Sequence[Versioned]:
+    states = list(await topic.read(workspace_id, None)) if None in wanted else []
+    found = {state.object_id for state in states}
+    rest = frozenset(interest for interest in wanted if interest is not None and interest not in found)
+    if rest:
+        states += await topic.read(workspace_id, rest)
+    return states

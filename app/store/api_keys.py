@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -23,10 +24,10 @@ async def by_secret_hash(session: Session, secret_hash: bytes, *, at: datetime) 
     return await session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_hash == secret_hash, unexpired))
 
 
-async def exists(session: Session, key_id: UUID, *, at: datetime) -> bool:
-    """Whether the key is still good at `at`."""
+async def ended(session: Session, key_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
+    """Those of the keys that are not good at `at`."""
     unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
-    return await session.scalar(select(ApiKeyRow.id).where(ApiKeyRow.id == key_id, unexpired)) is not None
+    return set(key_ids) - set(await session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.id.in_(key_ids), unexpired)))
 
 
 async def touch(session: Session, key_id: UUID, at: datetime, *, unless_since: datetime) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from app.db.engine import Session
 from app.db.tables.accounts import SessionRow
+
+# One look-up in the key's index for each, however many: they are those of everyone who watches.
+_ENDED = text("""
+    SELECT asked.id FROM unnest(CAST(:ids AS uuid[])) AS asked (id)
+    WHERE NOT EXISTS (SELECT FROM sessions WHERE sessions.id = asked.id AND sessions.last_seen_at >= :seen_since)
+""")
 
 
 async def add(session: Session, row: SessionRow) -> None:
@@ -24,10 +30,9 @@ async def by_token_hash(session: Session, token_hash: bytes, *, seen_since: date
     return await session.scalar(query)
 
 
-async def exists(session: Session, session_id: UUID, *, seen_since: datetime) -> bool:
-    """Whether the session is still open."""
-    query = select(SessionRow.id).where(SessionRow.id == session_id, SessionRow.last_seen_at >= seen_since)
-    return await session.scalar(query) is not None
+async def ended(session: Session, session_ids: Collection[UUID], *, seen_since: datetime) -> set[UUID]:
+    """Those of the sessions that are open no longer."""
+    return set(await session.scalars(_ENDED, {"ids": list(session_ids), "seen_since": seen_since}))
 
 
 async def of_user(session: Session, user_id: UUID, *, seen_since: datetime) -> Sequence[SessionRow]:

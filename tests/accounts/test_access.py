@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from app.accounts.access import (
     WorkspaceAccess,
     WorkspacePermission,
     WorkspaceRole,
+    refusals_of,
     require_user,
     workspace_by_external_id,
     workspace_by_handle,
@@ -234,3 +236,32 @@ async def test_a_checked_membership_can_not_change_before_the_transaction_ends(d
             database,
             lambda session: workspace_for(session, owner.caller, workspace_id, permission=P.MANAGE_BILLING, lock=True),
         )
+
+
+async def test_many_callers_are_refused_what_each_alone_would_be(database: Database) -> None:
+    owner, admin, stranger = [await new_person(database) for _ in range(3)]
+    organization = await _organization(database, (owner, WorkspaceRole.OWNER), (admin, WorkspaceRole.ADMIN))
+    callers: list[Caller] = [
+        ANONYMOUS,
+        owner.caller,
+        replace(owner.caller, session_id=uuid7()),
+        admin.caller,
+        stranger.caller,
+        replace(stranger.caller, session_id=uuid7()),
+        _service_key(ApiScope.OPERATOR),
+        _service_key(ApiScope.USAGE_WRITE),
+        KeyCaller(uuid4(), organization, "a key", frozenset({ApiScope.BILLING_READ})),
+        KeyCaller(uuid4(), uuid7(), "another's key", frozenset({ApiScope.BILLING_READ})),
+    ]
+
+    async with database.read() as session:
+        refusals = await refusals_of(session, callers, organization, P.VIEW_BILLING)
+        alone: dict[Caller, type[Exception]] = {}
+        for caller in callers:
+            try:
+                await workspace_for(session, caller, organization, permission=P.VIEW_BILLING)
+            except (Unauthenticated, NotFound, Forbidden) as refusal:
+                alone[caller] = type(refusal)
+
+    assert {caller: type(refusal) for caller, refusal in refusals.items()} == alone
+    assert len(alone) == 6

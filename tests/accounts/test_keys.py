@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.accounts.access import ANONYMOUS, ApiScope, KeyCaller
 from app.accounts.api_keys import create_service_key
 from app.accounts.secrets import derive_key, derive_keys, keyed_hash, new_token, token_hash
-from app.accounts.sessions import authenticate, is_valid
+from app.accounts.sessions import authenticate, ended
 from app.db.engine import Database, Session
 from app.db.tables.accounts import ApiKeyRow
 from app.db.unit_of_work import transact
@@ -78,9 +78,9 @@ async def test_an_expired_key_is_nobodys(database: Database) -> None:
     assert await authenticate(database, secret) == caller
     assert await authenticate(later, secret) == ANONYMOUS
     async with database.read() as session:
-        assert await is_valid(session, caller)
+        assert await ended(session, [caller]) == set()
     async with later.read() as session:
-        assert not await is_valid(session, caller)
+        assert await ended(session, [caller]) == {caller}
 
 
 def test_each_purpose_has_a_key_of_its_own_that_stays_the_same() -> None:

@@ -8,11 +8,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from app.accounts.access import ANONYMOUS
+from app.accounts.access import ANONYMOUS, UserCaller
 from app.accounts.expiry import purge_expired
 from app.accounts.sessions import (
+    LIFETIME,
     authenticate,
-    is_valid,
+    ended,
     open_session,
     revoke_session,
     sessions_of,
@@ -59,7 +60,7 @@ async def test_a_session_lasts_30_days_from_its_last_use(database: Database) -> 
     expired = at_later(database, timedelta(days=88, minutes=1))
     assert await authenticate(expired, person.token) == ANONYMOUS
     async with expired.read() as session:
-        assert not await is_valid(session, person.caller)
+        assert await ended(session, [person.caller]) == {person.caller}
         assert await sessions_of(session, person.user.id) == []
 
 
@@ -124,3 +125,14 @@ async def test_what_has_lapsed_is_purged_and_nothing_else(fresh_database: Databa
 
     assert await transact(later, ids) == {young.caller.session_id}
     assert old.caller.session_id != young.caller.session_id
+
+
+async def test_which_of_many_sessions_have_ended_is_told_at_once(database: Database) -> None:
+    staying, leaving, stranger = [await new_person(database) for _ in range(3)]
+    callers = [ANONYMOUS, staying.caller, leaving.caller, UserCaller(stranger.user.id, uuid4())]
+    await transact(database, lambda session: sign_out(session, leaving.caller))
+
+    async with database.read() as session:
+        assert await ended(session, callers) == {leaving.caller, callers[3]}
+    async with at_later(database, LIFETIME + timedelta(minutes=1)).read() as session:
+        assert await ended(session, callers) == set(callers[1:])

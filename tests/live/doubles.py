@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.errors import ProtocolError
-from app.live import Hint, Hub, Versioned
+from app.live import Hint, Hub, Topic, Versioned
 from app.live.bus import OnHints, OnListening
 
 TOPIC = "credit_purchase"
@@ -95,19 +95,20 @@ class FakeDatabase:
 
 
 class Rights:
-    """Who may go on; `checks` counts how often each authority was asked for."""
+    """Who may go on; `checks` counts how often each caller was asked for, `rounds` how often all of them were."""
 
     def __init__(self) -> None:
         self.revoked: dict[str, ProtocolError] = {}
         self.unreachable = False
-        self.checks: Counter[str] = Counter()
+        self.checks: Counter[Hashable] = Counter()
+        self.rounds = 0
 
-    async def check(self, authority: str) -> None:
-        self.checks[authority] += 1
+    async def refusals(self, _workspace_id: UUID, callers: Collection[Hashable]) -> Mapping[Hashable, ProtocolError]:
+        self.checks.update(callers)
+        self.rounds += 1
         if self.unreachable:
             raise ConnectionError("the sessions can't be read")
-        if authority in self.revoked:
-            raise self.revoked[authority]
+        return {caller: refusal for caller, refusal in self.revoked.items() if caller in callers}
 
 
 class Watcher:
@@ -155,34 +156,29 @@ class World:
         self.rights = Rights()
         self.hub = Hub(
             self.bus,
-            {TOPIC: self.database.read},
+            {TOPIC: Topic(self.database.read, self.rights.refusals)},
             coalesce_seconds=COALESCE_SECONDS,
             recheck_seconds=RECHECK_SECONDS,
             pause=self.time.pause,
         )
 
-    def stream(
-        self, workspace_id: UUID, object_id: UUID, authority: str = "session"
-    ) -> AsyncGenerator[Versioned, None]:
-        return self.hub.subscribe(
-            TOPIC, workspace_id, object_id, authorize=lambda: self.rights.check(authority), authority=authority
-        )
+    def stream(self, workspace_id: UUID, object_id: UUID, caller: str = "session") -> AsyncGenerator[Versioned, None]:
+        return self.hub.subscribe(TOPIC, workspace_id, object_id, caller=caller)
 
     def stream_all(
-        self, workspace_id: UUID, authority: str = "session", *, since: int | None = None
+        self, workspace_id: UUID, caller: str = "session", *, since: int | None = None
     ) -> AsyncGenerator[Versioned, None]:
         """Every object of the workspace, beginning with those whose version is above `since` (None: with none)."""
         return self.hub.subscribe_all(
             TOPIC,
             workspace_id,
             opens_with=lambda state: since is not None and state.version > since,
-            authorize=lambda: self.rights.check(authority),
-            authority=authority,
+            caller=caller,
         )
 
-    async def watch(self, workspace_id: UUID, object_id: UUID, authority: str = "session") -> Watcher:
+    async def watch(self, workspace_id: UUID, object_id: UUID, caller: str = "session") -> Watcher:
         """A subscriber who has had the time to get its first state."""
-        watcher = Watcher(self.stream(workspace_id, object_id, authority))
+        watcher = Watcher(self.stream(workspace_id, object_id, caller))
         await self.time.advance(COALESCE_SECONDS)
         return watcher
 

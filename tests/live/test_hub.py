@@ -39,7 +39,7 @@ async def test_an_object_that_does_not_exist_ends_the_stream(world: World, works
 
 async def test_an_unknown_topic_is_refused_at_once(world: World, workspace_id: UUID) -> None:
     with pytest.raises(LookupError, match="weather"):
-        world.hub.subscribe("weather", workspace_id, workspace_id, authorize=lambda: world.rights.check("anyone"))
+        world.hub.subscribe("weather", workspace_id, workspace_id, caller="anyone")
 
 
 async def test_others_changes_are_not_sent(world: World, workspace_id: UUID, object_id: UUID) -> None:

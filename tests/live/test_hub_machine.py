@@ -25,7 +25,7 @@ _AUTHORITIES = ["owner", "member"]
 
 _workspaces = st.sampled_from(_WORKSPACES)
 _objects = st.sampled_from(_OBJECTS)
-_authorities = st.sampled_from(_AUTHORITIES)
+_callers = st.sampled_from(_AUTHORITIES)
 _positions = st.integers(min_value=0, max_value=1_000)
 
 
@@ -36,7 +36,7 @@ class Client:
     stream: AsyncGenerator[Versioned, None]
     workspace_id: UUID
     object_id: UUID | None
-    authority: str
+    caller: str
     states: list[Versioned] = field(default_factory=list[Versioned])
     asking: asyncio.Task[Versioned] | None = None
     refused: bool = False
@@ -95,17 +95,17 @@ class HubMachine(RuleBasedStateMachine):
         self.loop.call_soon(what, *arguments)
         self.run(asyncio.sleep(0))
 
-    @rule(workspace_id=_workspaces, object_id=_objects, authority=_authorities)
-    def subscribe(self, workspace_id: UUID, object_id: UUID, authority: str) -> None:
-        stream = self.world.stream(workspace_id, object_id, authority)
-        client = Client(stream, workspace_id, object_id, authority)
+    @rule(workspace_id=_workspaces, object_id=_objects, caller=_callers)
+    def subscribe(self, workspace_id: UUID, object_id: UUID, caller: str) -> None:
+        stream = self.world.stream(workspace_id, object_id, caller)
+        client = Client(stream, workspace_id, object_id, caller)
         self.clients.append(client)
         self.run(client.ask())
 
-    @rule(workspace_id=_workspaces, authority=_authorities)
-    def subscribe_to_all(self, workspace_id: UUID, authority: str) -> None:
-        stream = self.world.stream_all(workspace_id, authority, since=0)
-        client = Client(stream, workspace_id, None, authority)
+    @rule(workspace_id=_workspaces, caller=_callers)
+    def subscribe_to_all(self, workspace_id: UUID, caller: str) -> None:
+        stream = self.world.stream_all(workspace_id, caller, since=0)
+        client = Client(stream, workspace_id, None, caller)
         self.clients.append(client)
         self.run(client.ask())
 
@@ -161,9 +161,9 @@ class HubMachine(RuleBasedStateMachine):
             self.happens(self.world.database.held.set)
             self.world.database.held = None
 
-    @rule(authority=_authorities)
-    def right_is_revoked(self, authority: str) -> None:
-        self.world.rights.revoked[authority] = Unauthenticated()
+    @rule(caller=_callers)
+    def right_is_revoked(self, caller: str) -> None:
+        self.world.rights.revoked[caller] = Unauthenticated()
 
     @rule(unreachable=st.booleans())
     def rights_cannot_be_checked(self, unreachable: bool) -> None:
@@ -203,7 +203,7 @@ class HubMachine(RuleBasedStateMachine):
 
         for client in self.clients:
             await client.drain()
-            assert client.refused == (client.authority in world.rights.revoked)
+            assert client.refused == (client.caller in world.rights.revoked)
             if not client.refused:
                 self._assert_final(client)
 

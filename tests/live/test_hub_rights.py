@@ -66,17 +66,21 @@ async def test_a_state_not_taken_yet_is_withdrawn_with_the_right(
         await anext(slow)
 
 
-async def test_subscribers_of_one_authority_share_one_check(world: World, workspace_id: UUID, object_id: UUID) -> None:
+async def test_all_who_watch_are_checked_at_once_and_a_caller_once(
+    world: World, workspace_id: UUID, object_id: UUID
+) -> None:
     world.database.write(workspace_id, object_id)
     for _ in range(100):
         await world.watch(workspace_id, object_id, "shared")
     await world.watch(workspace_id, object_id, "alone")
     await world.time.advance(COALESCE_SECONDS)
     world.rights.checks.clear()
+    world.rights.rounds = 0
 
     await world.change(workspace_id, object_id)
 
     assert world.rights.checks == {"shared": 1, "alone": 1}
+    assert world.rights.rounds == 1
 
 
 async def test_a_check_that_fails_sends_nothing_and_is_tried_again(

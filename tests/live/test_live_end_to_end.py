@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from uuid import UUID
@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from app.clock import Clock
 from app.db.engine import Database, Session, connect
 from app.db.unit_of_work import transact
+from app.errors import ProtocolError
 from app.ids import uuid7
-from app.live import Bus, Hub
+from app.live import Bus, Hub, Topic
 from tests.live.doubles import TOPIC, State, Watcher
 from tests.live.transports import NEVER_SECONDS, Transport, postgres_transport, redis_transport
 
@@ -56,8 +57,9 @@ class Counters:
             return [State(*row) for row in await session.execute(chosen, {"ids": list(object_ids)})]
 
 
-async def _allow() -> None:
+async def _nobody_refused(_workspace_id: UUID, _callers: Collection[Hashable]) -> Mapping[Hashable, ProtocolError]:
     """Everyone may watch."""
+    return {}
 
 
 @pytest.fixture(params=["postgres", "redis"])
@@ -79,7 +81,7 @@ async def _counters(url: str, bus: Bus) -> AsyncGenerator[Counters]:
 @asynccontextmanager
 async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub]:
     """A hub without regular checks, so that only hints and listening anew bring changes."""
-    hub = Hub(bus, {TOPIC: counters.read}, recheck_seconds=NEVER_SECONDS)
+    hub = Hub(bus, {TOPIC: Topic(counters.read, _nobody_refused)}, recheck_seconds=NEVER_SECONDS)
     await hub.start()
     try:
         yield hub
@@ -89,7 +91,7 @@ async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub]:
 
 
 def _watch(hub: Hub, counters: Counters, object_id: UUID) -> Watcher:
-    return Watcher(hub.subscribe(TOPIC, counters.workspace_id, object_id, authorize=_allow, authority="everyone"))
+    return Watcher(hub.subscribe(TOPIC, counters.workspace_id, object_id, caller="everyone"))
 
 
 def _assert_versions_grow(watchers: Sequence[Watcher]) -> None:

@@ -8,12 +8,10 @@ from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess
 from app.ledger import balances
-from app.ledger.balances import Balance
+from app.ledger.balances import Balance, GrantState
 from app.ledger.chart import Kind
-from app.ledger.movements import (
-    HoldState,
-    Transaction,
-)
+from app.ledger.movements import HoldState, Transaction
+from app.money import MAX_STEPS
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
@@ -46,7 +44,7 @@ async def history(
 ) -> Page[Transaction]:
     """A page of a balance's transactions, newest first."""
     size = page_size(first)
-    after_sequence = decode_cursor(after, int) if after is not None else None
+    after_sequence = decode_cursor(after, _sequence) if after is not None else None
     async with context.runtime.database.read() as session:
         found = await balances.history(
             session,
@@ -69,6 +67,14 @@ async def transaction(context: Context, transaction_id: str) -> Transaction | No
         return await balances.transaction(session, owner, row_id)
 
 
+async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | None]:
+    """A grant by its id, spent ones too, and whose it is, for those who see the workspace's billing."""
+    owner, row_id = ids.owned_id(grant_id, "CreditGrant")
+    await require_billing(context, owner)
+    async with context.runtime.database.read() as session:
+        return owner, (await balances.grants(session, owner, [row_id])).get(row_id)
+
+
 async def hold(context: Context, hold_id: str) -> HoldState | None:
     """A hold by its id, for those who see the workspace's billing."""
     owner, row_id = ids.owned_id(hold_id, "CreditHold")
@@ -80,3 +86,10 @@ async def read_balance(context: Context, workspace_id: UUID) -> Balance:
     """A workspace's balance as it is now, for callers whose rights were checked."""
     async with context.runtime.database.read() as session:
         return (await balances.read(session, [workspace_id]))[workspace_id]
+
+
+def _sequence(text: str) -> int:
+    sequence = int(text)
+    if str(sequence) != text or not 0 < sequence <= MAX_STEPS:
+        raise ValueError(text)
+    return sequence

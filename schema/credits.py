@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Self
+from uuid import UUID
 
 import strawberry
 
@@ -67,10 +68,10 @@ class CreditGrant(Node):
     expires_at: datetime | None = strawberry.field(description="When what is left of them goes; null means never.")
 
     @classmethod
-    def of(cls, grant: balances.GrantState, balance: balances.Balance, unit: Unit) -> Self:
+    def of(cls, grant: balances.GrantState, workspace_id: UUID, unit: Unit) -> Self:
         """The API's view of a grant."""
         return cls(
-            id=strawberry.ID(str(GlobalId("CreditGrant", grant.id, balance.workspace_id))),
+            id=strawberry.ID(str(GlobalId("CreditGrant", grant.id, workspace_id))),
             source=grant.source,
             amount=unit.from_steps(grant.amount),
             remaining=unit.from_steps(grant.remaining),
@@ -238,7 +239,7 @@ class CreditBalance(Node):
             unit=CreditUnit.of(unit),
             available=unit.from_steps(balance.available),
             held=unit.from_steps(balance.held),
-            grants=[CreditGrant.of(grant, balance, unit) for grant in balance.grants],
+            grants=[CreditGrant.of(grant, balance.workspace_id, unit) for grant in balance.grants],
             next_expiry=CreditExpiry(amount=unit.from_steps(expiry.amount), at=expiry.at) if expiry else None,
             version=BigInt(balance.version),
             updated_at=balance.updated_at or made_at(balance.workspace_id),

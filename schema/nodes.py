@@ -7,7 +7,7 @@ from app.ids import parse_global_id
 from resolvers import credits, payments, purchases, workspaces
 from resolvers.context import Context
 from schema.catalog import CreditPack, Plan
-from schema.credits import CreditBalance, CreditHold, CreditTransaction
+from schema.credits import CreditBalance, CreditGrant, CreditHold, CreditTransaction
 from schema.node import Node
 from schema.payments import Invoice, PaymentMethod
 from schema.purchases import CreditPurchase
@@ -50,6 +50,11 @@ async def _invoice(context: Context, node_id: str) -> Node | None:
     return Invoice.of(found) if found is not None and found.issued_at is not None else None
 
 
+async def _grant(context: Context, node_id: str) -> Node | None:
+    owner, found = await credits.grant(context, node_id)
+    return CreditGrant.of(found, owner, context.runtime.catalog.credit_unit) if found is not None else None
+
+
 async def _hold(context: Context, node_id: str) -> Node | None:
     found = await credits.hold(context, node_id)
     return CreditHold.of(found, context.runtime.catalog.credit_unit) if found is not None else None
@@ -67,6 +72,7 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "CreditBalance": _balance,
     "CreditTransaction": _transaction,
     "CreditPurchase": _purchase,
+    "CreditGrant": _grant,
     "CreditHold": _hold,
     "Invoice": _invoice,
     "PaymentMethod": _card,

@@ -1,0 +1,134 @@
+"""Reading any object again by its id."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import cast
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from app.accounts.access import ApiScope
+from app.ids import GlobalId
+from schema.root import schema
+from tests.support.house import Person, RunningHouse
+
+_EVERYTHING = """query ($id: ID!) {
+  viewer { id emails { id } sessions { id } }
+  catalog { creditPacks { id } plans { id } }
+  workspace(id: $id) {
+    id paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
+    creditBalance { id grants { id } transactions { nodes { id } } }
+  }
+}"""
+_HOLD = """mutation ($input: HoldCreditsInput!) {
+  holdCredits(input: $input) { hold { id } userErrors { code } }
+}"""
+_NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
+_PUBLIC = {"CreditPack", "Plan"}
+_NOBODY = UUID(int=7)
+
+
+def _node_types() -> set[str]:
+    graphql = schema._schema  # pyright: ignore[reportPrivateUsage]
+    return {each.name for each in graphql.get_possible_types(graphql.type_map["Node"])}  # pyright: ignore[reportArgumentType]
+
+
+def _ids(value: object) -> set[str]:
+    """Every member called `id` within a JSON value."""
+    match value:
+        case dict():
+            members = cast(dict[str, object], value)
+            own = {str(each) for name, each in members.items() if name == "id"}
+            return own.union(*(_ids(each) for each in members.values()))
+        case list():
+            return set[str]().union(*(_ids(each) for each in cast(list[object], value)))
+        case _:
+            return set()
+
+
+@pytest_asyncio.fixture
+async def owner(house: RunningHouse) -> AsyncGenerator[Person]:
+    """Someone who has one of everything."""
+    person = await house.sign_up()
+    await house.add_card(person)
+    await house.recharge(person)
+    yield person
+
+
+async def _all_ids(house: RunningHouse, owner: Person) -> dict[str, str]:
+    """An id of each type that the owner can read."""
+    token = await house.service_key(ApiScope.CREDITS_WRITE)
+    given = {"workspaceId": owner.workspace, "amount": "1", "description": "A job", "idempotencyKey": uuid4().hex}
+    held = await house.api.query(_HOLD, {"input": given}, token=token)
+    read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
+    return {each.partition("_")[0]: each for each in sorted(_ids([held, read]))}
+
+
+async def test_every_type_of_node_is_read_again_by_its_id_and_is_null_for_others(
+    house: RunningHouse, owner: Person
+) -> None:
+    stranger = await house.sign_up()
+    ids = await _all_ids(house, owner)
+    assert ids.keys() == _node_types()
+
+    for name, node_id in ids.items():
+        own = await house.api.query(_NODE, {"id": node_id}, token=owner.token)
+        assert own["node"] == {"__typename": name, "id": node_id}
+        foreign = await house.api.query(_NODE, {"id": node_id}, token=stranger.token)
+        assert (foreign["node"] is not None) == (name in _PUBLIC), name
+
+
+async def test_what_is_sold_is_read_without_signing_in(house: RunningHouse) -> None:
+    read = await house.api.query("{ catalog { creditPacks { id } plans { id } } }")
+
+    for node_id in _ids(read):
+        assert (await house.api.query(_NODE, {"id": node_id}))["node"]["id"] == node_id
+
+
+@pytest.mark.parametrize(
+    "node_id",
+    [
+        "",
+        "_",
+        "nonsense",
+        "Workspace",
+        "Workspace_",
+        "Workspace_AAAA",
+        "Unheard_" + "A" * 23,
+        "CreditPack_\N{SNOWMAN}",
+        pytest.param("User_" + "A" * 10_000, id="a long one"),
+        str(GlobalId("CreditPack", "nothing-like-it")),
+        str(GlobalId("Plan", "")),
+        str(GlobalId("Plan", "\x00")),
+        str(GlobalId("Workspace", _NOBODY)),
+        str(GlobalId("Workspace", _NOBODY, _NOBODY)),
+        str(GlobalId("CreditTransaction", _NOBODY, _NOBODY)),
+        str(GlobalId("CreditTransaction", _NOBODY)),
+        str(GlobalId("CreditPurchase", _NOBODY, _NOBODY)),
+        str(GlobalId("Invoice", _NOBODY, _NOBODY)),
+        str(GlobalId("PaymentMethod", _NOBODY, _NOBODY)),
+        str(GlobalId("CreditBalance", "text")),
+        str(GlobalId("User", _NOBODY)),
+        str(GlobalId("Email", _NOBODY)),
+        str(GlobalId("Session", _NOBODY)),
+    ],
+)
+async def test_an_id_of_nothing_is_null(house: RunningHouse, node_id: str) -> None:
+    person = await house.sign_up()
+
+    assert (await house.api.query(_NODE, {"id": node_id}, token=person.token))["node"] is None
+
+
+@pytest.mark.parametrize(
+    ("part", "other"), [("CreditPurchase", "Invoice"), ("Invoice", "CreditPurchase"), ("PaymentMethod", "CreditHold")]
+)
+async def test_an_id_of_one_type_is_not_one_of_another(
+    house: RunningHouse, owner: Person, part: str, other: str
+) -> None:
+    node_id = (await _all_ids(house, owner))[part]
+
+    relabelled = other + node_id.removeprefix(part)
+
+    assert (await house.api.query(_NODE, {"id": relabelled}, token=owner.token))["node"] is None

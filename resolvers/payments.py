@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
@@ -64,7 +64,10 @@ async def invoice_page(
 
 def _invoice_place(text: str) -> tuple[datetime, UUID]:
     issued_at, _, invoice_id = text.partition("|")
-    return datetime.fromisoformat(issued_at), UUID(hex=invoice_id)
+    # of a time without an offset no moment can be told: astimezone would take it for the machine's own
+    if datetime.fromisoformat(issued_at).tzinfo is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(issued_at).astimezone(UTC), UUID(hex=invoice_id)
 
 
 async def invoice(context: Context, invoice_id: str) -> InvoiceRow | None:

@@ -37,13 +37,13 @@ EVENT_TYPES = (
 
 
 class SignatureInvalid(Exception):
-    """The request was not signed with the endpoint's secret, or was signed too long ago."""
+    """The request was not signed with the endpoint's secret, was signed too long ago, or is no event."""
 
 
 def verify_event(payload: bytes, signature: str, secret: str) -> ProviderEvent:
     """The event in `payload`; raises `SignatureInvalid` unless `signature` (the `Stripe-Signature` header) proves it Stripe's."""
     try:
-        event = stripe.Webhook.construct_event(payload, signature, secret)
-    except (stripe.SignatureVerificationError, ValueError, UnicodeDecodeError) as error:
+        return event_value(stripe.Webhook.construct_event(payload, signature, secret))
+    # the SDK takes members of the body for granted
+    except (stripe.SignatureVerificationError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SignatureInvalid(str(error)) from error
-    return event_value(event)

@@ -1,0 +1,151 @@
+"""Starts servers quickly: the programs are imported once, by a process that forks a server whenever it is told to.
+
+A server is a process of its own, running the program's own `main`, and ends by whatever signal it gets; what is saved is the second
+or two that Python takes to import everything. `python -m tests.crash.nursery` reads orders from standard input, a JSON line each,
+answers each with a line, and ends with its input, taking its children along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from tests.support.accounts import quick_passwords
+from tests.support.server import ROOT, bare_environment
+
+Programs: TypeAlias = Mapping[str, Callable[[], None]]
+
+_READY = "ready"
+
+
+class Nursery:
+    """The forking process, as the tests speak to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def open(cls) -> Nursery:
+        """Start it and wait until it has imported the programs."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.crash.nursery"),
+            cwd=ROOT,
+            env=bare_environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # a signal to the tests' group must not end it: the end of its input does, and then it takes its children along
+            start_new_session=True,
+        )
+        nursery = cls(process)
+        assert await nursery._answer() == _READY
+        return nursery
+
+    async def start(self, *command: str, output: Path, **environment: str) -> int:
+        """Fork a server (`counterfoil` or `sandbox` with its arguments) that writes to `output`; its process id."""
+        order = {"command": command, "output": str(output), "environment": {**bare_environment(), **environment}}
+        return await self._ask(order)
+
+    async def exit_code(self, pid: int) -> int | None:
+        """How a server ended: its code, or minus the number of the signal that ended it; None while it runs."""
+        return await self._ask({"poll": pid})
+
+    def kill(self, pid: int) -> None:
+        """End a server by SIGKILL; the process id is still its own, since only `exit_code` lets go of it."""
+        os.kill(pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End it and every server that still runs."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def _ask(self, order: Mapping[str, object]) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        return await self._answer()
+
+    async def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(await self._process.stdout.readline())
+
+
+def main() -> None:
+    """Import the programs and carry out orders until there are no more."""
+    import app.__main__
+    import app.main
+    import sandbox.__main__
+
+    # the dummy password that a server hashes in its start would cost more than everything else there
+    app.main.Passwords = quick_passwords  # pyright: ignore[reportPrivateImportUsage]
+    programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}
+    codes: dict[int, int | None] = {}
+    try:
+        _say(_READY)
+        for line in sys.stdin:
+            _carry_out(json.loads(line), programs, codes)
+    finally:
+        for pid, code in codes.items():
+            if code is None:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _carry_out(order: Mapping[str, Any], programs: Programs, codes: dict[int, int | None]) -> None:
+    if "poll" in order:
+        pid = order["poll"]
+        if codes[pid] is None:
+            codes[pid] = _exit_code(pid)
+        _say(codes[pid])
+    else:
+        pid = _fork(programs, order)
+        codes[pid] = None
+        _say(pid)
+
+
+def _say(value: object) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def _exit_code(pid: int) -> int | None:
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _fork(programs: Programs, order: Mapping[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _become(programs[order["command"][0]], order)
+    return pid
+
+
+def _become(program: Callable[[], None], order: Mapping[str, Any]) -> NoReturn:
+    code = 1
+    try:
+        os.setsid()
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for source, target in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        sys.argv = list(order["command"])
+        program()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

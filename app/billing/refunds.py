@@ -67,8 +67,9 @@ async def request(
     """Write down a refund of `amount_minor`, or of all that is left, before it is sent.
 
     `returns` is what the look `watched` saw of the purchase's invoice. One that was written down before, for the same amount, and
-    never reached the provider is answered instead: asking again after a crash refunds once. Raises `NotRefundable`, `Conflict` when
-    another amount is on its way, and `ReturnsOvertaken` when there was a newer look.
+    never reached the provider is answered instead: asking again after a crash refunds once. After a refund that the bank returned
+    only an operator may ask for another. Raises `NotRefundable`, `Conflict` when another amount is on its way, and
+    `ReturnsOvertaken` when there was a newer look.
     """
     await billing_accounts.lock(session, watched.workspace_id)
     assert watched.purchase_id is not None
@@ -76,6 +77,8 @@ async def request(
     await _check_newest(session, watched, invoice_id)
     amount = Money(returns.left_minor if amount_minor is None else amount_minor, purchase.currency)
     _check_refundable(amount, returns)
+    if not by_operator and await store.was_returned(session, purchase.workspace_id, purchase.id):
+        raise NotRefundable("The bank returned a refund of this purchase before.")
     for earlier in await store.lock_standing(session, purchase.workspace_id, purchase.id):
         if earlier.status != RefundState.REQUESTED:
             continue

@@ -102,14 +102,15 @@ async def refund_purchase(
 async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
     """Refund in full what was paid for a purchase that had already ended; it grants nothing, and its failure says so.
 
-    `invoice` is the paid invoice, just fetched. Safe to run twice and at once. Raises `GatewayUnavailable` to be tried again.
+    `invoice` is the paid invoice, just fetched. Safe to run twice and at once. A refund that the bank returned is left to an
+    operator. Raises `GatewayUnavailable` to be tried again.
     """
 
     async def note(session: Session) -> bool:
-        is_late = await refunds.note_late_payment(session, purchase, invoice.id, failure=_LATE)
-        if is_late:
-            await invoices.mirror(session, purchase.workspace_id, invoice)
-        return is_late
+        if not await refunds.note_late_payment(session, purchase, invoice.id, failure=_LATE):
+            return False
+        await invoices.mirror(session, purchase.workspace_id, invoice)
+        return True
 
     if await transact(desk.database, note, step="refund.late"):
         try:

@@ -53,9 +53,10 @@ class StripeRefunds(StripeCalls):
         payments = [payment async for payment in self._payments(invoice_id)]
         if not payments:
             return None
-        left_minor, payment_id = max([(await self._left(payment), payment) for payment in payments])
         refunds = [refund for payment in payments for refund in await self._refunds(payment)]
         disputes = [dispute for payment in payments for dispute in await self._disputes(payment)]
+        # What is left is asked last, so that a refund made in between is never both counted and left to be made again.
+        left_minor, payment_id = max([(await self._left(payment), payment) for payment in payments])
         return Returns(payment_id, left_minor, tuple(refunds), tuple(disputes))
 
     async def returned_payment(self, report: ReturnReport, object_id: str) -> str | None:

@@ -45,6 +45,17 @@ async def requested(session: Session, workspace_id: UUID, purchase_id: UUID) -> 
     return (await session.scalars(found)).one_or_none()
 
 
+async def was_returned(session: Session, workspace_id: UUID, purchase_id: UUID) -> bool:
+    """Whether a refund of the purchase reached the provider and failed there: the card can't take the money."""
+    found = select(RefundRow.id).where(
+        RefundRow.workspace_id == workspace_id,
+        RefundRow.purchase_id == purchase_id,
+        RefundRow.status == RefundState.FAILED,
+        RefundRow.provider_id.is_not(None),
+    )
+    return (await session.scalars(found.limit(1))).one_or_none() is not None
+
+
 async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
     """The purchase's refunds that may still change, locked until the unit ends: also those that succeeded, for a bank may return
     them later."""

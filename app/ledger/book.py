@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from app.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
@@ -20,7 +19,6 @@ from app.ledger.movements import (
     Grant,
     Hold,
     HoldClosed,
-    HoldState,
     InsufficientCredits,
     Key,
     Movement,
@@ -30,53 +28,10 @@ from app.ledger.movements import (
     Spend,
     Transaction,
 )
+from app.ledger.records import Opened, OpenHold, Remembered, Written
 from app.money import MAX_STEPS
 
 _PURCHASED = (Source.PURCHASE, Source.AUTO_RECHARGE)
-
-
-@dataclass(slots=True)
-class OpenHold:
-    """A hold and the credits it holds, in the order they would be spent."""
-
-    id: UUID
-    amount: int
-    captured: int
-    description: str
-    expires_at: datetime
-    opened_sequence: int
-    closed_sequence: int | None
-    portions: list[Portion]
-
-    def state(self, workspace_id: UUID) -> HoldState:
-        """The hold as others see it."""
-        is_open = self.closed_sequence is None
-        return HoldState(workspace_id, self.id, self.amount, self.captured, self.description, self.expires_at, is_open)
-
-
-class Remembered(NamedTuple):
-    """A transaction that an idempotency key made, and the input it was made for."""
-
-    transaction: Transaction
-    input_hash: bytes
-
-
-class Written(NamedTuple):
-    """A transaction to be written."""
-
-    transaction: Transaction
-    entries: Entries
-    seal: bytes
-    key: Key | None
-
-
-@dataclass(slots=True)
-class Opened:
-    """A grant to be written: its terms, beside the lot that holds what remains."""
-
-    lot: Lot
-    amount: int
-    sequence: int
 
 
 @dataclass(slots=True)

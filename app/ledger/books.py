@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from app.db.engine import Session
-from app.ledger.book import Book, OpenHold, Remembered
+from app.ledger.book import Book
 from app.ledger.chart import Kind, Source
 from app.ledger.grants import Lot, Portion
 from app.ledger.movements import Capture, Clawback, Grant, Hold, Movement, Reinstate, Release, Transaction
+from app.ledger.records import OpenHold, Remembered
 from app.store import ledger as store
 
 KEYS_KEPT = timedelta(days=90)

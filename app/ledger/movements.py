@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -170,8 +170,7 @@ Movement: TypeAlias = Grant | Spend | Hold | Capture | Release | Clawback | Rein
 Refusal: TypeAlias = DomainError | ProtocolError
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """One line of a workspace's history. `amount` and `held_delta` are signed: what it did to available and to held credits."""
 
     workspace_id: UUID
@@ -206,8 +205,7 @@ class HoldState:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """What a movement did, or had done before under the same key (`is_replay`).
 
     `version` is the balance's now; `is_low` says that the balance has fallen to where auto-recharge must look at it.

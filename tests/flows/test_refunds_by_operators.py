@@ -280,6 +280,21 @@ async def test_the_worker_carries_on_a_refund_that_was_left_unsent(own_house: Ru
     assert len(await bought.refunds_at_stripe()) == 1
 
 
+async def test_several_workers_that_carry_on_the_same_refund_send_it_once(house: RunningHouse) -> None:
+    bought = await buy(house)
+    with pytest.raises(Crash):
+        await refund(bought, "1.00", desk=crashing(house, "refund.request:after-commit", passing=1))
+    [begun] = await bought.refund_rows()
+
+    # a worker that meets another at Stripe may be told to come again
+    await asyncio.gather(
+        *(carry_on(bought.desk, begun.workspace_id, begun.id) for _ in range(5)), return_exceptions=True
+    )
+
+    await bought.reclaimed(bought.credits // 5)
+    assert [each["amount"] for each in await bought.refunds_at_stripe()] == [100]
+
+
 async def test_a_refund_left_unsent_for_23_hours_is_sent_no_more(house: RunningHouse) -> None:
     bought = await buy(house)
     with pytest.raises(Crash):

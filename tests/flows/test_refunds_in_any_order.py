@@ -18,7 +18,7 @@ from app.db.engine import Session
 from app.db.tables.payments import ProviderEventRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
-from app.flows.provider_events import RETURN_EVENTS, look_for_returns, process
+from app.flows.provider_events import RETURN_EVENTS, look_for_returns, poll, process
 from app.flows.refunds import sync_returns
 from app.jobs.schedule import run_due
 from app.jobs.tasks import due_works
@@ -159,6 +159,19 @@ async def test_the_worker_looks_when_it_starts_for_what_no_event_told_of(house: 
     await run_due(due_works(bought.desk, polled_events=()))
 
     assert (await bought.row()).reclaimed_credits == bought.credits
+
+
+async def test_a_service_that_no_webhook_reaches_learns_of_refunds_by_polling(house: RunningHouse) -> None:
+    bought = await buy(house)
+    await house.sandbox.deliver("drop")
+    await poll(bought.desk, EVENT_TYPES)
+    await bought.refund_at_stripe(100)
+
+    assert await poll(bought.desk, EVENT_TYPES) >= 1
+    await bought.reclaimed(bought.credits // 5)
+
+    # what nobody listens to is passed over, not asked for again
+    assert await poll(bought.desk, EVENT_TYPES) == 0
 
 
 async def test_a_refund_reported_before_the_payment_takes_back_what_is_then_granted(house: RunningHouse) -> None:

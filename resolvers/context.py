@@ -81,7 +81,7 @@ class Context:
     def share_key(self) -> Hashable | None:
         """What two callers must have in common to be sent the very same live message: nothing but the right to see it.
 
-        Only events that look the same to everyone who may see them carry a `shared_state`; the others are never shared.
+        Only what looks the same to everyone who may see it is one event for all (`State.shown`); the others are never shared.
         """
         return self.is_authenticated or None
 

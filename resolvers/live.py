@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar, cast
 from uuid import UUID
@@ -25,19 +25,26 @@ from resolvers import ids
 from resolvers.context import Context
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 # How far back a client that comes back with `since` can be told of; older ones are in the list.
 _LATEST_INVOICES = 100
 
 
-# Without slots, so that an encoded message can be remembered for as long as the state it was made from.
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class State(Generic[T]):
     """A state of something that is watched: the same object for everyone who watches it."""
 
     object_id: UUID
     version: int
     value: T
+    _shown: object = field(default=None, init=False, repr=False, compare=False)
+
+    def shown(self, of: Callable[[T], V]) -> V:
+        """What clients are shown of it: made by the first who asks, for all who watch, and so the same for each of them."""
+        if self._shown is None:
+            self._shown = of(self.value)
+        return cast(V, self._shown)
 
 
 def topics(database: Database) -> Mapping[str, Topic]:

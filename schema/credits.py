@@ -15,7 +15,6 @@ from app.ledger.chart import Kind, Source
 from app.money import CreditUnit as Unit
 from resolvers import credits
 from resolvers.context import Info
-from resolvers.live import State
 from resolvers.pages import Page
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
@@ -196,7 +195,6 @@ class CreditTransactionConnection:
 @strawberry.type(description="The prepaid credits of a workspace.")
 class CreditBalance(Node):
     balance: strawberry.Private[balances.Balance]
-    shared_state: strawberry.Private[object]
     unit: CreditUnit = strawberry.field(description="What they are counted in.")
     available: Decimal = strawberry.field(
         description="Free to spend now: granted, not spent, not expired, not held. Below zero only after a refund or a dispute."
@@ -228,13 +226,12 @@ class CreditBalance(Node):
         return CreditTransactionConnection.of(page, info.context.runtime.catalog.credit_unit)
 
     @classmethod
-    def of(cls, balance: balances.Balance, catalog: Catalog, state: State[balances.Balance] | None = None) -> Self:
-        """The API's view of a balance; `state` is what it was watched as."""
+    def of(cls, balance: balances.Balance, catalog: Catalog) -> Self:
+        """The API's view of a balance."""
         unit = catalog.credit_unit
         expiry = balance.next_expiry
         return cls(
             balance=balance,
-            shared_state=state or balance,
             id=strawberry.ID(str(GlobalId("CreditBalance", balance.workspace_id))),
             unit=CreditUnit.of(unit),
             available=unit.from_steps(balance.available),

@@ -11,7 +11,6 @@ import strawberry
 from app.db.tables.payments import CardRow, InvoiceRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
-from resolvers.live import State
 from resolvers.pages import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
@@ -120,7 +119,6 @@ class TaxLine:
 
 @strawberry.type(description="What Stripe billed: for a subscription or for credits.")
 class Invoice(Node):
-    shared_state: strawberry.Private[object]
     number: str | None = strawberry.field(description="Its number, given when it was issued.")
     status: InvoiceStatus = strawberry.field(description="Where it is in its life.")
     issued_at: datetime | None = strawberry.field(description="When it was issued.")
@@ -142,11 +140,10 @@ class Invoice(Node):
     pdf_url: str | None = strawberry.field(description="Where its PDF can be downloaded.")
 
     @classmethod
-    def of(cls, invoice: InvoiceRow, state: State[InvoiceRow] | None = None) -> Self:
-        """The API's view of a mirrored invoice; `state` is what it was watched as."""
+    def of(cls, invoice: InvoiceRow) -> Self:
+        """The API's view of a mirrored invoice."""
         currency = invoice.currency
         return cls(
-            shared_state=state or invoice,
             id=strawberry.ID(str(GlobalId("Invoice", invoice.id, invoice.workspace_id))),
             number=invoice.number,
             status=InvoiceStatus(invoice.status),

@@ -73,8 +73,9 @@ class LiveUpdates:
         info: Info,
         workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose balance.")],
     ) -> AsyncGenerator[CreditBalance, None]:
+        catalog = info.context.runtime.catalog
         async for state in live.watch_balance(info.context, workspace_id):
-            yield CreditBalance.of(state.value, info.context.runtime.catalog, state)
+            yield state.shown(lambda balance: CreditBalance.of(balance, catalog))
 
     @strawberry.subscription(description="One purchase of credits to its end, for those with VIEW_BILLING.")
     async def credit_purchase_changed(
@@ -107,7 +108,7 @@ class LiveUpdates:
         ] = None,
     ) -> AsyncGenerator[Invoice, None]:
         async for state in live.watch_invoices(info.context, workspace_id, since):
-            yield Invoice.of(state.value, state)
+            yield state.shown(Invoice.of)
 
 
 schema = strawberry.Schema(

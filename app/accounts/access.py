@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -144,19 +143,18 @@ async def workspace_for(
 
 
 async def refusals_of(
-    session: Session, callers: Iterable[Caller], workspace_id: UUID, permission: WorkspacePermission
+    session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission
 ) -> dict[Caller, ProtocolError]:
     """What `workspace_for` raises, for each of the callers that it refuses; a person is looked up once for all their sessions."""
-    by_principal: defaultdict[UUID | None, list[Caller]] = defaultdict(list)
-    for caller in callers:
-        by_principal[_principal(caller)].append(caller)
-    refusals: dict[Caller, ProtocolError] = {}
-    for same in by_principal.values():
+    refused: dict[UUID | None, ProtocolError] = {}
+    for principal, caller in {_principal(caller): caller for caller in callers}.items():
         try:
-            await workspace_for(session, same[0], workspace_id, permission=permission)
+            await workspace_for(session, caller, workspace_id, permission=permission)
         except (Unauthenticated, NotFound, Forbidden) as refusal:
-            refusals.update(dict.fromkeys(same, refusal))
-    return refusals
+            refused[principal] = refusal
+    return (
+        {caller: refused[_principal(caller)] for caller in callers if _principal(caller) in refused} if refused else {}
+    )
 
 
 def _principal(caller: Caller) -> UUID | None:

@@ -88,15 +88,24 @@ async def ended(session: Session, callers: Collection[Caller]) -> set[Caller]:
 
     Two statements at most, however many callers there are.
     """
-    users = {caller.session_id: caller for caller in callers if isinstance(caller, UserCaller)}
-    keys = {caller.key_id: caller for caller in callers if isinstance(caller, KeyCaller)}
-    gone: set[Caller] = set()
-    if users:
-        ids = await store.ended(session, users.keys(), seen_since=session.real_now - LIFETIME)
-        gone.update(users[each] for each in ids)
-    if keys:
-        gone.update(keys[each] for each in await key_store.ended(session, keys.keys(), at=session.real_now))
-    return gone
+    session_ids = {caller.session_id for caller in callers if isinstance(caller, UserCaller)}
+    key_ids = {caller.key_id for caller in callers if isinstance(caller, KeyCaller)}
+    gone: set[UUID] = set()
+    if session_ids:
+        gone |= await store.ended(session, session_ids, seen_since=session.real_now - LIFETIME)
+    if key_ids:
+        gone |= await key_store.ended(session, key_ids, at=session.real_now)
+    return {caller for caller in callers if _came_with(caller) in gone} if gone else set()
+
+
+def _came_with(caller: Caller) -> UUID | None:
+    match caller:
+        case UserCaller():
+            return caller.session_id
+        case KeyCaller():
+            return caller.key_id
+        case _:
+            return None
 
 
 async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:

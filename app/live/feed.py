@@ -29,15 +29,14 @@ Interest: TypeAlias = UUID | None
 class Subscription:
     """One subscriber's slots: per object the newest state that it has not taken yet."""
 
-    __slots__ = ("_end", "_offered", "_slots", "_waiter", "caller", "interest", "opens_with")
+    __slots__ = ("_end", "_loop", "_offered", "_slots", "_waiter", "caller", "interest", "opens_with")
 
-    def __init__(
-        self, interest: Interest, caller: Hashable, opens_with: Callable[[Versioned], bool] | None = None
-    ) -> None:
+    def __init__(self, interest: Interest, caller: Hashable, opens_with: Callable[[Versioned], bool] | None) -> None:
         self.interest = interest
         self.caller = caller
         self.opens_with = opens_with
         """Which of the first states are sent (None: all); the others count as seen. Set to None once they were."""
+        self._loop = asyncio.get_running_loop()
         self._offered: dict[UUID, int] = {}
         self._slots: dict[UUID, Versioned] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -69,7 +68,7 @@ class Subscription:
         while not self._slots:
             if self._end is not None:
                 raise self._end.with_traceback(None)
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:

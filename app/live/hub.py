@@ -25,11 +25,14 @@ Reader: TypeAlias = Callable[[UUID, frozenset[UUID] | None], Awaitable[Sequence[
 all that a subscriber of the whole topic may see."""
 
 Refusals: TypeAlias = Callable[[UUID, Collection[Hashable]], Awaitable[Mapping[Hashable, ProtocolError]]]
-"""Those of the callers who may not watch the topic in the workspace, or no longer, and why. Raises where that can't be told."""
+"""Those of the callers, among whom there may be equal ones, who may not watch the topic in the workspace, or no longer, and why.
+Raises where that can't be told."""
 
 # The regular checks are spread over so many turns, lest all feeds be read at the same moment.
 _TURNS: Final = 30
 _OUTSIDE_SECONDS: Final = 10.0
+# Between so many the others have their turn; more that wait to send at once would also keep the garbage collector busy.
+_DELIVERED_AT_ONCE: Final = 100
 
 _log = structlog.get_logger(__name__)
 
@@ -104,8 +107,7 @@ class Hub:
         the one for `caller` is raised and ends the stream. An object that does not exist raises `NotFound`, closing the hub
         `Unavailable`. States of one object are the same value for all who watch it.
         """
-        subscription = Subscription(object_id, caller)
-        return self._stream(self._key(topic, workspace_id), subscription)
+        return self._stream(self._key(topic, workspace_id), object_id, caller, None)
 
     def subscribe_all(
         self,
@@ -117,8 +119,7 @@ class Hub:
     ) -> AsyncGenerator[Versioned, None]:
         """Every object of the topic in the workspace: first the present states that `opens_with` picks, then each that is new or
         newer. Everything else is as with `subscribe`."""
-        subscription = Subscription(None, caller, opens_with)
-        return self._stream(self._key(topic, workspace_id), subscription)
+        return self._stream(self._key(topic, workspace_id), None, caller, opens_with)
 
     @property
     def open_streams(self) -> int:
@@ -135,9 +136,16 @@ class Hub:
             raise LookupError(f"there is no topic {topic!r}")
         return topic, workspace_id
 
-    async def _stream(self, key: tuple[str, UUID], subscription: Subscription) -> AsyncGenerator[Versioned, None]:
+    async def _stream(
+        self,
+        key: tuple[str, UUID],
+        interest: Interest,
+        caller: Hashable,
+        opens_with: Callable[[Versioned], bool] | None,
+    ) -> AsyncGenerator[Versioned, None]:
         if self._closed:
             raise Unavailable
+        subscription = Subscription(interest, caller, opens_with)
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(*key, turn=self._feeds_opened % _TURNS)
@@ -203,13 +211,16 @@ class Hub:
         async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
             states = await _read(topic, feed.workspace_id, wanted)
             audience = feed.audience(wanted)
-            refusals = await topic.refusals(feed.workspace_id, {subscription.caller for subscription in audience})
+            refusals = await topic.refusals(feed.workspace_id, [subscription.caller for subscription in audience])
         if refusals:
             for subscription in audience:
                 if (refusal := refusals.get(subscription.caller)) is not None:
                     feed.end(subscription, refusal)
             audience = [subscription for subscription in audience if subscription.caller not in refusals]
-        feed.deliver(wanted, states, audience)
+        for start in range(0, len(audience), _DELIVERED_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            feed.deliver(wanted, states, audience[start : start + _DELIVERED_AT_ONCE])
 
 
 async def _read(topic: Topic, workspace_id: UUID, wanted: frozenset[Interest]) -> Sequence[Versioned]:

@@ -112,16 +112,6 @@ async def test_an_event_without_weak_references_is_encoded_for_each() -> None:
     assert len(shared) == 0
 
 
-async def test_events_that_stand_for_one_state_share_by_it() -> None:
-    class Event:
-        def __init__(self, state: State) -> None:
-            self.shared_state = state
-
-    shared, state, encode = SharedResults(), State(), Encoder()
-    assert [await shared.encoded(Event(state), "key", encode) for _ in range(2)] == ["text 1"] * 2
-    assert len(shared) == 1
-
-
 async def balance_of(server: Served, query: str, payload: Mapping[str, object] | None = None) -> object:
     async with ready_socket(server.ws_url, payload) as socket:
         await socket.subscribe("a", query)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.db.engine import Database, Session
 from app.db.outbox import Hint
@@ -25,11 +26,15 @@ OnLow: TypeAlias = Callable[[Session, Sequence[UUID]], Awaitable[None]]
 
 _LARGEST_BATCH = 256
 _LONGEST_QUEUE = 20_000
-# Two batches in flight keep the database busy while one of them waits for the disk.
-_LANES = 2
-# Fewer workspaces than this are not worth the fixed cost of another batch.
-_WORTH_A_BATCH = 16
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
+# The pool notices that its connections are dead when it is used: the attempt after that gets a new one.
+_ATTEMPTS_WHEN_LOST = 2
+_LOST = (
+    OSError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+)
 
 
 class _Waiting(NamedTuple):
@@ -46,61 +51,8 @@ class _Waiting(NamedTuple):
             self.answer.set_exception(answer)
 
 
-class _Queue:
-    """Movements that wait their turn. A workspace is in one batch at a time: two would only wait for each other in the database."""
-
-    def __init__(self) -> None:
-        self._ready: deque[_Waiting] = deque()
-        self._busy: dict[UUID, list[_Waiting]] = {}
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def has_ready(self) -> bool:
-        """Whether something waits that no batch in flight stands before."""
-        return bool(self._ready)
-
-    def add(self, waiting: _Waiting) -> None:
-        """Queue a movement, behind the batch in flight if there is one of its workspace."""
-        self._size += 1
-        self._busy.get(waiting.movement.workspace_id, self._ready).append(waiting)
-
-    def take(self, idle_lanes: int) -> list[_Waiting]:
-        """The next batch: what is ready, but where there are many workspaces only a share of them for each idle lane."""
-        workspaces = {waiting.movement.workspace_id for waiting in self._ready}
-        share = max(len(workspaces) // idle_lanes, _WORTH_A_BATCH)
-        batch: list[_Waiting] = []
-        passed_over: list[_Waiting] = []
-        mine: set[UUID] = set()
-        while self._ready and len(batch) < _LARGEST_BATCH:
-            waiting = self._ready.popleft()
-            workspace_id = waiting.movement.workspace_id
-            if workspace_id in mine or len(mine) < share:
-                mine.add(workspace_id)
-                batch.append(waiting)
-            else:
-                passed_over.append(waiting)
-        self._ready.extendleft(reversed(passed_over))
-        # What is left of these workspaces, for want of room in the batch, now waits for it.
-        self._busy.update((workspace_id, []) for workspace_id in mine)
-        left = [waiting for waiting in self._ready if waiting.movement.workspace_id in mine]
-        if left:
-            self._ready = deque(waiting for waiting in self._ready if waiting.movement.workspace_id not in mine)
-            for waiting in left:
-                self._busy[waiting.movement.workspace_id].append(waiting)
-        self._size -= len(batch)
-        return batch
-
-    def done(self, batch: list[_Waiting]) -> None:
-        """Let go of the batch's workspaces: what waited behind it is ready."""
-        for waiting in batch:
-            self._ready.extend(self._busy.pop(waiting.movement.workspace_id, ()))
-
-
 class Committer:
-    """Posts the movements of a process in batches: the next batch forms while others are in flight, so no timer holds anyone up.
+    """Posts the movements of a process in batches: the next batch forms while one is in flight, so no timer holds anyone up.
 
     Plain spends go the optimistic way, one statement for all of them; the rest, and what that statement leaves, the exact way.
     `on_low` decides auto-recharge. One committer a process is enough; any number of processes may have one.
@@ -109,9 +61,8 @@ class Committer:
     def __init__(self, database: Database, *, on_low: OnLow | None = None) -> None:
         self._database = database
         self._on_low = on_low
-        self._queue = _Queue()
-        self._lanes: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._runner: asyncio.Task[None] | None = None
         self._hints: dict[UUID, Hint] = {}
         self._publisher: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -122,35 +73,29 @@ class Committer:
         Raises what refuses it (see `post_one`), or `Unavailable` when the database can't be reached: then a movement without an
         idempotency key may or may not have been posted. Cancelling the caller leaves a movement that is on its way to be posted.
         """
-        if self._is_closed or len(self._queue) >= _LONGEST_QUEUE:
+        if self._is_closed or len(self._waiting) >= _LONGEST_QUEUE:
             raise Unavailable
         waiting = _Waiting(movement, asyncio.get_running_loop().create_future())
-        self._queue.add(waiting)
-        if self._queue.has_ready and len(self._lanes) < _LANES:
-            self._lanes.add(asyncio.create_task(self._run()))
+        self._waiting.append(waiting)
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
         return await waiting.answer
 
     async def close(self) -> None:
         """Take no more movements, and return once those taken are posted and their hints published."""
         self._is_closed = True
-        while self._lanes:
-            await asyncio.wait(self._lanes)
-        if self._publisher is not None:
-            await self._publisher
+        for task in (self._runner, self._publisher):
+            if task is not None:
+                await task
 
     async def _run(self) -> None:
         try:
-            while self._queue.has_ready:
-                batch = self._queue.take(idle_lanes=_LANES - self._in_flight)
-                self._in_flight += 1
-                try:
-                    await self._answer([waiting for waiting in batch if not waiting.answer.done()])
-                finally:
-                    self._in_flight -= 1
-                    self._queue.done(batch)
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_BATCH))]
+                await self._answer([waiting for waiting in taken if not waiting.answer.done()])
         finally:
-            # At once, not in a callback: whoever submits next must see that this lane is gone.
-            self._lanes.discard(cast(asyncio.Task[None], asyncio.current_task()))
+            # At once, not in a callback: whoever submits next must see that nobody runs any more.
+            self._runner = None
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         """Answer everyone in the batch, whatever happens to the database."""
@@ -161,12 +106,19 @@ class Committer:
             left = _those_safe_to_repeat(batch) if _is_lost(error) else batch
         except Exception:
             left = _those_safe_to_repeat(batch)
-        try:
-            await self._exact(left)
+        for _ in range(_ATTEMPTS_WHEN_LOST):
+            try:
+                await self._exact(left)
+                return
+            except Exception as error:
+                if not _is_lost(error):
+                    break
+                left = _those_safe_to_repeat(left)
+        else:
+            for waiting in left:
+                waiting.settle(Unavailable())
             return
-        except Exception as error:
-            left = _those_safe_to_repeat(left) if _is_lost(error) else left
-        # One movement at a time, so that a poisoned one fails alone.
+        # The transaction failed as a whole. One movement at a time, so that a poisoned one fails alone.
         for waiting in left:
             try:
                 await self._exact([waiting])

@@ -12,8 +12,10 @@ _LOCK = 0x636F756E
 
 
 def _run(connection: Connection) -> None:
-    connection.execute(text("SET lock_timeout = '5s'"))
+    # whoever comes second waits for the first to be through, and a migration may take longer than a request
+    connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    connection.execute(text("SET lock_timeout = '5s'"))
     connection.commit()
     try:
         context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)

@@ -71,8 +71,21 @@ def on_database(url: str, name: str) -> str:
 @asynccontextmanager
 async def cloned_url(server_url: str) -> AsyncGenerator[str]:
     """The URL of a clone of the migrated template, dropped at the end."""
+    async with _new_database(server_url, f"TEMPLATE {TEMPLATE}") as url:
+        yield url
+
+
+@asynccontextmanager
+async def empty_url(server_url: str) -> AsyncGenerator[str]:
+    """The URL of an empty database, dropped at the end."""
+    async with _new_database(server_url, "") as url:
+        yield url
+
+
+@asynccontextmanager
+async def _new_database(server_url: str, options: str) -> AsyncGenerator[str]:
     name = f"test_{uuid4().hex[:12]}"
-    await _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await _administer(server_url, f"CREATE DATABASE {name} {options}")
     try:
         yield on_database(server_url, name)
     finally:

@@ -7,10 +7,11 @@ import fcntl
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -35,6 +36,7 @@ from app.settings import Settings
 DEMO_ADDRESS: Final = "demo@example.com"
 DEMO_PASSWORD: Final = "counterfoil-demo"
 
+_BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 10
 _SANDBOX_ENDS_WITHIN_SECONDS: Final = 5.0
 _FIRST_SET_UP_SECONDS: Final = 15.0
@@ -115,6 +117,13 @@ def _warn_of_what_goes_nowhere(settings: Settings) -> None:
 async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_development: bool) -> None:
     await check_database(url)
     _warn_of_what_goes_nowhere(settings)
+    with _listening(settings) if serves else nullcontext() as listener:
+        await _run(settings, url, listener, works=works, is_development=is_development)
+
+
+async def _run(
+    settings: Settings, url: str, listener: socket.socket | None, *, works: bool, is_development: bool
+) -> None:
     async with open_house(settings, url, secret_key(settings)) as house:
         if is_development:
             await seed_demo(house.runtime.database)
@@ -124,8 +133,9 @@ async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_
         stopping = asyncio.Event()
         worker = asyncio.create_task(work(house, stopping)) if works else None
         try:
-            if serves:
-                await _Server(house, on_started=lambda: _greet(settings) if is_development else None).serve()
+            if listener is not None:
+                server = _Server(house, on_started=lambda: _greet(settings) if is_development else None)
+                await server.serve(sockets=[listener])
             elif worker is not None:
                 await _until_signalled()
         finally:
@@ -134,16 +144,27 @@ async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_
             await asyncio.gather(*(task for task in (worker, set_up) if task is not None), return_exceptions=True)
 
 
+@contextmanager
+def _listening(settings: Settings) -> Generator[socket.socket]:
+    """The socket that the server answers on; raises `StartError` for a port that can't be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise StartError(
+            f"Nothing can listen on {settings.host} port {settings.port} ({error.strerror}): set PORT to a free one."
+        ) from None
+    with listener:
+        yield listener
+
+
 class _Server(uvicorn.Server):
     """uvicorn, which tells the streams that it is ending before it waits for them."""
 
     def __init__(self, house: House, *, on_started: Callable[[], None]) -> None:
-        settings = house.settings
         super().__init__(
             uvicorn.Config(
                 web_app(house),
-                host=settings.host,
-                port=settings.port,
                 loop="none",
                 ws="websockets-sansio",
                 ws_max_size=1024 * 1024,

@@ -1,0 +1,165 @@
+"""The command line: what operators run, and what it says when it can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.accounts.api_keys import SERVICE_KEY_PREFIX
+from app.clock import Clock
+from app.db.engine import Database, connect, open_connection
+from app.db.unit_of_work import transact
+from app.ledger.chart import Source
+from app.ledger.movements import Grant
+from app.ledger.post import post_one
+from app.settings import Settings
+from tests.support.accounts import new_person
+from tests.support.databases import empty_url
+from tests.support.house import GivenSettings
+from tests.support.server import run_command
+
+_PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "a secret key for tests only",
+    "DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
+    "PUBLIC_URL": "https://billing.example.com",
+    "STRIPE_API_KEY": "sk_live_nothing",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_nothing",
+}
+
+
+@pytest.mark.parametrize("missing", sorted(_PRODUCTION.keys() - {"ENVIRONMENT"}))
+def test_production_needs_each_required_setting_and_says_which_is_missing(missing: str) -> None:
+    given = {name.lower(): value for name, value in _PRODUCTION.items() if name != missing}
+
+    with pytest.raises(ValidationError) as refused:
+        GivenSettings(**given)  # pyright: ignore[reportArgumentType]
+
+    [error] = refused.value.errors()
+    assert [name for name in _PRODUCTION if f"{name} is missing" in error["msg"]] == [missing]
+
+
+def test_production_names_everything_that_is_missing_at_once() -> None:
+    ended = run_command("serve", environment={"ENVIRONMENT": "production"})
+
+    assert ended.returncode == 2
+    assert [name for name in _PRODUCTION.keys() - {"ENVIRONMENT"} if name not in ended.stderr] == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("rate_limits", "off"), ("fault_point", "anywhere")])
+def test_production_refuses_what_would_be_unsafe_there(name: str, value: str) -> None:
+    given = {**{each.lower(): setting for each, setting in _PRODUCTION.items()}, name: value}
+
+    with pytest.raises(ValidationError, match=name.upper()):
+        GivenSettings(**given)  # pyright: ignore[reportArgumentType]
+
+
+def test_production_does_not_run_the_command_for_development() -> None:
+    ended = run_command("dev", environment=_PRODUCTION)
+
+    assert ended.returncode == 2
+    assert "counterfoil serve" in ended.stderr
+
+
+def test_settings_that_make_no_sense_are_told_by_name() -> None:
+    ended = run_command("dev", environment={"PORT": "eighty", "SANDBOX_PORT": "99999", "ENVIRONMENT": "moon"})
+
+    assert ended.returncode == 2
+    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["ENVIRONMENT", "PORT", "SANDBOX_PORT"]
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",)])
+def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...]) -> None:
+    ended = run_command(*command, environment={"DATABASE_URL": "postgresql://127.0.0.1:1/nothing"})
+
+    assert ended.returncode == 2
+    assert "DATABASE_URL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+async def test_a_server_does_not_start_on_a_database_that_was_not_migrated(server_url: str) -> None:
+    async with empty_url(server_url) as url:
+        refused = run_command("serve", environment={"DATABASE_URL": url})
+        migrated = run_command("migrate", environment={"DATABASE_URL": url})
+        again = run_command("migrate", environment={"DATABASE_URL": url})
+
+    assert refused.returncode == 2
+    assert "counterfoil migrate" in refused.stderr
+    assert (migrated.returncode, again.returncode) == (0, 0), migrated.stderr + again.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('[tax]\nmode = "stripe_tax"\n', "tax.mode"), (None, "can't be read")],
+)
+def test_a_catalog_with_mistakes_is_told_by_file_key_and_expectation(
+    tmp_path: Path, database_url: str, text: str | None, told: str
+) -> None:
+    path = tmp_path / "shop.toml"
+    if text is not None:
+        path.write_text(text)
+
+    ended = run_command("serve", environment={"DATABASE_URL": database_url, "CATALOG": str(path)})
+
+    assert ended.returncode == 2
+    assert str(path) in ended.stderr.replace("\n", "")
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_created_service_key_is_printed_once_as_the_last_word(database_url: str) -> None:
+    scopes = ("--scope", "CREDITS_WRITE", "--scope", "OPERATOR")
+
+    ended = run_command(
+        "keys", "create", "--service", "--name", "the host", *scopes, environment={"DATABASE_URL": database_url}
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[-1].startswith(SERVICE_KEY_PREFIX)
+    assert ended.stdout.count(SERVICE_KEY_PREFIX) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--name", "the host", "--scope", "OPERATOR"),
+        ("--service", "--name", "", "--scope", "OPERATOR"),
+        ("--service", "--name", "the host", "--scope", "EVERYTHING"),
+    ],
+)
+def test_a_key_without_a_name_or_a_scope_is_not_created(database_url: str, arguments: tuple[str, ...]) -> None:
+    ended = run_command("keys", "create", *arguments, environment={"DATABASE_URL": database_url})
+
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert SERVICE_KEY_PREFIX not in ended.stdout
+
+
+async def test_ledger_verify_ends_with_0_for_a_sound_ledger_and_with_1_naming_an_entry_altered_by_hand(
+    database_url: str,
+) -> None:
+    database = Database(connect(database_url), Clock())
+    person = await new_person(database)
+    workspace_id = person.user.personal_workspace_id
+    given = Grant(workspace_id=workspace_id, amount=10, source=Source.PROMOTION, description="A gift")
+    await transact(database, lambda session: post_one(session, given))
+    await database.close()
+
+    sound = run_command("ledger", "verify", environment={"DATABASE_URL": database_url})
+    connection = await open_connection(database_url)
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute("UPDATE ledger_entries SET amount = amount + 1 WHERE account = 'AVAILABLE'")
+    await connection.close()
+    altered = run_command("ledger", "verify", environment={"DATABASE_URL": database_url})
+
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    assert altered.returncode == 1
+    assert str(workspace_id) in altered.stdout
+    assert "Traceback" not in altered.stderr
+
+
+def test_every_setting_can_be_left_out_in_development() -> None:
+    assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []

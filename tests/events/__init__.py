@@ -1,0 +1,1 @@
+"""The provider's events duplicated, shuffled, delayed, forged and lost: the same end."""

@@ -8,6 +8,7 @@ answers each with a line, and ends with its input, taking its children along.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import signal
@@ -21,6 +22,16 @@ from tests.support.accounts import quick_passwords
 from tests.support.server import ROOT, bare_environment
 
 Programs: TypeAlias = Mapping[str, Callable[[], None]]
+
+# What the programs import only when they need it: once for all servers here, and not once in each.
+_LATE_IMPORTS = (
+    *("anyio._backends._asyncio", "httpcore", "stripe._stripe_client", "uvicorn.lifespan.on"),
+    *("uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto", "websockets.server"),
+    *(
+        f"stripe._{name}_service"
+        for name in ("customer", "event", "invoice", "invoice_item", "price", "product", "setup_intent", "tax_rate")
+    ),
+)
 
 _READY = "ready"
 
@@ -82,6 +93,8 @@ def main() -> None:
     import app.main
     import sandbox.__main__
 
+    for name in _LATE_IMPORTS:
+        importlib.import_module(name)
     # the dummy password that a server hashes in its start would cost more than everything else there
     app.main.Passwords = quick_passwords  # pyright: ignore[reportPrivateImportUsage]
     programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}

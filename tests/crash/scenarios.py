@@ -172,6 +172,7 @@ SCENARIOS: Final = (
             *calls("create_customer"),
             *commits("customer.save"),
             *calls("create_setup_intent", "open_card_page"),
+            *commits("cards.page"),
         ),
         endings.card_is_saved_once,
         in_order=True,

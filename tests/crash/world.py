@@ -86,16 +86,17 @@ class World:
     async def was_struck(self) -> None:
         """Wait until the server was ended by SIGKILL; fails if it goes on, since the point was never reached, or ends otherwise."""
 
-        async def ended() -> bool:
-            return await self.ground.nursery.exit_code(self.pid) is not None
-
-        await eventually(ended)
+        await eventually(self.has_ended)
         assert await self.ground.nursery.exit_code(self.pid) == _SIGKILLED, self.output.read_text()
+
+    async def has_ended(self) -> bool:
+        """Whether the server was ended, by whatever."""
+        return await self.ground.nursery.exit_code(self.pid) is not None
 
     def points(self) -> list[str]:
         """The points passed since the server was set up, in order."""
-        passed = self.log.read_text().splitlines()
-        return passed[passed.index(_LAST_OF_SET_UP) + 1 :]
+        _, _, since = self.log.read_text().partition(f"{_LAST_OF_SET_UP}\n")
+        return since.splitlines()
 
     async def attempt(self, act: Prepare) -> None:
         """Do something as a client whose connection may break at any time."""

@@ -32,6 +32,11 @@ def start_server() -> tuple[str, Callable[[], None]]:
         return given, lambda: None
     folder = Path(tempfile.mkdtemp(prefix="cfdb"))
     server, url = embedded.start(folder / "pg")
+    asyncio.run(_administer(url, "ALTER SYSTEM SET max_connections = 400"))
+    # how many connections there may be is settled when the server starts
+    server.stop()
+    server.start()
+    url = server.get_uri()
 
     def stop() -> None:
         server.stop()
@@ -43,9 +48,7 @@ def start_server() -> tuple[str, Callable[[], None]]:
 
 async def _make_template(url: str) -> None:
     # what a test run writes need not survive a power cut
-    await _administer(
-        url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET max_connections = 400", "SELECT pg_reload_conf()"
-    )
+    await _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     await _administer(url, f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
     engine = connect(on_database(url, TEMPLATE))
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +12,19 @@ import stripe
 from sqlalchemy import select
 
 from app.billing.refunds import apply_returns
-from app.db.engine import Session
+from app.db.engine import Database, Session
 from app.db.tables.accounts import AuditEventRow
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow, RefundRow
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
+from app.flows.refunds import refund_purchase
 from app.ids import GlobalId, parse_global_id
 from app.ledger import balances
 from app.ledger.movements import Movement
 from app.ledger.post import post_one
 from app.ledger.verify import verify
+from app.main import SANDBOX_SECRET_KEY
+from app.payments.stripe_gateway import stripe_gateway
 from app.payments.values import Returns
 from app.store import purchases
 from app.store import refunds as refund_store
@@ -176,3 +180,34 @@ async def check_ledger(house: RunningHouse) -> None:
     async with house.database.read() as session:
         report = await verify(session)
     assert report.is_sound, str(report.fault)
+
+
+class Crash(BaseException):
+    """The process ended here."""
+
+
+async def refund(bought: Bought, amount: str | None = None, *, desk: Desk | None = None) -> RefundRow:
+    """Refund as an operator does."""
+    return await refund_purchase(
+        desk or bought.desk,
+        bought.person.workspace_id,
+        bought.id,
+        amount=Decimal(amount) if amount is not None else None,
+        reason="A goodwill gesture",
+    )
+
+
+def crashing(house: RunningHouse, point: str, *, passing: int) -> Desk:
+    """A desk of a process that ends at `point`, the `passing`th time it gets there."""
+    left = passing
+
+    def fault(passed: str) -> None:
+        nonlocal left
+        left -= passed == point
+        if left == 0 and passed == point:
+            raise Crash
+
+    database = house.database
+    gateway = stripe_gateway(SANDBOX_SECRET_KEY, base_url=house.sandbox.url, fault=fault)
+    doomed = Database(database.engine, database.clock, database.hints, fault)
+    return replace(house.house.desk, database=doomed, gateway=gateway)

@@ -53,8 +53,14 @@ class StripeCustomers(StripeCalls):
 
     async def detach_card(self, card_id: str) -> None:
         method = await self.step("retrieve_card", lambda: self.stripe.payment_methods.retrieve_async(card_id))
-        if method.customer is not None:
+        if method.customer is None:
+            return
+        try:
             await self.step("detach_card", lambda: self.stripe.payment_methods.detach_async(card_id))
+        except GatewayRefused:
+            # another caller was faster
+            if (await self.step(lambda: self.stripe.payment_methods.retrieve_async(card_id))).customer is not None:
+                raise
 
 
 def _card(method: stripe.PaymentMethod) -> Card:

@@ -218,3 +218,16 @@ async def test_open_screens_see_each_invoice_as_it_is_issued_and_paid(house: Run
 
     assert paid["number"] == issued["number"]
     assert int(paid["version"]) > int(issued["version"])
+
+
+async def test_removing_a_card_twice_at_once_removes_it_and_tells_no_one_of_an_outage(house: RunningHouse) -> None:
+    person = await house.sign_up()
+    card = await house.add_card(person)
+
+    answers = await asyncio.gather(*(house.api.send(REMOVE, {"id": card}, token=person.token) for _ in range(4)))
+
+    told = [answer.json() for answer in answers]
+    codes = {error["extensions"]["code"] for each in told for error in each.get("errors", [])}
+    assert codes <= {"NOT_FOUND"}
+    assert not [error for each in told if each["data"] for error in each["data"]["removePaymentMethod"]["userErrors"]]
+    assert await house.cards(person) == []

@@ -12,6 +12,13 @@ down_revision = "0003_ledger"
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_customers_and_cards()
+    _create_purchases()
+    _create_invoices_and_their_payments()
+    _create_event_inbox_and_known_objects()
+
+
+def _create_customers_and_cards() -> None:
     op.create_table(
         "billing_accounts",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -37,6 +44,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "id", name=op.f("cards_pkey")),
         sa.UniqueConstraint("provider_id", name=op.f("cards_provider_id_key")),
     )
+
+
+def _create_purchases() -> None:
     op.create_table(
         "credit_purchases",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -85,6 +95,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
+
+
+def _create_invoices_and_their_payments() -> None:
     op.create_table(
         "invoices",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -115,6 +128,20 @@ def upgrade() -> None:
     )
     op.create_index("invoices_listing_idx", "invoices", ["workspace_id", "issued_at", "id"], unique=False)
     op.create_table(
+        "invoice_payments",
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("card_id", sa.Text(), nullable=False),
+        sa.Column("input_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "idempotency_key", name=op.f("invoice_payments_pkey")),
+    )
+
+
+def _create_event_inbox_and_known_objects() -> None:
+    op.create_table(
         "provider_event_cursor",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
@@ -143,15 +170,4 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("provider_objects_pkey")),
-    )
-    op.create_table(
-        "invoice_payments",
-        sa.Column("workspace_id", sa.Uuid(), nullable=False),
-        sa.Column("idempotency_key", sa.Text(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
-        sa.Column("card_id", sa.Text(), nullable=False),
-        sa.Column("input_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("workspace_id", "idempotency_key", name=op.f("invoice_payments_pkey")),
     )

@@ -1,0 +1,139 @@
+"""Rules that the code keeps everywhere: exact money, time from the clock, one place that commits, one that knows Stripe."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from tests.tidy.sources import CODE, PRODUCT, ROOT, nodes_of, python_files, texts_of, tracked_files
+
+_MONEY = (
+    *("app/money.py", "app/ledger", "app/billing", "app/metering", "app/payments", "app/flows", "app/catalog"),
+    *("app/store", "app/db/tables", "resolvers", "schema"),
+)
+# Seconds are measured, not counted: they alone may be fractions.
+_OF_TIME = re.compile(r"(seconds|timeout)$", re.IGNORECASE)
+
+_DATABASE_TIME = re.compile(
+    r"\b(now\s*\(|current_timestamp|current_date|current_time\b|localtime|localtimestamp|"
+    r"(clock|statement|transaction)_timestamp\s*\()",
+    re.IGNORECASE,
+)
+# the tables of the queue's library compare with the database's own time
+_QUEUE_TABLES = Path("migrations/versions/0001_system.py")
+
+_MAY_COMMIT = {
+    Path("app/db/unit_of_work.py"),
+    # runs the migrations, which are no unit of work
+    Path("app/db/migrate.py"),
+    Path("migrations/env.py"),
+}
+
+
+def _is_of_time(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Whether a float stands for a length of time: in something named so, or given to a wait."""
+    while (parent := parents.get(node)) is not None:
+        match parent:
+            case ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                return bool(_OF_TIME.search(name))
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                return bool(_OF_TIME.search(name))
+            case ast.arguments():
+                return _default_is_of_time(parent, node)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Module():
+                return isinstance(parent, ast.FunctionDef) and bool(_OF_TIME.search(parent.name))
+            case _:
+                node = parent
+    return False
+
+
+def _default_is_of_time(arguments: ast.arguments, default: ast.AST) -> bool:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [
+        *zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return any(value is default and bool(_OF_TIME.search(argument.arg)) for argument, value in pairs)
+
+
+def test_no_float_touches_money() -> None:
+    found: list[str] = []
+    for path in python_files(*_MONEY):
+        parents = {child: node for node in nodes_of(path) for child in ast.iter_child_nodes(node)}
+        found += [
+            f"{path}:{node.lineno}"
+            for node in parents
+            if (isinstance(node, ast.Constant) and isinstance(node.value, float))
+            or (isinstance(node, ast.Name) and node.id == "float")
+            # a pattern that finds a float does so to refuse it
+            if not isinstance(parents[node], ast.MatchClass) and not _is_of_time(node, parents)
+        ]
+    assert found == []
+
+
+def test_no_sql_asks_the_database_for_the_time() -> None:
+    found = [
+        f"{path}:{line}"
+        for path in python_files("app", "sandbox", "migrations")
+        if path != _QUEUE_TABLES
+        for line, text in texts_of(path)
+        if _DATABASE_TIME.search(text)
+    ]
+    found += [
+        f"{path}:{node.lineno}"
+        for path in python_files("app", "sandbox", "migrations")
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in ("func.now", "sa.func.now", "func.current_timestamp")
+    ]
+    found += [
+        str(path)
+        for path in tracked_files()
+        if path.suffix == ".sql" and _DATABASE_TIME.search((ROOT / path).read_text())
+    ]
+    assert found == []
+
+
+def test_only_the_unit_of_work_commits() -> None:
+    committing = {
+        path
+        for path in python_files(*PRODUCT, "migrations")
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and node.attr == "commit"
+    }
+    assert committing == _MAY_COMMIT
+
+
+def test_only_the_gateway_knows_stripes_library() -> None:
+    importing = {
+        path
+        for path in python_files(*PRODUCT)
+        for node in nodes_of(path)
+        if (isinstance(node, ast.Import) and any(name.name.split(".")[0] == "stripe" for name in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stripe")
+    }
+    assert importing
+    assert [path for path in importing if not path.match("app/payments/stripe_*.py")] == []
+
+
+def test_the_settings_alone_read_the_environment() -> None:
+    reading = {
+        path
+        for path in python_files(*PRODUCT)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv", "environ.get")
+    }
+    assert reading == set()
+
+
+def test_nothing_is_left_for_later() -> None:
+    unfinished = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    found = [
+        f"{path}:{number}"
+        for path in python_files(*CODE)
+        if path != Path(__file__).relative_to(ROOT)
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), 1)
+        if unfinished.search(line)
+    ]
+    assert found == []

@@ -59,7 +59,8 @@ class StripeCustomers(StripeCalls):
             await self.step("detach_card", lambda: self.stripe.payment_methods.detach_async(card_id))
         except GatewayRefused:
             # another caller was faster
-            if (await self.step(lambda: self.stripe.payment_methods.retrieve_async(card_id))).customer is not None:
+            again = await self.step("retrieve_card", lambda: self.stripe.payment_methods.retrieve_async(card_id))
+            if again.customer is not None:
                 raise
 
 

@@ -73,6 +73,12 @@ _REPORTED: Final = (
     *calls("retrieve_invoice", "retrieve_tax_rate", "list_invoice_payments"),
 )
 
+_RETURNED: Final = (
+    *_REPORTED,
+    *commits("purchase.settle", "returns.apply"),
+    *calls("retrieve_payment", "list_refunds", "list_disputes"),
+)
+
 SCENARIOS: Final = (
     Scenario(
         "recharge",
@@ -162,6 +168,52 @@ SCENARIOS: Final = (
         steps.two_minutes_pass,
         (*calls("retrieve_invoice", "retrieve_tax_rate"), *commits("purchase.settle")),
         endings.bought,
+    ),
+    Scenario(
+        "opening a checkout",
+        (steps.somebody_without_cards,),
+        steps.checks_out,
+        (
+            *commits("rate-limit", "recharge.begin"),
+            *calls("create_customer"),
+            *commits("customer.save"),
+            *calls("open_payment_page"),
+            *commits("checkout.admit"),
+        ),
+        endings.paid_on_one_page,
+        in_order=True,
+    ),
+    Scenario(
+        "checkout reported",
+        (steps.somebody_without_cards, steps.checks_out, steps.reports_are_held, steps.pays_on_the_page),
+        steps.provider_reports,
+        (
+            *_REPORTED,
+            *commits("purchase.settle", "cards.mirror"),
+            *calls("retrieve_checkout", "retrieve_customer", "list_cards", "set_default_card"),
+        ),
+        endings.paid_on_one_page,
+    ),
+    Scenario(
+        "checkout nobody pays",
+        (steps.somebody_without_cards, steps.nothing_is_reported, steps.checks_out),
+        steps.half_an_hour_passes,
+        (*calls("retrieve_checkout"), *commits("purchase.fail")),
+        endings.page_closed,
+    ),
+    Scenario(
+        "refund reported",
+        (steps.somebody_with_three_cards, recharging(GOOD), steps.everything_is_told),
+        steps.is_refunded,
+        (*_RETURNED, *calls("retrieve_charge")),
+        endings.taken_back,
+    ),
+    Scenario(
+        "dispute reported",
+        (steps.somebody_with_three_cards, recharging(GOOD), steps.everything_is_told),
+        steps.is_disputed,
+        (*_RETURNED, *calls("retrieve_dispute")),
+        endings.taken_back,
     ),
     Scenario(
         "beginning a card",

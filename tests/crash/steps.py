@@ -60,6 +60,55 @@ async def holder_confirms(world: World) -> None:
         await world.sandbox.answer_the_bank(error["hostedUrl"], "complete")
 
 
+async def checks_out(world: World) -> None:
+    """The customer without a card asks for a page to pay on, and again while told that there can't be one now."""
+    while codes(await world.recharge(KEY)) == ["PAYMENT_UNAVAILABLE"]:
+        pass
+
+
+async def pays_on_the_page(world: World) -> None:
+    """The customer pays on the page that is open."""
+    [page] = await open_pages(world)
+    answer = await world.api.http.post(page["url"], data={"card": GOOD})
+    assert answer.status_code == 303, answer.text
+
+
+async def open_pages(world: World) -> list[dict[str, Any]]:
+    """The pages on which the customer could pay."""
+    pages = await world.listed("/v1/checkout/sessions")
+    return [page for page in pages if page["mode"] == "payment" and page["status"] == "open"]
+
+
+async def is_refunded(world: World) -> None:
+    """The seller gives everything back at the provider, unless that was done."""
+    charge = await _charge(world)
+    if not charge["refunded"]:
+        await world.sandbox.post("/v1/refunds", charge=charge["id"])
+
+
+async def is_disputed(world: World) -> None:
+    """The cardholder disputes the charge, unless that was done."""
+    charge = await _charge(world)
+    if not charge["disputed"]:
+        order = {"charge": charge["id"]}
+        (await world.api.http.post(f"{world.sandbox.url}/_sandbox/disputes", json=order)).raise_for_status()
+
+
+async def _charge(world: World) -> dict[str, Any]:
+    [charge] = [each for each in await world.listed("/v1/charges") if each["paid"]]
+    return charge
+
+
+async def everything_is_told(world: World) -> None:
+    """What happened so far is told, and what happens from now on will be."""
+    await world.everything_is_told()
+
+
+async def reports_are_held(world: World) -> None:
+    """The provider's events are kept back from now on."""
+    await world.sandbox.deliver("hold")
+
+
 async def a_card_is_confirmed(world: World) -> None:
     """A card is saved with the provider, which has not reported it."""
     await world.sandbox.deliver("hold")

@@ -43,7 +43,8 @@ async def test_every_point_of_a_scenario_is_listed(worlds: Worlds, catalog: str,
             await world.everything_is_told()
 
         listed = list(scenario.points) if scenario.in_order else sorted(scenario.points)
-        assert scenario.passed(world.points()) == listed
+        passed = scenario.passed(world.points())
+        assert passed == listed, "\n".join(passed)
 
 
 @pytest.mark.parametrize(("catalog", "scenario", "point"), _strikes())

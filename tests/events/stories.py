@@ -59,10 +59,10 @@ class Customer:
         self._cards = [each["id"] for each in await self._at_provider("/v1/payment_methods", type="card")]
 
     async def recharge_unanswered(self) -> None:
-        """Recharge while the answer to the payment is lost."""
+        """Recharge while the answer to the payment is lost, so that only an event or a look can tell what became of it."""
         await self.house.sandbox.fail("drop_after", "/v1/invoices/.*/pay", times=_TRIES)
         payload = await self.house.recharge(self.person)
-        assert payload["purchase"]["status"] == "PENDING", payload
+        assert payload["purchase"] is not None, payload
 
     async def recharge_asking(self) -> None:
         """Recharge with a card whose bank asks the holder."""

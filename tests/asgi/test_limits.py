@@ -51,7 +51,9 @@ def test_depth_is_limited() -> None:
 
 
 def test_depth_counts_through_fragments() -> None:
-    assert "levels of fields" in refusal_of("{ invoice { lines { ...F0 } } } " + chain(30, "line { NEXT }", "text", "Line"))
+    assert "levels of fields" in refusal_of(
+        "{ invoice { lines { ...F0 } } } " + chain(30, "line { NEXT }", "text", "Line")
+    )
 
 
 def test_aliases_are_limited() -> None:

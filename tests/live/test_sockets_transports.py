@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from app.main import open_house
 from tests.live.screens import grant, screens, sessions_of, spend
 from tests.live.transports import redis_transport
 from tests.support.accounts import SECRET_KEY
+from tests.support.client import eventually
 from tests.support.house import RunningHouse, running_house
 
 # The connection that listens; the worker has one of its own, on another channel.
@@ -81,9 +81,11 @@ async def test_changes_made_by_another_server_arrive(wired: Wired) -> None:
 
 
 def _listener_cut(database: Database) -> Callable[[], Awaitable[None]]:
-    async def cut() -> None:
+    async def terminated() -> int:
         async with database.engine.begin() as connection:
-            while not await connection.scalar(_CUT_LISTENERS):
-                await asyncio.sleep(0.02)
+            return (await connection.execute(_CUT_LISTENERS)).scalar_one()
+
+    async def cut() -> None:
+        await eventually(terminated)
 
     return cut

@@ -120,21 +120,6 @@ async def test_a_recharge_charges_the_named_card_rather_than_the_default_one(hou
 
 
 @BOTH
-async def test_the_first_card_becomes_the_default_and_a_later_one_does_not(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    first = await house.add_card(person, "pm_card_visa")
-    second = await house.add_card(person, "pm_card_mastercard")
-
-    cards = await house.cards(person)
-
-    assert [(card["id"], card["isDefault"]) for card in cards] == [(first, True), (second, False)]
-    assert [(card["kind"], card["brand"], card["last4"]) for card in cards] == [
-        ("CARD", "visa", "4242"),
-        ("CARD", "mastercard", "4444"),
-    ]
-
-
-@BOTH
 async def test_fifty_equal_recharges_at_once_are_one_charge_one_grant_and_fifty_equal_answers(
     house: RunningHouse,
 ) -> None:

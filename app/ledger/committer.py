@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
@@ -16,16 +15,18 @@ from app.db.engine import Database, Session
 from app.db.outbox import Hint
 from app.db.unit_of_work import transact
 from app.errors import Unavailable
-from app.ledger.movements import Movement, Posted, Refusal
+from app.ledger.movements import Movement, Posted
 from app.ledger.post import TOPIC, Outcome, judge
+from app.ledger.queue import Queue, Waiting
 from app.ledger.spends import plan
 from app.store import ledger as store
 
 OnLow: TypeAlias = Callable[[Session, Sequence[UUID]], Awaitable[None]]
 """Called, in the transaction that lowered them, with the workspaces whose balance has fallen to their `recharge_below`."""
 
-_LARGEST_BATCH = 256
 _LONGEST_QUEUE = 20_000
+# Two batches, of different workspaces, keep the database busy while one of them waits for the disk.
+_LANES = 2
 # The pool notices that its connections are dead when it is used: the attempt after that gets a new one.
 _ATTEMPTS_WHEN_LOST = 2
 _LOST = (
@@ -37,22 +38,8 @@ _LOST = (
 )
 
 
-class _Waiting(NamedTuple):
-    movement: Movement
-    answer: asyncio.Future[Posted]
-
-    def settle(self, answer: Posted | Refusal | Exception) -> None:
-        # A caller that went away has cancelled its future; what it asked for is done all the same.
-        if self.answer.done():
-            return
-        if isinstance(answer, Posted):
-            self.answer.set_result(answer)
-        else:
-            self.answer.set_exception(answer)
-
-
 class Committer:
-    """Posts the movements of a process in batches: the next batch forms while one is in flight, so no timer holds anyone up.
+    """Posts the movements of a process in batches: the next batch forms while others are in flight, so no timer holds anyone up.
 
     Plain spends go the optimistic way, one statement for all of them; the rest, and what that statement leaves, the exact way.
     `on_low` decides auto-recharge. One committer a process is enough; any number of processes may have one.
@@ -61,8 +48,9 @@ class Committer:
     def __init__(self, database: Database, *, on_low: OnLow | None = None) -> None:
         self._database = database
         self._on_low = on_low
-        self._waiting: deque[_Waiting] = deque()
-        self._runner: asyncio.Task[None] | None = None
+        self._queue = Queue()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
         self._hints: dict[UUID, Hint] = {}
         self._publisher: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -73,31 +61,37 @@ class Committer:
         Raises what refuses it (see `post_one`), or `Unavailable` when the database can't be reached: then a movement without an
         idempotency key may or may not have been posted. Cancelling the caller leaves a movement that is on its way to be posted.
         """
-        if self._is_closed or len(self._waiting) >= _LONGEST_QUEUE:
+        if self._is_closed or len(self._queue) >= _LONGEST_QUEUE:
             raise Unavailable
-        waiting = _Waiting(movement, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._run())
+        waiting = Waiting(movement, asyncio.get_running_loop().create_future())
+        self._queue.add(waiting)
+        if self._queue.has_ready and len(self._lanes) < _LANES:
+            self._lanes.add(asyncio.create_task(self._run()))
         return await waiting.answer
 
     async def close(self) -> None:
         """Take no more movements, and return once those taken are posted and their hints published."""
         self._is_closed = True
-        for task in (self._runner, self._publisher):
-            if task is not None:
-                await task
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+        if self._publisher is not None:
+            await self._publisher
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_BATCH))]
-                await self._answer([waiting for waiting in taken if not waiting.answer.done()])
+            while self._queue.has_ready:
+                batch = self._queue.take(idle_lanes=_LANES - self._in_flight)
+                self._in_flight += 1
+                try:
+                    await self._answer([waiting for waiting in batch if not waiting.answer.done()])
+                finally:
+                    self._in_flight -= 1
+                    self._queue.done(batch)
         finally:
-            # At once, not in a callback: whoever submits next must see that nobody runs any more.
-            self._runner = None
+            # At once, not in a callback: whoever submits next must see that this lane is gone.
+            self._lanes.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
+    async def _answer(self, batch: list[Waiting]) -> None:
         """Answer everyone in the batch, whatever happens to the database."""
         try:
             left = await self._optimistic(batch)
@@ -125,7 +119,7 @@ class Committer:
             except Exception as error:
                 waiting.settle(Unavailable() if _is_lost(error) else error)
 
-    async def _optimistic(self, batch: list[_Waiting]) -> list[_Waiting]:
+    async def _optimistic(self, batch: list[Waiting]) -> list[Waiting]:
         """Post the plain spends in one statement; returns those that are still to be answered."""
         spends, others = plan([waiting.movement for waiting in batch], self._database.clock.now())
         if spends is None:
@@ -142,7 +136,7 @@ class Committer:
         posted_to = {row.workspace_id for row in rows}
         return [waiting for waiting in batch if waiting.movement.workspace_id not in posted_to]
 
-    async def _exact(self, batch: list[_Waiting]) -> None:
+    async def _exact(self, batch: list[Waiting]) -> None:
         """Judge the movements in turn, in one transaction."""
         if not batch:
             return
@@ -178,7 +172,7 @@ def _is_lost(error: Exception) -> bool:
     return isinstance(error, _LOST) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
-def _those_safe_to_repeat(batch: list[_Waiting]) -> list[_Waiting]:
+def _those_safe_to_repeat(batch: list[Waiting]) -> list[Waiting]:
     """Those with a key, which are posted once however often they are sent; the others are told that the outcome is unknown."""
     for waiting in batch:
         if waiting.movement.key is None:

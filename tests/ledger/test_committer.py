@@ -14,6 +14,7 @@ from app.errors import Unavailable
 from app.ledger.chart import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import Grant, Movement, Posted
+from app.ledger.post import post
 from tests.ledger.callers import spend, submit_all
 from tests.ledger.workspace import Workspace
 
@@ -73,6 +74,50 @@ async def test_the_next_batch_forms_while_one_is_in_flight(workspace: Workspace,
     posted = await asyncio.gather(first, *later)
     assert [answer.transaction.sequence for answer in posted] == list(range(2, 53))
     assert points.passed.count("ledger:before-commit") == 2
+
+
+async def test_a_workspace_that_waits_for_its_lock_does_not_hold_up_those_that_come_later(
+    workspace: Workspace, committer: Committer
+) -> None:
+    other = Workspace(workspace.database)
+    await workspace.grant(100)
+    await other.grant(100)
+    points = Points(workspace.database)
+    async with workspace.database.session() as holding:
+        await post(holding, [spend(workspace)])
+        stuck = [asyncio.create_task(committer.submit(spend(workspace))) for _ in range(2)]
+        await points.begun.wait()
+        behind = asyncio.create_task(committer.submit(spend(workspace)))
+        await committer.submit(spend(other))
+        assert not any(task.done() for task in (*stuck, behind))
+        await holding.rollback()
+    posted = await asyncio.gather(*stuck, behind)
+    assert [answer.transaction.sequence for answer in posted] == [2, 3, 4]
+
+
+async def test_callers_that_come_back_at_once_are_never_forgotten(workspace: Workspace, committer: Committer) -> None:
+    owners = [Workspace(workspace.database) for _ in range(40)]
+    for owner in owners:
+        await owner.grant(100)
+
+    async def caller(number: int) -> None:
+        for turn in range(20):
+            await committer.submit(spend(owners[(number * 7 + turn) % len(owners)]))
+
+    # the limit only turns a caller that waits for ever into a failure
+    await asyncio.wait_for(asyncio.gather(*map(caller, range(64))), timeout=60)
+    assert sum([(await owner.balance()).available for owner in owners]) == 40 * 100 - 64 * 20
+
+
+async def test_a_batch_has_a_largest_size_and_the_rest_follows_in_order(
+    workspace: Workspace, committer: Committer
+) -> None:
+    await workspace.grant(1000)
+    points = Points(workspace.database)
+    answers = await submit_all(committer, [spend(workspace) for _ in range(600)])
+    sequences = [answer.transaction.sequence for answer in answers if isinstance(answer, Posted)]
+    assert sequences == list(range(2, 602))
+    assert points.passed.count("ledger:after-commit") == 3
 
 
 async def test_answers_come_in_the_order_of_asking_within_a_workspace(

@@ -6,9 +6,9 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from bench import ledger
+from bench import ledger, live
 
-BENCHMARKS: dict[str, Callable[[], Coroutine[None, None, None]]] = {"ledger": ledger.main}
+BENCHMARKS: dict[str, Callable[[], Coroutine[None, None, None]]] = {"ledger": ledger.main, "live": live.main}
 
 
 def main(names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.flows.checkout import OPEN_FOR
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.ids import uuid7
-from app.payments.values import GatewayRefused, GatewayUnavailable, ReturnUrls
+from app.payments.values import GatewayRefused, GatewayUnavailable, ReturnUrls, Wallet
 from app.store import billing_accounts
 
 
@@ -67,12 +68,25 @@ async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
         account = await billing_accounts.find(session, workspace_id)
     if account is None or account.customer_id is None:
         return
-    wallet = await desk.gateway.wallet(account.customer_id)
-    on_file = {card.id for card in wallet.cards}
-    if wallet.cards and wallet.default_card_id not in on_file:
-        await desk.gateway.set_default_card(account.customer_id, wallet.cards[0].id)
-        wallet = await desk.gateway.wallet(account.customer_id)
+    written: Wallet | None = None
+    # Of two looks at once the older may be written last: whoever writes looks again whether that is what is there.
+    while (wallet := await _wallet(desk, account.customer_id)) != written:
+        written = await _write(desk, workspace_id, wallet)
+
+
+async def _wallet(desk: Desk, customer_id: str) -> Wallet:
+    wallet = await desk.gateway.wallet(customer_id)
+    if wallet.cards and wallet.default_card_id not in {card.id for card in wallet.cards}:
+        # refused where the card was removed a moment ago, which the next look shows
+        with suppress(GatewayRefused):
+            await desk.gateway.set_default_card(customer_id, wallet.cards[0].id)
+        wallet = await desk.gateway.wallet(customer_id)
+    return wallet
+
+
+async def _write(desk: Desk, workspace_id: UUID, wallet: Wallet) -> Wallet:
     await transact(desk.database, lambda session: cards.mirror(session, workspace_id, wallet), step="cards.mirror")
+    return wallet
 
 
 async def set_default_card(desk: Desk, card: CardRow, actor: Actor) -> None:

@@ -12,7 +12,7 @@ from app.accounts.access import (
     workspace_by_handle,
     workspace_for,
 )
-from app.db.tables.accounts import PhoneRow
+from app.db.tables.workspaces import PhoneRow
 from app.errors import BadUserInput, NotFound
 from resolvers import ids
 from resolvers.context import Context

@@ -8,7 +8,7 @@ import strawberry
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, WorkspaceRole
 from app.accounts.phone_numbers import masked
-from app.db.tables.accounts import PhoneRow
+from app.db.tables.workspaces import PhoneRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
 from resolvers import credits, payments, purchases, workspaces

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from app.db.engine import Session
-from app.db.tables.accounts import WorkspaceRow
+from app.db.tables.workspaces import WorkspaceRow
 from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
 from app.store import workspaces as store
 

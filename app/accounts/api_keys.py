@@ -8,7 +8,7 @@ from app.accounts.access import ApiScope
 from app.accounts.secrets import new_token, token_hash
 from app.accounts.words import one_line
 from app.db.engine import Session
-from app.db.tables.accounts import ApiKeyRow
+from app.db.tables.workspaces import ApiKeyRow
 from app.errors import InvalidInput
 from app.ids import uuid7
 from app.store import api_keys as store
@@ -42,6 +42,7 @@ async def create_service_key(session: Session, name: str, scopes: Iterable[ApiSc
         created_at=session.real_now,
         last_used_at=None,
         expires_at=None,
+        revoked_at=None,
     )
     await store.add(session, row)
     return row, secret

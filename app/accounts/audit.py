@@ -8,16 +8,17 @@ from uuid import UUID
 
 from app.accounts.access import Caller, KeyCaller, UserCaller
 from app.db.engine import Session
-from app.db.tables.accounts import AuditEventRow
+from app.db.tables.workspaces import AuditEventRow
 from app.ids import uuid7
 from app.store import audit as store
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a user, by id and never by name, so that the log outlives the person; or, as `label`, a key or the system."""
+    """Who did it: a user or a key, by id and never by name, so that the log outlives both; or, as `label`, the system."""
 
     user_id: UUID | None = None
+    key_id: UUID | None = None
     label: str | None = None
 
 
@@ -30,7 +31,7 @@ def actor_of(caller: Caller) -> Actor:
         case UserCaller():
             return Actor(user_id=caller.user_id)
         case KeyCaller():
-            return Actor(label=f"api-key:{caller.name}")
+            return Actor(key_id=caller.key_id)
         case _:
             return SYSTEM
 
@@ -44,11 +45,12 @@ async def record(
     *,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
+    subject: UUID | None = None,
 ) -> None:
     """Write to the log in the transaction that makes the change.
 
     `action` is for programs (`phone.verified`), `summary` for people; `before` and `after` hold only what changed, as JSON, and
-    none of them a secret, a name or an address.
+    none of them a secret, a person's name or an address. `subject` is the user it was done to, where that is not the actor.
     """
     changed = before is not None or after is not None
     row = AuditEventRow(
@@ -56,7 +58,9 @@ async def record(
         id=uuid7(),
         at=session.now,
         actor_user_id=actor.user_id,
+        actor_key_id=actor.key_id,
         actor_label=actor.label,
+        subject_user_id=subject,
         action=action,
         summary=summary,
         detail={"before": before, "after": after} if changed else None,

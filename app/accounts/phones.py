@@ -13,7 +13,7 @@ from app.accounts.phone_numbers import last_digits, number_hash, parse_number
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys
 from app.db.engine import Database, Session
-from app.db.tables.accounts import PhoneRow, PhoneUseRow
+from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.messages.sms import CODE_LIFETIME, Texter
 from app.store import phones as store

@@ -11,7 +11,8 @@ from app.accounts.access import ANONYMOUS, ApiScope, Caller, KeyCaller, UserCall
 from app.accounts.api_keys import KEY_PREFIXES
 from app.accounts.secrets import new_token, token_hash
 from app.db.engine import Database, Session
-from app.db.tables.accounts import ApiKeyRow, SessionRow
+from app.db.tables.accounts import SessionRow
+from app.db.tables.workspaces import ApiKeyRow
 from app.db.unit_of_work import transact
 from app.errors import NotFound
 from app.ids import uuid7

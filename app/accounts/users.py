@@ -15,7 +15,8 @@ from app.accounts.emails import EmailAddress
 from app.accounts.errors import EmailTaken
 from app.accounts.handles import claim_handle, claim_made_up_handle
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow, MembershipRow, UserRow, WorkspaceRow
+from app.db.tables.accounts import EmailRow, UserRow
+from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.ids import uuid7
 from app.store import users as store
 from app.store import workspaces as workspace_store

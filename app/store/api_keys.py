@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app.db.engine import Session
-from app.db.tables.accounts import ApiKeyRow
+from app.db.tables.workspaces import ApiKeyRow
 
 
 async def add(session: Session, row: ApiKeyRow) -> None:
@@ -19,15 +19,14 @@ async def add(session: Session, row: ApiKeyRow) -> None:
 
 
 async def by_secret_hash(session: Session, secret_hash: bytes, *, at: datetime) -> ApiKeyRow | None:
-    """The key with this secret, unless it has expired by `at`."""
-    unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
-    return await session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_hash == secret_hash, unexpired))
+    """The key with this secret, unless it was revoked or has expired by `at`."""
+    return await session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_hash == secret_hash, _is_good(at)))
 
 
 async def ended(session: Session, key_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
     """Those of the keys that are not good at `at`."""
-    unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
-    return set(key_ids) - set(await session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.id.in_(key_ids), unexpired)))
+    good = select(ApiKeyRow.id).where(ApiKeyRow.id.in_(key_ids), _is_good(at))
+    return set(key_ids) - set(await session.scalars(good))
 
 
 async def touch(session: Session, key_id: UUID, at: datetime, *, unless_since: datetime) -> None:
@@ -39,3 +38,8 @@ async def touch(session: Session, key_id: UUID, at: datetime, *, unless_since: d
         .values(last_used_at=at)
         .execution_options(synchronize_session=False)
     )
+
+
+def _is_good(at: datetime) -> ColumnElement[bool]:
+    unexpired = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at)
+    return and_(ApiKeyRow.revoked_at.is_(None), unexpired)

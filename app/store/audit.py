@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.db.engine import Session
-from app.db.tables.accounts import AuditEventRow
+from app.db.tables.workspaces import AuditEventRow
 
 
 async def add(session: Session, row: AuditEventRow) -> None:

@@ -7,12 +7,25 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from app.db.engine import Session
-from app.db.tables.accounts import PhoneCheckRow, RateLimitRow, SessionRow, SignUpRow
+from app.db.tables.accounts import (
+    ErasedIdentityRow,
+    MailedLinkRow,
+    RateLimitRow,
+    ReauthenticationCodeRow,
+    SessionRow,
+    SignUpRow,
+)
 from app.db.tables.messages import SmsCodeRow
+from app.db.tables.workspaces import InvitationRow, PhoneCheckRow
+
+_LAPSING = (
+    *(SignUpRow, MailedLinkRow, InvitationRow, ReauthenticationCodeRow, PhoneCheckRow, SmsCodeRow, RateLimitRow),
+    ErasedIdentityRow,
+)
 
 
 async def delete_expired(session: Session, *, at: datetime, sessions_unused_since: datetime) -> None:
-    """Delete sign-ups, codes and limits that lapsed by `at`, and sessions last used before `sessions_unused_since`."""
-    for table in (SignUpRow, PhoneCheckRow, SmsCodeRow, RateLimitRow):
+    """Delete links, codes and limits that lapsed by `at`, and sessions last used before `sessions_unused_since`."""
+    for table in _LAPSING:
         await session.execute(delete(table).where(table.expires_at <= at))
     await session.execute(delete(SessionRow).where(SessionRow.last_seen_at < sessions_unused_since))

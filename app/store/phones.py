@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import PhoneCheckRow, PhoneRow, PhoneUseRow
+from app.db.tables.workspaces import PhoneCheckRow, PhoneRow, PhoneUseRow
 
 
 async def of_workspace(session: Session, workspace_id: UUID) -> PhoneRow | None:

@@ -10,7 +10,8 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow, SignUpRow, UserRow, WorkspaceRow
+from app.db.tables.accounts import EmailRow, SignUpRow, UserRow
+from app.db.tables.workspaces import WorkspaceRow
 
 
 async def add(session: Session, user: UserRow) -> None:

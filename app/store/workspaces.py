@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import HandleRow, MembershipRow, WorkspaceRow
+from app.db.tables.workspaces import HandleRow, MembershipRow, WorkspaceRow
 
 
 async def add(session: Session, workspace: WorkspaceRow) -> None:

@@ -25,7 +25,7 @@ from app.accounts.access import (
     workspace_for,
 )
 from app.db.engine import Database, Session
-from app.db.tables.accounts import MembershipRow, WorkspaceRow
+from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import uuid7

@@ -13,7 +13,7 @@ from app.accounts.access import ANONYMOUS, ApiScope, KeyCaller, UserCaller
 from app.accounts.audit import SYSTEM, Actor
 from app.clock import Clock
 from app.db.engine import Database, Session
-from app.db.tables.accounts import AuditEventRow
+from app.db.tables.workspaces import AuditEventRow
 from app.db.unit_of_work import transact
 
 
@@ -54,9 +54,9 @@ async def test_an_event_is_rolled_back_with_the_change_it_tells_of(database: Dat
     assert found is None
 
 
-def test_users_are_named_by_id_keys_by_name_and_all_else_is_the_system() -> None:
+def test_users_and_keys_are_named_by_id_and_all_else_is_the_system() -> None:
     user = UserCaller(uuid4(), uuid4())
     key = KeyCaller(uuid4(), None, "CI", frozenset({ApiScope.OPERATOR}))
     assert audit.actor_of(user) == Actor(user_id=user.user_id)
-    assert audit.actor_of(key) == Actor(label="api-key:CI")
+    assert audit.actor_of(key) == Actor(key_id=key.key_id)
     assert audit.actor_of(ANONYMOUS) == SYSTEM == Actor(label="system")

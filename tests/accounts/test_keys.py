@@ -12,7 +12,7 @@ from app.accounts.api_keys import create_service_key
 from app.accounts.secrets import derive_key, derive_keys, keyed_hash, new_token, token_hash
 from app.accounts.sessions import authenticate, ended
 from app.db.engine import Database, Session
-from app.db.tables.accounts import ApiKeyRow
+from app.db.tables.workspaces import ApiKeyRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
 from tests.support.accounts import at_later, at_second

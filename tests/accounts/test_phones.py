@@ -27,7 +27,7 @@ from app.accounts.phones import (
 )
 from app.accounts.rate_limits import Limit, RateLimits
 from app.db.engine import Database, Session
-from app.db.tables.accounts import AuditEventRow, MembershipRow, PhoneUseRow
+from app.db.tables.workspaces import AuditEventRow, MembershipRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
 from app.messages.sms import Texter

@@ -17,7 +17,8 @@ from app.accounts.sessions import OpenedSession
 from app.accounts.sign_up import PER_ADDRESS, SignUp, sign_up, verify_email
 from app.accounts.users import emails_of, find_user
 from app.db.engine import Database
-from app.db.tables.accounts import AuditEventRow, EmailRow, MembershipRow, SignUpRow, UserRow, WorkspaceRow
+from app.db.tables.accounts import EmailRow, SignUpRow, UserRow
+from app.db.tables.workspaces import AuditEventRow, MembershipRow, WorkspaceRow
 from app.errors import DomainError, InvalidInput, RateLimited
 from tests.support.accounts import (
     KEYS,

@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, select
 
 from app.accounts.access import ApiScope, WorkspaceRole
 from app.db.engine import Session
-from app.db.tables.accounts import MembershipRow
 from app.db.tables.ledger import LedgerTransactionRow
 from app.db.tables.payments import CreditPurchaseRow
+from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
 from tests.support import operations
 from tests.support.house import Person, RunningHouse

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from app.billing.refunds import apply_returns
 from app.db.engine import Database, Session
-from app.db.tables.accounts import AuditEventRow
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow, RefundRow
+from app.db.tables.workspaces import AuditEventRow
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
 from app.flows.refunds import refund_purchase

@@ -1,6 +1,6 @@
 """The tables. Importing this package knows them all."""
 
-from app.db.tables import accounts, ledger, messages, payments, system
+from app.db.tables import accounts, ledger, messages, payments, system, workspaces
 from app.db.tables.base import Base
 
-__all__ = ["Base", "accounts", "ledger", "messages", "payments", "system"]
+__all__ = ["Base", "accounts", "ledger", "messages", "payments", "system", "workspaces"]

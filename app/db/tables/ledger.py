@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Computed, Index, LargeBinary, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.tables.base import Base
+from app.db.tables.base import Base, Kept
 
 # Room on each page for the next version of a row, so that an update need not touch the indexes.
 _ROOM_FOR_UPDATES = {"fillfactor": "60"}
@@ -21,6 +21,7 @@ class LedgerBalanceRow(Base):
     """
 
     __tablename__ = "ledger_balances"
+    erasure = Kept("the books: amounts by workspace")
     __table_args__ = (
         CheckConstraint("held >= 0", name="held"),
         CheckConstraint("sequence >= 0", name="sequence"),
@@ -44,6 +45,7 @@ class LedgerTransactionRow(Base):
     """
 
     __tablename__ = "ledger_transactions"
+    erasure = Kept("the books: amounts by workspace")
     __table_args__ = (
         CheckConstraint(
             "kind IN ('PURCHASE', 'AUTO_RECHARGE', 'BONUS', 'ADJUSTMENT', 'USAGE', 'HOLD', 'RELEASE', 'CAPTURE', 'EXPIRY',"
@@ -109,6 +111,7 @@ class LedgerEntryRow(Base):
     """
 
     __tablename__ = "ledger_entries"
+    erasure = Kept("the books: amounts by workspace")
     __table_args__ = (
         CheckConstraint(
             "account IN ('AVAILABLE', 'HELD', 'PURCHASES', 'BONUSES', 'ADJUSTMENTS', 'USAGE', 'EXPIRY', 'CLAWBACK')",
@@ -130,6 +133,7 @@ class LedgerGrantRow(Base):
     """Credits that came in together and expire together; only `remaining` ever changes."""
 
     __tablename__ = "ledger_grants"
+    erasure = Kept("the books: amounts by workspace")
     __table_args__ = (
         CheckConstraint(
             "source IN ('PURCHASE', 'AUTO_RECHARGE', 'WELCOME_BONUS', 'PROMOTION', 'ADJUSTMENT')", name="source"
@@ -171,6 +175,7 @@ class LedgerHoldRow(Base):
     """Credits set aside; the grants they came from are the HELD entries of the transaction that opened it."""
 
     __tablename__ = "ledger_holds"
+    erasure = Kept("the books: amounts by workspace")
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("captured >= 0 AND captured <= amount", name="captured"),

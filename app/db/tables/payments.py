@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.tables.base import Base
+from app.db.tables.base import Base, Erased, Kept
 
 
 class PurchaseStatus(StrEnum):
@@ -42,16 +42,19 @@ class BillingAccountRow(Base):
     """A workspace as the payment provider knows it. Locking this row orders everything that may charge the workspace.
 
     `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
-    `monthly_spend_limit_minor` overrides the plan's, set by an operator.
+    `monthly_spend_limit_minor` overrides the plan's, set by an operator. From `closing_at` on nothing new is charged: the workspace
+    is being deleted.
     """
 
     __tablename__ = "billing_accounts"
+    erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(unique=True)
     cards_version: Mapped[int] = mapped_column(default=0)
     card_page_id: Mapped[str | None]
     monthly_spend_limit_minor: Mapped[int | None]
+    closing_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -59,6 +62,7 @@ class CardRow(Base):
     """A card on file, mirrored from the provider."""
 
     __tablename__ = "cards"
+    erasure = Erased(workspace="workspace_id")
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -83,6 +87,7 @@ class CreditPurchaseRow(Base):
     """
 
     __tablename__ = "credit_purchases"
+    erasure = Kept("the books: what was charged, refunded and disputed")
     __table_args__ = (
         Index(
             "credit_purchases_workspace_id_idempotency_key_key",
@@ -133,6 +138,7 @@ class InvoiceRow(Base):
     """
 
     __tablename__ = "invoices"
+    erasure = Kept("the law makes a seller keep invoices; sealed, since no one can reach a workspace that is gone")
     __table_args__ = (Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),)
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -165,6 +171,7 @@ class InvoicePaymentRow(Base):
     """A try to pay an open invoice, by the idempotency key it was made with."""
 
     __tablename__ = "invoice_payments"
+    erasure = Erased(workspace="workspace_id")
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     idempotency_key: Mapped[str] = mapped_column(primary_key=True)
@@ -182,6 +189,7 @@ class RefundRow(Base):
     """
 
     __tablename__ = "refunds"
+    erasure = Kept("the books: what was refunded")
     __table_args__ = (
         Index(
             "refunds_requested_key",
@@ -211,6 +219,7 @@ class ProviderEventRow(Base):
     """The inbox: each event of the provider once, whatever number of times it is delivered."""
 
     __tablename__ = "provider_events"
+    erasure = Kept("an event counts once: ids and types")
     __table_args__ = (
         Index("provider_events_unprocessed_idx", "received_at", postgresql_where=text("processed_at IS NULL")),
     )
@@ -228,6 +237,7 @@ class EventCursorRow(Base):
     """The last event seen by polling, where no webhook can reach this service; one row at most."""
 
     __tablename__ = "provider_event_cursor"
+    erasure = Kept("how far events were read")
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     event_id: Mapped[str]
@@ -237,6 +247,7 @@ class ProviderObjectRow(Base):
     """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates by key."""
 
     __tablename__ = "provider_objects"
+    erasure = Kept("the catalog at the provider")
 
     key: Mapped[str] = mapped_column(primary_key=True)
     provider_id: Mapped[str]

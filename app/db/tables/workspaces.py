@@ -1,0 +1,203 @@
+"""Workspaces: who belongs to them, the handles they go by, their phones and keys, the audit log.
+
+Times that security depends on (sessions, links, codes, limits) are the wall's; all others are the product's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.tables.base import Base, Erased, Hashed, Kept, PrimaryId
+
+
+class WorkspaceRow(Base):
+    """What gets billed. Usage periods are counted from `created_at` until there is a subscription."""
+
+    __tablename__ = "workspaces"
+    erasure = Erased(workspace="id")
+    __table_args__ = (
+        CheckConstraint("kind IN ('PERSONAL', 'ORGANIZATION')", name="kind"),
+        Index(
+            "workspaces_personal_created_by_key", "created_by", unique=True, postgresql_where=text("kind = 'PERSONAL'")
+        ),
+    )
+
+    id: Mapped[PrimaryId]
+    kind: Mapped[str]
+    name: Mapped[str]
+    handle: Mapped[str]
+    external_id: Mapped[str | None] = mapped_column(unique=True)
+    # a bare id: who created a workspace is remembered longer than the account
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    version: Mapped[int]
+
+
+class MembershipRow(Base):
+    """Who belongs to a workspace, and as what."""
+
+    __tablename__ = "memberships"
+    erasure = Erased(person="user_id", workspace="workspace_id")
+    __table_args__ = (CheckConstraint("role IN ('OWNER', 'ADMIN', 'MEMBER')", name="role"),)
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role: Mapped[str]
+    joined_at: Mapped[datetime]
+
+
+class InvitationRow(Base):
+    """An invitation to a workspace, bound to an address.
+
+    One that was accepted stays until it would have lapsed: sent again, the same acceptance is known by its `idempotency_key`.
+    """
+
+    __tablename__ = "invitations"
+    erasure = Erased(workspace="workspace_id", address="address_key")
+    __table_args__ = (
+        CheckConstraint("role IN ('OWNER', 'ADMIN', 'MEMBER')", name="role"),
+        CheckConstraint(
+            "(accepted_by IS NULL) = (idempotency_key IS NULL) AND (accepted_by IS NULL) = (accepted_at IS NULL)",
+            name="accepted",
+        ),
+        Index(
+            "invitations_open_address_key",
+            "workspace_id",
+            "address_key",
+            unique=True,
+            postgresql_where=text("accepted_by IS NULL"),
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[PrimaryId]
+    address: Mapped[str]
+    address_key: Mapped[str]
+    role: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    # bare ids: neither account need outlive the invitation
+    invited_by: Mapped[UUID]
+    accepted_by: Mapped[UUID | None]
+    accepted_at: Mapped[datetime | None]
+    idempotency_key: Mapped[str | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class HandleRow(Base):
+    """A handle in use, in lower case: the one place where they are unique, for users and organizations alike."""
+
+    __tablename__ = "handles"
+    erasure = Erased(workspace="workspace_id")
+    __table_args__ = (CheckConstraint("key = lower(key)", name="lower_case"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    # deferred: a workspace is named after the handle that was still free, so the handle is claimed first
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"), unique=True
+    )
+
+
+class HandleHoldRow(Base):
+    """A handle that was freed: until `held_until` only the workspace that had it may take it again."""
+
+    __tablename__ = "handle_holds"
+    erasure = Hashed("a freed handle is nobody else's for 30 days")
+
+    handle_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    # a bare id: the guard outlives the workspace
+    workspace_id: Mapped[UUID]
+    held_until: Mapped[datetime] = mapped_column(index=True)
+
+
+class PhoneRow(Base):
+    """The number verified for a workspace: a keyed hash and the last digits, never the number."""
+
+    __tablename__ = "phones"
+    erasure = Erased(workspace="workspace_id")
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    number_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    last_digits: Mapped[str]
+    verified_at: Mapped[datetime]
+
+
+class PhoneUseRow(Base):
+    """A workspace that a number ever verified. There are three slots a number, so a fourth workspace has no place."""
+
+    __tablename__ = "phone_uses"
+    erasure = Hashed("one number verifies three workspaces at most, whoever has it and whatever was deleted")
+    __table_args__ = (
+        CheckConstraint("slot BETWEEN 1 AND 3", name="slot"),
+        Index("phone_uses_number_hash_workspace_id_key", "number_hash", "workspace_id", unique=True),
+    )
+
+    number_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    # a bare id: the guard outlives the workspace
+    workspace_id: Mapped[UUID]
+    used_at: Mapped[datetime]
+
+
+class PhoneCheckRow(Base):
+    """A code on its way to a number for a workspace, whoever made the code: how often it was tried, and until when it counts."""
+
+    __tablename__ = "phone_checks"
+    erasure = Erased(workspace="workspace_id")
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    number_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    tries: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ApiKeyRow(Base):
+    """A key for programs. Without a workspace it is a service key of the host product.
+
+    One that was revoked stays, so that the audit log can still name it.
+    """
+
+    __tablename__ = "api_keys"
+    erasure = Erased(workspace="workspace_id")
+
+    id: Mapped[PrimaryId]
+    workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditEventRow(Base):
+    """What was done in a workspace. Users and keys are named by bare id, so that the log holds no personal data and outlives them.
+
+    `actor_label` is for what is neither. `subject_user_id` is the person it was done to, such as the member removed.
+    """
+
+    __tablename__ = "audit_events"
+    erasure = Kept("who did what, by ids; what was before and after is blanked with the workspace")
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(actor_user_id, actor_key_id, actor_label) = 1", name="one_actor"),
+        Index("audit_events_workspace_id_at_idx", "workspace_id", "at"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[PrimaryId]
+    at: Mapped[datetime]
+    actor_user_id: Mapped[UUID | None]
+    actor_key_id: Mapped[UUID | None]
+    actor_label: Mapped[str | None]
+    subject_user_id: Mapped[UUID | None]
+    action: Mapped[str]
+    summary: Mapped[str]
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -127,7 +127,7 @@ def seed() -> None:
     """Make the demo user, unless it is there."""
 
     async def work(house: House) -> bool:
-        return await server.seed_demo(house.runtime.database)
+        return await server.seed_demo(house.runtime.database, house.runtime.keys.guards)
 
     made = _in_house(work)
     print("The demo user is ready." if made else "The demo user was there already.")

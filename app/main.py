@@ -176,7 +176,8 @@ async def work(house: House, stopping: asyncio.Event) -> None:
     """The worker: the queue's tasks and what falls due, until `stopping` is set."""
     events = EVENT_TYPES if house.polls_events else ()
     async with asyncio.TaskGroup() as group:
-        group.create_task(consume(house.database_url, tasks(house.desk, house.mailer, house.runtime.keys), stopping))
+        by_name = tasks(house.desk, house.mailer, house.runtime.keys, public_url=house.runtime.public_url)
+        group.create_task(consume(house.database_url, by_name, stopping))
         group.create_task(schedule.watch(due_works(house.desk, polled_events=events), stopping))
 
 

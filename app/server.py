@@ -82,12 +82,12 @@ def run_server(settings: Settings, *, serves: bool, works: bool) -> None:
     uvloop.run(_serve(settings, settings.database_url, serves=serves, works=works, is_development=False))
 
 
-async def seed_demo(database: Database) -> bool:
+async def seed_demo(database: Database, guards: bytes) -> bool:
     """Make the demo user, verified and with neither phone nor card; False when it is there already."""
     hashed = await Passwords().hash(DEMO_PASSWORD)
 
     async def make(session: Session) -> None:
-        await create_user(session, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
+        await create_user(session, guards, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
 
     try:
         await transact(database, make, step="seed")
@@ -126,7 +126,7 @@ async def _run(
 ) -> None:
     async with open_house(settings, url, secret_key(settings)) as house:
         if is_development:
-            await seed_demo(house.runtime.database)
+            await seed_demo(house.runtime.database, house.runtime.keys.guards)
         set_up = asyncio.create_task(set_up_provider(house))
         # In development everything is there when the address is printed; in production the provider must not keep us from serving.
         await asyncio.wait([set_up], timeout=_FIRST_SET_UP_SECONDS if is_development else 0)

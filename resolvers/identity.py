@@ -42,7 +42,7 @@ class SignedIn:
 async def viewer(context: Context) -> Viewer | None:
     """The signed-in person; None for keys and for nobody."""
     caller = context.caller
-    return await _viewer(context, caller) if isinstance(caller, UserCaller) else None
+    return await viewer_of(context, caller) if isinstance(caller, UserCaller) else None
 
 
 async def user(context: Context, user_id: str) -> Viewer | None:
@@ -108,10 +108,19 @@ async def sign_up(context: Context, form: SignUp) -> None:
     )
 
 
-async def verify_email(context: Context, token: str, *, issue_token: bool) -> SignedIn:
-    """Follow a mailed link: it makes the account and signs in."""
-    opened = await follow_link(context.runtime.database, token, user_agent=context.user_agent)
-    return await _signed_in(context, opened, issue_token=issue_token)
+async def verify_email(context: Context, token: str, *, issue_token: bool) -> SignedIn | None:
+    """Follow a mailed link: it makes the account and signs in, or verifies an address that was added to one.
+
+    For an added address it is the caller as they are now; None when the one who followed the link is not signed in as its user.
+    """
+    runtime = context.runtime
+    verified = await follow_link(runtime.database, runtime.keys, token, user_agent=context.user_agent)
+    if verified.opened is not None:
+        return await signed_in(context, verified.opened, issue_token=issue_token)
+    caller = context.caller
+    if not isinstance(caller, UserCaller) or caller.user_id != verified.user_id:
+        return None
+    return SignedIn(await viewer_of(context, caller), None)
 
 
 async def sign_in(context: Context, email_address: str, password: str, *, issue_token: bool) -> SignedIn:
@@ -126,7 +135,7 @@ async def sign_in(context: Context, email_address: str, password: str, *, issue_
         remote_address=context.remote_address,
         user_agent=context.user_agent,
     )
-    return await _signed_in(context, opened, issue_token=issue_token)
+    return await signed_in(context, opened, issue_token=issue_token)
 
 
 async def sign_out(context: Context) -> bool:
@@ -143,7 +152,7 @@ async def revoke_session(context: Context, session_id: str) -> Viewer:
     """End one of the person's sessions; the very one the request came with is signed out of."""
     caller = require_user(context.caller)
     ended = ids.row_id(session_id, "Session")
-    found = await _viewer(context, caller)
+    found = await viewer_of(context, caller)
 
     async def revoke(session: Session) -> None:
         await sessions.revoke_session(session, caller, ended)
@@ -184,7 +193,8 @@ def _workspace_id(context: Context, workspace_id: str) -> UUID:
     return ids.workspace_id(workspace_id)
 
 
-async def _viewer(context: Context, caller: UserCaller) -> Viewer:
+async def viewer_of(context: Context, caller: UserCaller) -> Viewer:
+    """The person who is asking, as they are now; raises `Unauthenticated` when the account is gone."""
     async with context.runtime.database.read() as session:
         found = await users.find_user(session, caller.user_id)
     if found is None:
@@ -192,10 +202,10 @@ async def _viewer(context: Context, caller: UserCaller) -> Viewer:
     return Viewer(found, caller)
 
 
-async def _signed_in(context: Context, opened: OpenedSession, *, issue_token: bool) -> SignedIn:
-    """The session goes into the answer where it was asked for by what is no web page, and into a cookie otherwise."""
+async def signed_in(context: Context, opened: OpenedSession, *, issue_token: bool) -> SignedIn:
+    """Hand over a session just opened: in the answer to a program that asked for it there, in a cookie to all others."""
     shows_token = issue_token and not context.is_browser
     if not shows_token:
         context.new_cookies.append(NewCookie(opened.token))
-    found = await _viewer(context, UserCaller(opened.user_id, opened.session_id))
+    found = await viewer_of(context, UserCaller(opened.user_id, opened.session_id))
     return SignedIn(found, opened.token if shows_token else None)

@@ -60,9 +60,9 @@ class SessionPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, signed_in: identity.SignedIn) -> Self:
+    def of(cls, signed_in: identity.SignedIn | None) -> Self:
         """The payload of success."""
-        return cls(user=User.of(signed_in.viewer), token=signed_in.token)
+        return cls(user=User.of(signed_in.viewer), token=signed_in.token) if signed_in is not None else cls()
 
 
 @strawberry.type(description="Whether a session ended.")
@@ -125,8 +125,9 @@ class IdentityMutation:
 
     @strawberry.mutation(
         description=(
-            "Takes the token of a mailed link; for a new account it also signs in. TOKEN_EXPIRED for a link that is used, "
-            "unknown or older than 24 hours; EMAIL_TAKEN when another account has verified the address meanwhile."
+            "Takes the token of a mailed link; for a new account it also signs in. For an address that was added to an account, "
+            "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than 24 hours; "
+            "EMAIL_TAKEN when another account has verified the address meanwhile."
         )
     )
     async def verify_email(

@@ -16,8 +16,10 @@ from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.identity import IdentityMutation, IdentityQuery
 from schema.node import Node
 from schema.nodes import read_node
+from schema.passwords import PasswordMutation
 from schema.paying import PayingMutation
 from schema.payments import Invoice
+from schema.profile_changes import ProfileMutation
 from schema.purchases import CreditPurchase
 from schema.recharge import RechargeMutation
 from schema.scalars import SCALARS
@@ -55,7 +57,7 @@ class Query(IdentityQuery):
 
 
 @strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
-class Mutation(IdentityMutation, PayingMutation, RechargeMutation, SpendingMutation):
+class Mutation(IdentityMutation, PasswordMutation, ProfileMutation, PayingMutation, RechargeMutation, SpendingMutation):
     pass
 
 

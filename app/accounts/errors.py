@@ -17,10 +17,40 @@ class HandleInvalid(DomainError):
     code = ErrorCode.HANDLE_INVALID
 
 
+class HandleTaken(DomainError):
+    """Somebody else has this User ID, or gave it up less than 30 days ago. Choose another one."""
+
+    code = ErrorCode.HANDLE_TAKEN
+
+
 class WrongCredentials(DomainError):
     """No account has this e-mail address and password."""
 
     code = ErrorCode.WRONG_CREDENTIALS
+
+
+class EmailUnverified(DomainError):
+    """Verify this e-mail address first, by the link that was mailed to it."""
+
+    code = ErrorCode.EMAIL_UNVERIFIED
+
+
+class PrimaryEmail(DomainError):
+    """The primary address can't be removed. Make another one primary first."""
+
+    code = ErrorCode.PRIMARY_EMAIL
+
+
+class ReauthenticationRequired(DomainError):
+    """Prove again who you are."""
+
+    code = ErrorCode.REAUTHENTICATION_REQUIRED
+
+
+class LastOwner(DomainError):
+    """A workspace can't be left without an owner. Make somebody else an owner first."""
+
+    code = ErrorCode.LAST_OWNER
 
 
 class TokenExpired(DomainError):

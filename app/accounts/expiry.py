@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from app.accounts.sessions import LIFETIME
 from app.db.engine import Session
+from app.store import workspaces
 from app.store.expired import delete_expired
 
 
 async def purge_expired(session: Session) -> None:
-    """Delete lapsed sign-ups, codes, rate limits and sessions; once an hour is plenty, since none of them is honoured anyway."""
+    """Delete what has lapsed: links, codes, limits, sessions, guards; once an hour is plenty, since none is honoured anyway."""
     await delete_expired(session, at=session.real_now, sessions_unused_since=session.real_now - LIFETIME)
+    await workspaces.forget_handle_holds(session, at=session.now)

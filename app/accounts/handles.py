@@ -6,14 +6,19 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
-from app.accounts.emails import EmailAddress
-from app.accounts.errors import HandleInvalid
+from app.accounts.errors import HandleInvalid, HandleTaken
+from app.accounts.secrets import keyed_hash
 from app.db.engine import Session
+from app.db.tables.workspaces import WorkspaceRow
 from app.store import workspaces as store
 
 SHORTEST, LONGEST = 3, 39
+
+# how long a handle that was given up is kept from everybody else, in the product's time
+HELD_FOR = timedelta(days=30)
 
 _FORM = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 _WORD = re.compile(r"[A-Za-z0-9]+")
@@ -50,17 +55,54 @@ def check_handle(text: str, *, path: tuple[str, ...] | None = None) -> str:
     return text
 
 
-async def claim_handle(session: Session, handle: str, workspace_id: UUID) -> bool:
-    """Take a handle for a workspace, without regard to case; False when another user or organization has it."""
-    return await store.claim_handle(session, handle.lower(), workspace_id)
+async def claim_handle(session: Session, guards: bytes, handle: str, workspace_id: UUID) -> bool:
+    """Take a handle for a workspace that has none, without regard to case.
+
+    False when another user or organization has it, or gave it up less than 30 days ago. `guards` is the key of handles given up.
+    """
+    key = handle.lower()
+    if not await store.claim_handle(session, key, workspace_id):
+        return False
+    # looked at only now: whoever gave it up a moment ago has been waited for
+    hold = await store.handle_hold(session, keyed_hash(guards, key), at=session.now)
+    if hold is not None and hold.workspace_id != workspace_id:
+        await store.free_handle(session, workspace_id)
+        return False
+    return True
 
 
-async def claim_made_up_handle(session: Session, workspace_id: UUID, name: str, email: EmailAddress) -> str:
-    """Take a free handle that resembles the name, or the address where there is no name, and return it."""
-    for handle in _made_up(name, email.address.partition("@")[0]):
-        if await claim_handle(session, handle, workspace_id):
+async def claim_made_up_handle(session: Session, guards: bytes, workspace_id: UUID, *sources: str) -> str:
+    """Take a free handle that resembles the first of `sources` that can be made into one, and return it."""
+    for handle in _made_up(*sources):
+        if await claim_handle(session, guards, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
+
+
+async def change_handle(
+    session: Session, guards: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
+) -> bool:
+    """Let a locked workspace go by another handle from now on; False when it has that one already.
+
+    The former one is held for it for 30 days. Raises `HandleInvalid` and `HandleTaken`.
+    """
+    handle = check_handle(handle, path=path)
+    if handle == workspace.handle:
+        return False
+    if handle.lower() != workspace.handle.lower():
+        await give_up_handle(session, guards, workspace)
+        if not await claim_handle(session, guards, handle, workspace.id):
+            raise HandleTaken(path=path)
+    workspace.handle = handle
+    workspace.version += 1
+    return True
+
+
+async def give_up_handle(session: Session, guards: bytes, workspace: WorkspaceRow) -> None:
+    """Free a workspace's handle, which nobody else can take for 30 days: links to it must not lead to a stranger."""
+    await store.free_handle(session, workspace.id)
+    held = keyed_hash(guards, workspace.handle.lower())
+    await store.hold_handle(session, held, workspace.id, until=session.now + HELD_FOR)
 
 
 def _made_up(*sources: str) -> Iterator[str]:

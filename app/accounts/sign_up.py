@@ -7,9 +7,10 @@ is an account.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import quote
+from uuid import UUID
 
+from app.accounts.addresses import LINK_LIFETIME, follow_verification
 from app.accounts.emails import EmailAddress, parse_email
 from app.accounts.errors import TokenExpired
 from app.accounts.handles import check_handle
@@ -25,8 +26,6 @@ from app.db.unit_of_work import transact
 from app.messages import texts
 from app.messages.mail import queue_mail
 from app.store import users as store
-
-LINK_LIFETIME = timedelta(hours=24)
 
 PER_ADDRESS = Limit("sign-up:address", most=5, per_seconds=3_600)
 PER_NETWORK = Limit("sign-up:network", most=50, per_seconds=3_600)
@@ -83,28 +82,44 @@ async def sign_up(
     await transact(database, keep, step="sign-up")
 
 
-async def verify_email(database: Database, token: str, *, user_agent: str | None) -> OpenedSession:
-    """Follow a mailed link: make the account, its workspace and a session, all or nothing.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whose address is verified now, and, for an account that was just made, the session opened with it."""
+
+    user_id: UUID
+    opened: OpenedSession | None
+
+
+async def verify_email(database: Database, keys: Keys, token: str, *, user_agent: str | None) -> Verified:
+    """Follow a mailed link: make the account, its workspace and a session, all or nothing, or verify an address that was added.
 
     Raises `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has
     verified the address meanwhile.
     """
 
-    async def finish(session: Session) -> OpenedSession:
+    async def follow(session: Session) -> Verified:
         pending = await store.take_sign_up(session, token_hash(token), at=session.real_now)
-        if pending is None:
+        if pending is not None:
+            opened = await _open_account(session, keys, pending, user_agent)
+            return Verified(opened.user_id, opened)
+        user_id = await follow_verification(session, token)
+        if user_id is None:
             raise TokenExpired(path=("input", "token"))
-        new = NewUser(
-            email=EmailAddress(pending.address, pending.address_key),
-            password_hash=pending.password_hash,
-            handle=pending.handle,
-            first_name=pending.first_name,
-            last_name=pending.last_name,
-        )
-        user = await create_user(session, new)
-        return await open_session(session, user.id, user_agent)
+        return Verified(user_id, None)
 
-    return await transact(database, finish, step="verify-email")
+    return await transact(database, follow, step="verify-email")
+
+
+async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None) -> OpenedSession:
+    new = NewUser(
+        email=EmailAddress(pending.address, pending.address_key),
+        password_hash=pending.password_hash,
+        handle=pending.handle,
+        first_name=pending.first_name,
+        last_name=pending.last_name,
+    )
+    user = await create_user(session, keys.guards, new)
+    return await open_session(session, user.id, user_agent)
 
 
 def _pending(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:

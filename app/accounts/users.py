@@ -73,11 +73,11 @@ def full_name(first_name: str | None, last_name: str | None) -> str:
     return " ".join(name for name in (first_name, last_name) if name)
 
 
-async def create_user(session: Session, new: NewUser) -> User:
+async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
     """Make an account with its verified address and its personal workspace, of which the user is the owner.
 
-    Takes the handle asked for, or makes one up where none was asked for or it is gone by now. Raises `EmailTaken` when another
-    account has verified the address.
+    Takes the handle asked for, or makes one up where none was asked for or it is gone by now; `guards` is the key of handles given
+    up. Raises `EmailTaken` when another account has verified the address.
     """
     user = UserRow(
         id=uuid7(),
@@ -99,15 +99,15 @@ async def create_user(session: Session, new: NewUser) -> User:
     )
     if not is_theirs:
         raise EmailTaken
-    return _user(user, await _open_personal_workspace(session, user, new))
+    return _user(user, await _open_personal_workspace(session, guards, user, new))
 
 
-async def _open_personal_workspace(session: Session, user: UserRow, new: NewUser) -> WorkspaceRow:
+async def _open_personal_workspace(session: Session, guards: bytes, user: UserRow, new: NewUser) -> WorkspaceRow:
     workspace_id = uuid7()
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
-    if handle is None or not await claim_handle(session, handle, workspace_id):
-        handle = await claim_made_up_handle(session, workspace_id, name, new.email)
+    if handle is None or not await claim_handle(session, guards, handle, workspace_id):
+        handle = await claim_made_up_handle(session, guards, workspace_id, name, new.email.address.partition("@")[0])
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",

@@ -1,4 +1,4 @@
-"""What people type: one line of text, or nothing."""
+"""What people type: a line of text, several, or nothing."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ def optional_line(text: str | None, what: str, *, at_most: int, path: tuple[str,
     if text is None or not text.strip():
         return None
     return one_line(text, what, at_most=at_most, path=path)
+
+
+def optional_text(text: str | None, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
+    """Lines of text without the blanks around them, or None for nothing and for blanks only.
+
+    Raises `InvalidInput` when it has more than `at_most` characters, or holds control characters other than the ends of lines.
+    """
+    if text is None or not text.strip():
+        return None
+    lines = text.strip().replace("\r\n", "\n")
+    if len(lines) > at_most:
+        raise InvalidInput(f"{what} has at most {at_most:,} characters.", path=path)
+    if any(unicodedata.category(letter) in _REFUSED for letter in lines.replace("\n", "").replace("\t", "")):
+        raise InvalidInput(f"{what} is text without control characters.", path=path)
+    return lines

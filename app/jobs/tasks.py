@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.accounts import expiry
+from app.accounts import expiry, password_changes
 from app.accounts.secrets import Keys
 from app.billing import credits
 from app.db.engine import Session
@@ -15,7 +15,7 @@ from app.flows import refunds as refund_flows
 from app.flows.desk import Desk
 from app.jobs.queue import Task
 from app.jobs.schedule import DueWork, each_alone
-from app.messages.mail import SEND_MAIL, Mailer, deliver
+from app.messages.mail import SEND_MAIL, Mailer, deliver, unseal
 from app.store import purchases, refunds
 
 _BATCH = 50
@@ -26,8 +26,8 @@ _RETURNS_EVERY = timedelta(hours=1)
 _RETURNS_SINCE = timedelta(days=30)
 
 
-def tasks(desk: Desk, mailer: Mailer, keys: Keys) -> dict[str, Task]:
-    """The tasks by the names under which they are enqueued."""
+def tasks(desk: Desk, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
+    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`."""
 
     async def send_mail(arguments: Mapping[str, str]) -> None:
         await deliver(mailer, arguments, keys.mail)
@@ -35,7 +35,15 @@ def tasks(desk: Desk, mailer: Mailer, keys: Keys) -> dict[str, Task]:
     async def provider_event(arguments: Mapping[str, str]) -> None:
         await provider_events.process(desk, arguments["event_id"])
 
-    return {SEND_MAIL: send_mail, provider_events.TASK: provider_event}
+    async def mail_reset_link(arguments: Mapping[str, str]) -> None:
+        address = unseal(arguments, keys.mail)
+        await password_changes.mail_reset_link(desk.database, keys, address, public_url=public_url)
+
+    return {
+        SEND_MAIL: send_mail,
+        password_changes.MAIL_RESET_LINK: mail_reset_link,
+        provider_events.TASK: provider_event,
+    }
 
 
 def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:

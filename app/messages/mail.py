@@ -48,13 +48,27 @@ def queue_mail(session: Session, mail: Mail, key: bytes) -> None:
 
     What waits in the queue is encrypted with `key`, since it names a person and may carry a token.
     """
-    sealed = _cipher(key).encrypt(_AS_JSON.dump_json(mail)).decode()
-    session.outbox.enqueue(SEND_MAIL, {_SEALED: sealed})
+    session.outbox.enqueue(SEND_MAIL, seal(_AS_JSON.dump_json(mail).decode(), key))
 
 
 async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> None:
     """What the job `send_mail` does: send the mail of a queued payload."""
-    await mailer.send(_AS_JSON.validate_json(_cipher(key).decrypt(payload[_SEALED])))
+    await mailer.send(queued_mail(payload, key))
+
+
+def queued_mail(payload: Mapping[str, str], key: bytes) -> Mail:
+    """The mail of a queued payload."""
+    return _AS_JSON.validate_json(unseal(payload, key))
+
+
+def seal(text: str, key: bytes) -> dict[str, str]:
+    """Arguments for a job that hold `text`, which names a person, encrypted while they wait."""
+    return {_SEALED: _cipher(key).encrypt(text.encode()).decode()}
+
+
+def unseal(arguments: Mapping[str, str], key: bytes) -> str:
+    """The text of arguments that `seal` made."""
+    return _cipher(key).decrypt(arguments[_SEALED]).decode()
 
 
 def _cipher(key: bytes) -> Fernet:

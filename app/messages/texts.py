@@ -32,6 +32,68 @@ def already_registered(to: str) -> Mail:
     )
 
 
+def verify_address(to: str, link: str) -> Mail:
+    """For someone who added this address to an account: the link that verifies it."""
+    return _mail(
+        to,
+        "Verify your e-mail address",
+        "Follow this link to verify this e-mail address for your account:",
+        "The link works once, within 24 hours. If you did not add this address to an account, there is nothing to do.",
+        link=link,
+    )
+
+
+def primary_address_changed(to: str) -> Mail:
+    """For the address that was the primary one until now."""
+    return _mail(
+        to,
+        "Your primary e-mail address was changed",
+        "Mail about your account goes to another of your addresses from now on.",
+        "If this was not you, sign in, make this address primary again and change your password.",
+    )
+
+
+def reset_password(to: str, link: str) -> Mail:
+    """For someone who forgot the password: the link to choose another one."""
+    return _mail(
+        to,
+        "Choose a new password",
+        "Follow this link to choose a new password for your account:",
+        "The link works once, within an hour. If you did not ask for it, do nothing: your password stays as it is.",
+        link=link,
+    )
+
+
+def no_account(to: str) -> Mail:
+    """For someone who asked to reset the password of an address that has no account."""
+    return _mail(
+        to,
+        "There is no account with this address",
+        "Someone, probably you, asked to choose a new password for the account with this e-mail address. There is no such account.",
+        "Perhaps you signed up with another address. If this was not you, there is nothing to do.",
+    )
+
+
+def password_changed(to: str) -> Mail:
+    """For someone whose password was just changed."""
+    return _mail(
+        to,
+        "Your password was changed",
+        "The password of your account was just changed, and you were signed out everywhere else.",
+        "If this was not you, choose a new password at once, by the link for those who forgot theirs.",
+    )
+
+
+def reauthentication_code(to: str, code: str) -> Mail:
+    """For someone without a password, who must prove once more who they are."""
+    return _mail(
+        to,
+        "Your code",
+        f"{code} is your code to confirm what you are about to do with your account.",
+        "It is good for 10 minutes. Never pass it on. If you did not ask for it, do nothing.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."

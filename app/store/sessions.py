@@ -61,3 +61,11 @@ async def end(session: Session, session_id: UUID, user_id: UUID) -> bool:
         delete(SessionRow).where(SessionRow.id == session_id, SessionRow.user_id == user_id).returning(SessionRow.id)
     )
     return ended.one_or_none() is not None
+
+
+async def end_others(session: Session, user_id: UUID, session_id: UUID | None) -> None:
+    """End every session of this user but one; all of them where None is given."""
+    others = SessionRow.user_id == user_id
+    if session_id is not None:
+        others &= SessionRow.id != session_id
+    await session.execute(delete(SessionRow).where(others))

@@ -81,6 +81,11 @@ async def lock_password(session: Session, user_id: UUID, password_hash: str) -> 
     return await session.scalar(query.with_for_update()) is not None
 
 
+async def password_of(session: Session, user_id: UUID) -> str | None:
+    """The password hash of a user who has one."""
+    return await session.scalar(select(UserRow.password_hash).where(UserRow.id == user_id))
+
+
 async def set_password(session: Session, user_id: UUID, password_hash: str) -> None:
     """Keep this hash from now on."""
     await session.execute(

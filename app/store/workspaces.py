@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.workspaces import HandleRow, MembershipRow, WorkspaceRow
+from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
 
 
 async def add(session: Session, workspace: WorkspaceRow) -> None:
@@ -27,6 +28,12 @@ async def add_member(session: Session, membership: MembershipRow) -> None:
 async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
     """The workspace, if there is one."""
     return await session.get(WorkspaceRow, workspace_id)
+
+
+async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
+    """The workspace, locked until the transaction ends: whoever changes its name or its members waits here."""
+    query = select(WorkspaceRow).where(WorkspaceRow.id == workspace_id).with_for_update(key_share=True)
+    return await session.scalar(query.execution_options(populate_existing=True))
 
 
 async def with_role(
@@ -77,3 +84,26 @@ async def claim_handle(session: Session, key: str, workspace_id: UUID) -> bool:
         claim.on_conflict_do_nothing(index_elements=[HandleRow.key]).returning(HandleRow.key)
     )
     return claimed.one_or_none() is not None
+
+
+async def free_handle(session: Session, workspace_id: UUID) -> None:
+    """The workspace goes by its handle no longer."""
+    await session.execute(delete(HandleRow).where(HandleRow.workspace_id == workspace_id))
+
+
+async def hold_handle(session: Session, handle_hash: bytes, workspace_id: UUID, *, until: datetime) -> None:
+    """Keep a handle, of which only a keyed hash is kept, for the workspace that gave it up."""
+    values = {"workspace_id": workspace_id, "held_until": until}
+    held = insert(HandleHoldRow).values(handle_hash=handle_hash, **values)
+    await session.execute(held.on_conflict_do_update(index_elements=[HandleHoldRow.handle_hash], set_=values))
+
+
+async def handle_hold(session: Session, handle_hash: bytes, *, at: datetime) -> HandleHoldRow | None:
+    """For whom a handle is kept at a time, if for anybody."""
+    query = select(HandleHoldRow).where(HandleHoldRow.handle_hash == handle_hash, HandleHoldRow.held_until > at)
+    return await session.scalar(query)
+
+
+async def forget_handle_holds(session: Session, *, at: datetime) -> None:
+    """Forget the handles that are kept for nobody any more."""
+    await session.execute(delete(HandleHoldRow).where(HandleHoldRow.held_until <= at))

@@ -13,7 +13,7 @@ from app.accounts.handles import RESERVED, check_handle
 from app.accounts.users import NewUser, User, create_user
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
-from tests.support.accounts import new_address, new_person
+from tests.support.accounts import KEYS, new_address, new_person
 
 
 @pytest.mark.parametrize("handle", ["abc", "Ada", "a1b", "ada-lovelace", "ada_lovelace", "a-b_c-1", "x" * 39])
@@ -63,7 +63,7 @@ async def _join(database: Database, address: str, handle: str | None = None, nam
     new = NewUser(email=parse_email(address), password_hash=None, handle=handle, first_name=name)
 
     async def make(session: Session) -> User:
-        return await create_user(session, new)
+        return await create_user(session, KEYS.guards, new)
 
     return await transact(database, make)
 

@@ -60,7 +60,9 @@ async def _mailed_token(database: Database, form: SignUp) -> str:
 
 
 async def _follow(database: Database, token: str) -> OpenedSession:
-    return await verify_email(database, token, user_agent="a test")
+    opened = (await verify_email(database, KEYS, token, user_agent="a test")).opened
+    assert opened is not None
+    return opened
 
 
 async def test_a_sign_up_is_a_pending_row_and_makes_neither_account_nor_session(fresh_database: Database) -> None:

@@ -77,7 +77,7 @@ async def new_person(database: Database, *, address: str | None = None, handle: 
 
     async def make(session: Session) -> Person:
         email = parse_email(address or new_address())
-        user = await create_user(session, NewUser(email=email, password_hash=None, handle=handle))
+        user = await create_user(session, KEYS.guards, NewUser(email=email, password_hash=None, handle=handle))
         opened = await open_session(session, user.id, "a test")
         return Person(user, UserCaller(user.id, opened.session_id), opened.token)
 

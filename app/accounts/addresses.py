@@ -1,0 +1,182 @@
+"""A user's e-mail addresses: one is primary, and a new one counts for nothing until the link mailed to it was followed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from app.accounts.access import UserCaller
+from app.accounts.emails import parse_email
+from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail
+from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.secrets import Keys, new_token, token_hash
+from app.db.engine import Database, Session
+from app.db.tables.accounts import EmailRow, MailedLinkRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput, NotFound, Unauthenticated
+from app.ids import uuid7
+from app.messages import texts
+from app.messages.mail import queue_mail
+from app.store import emails as store
+from app.store import mailed_links
+
+LINK_LIFETIME = timedelta(hours=24)
+MOST_ADDRESSES = 10
+
+PER_USER = Limit("verify-email:user", most=20, per_seconds=3_600)
+PER_ADDRESS = Limit("verify-email:address", most=5, per_seconds=3_600)
+PER_NETWORK = Limit("verify-email:network", most=50, per_seconds=3_600)
+
+
+async def add_email(
+    database: Database,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    address: str,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> EmailRow:
+    """Add an address to the caller's and mail it a link; one that they have already and is not verified is mailed another.
+
+    Answers alike, and mails alike, whether or not another account has the address. Raises `InvalidInput` for what is no address and
+    for an eleventh one, and `RateLimited`.
+    """
+    email = parse_email(address, path=("input", "address"))
+    await _limit(database, limits, caller, email.key, remote_address)
+
+    async def add(session: Session) -> EmailRow:
+        await _lock(session, caller)
+        row = await store.add_unverified(
+            session,
+            email_id=uuid7(),
+            user_id=caller.user_id,
+            address=email.address,
+            address_key=email.key,
+            at=session.now,
+        )
+        if await store.count(session, caller.user_id) > MOST_ADDRESSES:
+            raise InvalidInput(f"An account has at most {MOST_ADDRESSES} addresses.", path=("input", "address"))
+        if row.verified_at is None:
+            await _mail_link(session, keys, row, public_url)
+        return row
+
+    return await transact(database, add, step="email.add")
+
+
+async def send_verification(
+    database: Database,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    email_id: UUID,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> EmailRow:
+    """Mail another link to one of the caller's addresses; nothing for one that is verified.
+
+    Raises `NotFound` for an address that is not the caller's, and `RateLimited`.
+    """
+    async with database.read() as session:
+        row = await _theirs(session, caller, email_id)
+    await _limit(database, limits, caller, row.address_key, remote_address)
+
+    async def send(session: Session) -> EmailRow:
+        await _lock(session, caller)
+        row = await _theirs(session, caller, email_id)
+        if row.verified_at is None:
+            await _mail_link(session, keys, row, public_url)
+        return row
+
+    return await transact(database, send, step="email.send_link")
+
+
+async def follow_verification(session: Session, token: str) -> UUID | None:
+    """Follow a link mailed to an address: it is verified now, and primary where its user had no primary one; returns whose it is.
+
+    None for what is no such link, is used, or is older than 24 hours. Raises `EmailTaken` when another account has verified the
+    address.
+    """
+    link = await mailed_links.take_verification(session, token_hash(token), at=session.real_now)
+    if link is None or link.email_id is None:
+        return None
+    await store.lock_owner(session, link.user_id)
+    if not await store.verify(session, link.email_id, session.now):
+        raise EmailTaken
+    if await store.primary(session, link.user_id) is None:
+        await store.make_primary(session, link.user_id, link.email_id)
+    return link.user_id
+
+
+async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> EmailRow:
+    """Make one of the caller's verified addresses the one that mail about the account goes to; the former one is told.
+
+    Raises `NotFound` for an address that is not the caller's, `EmailUnverified` for one whose link was not followed.
+    """
+    await _lock(session, caller)
+    row = await _theirs(session, caller, email_id)
+    if row.verified_at is None:
+        raise EmailUnverified(path=("input", "id"))
+    former = await store.primary(session, caller.user_id)
+    if former is not None and former.id == row.id:
+        return row
+    await store.make_primary(session, caller.user_id, row.id)
+    await mailed_links.forget_resets(session, caller.user_id)
+    if former is not None:
+        queue_mail(session, texts.primary_address_changed(former.address), keys.mail)
+    return await _theirs(session, caller, email_id)
+
+
+async def remove_email(session: Session, caller: UserCaller, email_id: UUID) -> None:
+    """Forget one of the caller's addresses.
+
+    Raises `NotFound` for an address that is not the caller's, `PrimaryEmail` for the primary one and for the only one.
+    """
+    await _lock(session, caller)
+    row = await _theirs(session, caller, email_id)
+    if row.is_primary or await store.count(session, caller.user_id) == 1:
+        raise PrimaryEmail(path=("input", "id"))
+    await store.remove(session, row.id)
+    # one may have been mailed to the address that just stopped being theirs
+    await mailed_links.forget_resets(session, caller.user_id)
+
+
+async def _lock(session: Session, caller: UserCaller) -> None:
+    if await store.lock_owner(session, caller.user_id) is None:
+        raise Unauthenticated
+
+
+async def _theirs(session: Session, caller: UserCaller, email_id: UUID) -> EmailRow:
+    row = await store.find(session, caller.user_id, email_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: str) -> None:
+    token = new_token()
+    link = MailedLinkRow(
+        token_hash=token_hash(token),
+        user_id=row.user_id,
+        email_id=row.id,
+        created_at=session.real_now,
+        expires_at=session.real_now + LINK_LIFETIME,
+    )
+    await mailed_links.add(session, link)
+    mail = texts.verify_address(row.address, f"{public_url}/verify-email?token={quote(token)}")
+    queue_mail(session, mail, keys.mail)
+
+
+async def _limit(
+    database: Database, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
+) -> None:
+    await hit(
+        database,
+        limits,
+        (PER_USER, str(caller.user_id)),
+        (PER_ADDRESS, address_key),
+        (PER_NETWORK, network_of(remote_address)),
+    )

@@ -1,0 +1,159 @@
+"""Changing a password, and resetting one by a mailed link. Either ends the other sessions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from app.accounts.access import UserCaller
+from app.accounts.emails import parse_email
+from app.accounts.errors import TokenExpired, WrongCredentials
+from app.accounts.passwords import Passwords, check_new_password
+from app.accounts.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.secrets import Keys, new_token, token_hash
+from app.accounts.sessions import OpenedSession, open_session
+from app.db.engine import Database, Session
+from app.db.tables.accounts import MailedLinkRow
+from app.db.unit_of_work import transact
+from app.messages import texts
+from app.messages.mail import queue_mail, seal
+from app.store import emails, mailed_links, sessions, users
+
+MAIL_RESET_LINK = "mail_reset_link"
+
+LINK_LIFETIME = timedelta(hours=1)
+
+RESETS_PER_ADDRESS = Limit("reset:address", most=5, per_seconds=3_600)
+RESETS_PER_NETWORK = Limit("reset:network", most=50, per_seconds=3_600)
+# Only failures stay counted; no switch turns it off.
+TRIES_PER_USER = Limit("password:user", most=10, per_seconds=900, always_on=True)
+
+
+async def request_reset(
+    database: Database, keys: Keys, limits: RateLimits, email_address: str, *, remote_address: str
+) -> None:
+    """Have a link to choose a new password mailed to an address.
+
+    The worker looks whether it has an account, so that neither the answer nor its time can tell. Raises `InvalidInput` for what is
+    no address, and `RateLimited`.
+    """
+    email = parse_email(email_address, path=("input", "emailAddress"))
+    await hit(database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address)))
+
+    async def ask(session: Session) -> None:
+        # the outbox goes with a transaction that has begun
+        await session.connection()
+        session.outbox.enqueue(MAIL_RESET_LINK, seal(email.address, keys.mail))
+
+    await transact(database, ask, step="reset.request")
+
+
+async def mail_reset_link(database: Database, keys: Keys, address: str, *, public_url: str) -> None:
+    """What the job does: mail a link to whoever has verified the address, or else a mail saying that nobody has."""
+    email = parse_email(address)
+
+    async def send(session: Session) -> None:
+        found = await emails.user_of(session, email.key)
+        if found is None:
+            queue_mail(session, texts.no_account(email.address), keys.mail)
+            return
+        user_id, written = found
+        token = new_token()
+        link = MailedLinkRow(
+            token_hash=token_hash(token),
+            user_id=user_id,
+            email_id=None,
+            created_at=session.real_now,
+            expires_at=session.real_now + LINK_LIFETIME,
+        )
+        await mailed_links.add(session, link)
+        mail = texts.reset_password(written, f"{public_url}/reset-password?token={quote(token)}")
+        queue_mail(session, mail, keys.mail)
+
+    await transact(database, send, step="reset.mail")
+
+
+async def reset_password(
+    database: Database, passwords: Passwords, keys: Keys, token: str, new_password: str, *, user_agent: str | None
+) -> OpenedSession:
+    """Follow a mailed link: the password is the new one, every session has ended, and one is opened.
+
+    Raises `InvalidInput` for a password that is none, `TokenExpired` for a link that is unknown, used or older than an hour.
+    """
+    check_new_password(new_password, path=("input", "newPassword"))
+    async with database.read() as session:
+        # a made-up link is not worth the work of a hash
+        if not await mailed_links.is_reset(session, token_hash(token), at=session.real_now):
+            raise TokenExpired(path=("input", "token"))
+    hashed = await passwords.hash(new_password)
+
+    async def finish(session: Session) -> OpenedSession:
+        link = await mailed_links.take_reset(session, token_hash(token), at=session.real_now)
+        if link is None:
+            raise TokenExpired(path=("input", "token"))
+        await emails.lock_owner(session, link.user_id)
+        await _keep(session, keys, link.user_id, hashed, but_session=None)
+        return await open_session(session, link.user_id, user_agent)
+
+    return await transact(database, finish, step="reset")
+
+
+async def change_password(
+    database: Database,
+    passwords: Passwords,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    current_password: str,
+    new_password: str,
+) -> None:
+    """Change the caller's password; their other sessions end.
+
+    Raises `InvalidInput` for a password that is none, `WrongCredentials` for a wrong current one and for an account without one,
+    `RateLimited` after too many failures.
+    """
+    check_new_password(new_password, path=("input", "newPassword"))
+    kept = await check_password(
+        database, passwords, limits, caller, current_password, path=("input", "currentPassword")
+    )
+    hashed = await passwords.hash(new_password)
+
+    async def change(session: Session) -> None:
+        if not await users.lock_password(session, caller.user_id, kept):
+            raise WrongCredentials(path=("input", "currentPassword"))
+        await _keep(session, keys, caller.user_id, hashed, but_session=caller.session_id)
+
+    await transact(database, change, step="password.change")
+
+
+async def check_password(
+    database: Database,
+    passwords: Passwords,
+    limits: RateLimits,
+    caller: UserCaller,
+    password: str,
+    *,
+    path: tuple[str, ...],
+) -> str:
+    """Check the caller's password once more, and return its hash; only failures stay counted.
+
+    Raises `WrongCredentials` for a wrong one and for an account without one, `RateLimited` after too many failures.
+    """
+    attempt = await hit(database, limits, (TRIES_PER_USER, str(caller.user_id)))
+    async with database.read() as session:
+        kept = await users.password_of(session, caller.user_id)
+    checked = await passwords.check(password, kept)
+    if kept is None or not checked.is_right:
+        raise WrongCredentials("This is not your password.", path=path)
+    await take_back(database, attempt)
+    return kept
+
+
+async def _keep(session: Session, keys: Keys, user_id: UUID, hashed: str, *, but_session: UUID | None) -> None:
+    await users.set_password(session, user_id, hashed)
+    await sessions.end_others(session, user_id, but_session)
+    await mailed_links.forget_resets(session, user_id)
+    primary = await emails.primary(session, user_id)
+    if primary is not None:
+        queue_mail(session, texts.password_changed(primary.address), keys.mail)

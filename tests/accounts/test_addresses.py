@@ -1,0 +1,182 @@
+"""A user's e-mail addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from app.accounts import addresses
+from app.accounts.access import UserCaller
+from app.accounts.addresses import MOST_ADDRESSES, PER_ADDRESS
+from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail, TokenExpired, WrongCredentials
+from app.accounts.rate_limits import RateLimits
+from app.accounts.sign_in import sign_in
+from app.accounts.sign_up import verify_email
+from app.accounts.users import emails_of
+from app.db.engine import Database
+from app.db.tables.accounts import EmailRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput, NotFound, RateLimited
+from tests.support.accounts import (
+    KEYS,
+    LIMITS_OFF,
+    LIMITS_ON,
+    Person,
+    at_later,
+    new_address,
+    new_network,
+    new_person,
+    queued_mails,
+    quick_passwords,
+    token_of,
+)
+
+_URL = "https://accounts.example.com"
+
+
+async def _add(database: Database, person: Person, address: str, limits: RateLimits = LIMITS_OFF) -> EmailRow:
+    network = new_network()
+    return await addresses.add_email(
+        database, KEYS, limits, person.caller, address, remote_address=network, public_url=_URL
+    )
+
+
+async def _token(database: Database, address: str) -> str:
+    return token_of((await queued_mails(database, address))[-1])
+
+
+async def _verify(database: Database, token: str) -> UUID:
+    verified = await verify_email(database, KEYS, token, user_agent=None)
+    assert verified.opened is None
+    return verified.user_id
+
+
+async def _addresses(database: Database, caller: UserCaller) -> list[tuple[str, bool, bool]]:
+    async with database.read() as session:
+        rows = await emails_of(session, caller.user_id)
+    return [(row.address, row.is_primary, row.verified_at is not None) for row in rows]
+
+
+async def test_an_added_address_counts_once_its_link_was_followed(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    row = await _add(database, person, address)
+    assert (row.is_primary, row.verified_at) == (False, None)
+    assert await _verify(database, await _token(database, address)) == person.user.id
+    assert (address, False, True) in await _addresses(database, person.caller)
+
+
+async def test_an_unverified_address_neither_signs_in_nor_becomes_primary(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    row = await _add(database, person, address)
+    with pytest.raises(EmailUnverified):
+        await transact(database, lambda session: addresses.set_primary(session, KEYS, person.caller, row.id))
+    with pytest.raises(WrongCredentials):
+        await sign_in(
+            database,
+            quick_passwords(),
+            LIMITS_OFF,
+            address,
+            "any password at all",
+            remote_address="192.0.2.1",
+            user_agent=None,
+        )
+    assert (address, False, False) in await _addresses(database, person.caller)
+
+
+async def test_a_link_works_once_and_for_24_hours(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    await _add(database, person, address)
+    token = await _token(database, address)
+    with pytest.raises(TokenExpired):
+        await _verify(at_later(database, timedelta(hours=24, seconds=1)), token)
+    await _verify(database, token)
+    with pytest.raises(TokenExpired):
+        await _verify(database, token)
+
+
+async def test_an_address_of_another_account_is_answered_and_mailed_alike(database: Database) -> None:
+    taken, free = new_address(), new_address()
+    await new_person(database, address=taken)
+    person = await new_person(database)
+    rows = [await _add(database, person, address) for address in (taken, free)]
+    assert [(row.is_primary, row.verified_at) for row in rows] == [(False, None)] * 2
+    mails = [(await queued_mails(database, address))[-1] for address in (taken, free)]
+    assert len({mail.subject for mail in mails}) == 1
+    # only the holder of the mailed link learns it
+    with pytest.raises(EmailTaken):
+        await _verify(database, token_of(mails[0]))
+    assert (taken, False, False) in await _addresses(database, person.caller)
+
+
+async def test_of_many_who_prove_an_address_at_once_one_gets_it(database: Database) -> None:
+    address, people = new_address(), [await new_person(database) for _ in range(6)]
+    tokens: list[str] = []
+    for person in people:
+        await _add(database, person, address)
+        tokens.append(await _token(database, address))
+    outcomes = await asyncio.gather(*(_verify(database, token) for token in tokens), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == ["EmailTaken"] * 5 + ["UUID"]
+
+
+async def test_the_former_primary_address_is_told_and_can_then_be_removed(database: Database) -> None:
+    first, second = new_address(), new_address()
+    person = await new_person(database, address=first)
+    row = await _add(database, person, second)
+    await _verify(database, await _token(database, second))
+    changed = await transact(database, lambda session: addresses.set_primary(session, KEYS, person.caller, row.id))
+    assert changed.is_primary
+    assert "primary" in (await queued_mails(database, first))[-1].subject
+    async with database.read() as session:
+        former = next(each for each in await emails_of(session, person.user.id) if each.address == first)
+    await transact(database, lambda session: addresses.remove_email(session, person.caller, former.id))
+    assert await _addresses(database, person.caller) == [(second, True, True)]
+
+
+async def test_the_primary_address_cannot_be_removed(database: Database) -> None:
+    person = await new_person(database)
+    async with database.read() as session:
+        [primary] = await emails_of(session, person.user.id)
+    with pytest.raises(PrimaryEmail):
+        await transact(database, lambda session: addresses.remove_email(session, person.caller, primary.id))
+    assert len(await _addresses(database, person.caller)) == 1
+
+
+async def test_the_addresses_of_others_are_not_found(database: Database) -> None:
+    person, other = await new_person(database), await new_person(database)
+    async with database.read() as session:
+        [theirs] = await emails_of(session, other.user.id)
+    with pytest.raises(NotFound):
+        await transact(database, lambda session: addresses.remove_email(session, person.caller, theirs.id))
+    with pytest.raises(NotFound):
+        await transact(database, lambda session: addresses.set_primary(session, KEYS, person.caller, theirs.id))
+    assert len(await _addresses(database, other.caller)) == 1
+
+
+async def test_an_account_has_at_most_ten_addresses(database: Database) -> None:
+    person = await new_person(database)
+    for _ in range(MOST_ADDRESSES - 1):
+        await _add(database, person, new_address())
+    extra = new_address()
+    with pytest.raises(InvalidInput):
+        await _add(database, person, extra)
+    assert len(await _addresses(database, person.caller)) == MOST_ADDRESSES
+    assert await queued_mails(database, extra) == []
+
+
+async def test_the_same_address_again_is_mailed_another_link(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    assert (await _add(database, person, address)).id == (await _add(database, person, address.upper())).id
+    assert len(await queued_mails(database, address)) == 2
+
+
+async def test_links_to_one_address_are_limited_whoever_asks(database: Database) -> None:
+    address = new_address()
+    for _ in range(PER_ADDRESS.most):
+        await _add(database, await new_person(database), address, LIMITS_ON)
+    person = await new_person(database)
+    with pytest.raises(RateLimited):
+        await _add(database, person, address, LIMITS_ON)
+    assert len(await _addresses(database, person.caller)) == 1

@@ -1,0 +1,156 @@
+"""What people tell about themselves, and the User ID they go by."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from app.accounts import profile
+from app.accounts.errors import HandleInvalid, HandleTaken
+from app.accounts.secrets import keyed_hash
+from app.accounts.users import User, Visibility, find_user
+from app.clock import Clock
+from app.db.engine import Database, Session
+from app.db.tables.workspaces import HandleHoldRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput
+from tests.support.accounts import KEYS, Person, new_person
+
+
+async def _user(database: Database, person: Person) -> User:
+    async with database.read() as session:
+        user = await find_user(session, person.user.id)
+    assert user is not None
+    return user
+
+
+async def _update(database: Database, person: Person, **changes: str | None) -> User:
+    await transact(database, lambda session: profile.update_profile(session, person.caller, changes))
+    return await _user(database, person)
+
+
+async def _go_by(database: Database, person: Person, handle: str) -> User:
+    async def change(session: Session) -> None:
+        await profile.change_user_id(session, KEYS, person.caller, handle)
+
+    await transact(database, change)
+    return await _user(database, person)
+
+
+def _in_days(database: Database, days: int) -> Database:
+    return Database(database.engine, Clock(offset=timedelta(days=days)))
+
+
+async def test_an_omitted_field_stays_and_null_or_blanks_clear_one(database: Database) -> None:
+    person = await new_person(database)
+    await _update(database, person, first_name=" Ada ", company="Analytical Engines", bio="First line\r\nSecond line")
+    after = await _update(database, person, company=None, job_title="  ")
+    assert (after.first_name, after.company, after.job_title) == ("Ada", None, None)
+    assert after.bio == "First line\nSecond line"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "path"),
+    [
+        ("first_name", "x" * 101, "firstName"),
+        ("last_name", "two\nlines", "lastName"),
+        ("company", "bell\x07", "company"),
+        ("job_title", "x" * 101, "jobTitle"),
+        ("bio", "x" * 1_001, "bio"),
+        ("bio", "bell\x07", "bio"),
+    ],
+)
+async def test_what_is_too_long_or_no_text_is_refused_and_nothing_changes(
+    database: Database, field: str, text: str, path: str
+) -> None:
+    person = await new_person(database)
+    with pytest.raises(InvalidInput) as refused:
+        await _update(database, person, **{"company": "Kept out", field: text})
+    assert refused.value.path == ("input", path)
+    assert await _user(database, person) == person.user
+
+
+async def test_a_new_account_is_private_and_its_owner_can_make_it_public(database: Database) -> None:
+    person = await new_person(database)
+    assert person.user.visibility is Visibility.PRIVATE
+    await transact(database, lambda session: profile.set_visibility(session, person.caller, Visibility.PUBLIC))
+    assert (await _user(database, person)).visibility is Visibility.PUBLIC
+
+
+async def test_a_user_id_is_shown_as_typed_and_can_change_its_case(database: Database) -> None:
+    person = await new_person(database, handle="case-is-mine")
+    assert (await _go_by(database, person, "Case-Is-Mine")).handle == "Case-Is-Mine"
+
+
+async def test_a_user_id_of_another_is_taken_whatever_its_case(database: Database) -> None:
+    await new_person(database, handle="somebody-else")
+    person = await new_person(database)
+    with pytest.raises(HandleTaken) as refused:
+        await _go_by(database, person, "Somebody-Else")
+    assert refused.value.path == ("input", "handle")
+    assert await _user(database, person) == person.user
+
+
+@pytest.mark.parametrize(
+    "handle", ["ab", "x" * 40, "-leading", "trailing-", "two--hyphens", "раураl", "with space", "admin", "ab\n"]
+)
+async def test_what_is_no_user_id_is_refused(database: Database, handle: str) -> None:
+    person = await new_person(database)
+    with pytest.raises(HandleInvalid):
+        await _go_by(database, person, handle)
+    assert await _user(database, person) == person.user
+
+
+async def test_a_freed_user_id_is_nobody_elses_for_30_days(database: Database) -> None:
+    first, second = await new_person(database, handle="once-mine"), await new_person(database)
+    await _go_by(database, first, "moved-on")
+    with pytest.raises(HandleTaken):
+        await _go_by(database, second, "once-mine")
+    with pytest.raises(HandleTaken):
+        await _go_by(_in_days(database, 29), second, "ONCE-MINE")
+    assert (await _go_by(_in_days(database, 31), second, "once-mine")).handle == "once-mine"
+
+
+async def test_a_freed_user_id_is_not_made_up_for_a_newcomer_either(database: Database) -> None:
+    first = await new_person(database, handle="freed-lately")
+    await _go_by(database, first, "went-elsewhere")
+    newcomer = await new_person(database, handle="freed-lately")
+    assert newcomer.user.handle != "freed-lately"
+
+
+async def test_who_gave_a_user_id_up_can_take_it_back(database: Database) -> None:
+    person = await new_person(database, handle="back-and-forth")
+    await _go_by(database, person, "forth-and-back")
+    assert (await _go_by(database, person, "back-and-forth")).handle == "back-and-forth"
+
+
+async def test_of_a_freed_user_id_only_a_keyed_hash_is_kept(database: Database) -> None:
+    person = await new_person(database, handle="only-a-hash")
+    await _go_by(database, person, "not-a-hash")
+    async with database.read() as session:
+        hold = await session.get(HandleHoldRow, keyed_hash(KEYS.guards, "only-a-hash"))
+    assert hold is not None
+    assert hold.workspace_id == person.user.personal_workspace_id
+
+
+async def test_of_many_who_want_a_user_id_at_once_one_gets_it(database: Database) -> None:
+    people = [await new_person(database) for _ in range(8)]
+    outcomes = await asyncio.gather(
+        *(_go_by(database, person, "wanted-by-many") for person in people), return_exceptions=True
+    )
+    won = [each for each in outcomes if isinstance(each, User)]
+    assert [user.handle for user in won] == ["wanted-by-many"]
+    assert [type(each) for each in outcomes if not isinstance(each, User)] == [HandleTaken] * 7
+    for person in people:
+        assert await _user(database, person) == person.user or person.user.id == won[0].id
+
+
+async def test_two_who_swap_user_ids_at_once_both_wait_30_days(database: Database) -> None:
+    one, other = await new_person(database, handle="swap-one"), await new_person(database, handle="swap-other")
+    outcomes = await asyncio.gather(
+        _go_by(database, one, "swap-other"), _go_by(database, other, "swap-one"), return_exceptions=True
+    )
+    assert [type(each) for each in outcomes] == [HandleTaken, HandleTaken]
+    assert {(await _user(database, one)).handle, (await _user(database, other)).handle} == {"swap-one", "swap-other"}

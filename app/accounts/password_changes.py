@@ -6,6 +6,8 @@ from datetime import timedelta
 from urllib.parse import quote
 from uuid import UUID
 
+from sqlalchemy import select
+
 from app.accounts.access import UserCaller
 from app.accounts.emails import parse_email
 from app.accounts.errors import TokenExpired, WrongCredentials
@@ -42,8 +44,8 @@ async def request_reset(
     await hit(database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address)))
 
     async def ask(session: Session) -> None:
-        # the outbox goes with a transaction that has begun
-        await session.connection()
+        # the queue joins a transaction that has begun, which takes a statement
+        await session.execute(select(1))
         session.outbox.enqueue(MAIL_RESET_LINK, seal(email.address, keys.mail))
 
     await transact(database, ask, step="reset.request")

@@ -62,11 +62,11 @@ async def _keep_page(session: Session, party: BilledParty, page_id: str) -> str 
 async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
     """Mirror the provider's cards; where there are some and none is the default, the oldest becomes it.
 
-    Nothing to do for a workspace that the provider doesn't know. Raises `GatewayUnavailable` to be tried again.
+    Nothing to do for a workspace that the provider doesn't know or is about to forget. Raises `GatewayUnavailable`.
     """
     async with desk.database.read() as session:
         account = await billing_accounts.find(session, workspace_id)
-    if account is None or account.customer_id is None:
+    if account is None or account.customer_id is None or account.closing_at is not None:
         return
     written: Wallet | None = None
     # Of two looks at once the older may be written last: whoever writes looks again whether that is what is there.

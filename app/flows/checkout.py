@@ -100,6 +100,13 @@ async def conclude_checkout(desk: Desk, purchase: CreditPurchaseRow) -> CreditPu
     return await _conclude(desk, purchase, checkout, reason=_LAPSED)
 
 
+async def close_checkout(desk: Desk, purchase: CreditPurchaseRow, *, reason: str) -> CreditPurchaseRow:
+    """Close the page that a purchase waits for, whoever has it open; one that was paid first is settled."""
+    checkout_id = purchase.checkout_session_id
+    assert checkout_id is not None
+    return await _conclude(desk, purchase, await desk.gateway.expire_checkout(checkout_id), reason=reason)
+
+
 async def checkout_changed(desk: Desk, checkout_id: str) -> None:
     """Act on a page of the provider's that was used or has closed."""
     async with desk.database.read() as session:

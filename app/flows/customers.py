@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from app.billing.closing import WorkspaceClosing, require_open
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.desk import Desk
@@ -27,9 +28,13 @@ class BilledParty:
 
 
 async def ensure_customer(desk: Desk, party: BilledParty) -> str:
-    """The provider's id of the workspace's customer, made once: two callers at once send the same key and get the same one."""
+    """The provider's id of the workspace's customer, made once: two callers at once send the same key and get the same one.
+
+    Raises `WorkspaceClosing` for a workspace that is being deleted.
+    """
     async with desk.database.read() as session:
         account = await billing_accounts.find(session, party.workspace_id)
+    require_open(account)
     if account is not None and account.customer_id is not None:
         return account.customer_id
     try:
@@ -45,11 +50,17 @@ async def ensure_customer(desk: Desk, party: BilledParty) -> str:
 
     async def save(session: Session) -> str:
         account = await billing_accounts.lock(session, party.workspace_id)
+        require_open(account)
         if account.customer_id is None:
             account.customer_id = made
         return account.customer_id
 
-    return await transact(desk.database, save, step="customer.save")
+    try:
+        return await transact(desk.database, save, step="customer.save")
+    except WorkspaceClosing:
+        # the workspace was deleted while its customer was made: nothing of it may stay there
+        await desk.gateway.delete_customer(made)
+        raise
 
 
 async def _made_by_another(desk: Desk, party: BilledParty) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess
 from app.billing import cards, invoices
+from app.billing.closing import require_open
 from app.billing.purchases import PaymentPending, PaymentUnavailable, input_hash
 from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
@@ -82,7 +83,7 @@ async def pay_invoice(
 
 
 async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str) -> _Begun:
-    await billing_accounts.lock(session, workspace_id)
+    require_open(await billing_accounts.lock(session, workspace_id))
     invoice = await invoice_store.find(session, workspace_id, invoice_id)
     if invoice is None:
         raise NotFound

@@ -38,7 +38,7 @@ async def conclude(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInv
     is_unattempted = invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.NOT_ATTEMPTED
     if is_unattempted and not _is_stale(desk, purchase):
         return purchase
-    return await _end_without_charge(desk, purchase, invoice)
+    return await end_without_charge(desk, purchase, invoice)
 
 
 async def look_later(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -93,7 +93,11 @@ async def _settle(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvo
     return row if row.charged_at is not None else await refund_late_payment(desk, row, invoice)
 
 
-async def _end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+async def end_without_charge(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+    """Void the invoice of a payment that did not happen, so that it can't any more, and end the purchase.
+
+    One that was paid meanwhile is settled, one whose payment is under way is left for later. Raises `GatewayUnavailable`.
+    """
     attempt = invoice.attempt
     try:
         left = await desk.gateway.discard_invoice(invoice.id)

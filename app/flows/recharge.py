@@ -19,6 +19,7 @@ from app.accounts.access import WorkspaceAccess
 from app.accounts.phones import require_phone
 from app.billing import cards, purchases, spend_limits
 from app.billing.cards import PaymentMethodRequired
+from app.billing.closing import require_open
 from app.billing.purchases import Order, PaymentPending, PaymentUnavailable, PurchaseOvertaken
 from app.billing.spend_limits import SpendLimitReached
 from app.db.engine import Session
@@ -114,6 +115,7 @@ async def _begin(
 ) -> _Begun:
     workspace = access.workspace
     account = await billing_accounts.lock(session, workspace.id)
+    require_open(account)
     party = BilledParty(workspace.id, workspace.name, await billing_accounts.contact_address(session, workspace.id))
     # the same amount is the same input however many zeros it was written with
     amount_minor = order.price.minor if order.pack_code is None else None

@@ -34,6 +34,10 @@ class CustomerGateway(Protocol):
         """Make a customer and return its id."""
         ...
 
+    async def delete_customer(self, customer_id: str) -> None:
+        """Forget a customer and their cards, and cancel what they subscribe to; one already forgotten is fine."""
+        ...
+
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
         """Begin to save a card; returns the client secret that the browser or app confirms it with."""
         ...

@@ -22,6 +22,14 @@ class StripeCustomers(StripeCalls):
         )
         return customer.id
 
+    async def delete_customer(self, customer_id: str) -> None:
+        try:
+            await self.step("delete_customer", lambda: self.stripe.customers.delete_async(customer_id))
+        except GatewayRefused:
+            customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
+            if not getattr(customer, "deleted", False):
+                raise
+
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
         params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
         intent = await self.step(

@@ -61,6 +61,14 @@ async def open_checkouts(session: Session, workspace_id: UUID) -> Sequence[Credi
     return (await session.scalars(found)).all()
 
 
+async def unsettled(session: Session, workspace_id: UUID) -> Sequence[CreditPurchaseRow]:
+    """The workspace's purchases that have neither succeeded nor ended."""
+    found = select(CreditPurchaseRow).where(
+        CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.status.in_(UNSETTLED)
+    )
+    return (await session.scalars(found.order_by(CreditPurchaseRow.id))).all()
+
+
 async def page(
     session: Session, workspace_id: UUID, *, limit: int, before: UUID | None = None
 ) -> Sequence[CreditPurchaseRow]:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _identities()
     _invitations()
     _handle_holds()
+    _deletions()
 
 
 def _time(name: str, *, optional: bool = False) -> sa.Column[object]:
@@ -119,3 +120,17 @@ def _handle_holds() -> None:
         _time("held_until"),
     )
     op.create_index("handle_holds_held_until_idx", "handle_holds", ["held_until"])
+
+
+def _deletions() -> None:
+    op.create_table(
+        "deletions",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("user_id", sa.Uuid, nullable=True, unique=True),
+        sa.Column("workspace_id", sa.Uuid, nullable=True, unique=True),
+        sa.Column("requested_by", sa.Uuid, nullable=False),
+        _time("next_look_at"),
+        _time("created_at"),
+        sa.CheckConstraint("num_nonnulls(user_id, workspace_id) = 1", name="one_kind"),
+    )
+    op.create_index("deletions_next_look_at_idx", "deletions", ["next_look_at"])

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.tables.base import Base, Erased, Hashed, PrimaryId
+from app.db.tables.base import Base, Erased, Hashed, Kept, PrimaryId
 
 
 class UserRow(Base):
@@ -148,3 +148,18 @@ class ErasedIdentityRow(Base):
     identity_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     erased_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class DeletionRow(Base):
+    """A deletion under way: of the account `user_id`, or of the workspace `workspace_id`; `requested_by` is who asked for it."""
+
+    __tablename__ = "deletions"
+    erasure = Kept("a deletion cut short is gone on with, and the row goes at its end: ids only")
+    __table_args__ = (CheckConstraint("num_nonnulls(user_id, workspace_id) = 1", name="one_kind"),)
+
+    id: Mapped[PrimaryId]
+    user_id: Mapped[UUID | None] = mapped_column(unique=True)
+    workspace_id: Mapped[UUID | None] = mapped_column(unique=True)
+    requested_by: Mapped[UUID]
+    next_look_at: Mapped[datetime] = mapped_column(index=True)
+    created_at: Mapped[datetime]

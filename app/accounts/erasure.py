@@ -1,0 +1,87 @@
+"""Erasing a person or a workspace for good: what is left are ids, books, and keyed hashes that guard against abuse."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
+
+from app.accounts import audit
+from app.accounts.audit import Actor
+from app.accounts.handles import give_up_handle
+from app.accounts.password_changes import MAIL_RESET_LINK
+from app.accounts.phone_numbers import number_hash
+from app.accounts.secrets import Keys, keyed_hash
+from app.db.engine import Session
+from app.db.tables.accounts import ErasedIdentityRow
+from app.db.tables.workspaces import WorkspaceRow
+from app.messages.mail import SEND_MAIL, queued_mail, unseal
+from app.store import erasure as store
+
+# longer than a token of an identity provider lives
+_IDENTITIES_REMEMBERED_FOR: Final = timedelta(days=30)
+
+
+async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: Sequence[WorkspaceRow]) -> None:
+    """Erase a user and the locked workspaces that go with them: the personal one, and those nobody else belongs to."""
+    proven = set(await store.addresses_of(session, user_id, verified=True))
+    named = set(await store.addresses_of(session, user_id, verified=False))
+    await _remember_identities(session, keys, user_id)
+    await _erase_messages(session, keys, workspaces, proven, named)
+    await _leave_workspaces(
+        session, keys, Actor(user_id=user_id), workspaces, "account.deleted", "The account was deleted."
+    )
+    ids = [workspace.id for workspace in workspaces]
+    # an address that was only claimed may be somebody else's: what waits for its real owner is left alone
+    await store.erase_rows(session, user_id=user_id, workspace_ids=ids, addresses=proven)
+
+
+async def erase_workspace(session: Session, keys: Keys, actor: Actor, workspace: WorkspaceRow) -> None:
+    """Erase a locked workspace; the people who belonged to it stay."""
+    await _erase_messages(session, keys, [workspace], (), ())
+    await _leave_workspaces(session, keys, actor, [workspace], "workspace.deleted", "The workspace was deleted.")
+    await store.erase_rows(session, user_id=None, workspace_ids=[workspace.id], addresses=())
+
+
+async def _leave_workspaces(
+    session: Session, keys: Keys, actor: Actor, workspaces: Sequence[WorkspaceRow], action: str, summary: str
+) -> None:
+    await store.blank_audit(session, [workspace.id for workspace in workspaces])
+    for workspace in workspaces:
+        await give_up_handle(session, keys.guards, workspace)
+        await audit.record(session, workspace.id, actor, action, summary)
+        # rows are deleted by statement: none of this one is to be written any more
+        await session.flush()
+        session.expunge(workspace)
+
+
+async def _remember_identities(session: Session, keys: Keys, user_id: UUID) -> None:
+    for identity in await store.identities_of(session, user_id):
+        remembered = ErasedIdentityRow(
+            identity_hash=keyed_hash(keys.guards, identity.issuer, identity.subject),
+            erased_at=session.real_now,
+            expires_at=session.real_now + _IDENTITIES_REMEMBERED_FOR,
+        )
+        await session.merge(remembered)
+
+
+async def _erase_messages(
+    session: Session, keys: Keys, workspaces: Sequence[WorkspaceRow], proven: Collection[str], named: Collection[str]
+) -> None:
+    hashes = await store.phone_hashes(session, [workspace.id for workspace in workspaces])
+    texted = {number for number in await store.texted_numbers(session) if number_hash(keys.phones, number) in hashes}
+    await store.clear_inbox(session, {*named, *texted})
+    waiting = await store.queued(session, (SEND_MAIL, MAIL_RESET_LINK))
+    theirs = [job_id for job_id, task, arguments in waiting if _addressee(task, arguments, keys) in proven]
+    await store.drop_jobs(session, theirs)
+
+
+def _addressee(task: str, arguments: Mapping[str, str], keys: Keys) -> str | None:
+    try:
+        return (queued_mail(arguments, keys.mail).to if task == SEND_MAIL else unseal(arguments, keys.mail)).lower()
+    except InvalidToken:
+        # queued under another secret key: nobody can read it any more
+        return None

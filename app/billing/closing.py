@@ -1,0 +1,35 @@
+"""A workspace that is being deleted: nothing new is charged to it from the moment that is decided."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.db.engine import Session
+from app.db.tables.payments import BillingAccountRow
+from app.errors import DomainError, ErrorCode
+from app.store import billing_accounts
+
+
+class WorkspaceClosing(DomainError):
+    """This workspace is being deleted: nothing can be bought for it any more."""
+
+    code = ErrorCode.CONFLICT
+
+
+def require_open(account: BillingAccountRow | None) -> None:
+    """Raise `WorkspaceClosing` for the account of a workspace that is being deleted."""
+    if account is not None and account.closing_at is not None:
+        raise WorkspaceClosing
+
+
+async def close(session: Session, workspace_id: UUID) -> None:
+    """Let nothing new be charged to the workspace; whoever is just beginning to is waited for."""
+    account = await billing_accounts.lock(session, workspace_id)
+    if account.closing_at is None:
+        account.closing_at = session.now
+
+
+async def open_again(session: Session, workspace_id: UUID) -> None:
+    """Let the workspace buy again: its deletion was stopped."""
+    account = await billing_accounts.lock(session, workspace_id)
+    account.closing_at = None

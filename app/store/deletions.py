@@ -1,0 +1,79 @@
+"""Deletions under way. Times are the wall's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy.orm import aliased
+
+from app.db.engine import Session
+from app.db.tables.accounts import DeletionRow
+from app.db.tables.workspaces import InvitationRow, MembershipRow, WorkspaceRow
+
+
+async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
+    """A deletion, locked until the transaction ends; None once it is done or was stopped."""
+    query = select(DeletionRow).where(DeletionRow.id == deletion_id).with_for_update()
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def of(session: Session, *, user_id: UUID | None, workspace_id: UUID | None) -> DeletionRow | None:
+    """The deletion under way of an account, or of a workspace."""
+    query = select(DeletionRow).where(
+        DeletionRow.user_id == user_id if user_id is not None else DeletionRow.workspace_id == workspace_id
+    )
+    return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
+
+
+async def add(session: Session, row: DeletionRow) -> None:
+    """Add a deletion."""
+    session.add(row)
+    await session.flush()
+
+
+async def end(session: Session, deletion_id: UUID) -> None:
+    """The deletion is done, or was stopped."""
+    await session.execute(delete(DeletionRow).where(DeletionRow.id == deletion_id))
+
+
+async def due(session: Session, *, limit: int) -> Sequence[UUID]:
+    """The deletions that were begun and not finished, the oldest first."""
+    query = select(DeletionRow.id).where(DeletionRow.next_look_at <= session.real_now)
+    return (await session.scalars(query.order_by(DeletionRow.next_look_at).limit(limit))).all()
+
+
+async def workspaces_of(session: Session, user_id: UUID) -> Sequence[Row[UUID, str, str, int, int]]:
+    """What a user belongs to: its id, kind and name, how many other owners it has, and how many other members of any role."""
+    theirs, others = aliased(MembershipRow), aliased(MembershipRow)
+    is_other = others.user_id != user_id
+    query = (
+        select(
+            WorkspaceRow.id,
+            WorkspaceRow.kind,
+            WorkspaceRow.name,
+            func.count().filter(is_other & (others.role == "OWNER")),
+            func.count().filter(is_other),
+        )
+        .join(theirs, theirs.workspace_id == WorkspaceRow.id)
+        .join(others, others.workspace_id == WorkspaceRow.id)
+        .where(theirs.user_id == user_id)
+        .group_by(WorkspaceRow.id)
+        .order_by(WorkspaceRow.id)
+    )
+    return (await session.execute(query)).all()
+
+
+async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[WorkspaceRow]:
+    """Every workspace a user belongs to, locked in the order of their ids: nobody joins or leaves one meanwhile."""
+    belongs = exists().where(MembershipRow.workspace_id == WorkspaceRow.id, MembershipRow.user_id == user_id)
+    query = select(WorkspaceRow).where(belongs).order_by(WorkspaceRow.id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def withdraw_invitations(session: Session, workspace_id: UUID) -> None:
+    """Nobody can join by an invitation that is still open."""
+    await session.execute(
+        delete(InvitationRow).where(InvitationRow.workspace_id == workspace_id, InvitationRow.accepted_by.is_(None))
+    )

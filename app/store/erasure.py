@@ -1,0 +1,106 @@
+"""What is deleted with a person or a workspace: every table whose declaration says so, the inbox, and mails on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, or_, select, text, update
+
+from app.db.engine import Session
+from app.db.tables import Base
+from app.db.tables.accounts import EmailRow, IdentityRow, UserRow
+from app.db.tables.base import Erased
+from app.db.tables.messages import InboxMessageRow
+from app.db.tables.workspaces import AuditEventRow, PhoneCheckRow, PhoneRow
+
+_QUEUED = text("SELECT id, entrypoint, payload FROM pgqueuer WHERE entrypoint IN :tasks").bindparams(
+    bindparam("tasks", expanding=True)
+)
+_DROP = text("DELETE FROM pgqueuer WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+async def erase_rows(
+    session: Session, *, user_id: UUID | None, workspace_ids: Collection[UUID], addresses: Collection[str]
+) -> None:
+    """Delete what the tables declare to go with this user, these workspaces and these addresses (in lower case)."""
+    declared = {mapper.local_table: mapper.class_.erasure for mapper in Base.registry.mappers}
+    # what refers to others goes before them
+    for table in reversed(Base.metadata.sorted_tables):
+        match declared[table]:
+            case Erased() as erased:
+                belongs = _belongs(table, erased, user_id, workspace_ids, addresses)
+                if belongs:
+                    await session.execute(delete(table).where(or_(*belongs)))
+            case _:
+                pass
+
+
+def _belongs(
+    table: Table, erased: Erased, user_id: UUID | None, workspace_ids: Collection[UUID], addresses: Collection[str]
+) -> list[ColumnElement[bool]]:
+    belongs: list[ColumnElement[bool]] = []
+    if erased.person is not None and user_id is not None:
+        belongs.append(table.c[erased.person] == user_id)
+    if erased.workspace is not None and workspace_ids:
+        belongs.append(table.c[erased.workspace].in_(workspace_ids))
+    if erased.address is not None and addresses:
+        belongs.append(func.lower(table.c[erased.address]).in_(addresses))
+    return belongs
+
+
+async def lock_user(session: Session, user_id: UUID) -> UserRow | None:
+    """The user, locked against everything until the transaction ends."""
+    query = select(UserRow).where(UserRow.id == user_id).with_for_update()
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def addresses_of(session: Session, user_id: UUID, *, verified: bool) -> Sequence[str]:
+    """The user's addresses in lower case: those that are proven to be theirs, or all of them."""
+    query = select(EmailRow.address_key).where(EmailRow.user_id == user_id)
+    return (await session.scalars(query.where(EmailRow.verified_at.is_not(None)) if verified else query)).all()
+
+
+async def identities_of(session: Session, user_id: UUID) -> Sequence[IdentityRow]:
+    """Who the user is at identity providers."""
+    return (await session.scalars(select(IdentityRow).where(IdentityRow.user_id == user_id))).all()
+
+
+async def phone_hashes(session: Session, workspace_ids: Collection[UUID]) -> set[bytes]:
+    """The hashes of the numbers that these workspaces verified, or were sent codes for."""
+    verified = select(PhoneRow.number_hash).where(PhoneRow.workspace_id.in_(workspace_ids))
+    begun = select(PhoneCheckRow.number_hash).where(PhoneCheckRow.workspace_id.in_(workspace_ids))
+    return {*await session.scalars(verified), *await session.scalars(begun)}
+
+
+async def texted_numbers(session: Session) -> Sequence[str]:
+    """The numbers that the development inbox has text messages to."""
+    query = select(InboxMessageRow.recipient).where(InboxMessageRow.channel == "sms").distinct()
+    return (await session.scalars(query)).all()
+
+
+async def clear_inbox(session: Session, recipients: Collection[str]) -> None:
+    """Delete what the development inbox has for these addresses (in lower case) and numbers."""
+    await session.execute(delete(InboxMessageRow).where(func.lower(InboxMessageRow.recipient).in_(recipients)))
+
+
+async def blank_audit(session: Session, workspace_ids: Collection[UUID]) -> None:
+    """Leave of what was done in these workspaces only who, what and when: before and after may name them."""
+    await session.execute(
+        update(AuditEventRow)
+        .where(AuditEventRow.workspace_id.in_(workspace_ids), AuditEventRow.detail.is_not(None))
+        .values(detail=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def queued(session: Session, tasks: Collection[str]) -> Sequence[tuple[int, str, Mapping[str, str]]]:
+    """The jobs with these names that wait, run or have failed: id, name and arguments."""
+    rows = await session.execute(_QUEUED, {"tasks": list(tasks)})
+    return [(row.id, row.entrypoint, orjson.loads(row.payload or b"{}")) for row in rows]
+
+
+async def drop_jobs(session: Session, job_ids: Collection[int]) -> None:
+    """Take jobs out of the queue."""
+    await session.execute(_DROP, {"ids": list(job_ids)})

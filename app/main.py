@@ -178,7 +178,7 @@ async def work(house: House, stopping: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         by_name = tasks(house.desk, house.mailer, house.runtime.keys, public_url=house.runtime.public_url)
         group.create_task(consume(house.database_url, by_name, stopping))
-        group.create_task(schedule.watch(due_works(house.desk, polled_events=events), stopping))
+        group.create_task(schedule.watch(due_works(house.desk, house.runtime.keys, polled_events=events), stopping))
 
 
 async def set_up_provider(house: House) -> None:
@@ -206,7 +206,7 @@ def _mailer(settings: Settings, database: Database) -> Mailer:
 
 
 def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:
-    works = due_works(house.desk, polled_events=())
+    works = due_works(house.desk, house.runtime.keys, polled_events=())
     sandbox = SandboxControl(f"http://127.0.0.1:{house.settings.sandbox_port}")
 
     def advance(by: timedelta) -> asyncio.Future[datetime]:

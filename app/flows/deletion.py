@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from app.accounts import audit
 from app.accounts.audit import Actor
 from app.accounts.erasure import erase_person, erase_workspace
 from app.accounts.errors import LastOwner
@@ -76,12 +77,12 @@ async def delete_workspace(
 
 
 async def carry_on(desk: Desk, keys: Keys, deletion_id: UUID) -> None:
-    """Go on with a deletion that was cut short; where that fails it is put off, where it must not go on it is stopped."""
+    """Go on with a deletion that was cut short: put off where the provider can't be reached, stopped where a person must act."""
     begun, erase = await transact(
         desk.database, lambda session: _resume(session, keys, deletion_id), step="deletion.resume"
     )
     if begun is not None:
-        await _carry_out(desk, begun, erase)
+        await _carry_out(desk, begun, erase, was_cut_short=True)
 
 
 async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionRow) -> _Begun:
@@ -109,16 +110,26 @@ async def _resume(
     row.next_look_at = session.real_now + _LOOK_AFTER
     user_id, workspace_id, requested_by = row.user_id, row.workspace_id, row.requested_by
     if user_id is not None:
-        going = await _going_with(session, user_id)
+        try:
+            going = await _going_with(session, user_id)
+        except LastOwner:
+            for workspace_id, *_ in await store.workspaces_of(session, user_id):
+                await closing.open_again(session, workspace_id)
+            await store.end(session, deletion_id)
+            return None, nothing
         return await _begin(session, going, row), lambda later: _erase_account(later, keys, user_id)
     assert workspace_id is not None
     return _Begun(row.id, (workspace_id,)), lambda later: _erase_workspace(later, keys, requested_by, workspace_id)
 
 
-async def _carry_out(desk: Desk, begun: _Begun, erase: Callable[[Session], Awaitable[None]]) -> None:
+async def _carry_out(
+    desk: Desk, begun: _Begun, erase: Callable[[Session], Awaitable[None]], *, was_cut_short: bool = False
+) -> None:
     try:
         await settle_open_purchases(desk, begun.workspace_ids)
     except (GatewayUnavailable, GatewayRefused) as error:
+        if was_cut_short:
+            raise PaymentUnavailable(_GOES_ON) from error
         await _stop(desk, begun)
         raise PaymentUnavailable(_UNREACHABLE) from error
     except PaymentPending:
@@ -165,7 +176,7 @@ async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
             needing.append(name)
     if needing:
         raise LastOwner(
-            f"You are the only owner of {', '.join(needing)}, which has other members. Make one of them an owner, or delete it first."
+            f"You are the only owner of {', '.join(needing)}, which has other members: make one of them an owner, or delete it."
         )
     return going
 
@@ -175,8 +186,13 @@ async def _erase_account(session: Session, keys: Keys, user_id: UUID) -> None:
         return
     # somebody may have joined, or the last other owner left, since it was begun
     going = set(await _going_with(session, user_id))
-    locked = [row for row in await store.lock_workspaces(session, user_id) if row.id in going]
-    await erase_person(session, keys, user_id, locked)
+    locked = await store.lock_workspaces(session, user_id)
+    for workspace in locked:
+        if workspace.id not in going:
+            await audit.record(
+                session, workspace.id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
+            )
+    await erase_person(session, keys, user_id, [row for row in locked if row.id in going])
 
 
 async def _erase_workspace(session: Session, keys: Keys, actor_id: UUID, workspace_id: UUID) -> None:

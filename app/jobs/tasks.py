@@ -10,13 +10,13 @@ from app.accounts.secrets import Keys
 from app.billing import credits
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows import provider_events, reconcile
+from app.flows import deletion, provider_events, reconcile
 from app.flows import refunds as refund_flows
 from app.flows.desk import Desk
 from app.jobs.queue import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, deliver, unseal
-from app.store import purchases, refunds
+from app.store import deletions, purchases, refunds
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
@@ -46,8 +46,8 @@ def tasks(desk: Desk, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[st
     }
 
 
-def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: credits and holds that lapse, purchases and refunds to look into, money that went back untold, old rows.
+def due_works(desk: Desk, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
+    """What falls due: credits and holds that lapse, purchases, refunds and deletions to go on with, money that went back, old rows.
 
     With `polled_events`, also the next look for these events.
     """
@@ -55,6 +55,7 @@ def due_works(desk: Desk, *, polled_events: Sequence[str]) -> list[DueWork]:
         DueWork("credits", credits.next_due_at, lambda: credits.run_due(desk.database, limit=_BATCH)),
         DueWork("purchases", purchases.next_look_at, lambda: _look_into_purchases(desk)),
         DueWork("refunds", refunds.next_look_at, lambda: _carry_on_refunds(desk)),
+        DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(desk, keys)),
         DueWork("returns", _nothing_waits, _Every(desk, _RETURNS_EVERY, lambda: _look_for_returns(desk)).run),
         DueWork("old_rows", _nothing_waits, _Every(desk, _CLEAN_EVERY, lambda: _clean(desk)).run),
     ]
@@ -74,6 +75,13 @@ async def _carry_on_refunds(desk: Desk) -> int:
     async with desk.database.read() as session:
         due = await refunds.due(session, limit=_BATCH)
     return await each_alone("refunds", due, lambda owner, refund: refund_flows.carry_on(desk, owner, refund))
+
+
+async def _carry_on_deletions(desk: Desk, keys: Keys) -> int:
+    async with desk.database.read() as session:
+        due = await deletions.due(session, limit=_BATCH)
+    owners = [(deletion_id, deletion_id) for deletion_id in due]
+    return await each_alone("deletions", owners, lambda _, deletion_id: deletion.carry_on(desk, keys, deletion_id))
 
 
 async def _look_for_returns(desk: Desk) -> int:

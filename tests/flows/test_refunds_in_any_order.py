@@ -27,6 +27,7 @@ from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from app.payments.values import ProviderEvent, ProviderRefund, RefundStatus, Returns
 from app.store import provider_events as inbox
+from tests.support.accounts import KEYS
 from tests.support.house import RunningHouse
 from tests.support.returns import Bought, apply, bought_by, buy, check_ledger
 
@@ -156,7 +157,7 @@ async def test_the_worker_looks_when_it_starts_for_what_no_event_told_of(house: 
     await house.sandbox.deliver("drop")
     await bought.refund_at_stripe()
 
-    await run_due(due_works(bought.desk, polled_events=()))
+    await run_due(due_works(bought.desk, KEYS, polled_events=()))
 
     assert (await bought.row()).reclaimed_credits == bought.credits
 

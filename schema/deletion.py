@@ -39,11 +39,11 @@ class DeletionMutation:
 
     @strawberry.mutation(
         description=(
-            "Deletes the caller's account for good, with the personal workspace and the organizations nobody else belongs to: names, "
-            "addresses, phone, sessions and keys are erased, credits are lost. Open payments are ended and the customer is deleted at "
-            "the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased. LAST_OWNER "
-            "while the caller is the only owner of an organization with other members. REAUTHENTICATION_REQUIRED, WRONG_CREDENTIALS, "
-            "CODE_WRONG and CODE_EXPIRED for a missing or wrong proof."
+            "Deletes the caller's account for good, with the personal workspace and the organizations nobody else belongs to: "
+            "names, addresses, phone, sessions and keys are erased, credits are lost. Open payments are ended and the customer is "
+            "deleted at the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased. "
+            "LAST_OWNER while the caller is the only owner of an organization with other members. REAUTHENTICATION_REQUIRED, "
+            "WRONG_CREDENTIALS, CODE_WRONG and CODE_EXPIRED for a missing or wrong proof."
         )
     )
     async def delete_account(
@@ -54,8 +54,8 @@ class DeletionMutation:
 
     @strawberry.mutation(
         description=(
-            "Deletes an organization for good, whoever belongs to it; its credits are lost. For owners. What is open is settled at the "
-            "payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased."
+            "Deletes an organization for good, whoever belongs to it; its credits are lost. For owners. What is open is settled at "
+            "the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased."
         )
     )
     async def delete_workspace(

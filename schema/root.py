@@ -12,6 +12,7 @@ from resolvers import live, workspaces
 from resolvers.context import Info
 from schema.catalog import Catalog
 from schema.credits import CreditBalance
+from schema.deletion import DeletionMutation
 from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.identity import IdentityMutation, IdentityQuery
 from schema.node import Node
@@ -57,7 +58,15 @@ class Query(IdentityQuery):
 
 
 @strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
-class Mutation(IdentityMutation, PasswordMutation, ProfileMutation, PayingMutation, RechargeMutation, SpendingMutation):
+class Mutation(
+    IdentityMutation,
+    ProfileMutation,
+    PasswordMutation,
+    DeletionMutation,
+    PayingMutation,
+    RechargeMutation,
+    SpendingMutation,
+):
     pass
 
 

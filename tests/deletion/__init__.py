@@ -1,0 +1,1 @@
+"""Accounts and organizations deleted for good, through the whole product."""

@@ -14,6 +14,7 @@ from schema.catalog import Catalog
 from schema.credits import CreditBalance
 from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.identity import IdentityMutation, IdentityQuery
+from schema.managing_keys import KeyMutation
 from schema.node import Node
 from schema.nodes import read_node
 from schema.paying import PayingMutation
@@ -55,7 +56,7 @@ class Query(IdentityQuery):
 
 
 @strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
-class Mutation(IdentityMutation, PayingMutation, RechargeMutation, SpendingMutation):
+class Mutation(IdentityMutation, KeyMutation, PayingMutation, RechargeMutation, SpendingMutation):
     pass
 
 

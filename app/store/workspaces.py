@@ -29,6 +29,12 @@ async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
     return await session.get(WorkspaceRow, workspace_id)
 
 
+async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
+    """The workspace, locked until the transaction ends: whoever changes its name or its members waits here."""
+    query = select(WorkspaceRow).where(WorkspaceRow.id == workspace_id).with_for_update(key_share=True)
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
 async def with_role(
     session: Session, workspace_id: UUID, user_id: UUID, *, lock: bool
 ) -> Row[WorkspaceRow, str] | None:
@@ -55,6 +61,12 @@ async def of_user(session: Session, user_id: UUID) -> Sequence[Row[WorkspaceRow,
         .order_by(WorkspaceRow.kind.desc(), MembershipRow.joined_at, WorkspaceRow.id)
     )
     return (await session.execute(query)).all()
+
+
+async def personal_of(session: Session, user_id: UUID) -> UUID | None:
+    """The user's personal workspace."""
+    personal = (WorkspaceRow.created_by == user_id) & (WorkspaceRow.kind == "PERSONAL")
+    return await session.scalar(select(WorkspaceRow.id).where(personal))
 
 
 async def id_by_handle(session: Session, key: str) -> UUID | None:

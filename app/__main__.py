@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -15,14 +16,15 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app import logs, server
+from app.accounts import api_keys
 from app.accounts.access import ApiScope
-from app.accounts.api_keys import create_service_key
 from app.billing.spend_limits import set_limit
 from app.catalog import CatalogError
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect
 from app.db.tables.payments import RefundState
+from app.db.tables.workspaces import ApiKeyRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, NotFound, ProtocolError
 from app.flows.catalog_sync import sync_catalog
@@ -148,6 +150,10 @@ def keys_create(
     name: Annotated[str, typer.Option(help="What the key is for; shown in audit logs.")],
     scope: Annotated[list[ApiScope], typer.Option(help="What it may be used for; repeatable.")],
     service: Annotated[bool, typer.Option("--service", help="A key of the host product, for every workspace.")] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="When it ends: after so many days, such as 90d, or a date, such as 2027-01-31 (UTC)."),
+    ] = None,
 ) -> None:
     """Create a service key and print it, once, as the last word."""
     if not service:
@@ -157,12 +163,58 @@ def keys_create(
 
     async def work(database: Database) -> str:
         async def create(session: Session) -> str:
-            _, secret = await create_service_key(session, name, scope)
+            ends_at = _moment(expires, session.real_now) if expires is not None else None
+            _, secret = await api_keys.create_service_key(session, name, scope, expires_at=ends_at)
             return secret
 
         return await transact(database, create, step="key.create")
 
     print(f"This is shown once: {_with_database(work)}")
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    """So many days from now, or a date or time in ISO 8601, in UTC unless it says otherwise."""
+    try:
+        if text.endswith("d") and text[:-1].isdecimal():
+            return now + timedelta(days=int(text[:-1]))
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise server.StartError(f"{text!r} is no time: write it like 90d or 2027-01-31.") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+@keys_cli.command("list")
+def keys_list() -> None:
+    """List the service keys that were not revoked, the newest first."""
+
+    async def work(database: Database) -> None:
+        async with database.read() as session:
+            rows, now = await api_keys.service_keys(session), session.real_now
+        for row in rows:
+            ends = "never" if row.expires_at is None else f"{row.expires_at:%Y-%m-%d}"
+            ended = " (expired)" if row.expires_at is not None and row.expires_at <= now else ""
+            used = "never" if row.last_used_at is None else f"{row.last_used_at:%Y-%m-%d %H:%M}"
+            scopes = ", ".join(row.scopes)
+            print(f"{row.prefix}…  {row.id}  {row.name!r}  {scopes}  last used: {used}  expires: {ends}{ended}")
+        if not rows:
+            print("There are no service keys.")
+
+    _with_database(work)
+
+
+@keys_cli.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="Its prefix, as lists show it, or its id.")],
+) -> None:
+    """Revoke a key, a workspace's too: the next request with it is refused, its live updates end within a minute."""
+
+    async def work(database: Database) -> ApiKeyRow:
+        return await transact(
+            database, lambda session: api_keys.revoke_key(session, key.rstrip("…")), step="key.revoke"
+        )
+
+    revoked = _with_database(work)
+    print(f"{revoked.prefix}… ({revoked.name!r}) is revoked.")
 
 
 @ledger_cli.command("verify")

@@ -11,7 +11,7 @@ from app.db.engine import Database
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
 from app.ledger import balances
 from app.ledger.movements import HoldState
-from app.store import invoices, purchases
+from app.store import audit, invoices, purchases
 
 Owned = tuple[UUID, UUID]
 """The (workspace, id) of something that belongs to a workspace."""
@@ -25,6 +25,8 @@ class Loaders:
         self.purchases: DataLoader[Owned, CreditPurchaseRow | None] = DataLoader(self._purchases)
         self.invoices_of_purchases: DataLoader[Owned, InvoiceRow | None] = DataLoader(self._invoices)
         self.holds: DataLoader[Owned, HoldState | None] = DataLoader(self._holds)
+        self.handles: DataLoader[UUID, str | None] = DataLoader(self._handles)
+        self.key_names: DataLoader[UUID, str | None] = DataLoader(self._key_names)
 
     async def _purchases(self, keys: list[Owned]) -> Sequence[CreditPurchaseRow | None]:
         async with self._database.read() as session:
@@ -35,6 +37,16 @@ class Loaders:
         async with self._database.read() as session:
             found = await invoices.of_purchases(session, keys)
         return [found.get(key) for key in keys]
+
+    async def _handles(self, user_ids: list[UUID]) -> Sequence[str | None]:
+        async with self._database.read() as session:
+            found = await audit.handles(session, user_ids)
+        return [found.get(user_id) for user_id in user_ids]
+
+    async def _key_names(self, key_ids: list[UUID]) -> Sequence[str | None]:
+        async with self._database.read() as session:
+            found = await audit.key_names(session, key_ids)
+        return [found.get(key_id) for key_id in key_ids]
 
     async def _holds(self, keys: list[Owned]) -> Sequence[HoldState | None]:
         found: dict[Owned, HoldState] = {}

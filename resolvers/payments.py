@@ -12,8 +12,8 @@ from app.accounts.phones import require_phone
 from app.billing import spend_limits
 from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow
-from app.errors import NotFound
-from app.flows.cards import CardSetup, add_card, remove_card, set_default_card
+from app.errors import PaymentDeclined
+from app.flows.cards import Authorize, CardSetup, add_card, remove_card, set_default_card
 from app.flows.customers import BilledParty
 from app.flows.desk import Desk
 from app.flows.pay_invoice import InvoicePaid, pay_invoice
@@ -25,7 +25,7 @@ from app.store import purchases as purchase_store
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
-from resolvers.rates import limit_card_testing, limit_recharges
+from resolvers.rates import limit_card_testing, limit_recharges, note_decline
 from resolvers.urls import return_url
 from resolvers.workspaces import sees_billing
 
@@ -97,49 +97,51 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
             await require_phone(session, owner)
         address = await billing_accounts.contact_address(session, owner)
     await limit_card_testing(context, owner)
-    return await add_card(desk_of(context), BilledParty(owner, access.workspace.name, address), urls)
+    party = BilledParty(owner, access.workspace.name, address)
+    return await add_card(desk_of(context), party, urls, actor_of(context.caller))
 
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
     """Charge this card by default."""
-    card = await _managed_card(context, card_id)
-    await set_default_card(desk_of(context), card, actor_of(context.caller))
+    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    asked = actor_of(context.caller), _managing_billing(context, owner)
+    card = await set_default_card(desk_of(context), owner, row_id, *asked)
     async with context.runtime.database.read() as session:
-        return await billing_accounts.card(session, card.workspace_id, card.id) or card
+        return await billing_accounts.card(session, owner, row_id) or card
 
 
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
     """Forget a card; the workspace it was on."""
-    card = await _managed_card(context, card_id)
-    await remove_card(desk_of(context), card, actor_of(context.caller))
+    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    await remove_card(desk_of(context), owner, row_id, actor_of(context.caller), _managing_billing(context, owner))
     async with context.runtime.database.read() as session:
-        return await workspace_for(session, context.caller, card.workspace_id)
+        return await workspace_for(session, context.caller, owner)
 
 
 async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: str) -> InvoicePaid:
     """Charge the default card for an open invoice."""
     owner, row_id = ids.owned_id(invoice_id, "Invoice")
 
-    async def authorize(session: Session) -> WorkspaceAccess:
-        return await workspace_for(
-            session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING, lock=True
-        )
-
+    authorize = _managing_billing(context, owner)
     async with context.runtime.database.read() as session:
         await authorize(session)
     await limit_recharges(context, owner)
     key = Key.of("payInvoice", idempotency_key)
-    return await pay_invoice(desk_of(context), owner, row_id, key.value, authorize)
+    paid = await pay_invoice(desk_of(context), owner, row_id, key.value, actor_of(context.caller), authorize)
+    if isinstance(paid.error, PaymentDeclined) and not paid.is_replay:
+        await note_decline(context, owner)
+    return paid
 
 
-async def _managed_card(context: Context, card_id: str) -> CardRow:
-    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING)
-        card = await billing_accounts.card(session, owner, row_id)
-    if card is None:
-        raise NotFound
-    return card
+def _managing_billing(context: Context, workspace_id: UUID) -> Authorize:
+    """The check, on locked rows, that the caller may change what the workspace is billed."""
+
+    async def authorize(session: Session) -> WorkspaceAccess:
+        return await workspace_for(
+            session, context.caller, workspace_id, permission=WorkspacePermission.MANAGE_BILLING, lock=True
+        )
+
+    return authorize
 
 
 async def spend(

@@ -7,10 +7,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
+from app.accounts.audit import actor_of
 from app.billing.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
-from app.errors import DomainError
+from app.errors import DomainError, PaymentDeclined
 from app.flows.recharge import RechargeRequest, recharge
 from app.ledger import balances
 from app.ledger.balances import Balance
@@ -23,7 +24,7 @@ from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
 from resolvers.payments import desk_of
-from resolvers.rates import limit_recharges
+from resolvers.rates import limit_recharges, note_decline
 from resolvers.urls import return_urls
 from resolvers.workspaces import require_billing, sees_billing
 
@@ -86,13 +87,15 @@ async def recharge_credits(
     await limit_recharges(context, owner)
     key = Key.of("rechargeCredits", idempotency_key)
     try:
-        result = await recharge(
-            desk_of(context), RechargeRequest(owner, pack_code, amount, card_id, key.value, urls), authorize
-        )
+        actor = actor_of(context.caller)
+        request = RechargeRequest(owner, pack_code, amount, card_id, key.value, urls, actor)
+        result = await recharge(desk_of(context), request, authorize)
     except SpendLimitReached as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise
     bought = result.purchase
+    if isinstance(result.error, PaymentDeclined) and not result.is_replay:
+        await note_decline(context, owner)
     async with context.runtime.database.read() as session:
         now = (await balances.read(session, [owner]))[owner]
         credited = (await balances.purchase_transactions(session, owner, [bought.id])).get(bought.id)

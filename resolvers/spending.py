@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.accounts.access import ApiScope, workspace_for
+from app.accounts.audit import actor_of
 from app.billing import credits
 from app.db.engine import Session
 from app.db.unit_of_work import transact
@@ -77,7 +78,7 @@ async def grant_credits(
         await workspace_for(session, context.caller, owner, scope=ApiScope.OPERATOR, lock=True)
         if expires_at is not None and expires_at <= session.now:
             raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
-        return await post_one(
+        posted = await post_one(
             session,
             Grant(
                 workspace_id=owner,
@@ -88,6 +89,9 @@ async def grant_credits(
                 key=Key.of("grantCredits", idempotency_key, amount.normalize(), source, description, expires_at),
             ),
         )
+        if not posted.is_replay:
+            await credits.record_grant(session, unit, actor_of(context.caller), posted, source)
+        return posted
 
     return await _moved(context, await _pointing(context, transact(context.runtime.database, work, step="grant")))
 

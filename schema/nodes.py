@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from app.errors import NotFound
 from app.ids import parse_global_id
-from resolvers import credits, payments, purchases, workspaces
+from resolvers import api_keys, audit_log, credits, payments, purchases, workspaces
 from resolvers.context import Context
+from schema.api_keys import ApiKey
+from schema.audit_log import AuditEvent
 from schema.catalog import CreditPack, Plan
 from schema.credits import CreditBalance, CreditGrant, CreditHold, CreditTransaction
 from schema.node import Node
@@ -65,6 +67,16 @@ async def _card(context: Context, node_id: str) -> Node | None:
     return PaymentMethod.of(found) if found is not None else None
 
 
+async def _api_key(context: Context, node_id: str) -> Node | None:
+    found = await api_keys.key(context, node_id)
+    return ApiKey.of(found) if found is not None else None
+
+
+async def _audit_event(context: Context, node_id: str) -> Node | None:
+    found = await audit_log.event(context, node_id)
+    return AuditEvent.of(found) if found is not None else None
+
+
 _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Plan": _catalog_node,
     "CreditPack": _catalog_node,
@@ -76,6 +88,8 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "CreditHold": _hold,
     "Invoice": _invoice,
     "PaymentMethod": _card,
+    "ApiKey": _api_key,
+    "AuditEvent": _audit_event,
     **USER_NODES,
 }
 

@@ -15,6 +15,7 @@ from schema.credits import CreditBalance
 from schema.deletion import DeletionMutation
 from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.identity import IdentityMutation, IdentityQuery
+from schema.managing_keys import KeyMutation
 from schema.node import Node
 from schema.nodes import read_node
 from schema.passwords import PasswordMutation
@@ -63,6 +64,7 @@ class Mutation(
     ProfileMutation,
     PasswordMutation,
     DeletionMutation,
+    KeyMutation,
     PayingMutation,
     RechargeMutation,
     SpendingMutation,

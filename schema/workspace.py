@@ -11,8 +11,10 @@ from app.accounts.phone_numbers import masked
 from app.db.tables.workspaces import PhoneRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
-from resolvers import credits, payments, purchases, workspaces
+from resolvers import api_keys, audit_log, credits, payments, purchases, workspaces
 from resolvers.context import Info
+from schema.api_keys import ApiKey
+from schema.audit_log import AuditEventConnection
 from schema.credits import CreditBalance
 from schema.enums import described
 from schema.errors import USER_ERRORS, UserError, no_errors
@@ -138,6 +140,30 @@ class Workspace(Node):
     ) -> CreditPurchaseConnection | None:
         page = await purchases.purchase_page(info.context, self.access, first, after)
         return CreditPurchaseConnection.of(page, info.context.runtime.catalog.credit_unit) if page is not None else None
+
+    @strawberry.field(
+        description=(
+            "Everything that changed its billing, members or security, newest first. Null, without an error, for those without "
+            "VIEW_AUDIT_LOG."
+        )
+    )
+    async def audit_log(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = audit_log.USUAL_FIRST,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> AuditEventConnection | None:
+        page = await audit_log.event_page(info.context, self.access, first, after)
+        return AuditEventConnection.of(page) if page is not None else None
+
+    @strawberry.field(
+        description=(
+            "Its keys for programs, newest first, without revoked ones. Null, without an error, for those without MANAGE_KEYS."
+        )
+    )
+    async def api_keys(self, info: Info) -> list[ApiKey] | None:
+        rows = await api_keys.keys(info.context, self.access)
+        return [ApiKey.of(row) for row in rows] if rows is not None else None
 
     @classmethod
     def of(cls, access: WorkspaceAccess) -> Self:

@@ -11,6 +11,7 @@ from uuid import UUID
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
+from app.store import api_keys as key_store
 from app.store import workspaces as store
 
 
@@ -126,8 +127,9 @@ async def workspace_for(
     """The workspace, if the caller may see it and, where one is named, has the permission there or the scope.
 
     `permission` is had by role or by a key's scopes; `scope` asks for a key with that scope, so no person passes. Mutations `lock`:
-    then the membership that was checked can't be changed or taken away before the transaction ends.
-    Raises `Unauthenticated` for nobody, `NotFound` for what the caller may not know exists, `Forbidden` for what it may not do.
+    then the membership that was checked can't be changed or taken away, nor the key revoked, before the transaction ends.
+    Raises `Unauthenticated` for nobody and for a key that ended meanwhile, `NotFound` for what the caller may not know exists,
+    `Forbidden` for what it may not do.
     """
     if isinstance(caller, Anonymous):
         raise Unauthenticated
@@ -135,7 +137,7 @@ async def workspace_for(
         access = await _for_user(session, caller, workspace_id, lock)
         has_scope = scope is None
     else:
-        access = await _for_key(session, caller, workspace_id)
+        access = await _for_key(session, caller, workspace_id, lock)
         has_scope = scope is None or scope in caller.scopes
     if not has_scope or (permission is not None and permission not in access.permissions):
         raise Forbidden
@@ -186,7 +188,9 @@ def _as_member(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
     return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
 
 
-async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID) -> WorkspaceAccess:
+async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
+    if lock and not await key_store.hold(session, caller.key_id, at=session.real_now):
+        raise Unauthenticated
     if not caller.is_service and caller.workspace_id != workspace_id:
         raise NotFound
     workspace = await store.get(session, workspace_id)

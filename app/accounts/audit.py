@@ -15,7 +15,8 @@ from app.store import audit as store
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a user or a key, by id and never by name, so that the log outlives both; or, as `label`, the system."""
+    """Who did it: a user or a key, by id and never by name, so that the log outlives both; or, as `label`, the
+    system or an operator."""
 
     user_id: UUID | None = None
     key_id: UUID | None = None
@@ -23,6 +24,8 @@ class Actor:
 
 
 SYSTEM = Actor(label="system")
+# whoever runs the service, by a command
+OPERATOR = Actor(label="operator")
 
 
 def actor_of(caller: Caller) -> Actor:

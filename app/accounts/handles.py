@@ -31,6 +31,7 @@ RESERVED = frozenset(
     about abuse access account accounts admin administrator administrators admins api apikey api-keys app apps assets audit auth
     avatar avatars backup billing blog bot bots cache careers catalog cdn checkout client clients config contact cookie cookies
     counterfoil credit credits customer customers dashboard data delete deleted demo dev developer developers docs documentation
+    deleted-key deleted-user
     download downloads edit email emails error errors everyone example explore faq feature features feedback file files forgot
     forum graphiql graphql group groups guest guests handle healthz help home host hostmaster html http https image images imap
     inbox index info internal invitation invitations invite invoice invoices jobs js json key keys ledger legal live login logout

@@ -1,16 +1,18 @@
 """Rate limits, counted in PostgreSQL: right across any number of processes, and in the wall's time.
 
-Each attempt is counted in a unit of its own before the work begins, so that refused and failed ones count too. Who is limited
-is kept as a keyed hash: no address and no phone number lies in the table.
+Each attempt is counted in a unit of its own before the work begins, so that refused and failed ones count too (`hit`); or only
+what turned out badly is counted, afterwards (`check`, then `note`). Who is limited is kept as a keyed hash: no address and no phone
+number lies in the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias
 
 from app.accounts.secrets import keyed_hash
 from app.db.engine import Database, Session
@@ -47,15 +49,17 @@ class Attempt:
     at: datetime
 
 
+Counted: TypeAlias = Mapping[bytes, Limit]
+"""The limits that count, by the keyed hash of whom each limits."""
+
+
 async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
     """Count an attempt against several limits, each with whom it limits, such as an address.
 
     Raises `RateLimited` with the seconds to wait when one of them is used up; then it is counted against none, so that knocking on
     a closed door keeps it closed no longer.
     """
-    counted = {
-        keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on
-    }
+    counted = _counted(limits, uses)
     if not counted:
         return Attempt((), database.clock.real_now())
 
@@ -66,6 +70,26 @@ async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) 
     if isinstance(outcome, int):
         raise RateLimited(outcome)
     return outcome
+
+
+async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Raise `RateLimited` as `hit` would, and count nothing: for limits of which only what turns out badly is counted."""
+    counted = _counted(limits, uses)
+    if not counted:
+        return
+    async with database.read() as session:
+        hits = await store.read(session, counted)
+        recent = {key: _recent(hits.get(key, ()), limit, session.real_now) for key, limit in counted.items()}
+        seconds = _seconds_to_wait(counted, recent, session.real_now)
+    if seconds is not None:
+        raise RateLimited(seconds)
+
+
+async def note(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Count what turned out badly, also past the limit: of many at once each was let through before any was counted."""
+    counted = _counted(limits, uses)
+    if counted:
+        await transact(database, lambda session: _note(session, counted), step="rate-limit")
 
 
 async def take_back(database: Database, attempt: Attempt) -> None:
@@ -87,23 +111,44 @@ def network_of(remote_address: str) -> str:
     return str(address)
 
 
-async def _count(session: Session, counted: dict[bytes, Limit]) -> Attempt | int:
+def _counted(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> Counted:
+    return {keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on}
+
+
+async def _count(session: Session, counted: Counted) -> Attempt | int:
     """The attempt, or the seconds until one is allowed again."""
+    recent = await _lock(session, counted)
+    seconds = _seconds_to_wait(counted, recent, session.real_now)
+    if seconds is not None:
+        return seconds
+    await _save(session, counted, recent)
+    return Attempt(tuple(counted), session.real_now)
+
+
+async def _note(session: Session, counted: Counted) -> None:
+    await _save(session, counted, await _lock(session, counted))
+
+
+async def _lock(session: Session, counted: Counted) -> dict[bytes, list[datetime]]:
     now = session.real_now
     longest = max(timedelta(seconds=limit.per_seconds) for limit in counted.values())
     hits = await store.lock(session, counted, expires_at=now + longest)
-    recent = {key: _recent(hits[key], limit, now) for key, limit in counted.items()}
+    return {key: _recent(hits[key], limit, now) for key, limit in counted.items()}
+
+
+async def _save(session: Session, counted: Counted, recent: Mapping[bytes, Sequence[datetime]]) -> None:
+    for key, limit in counted.items():
+        expires_at = session.real_now + timedelta(seconds=limit.per_seconds)
+        await store.save(session, key, sorted([*recent[key], session.real_now]), expires_at=expires_at)
+
+
+def _seconds_to_wait(counted: Counted, recent: Mapping[bytes, Sequence[datetime]], now: datetime) -> int | None:
     waits = [
         recent[key][-limit.most] + timedelta(seconds=limit.per_seconds) - now
         for key, limit in counted.items()
         if len(recent[key]) >= limit.most
     ]
-    if waits:
-        return max(1, math.ceil(max(waits) / timedelta(seconds=1)))
-    for key, limit in counted.items():
-        expires_at = now + timedelta(seconds=limit.per_seconds)
-        await store.save(session, key, sorted([*recent[key], now]), expires_at=expires_at)
-    return Attempt(tuple(counted), now)
+    return max(1, math.ceil(max(waits) / timedelta(seconds=1))) if waits else None
 
 
 def _recent(hits: Sequence[datetime], limit: Limit, now: datetime) -> list[datetime]:

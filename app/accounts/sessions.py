@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from app.accounts import audit
 from app.accounts.access import ANONYMOUS, ApiScope, Caller, KeyCaller, UserCaller
 from app.accounts.api_keys import KEY_PREFIXES
+from app.accounts.audit import actor_of
 from app.accounts.secrets import new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.accounts import SessionRow
@@ -18,6 +20,7 @@ from app.errors import NotFound
 from app.ids import uuid7
 from app.store import api_keys as key_store
 from app.store import sessions as store
+from app.store import workspaces as workspace_store
 
 LIFETIME = timedelta(days=30)
 
@@ -120,9 +123,15 @@ async def sign_out(session: Session, caller: Caller) -> bool:
 
 
 async def revoke_session(session: Session, caller: UserCaller, session_id: UUID) -> None:
-    """End one of the caller's sessions; raises `NotFound` for any other."""
+    """End one of the caller's sessions, and say so in the log of their workspace; raises `NotFound` for any other."""
     if not await store.end(session, session_id, caller.user_id):
         raise NotFound
+    personal = await workspace_store.personal_of(session, caller.user_id)
+    if personal is not None:
+        before = {"session": str(session_id)}
+        await audit.record(
+            session, personal, actor_of(caller), "session.revoked", "A session was ended.", before=before
+        )
 
 
 def _printable(user_agent: str | None) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from app.accounts import audit
+from app.accounts.audit import SYSTEM
 from app.db.engine import Session
 from app.db.tables.payments import CardRow
 from app.errors import DomainError, ErrorCode, NotFound
@@ -37,15 +39,21 @@ async def card_to_charge(session: Session, workspace_id: UUID, card_id: UUID | N
 
 
 async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
-    """Make the workspace's cards what the provider has; True if that changed anything, which open screens are then told."""
+    """Make the workspace's cards what the provider has; True if that changed anything, which open screens are then told.
+
+    The audit log tells of cards that came, went or became the default, however that happened; who asked for it here is a line of
+    its own.
+    """
     account = await billing_accounts.lock(session, workspace_id)
     known = {row.provider_id: row for row in await billing_accounts.cards(session, workspace_id)}
+    default_before = next((row for row in known.values() if row.is_default), None)
     changed = False
     for card in wallet.cards:
         row = known.pop(card.id, None)
         is_default = card.id == wallet.default_card_id
         if row is None:
             session.add(_row(session, workspace_id, card, is_default))
+            await _record(session, workspace_id, "card.added", "A card was added.", after=told(card))
             changed = True
         elif _differs(row, card, is_default):
             row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
@@ -53,11 +61,34 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
             changed = True
     for gone in known.values():
         await session.delete(gone)
+        await _record(session, workspace_id, "card.removed", "A card was removed.", before=told(gone))
         changed = True
+    default = next((card for card in wallet.cards if card.id == wallet.default_card_id), None)
+    if default_before is not None and default is not None and default.id != default_before.provider_id:
+        before, after = told(default_before), told(default)
+        summary = "Another card became the default."
+        await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
     if changed:
         account.cards_version += 1
         session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)
     return changed
+
+
+async def _record(
+    session: Session,
+    workspace_id: UUID,
+    action: str,
+    summary: str,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    await audit.record(session, workspace_id, SYSTEM, action, summary, before=before, after=after)
+
+
+def told(card: CardRow | Card) -> dict[str, object]:
+    """What the audit log says of a card."""
+    return {"brand": card.brand, "last4": card.last4}
 
 
 def _row(session: Session, workspace_id: UUID, card: Card, is_default: bool) -> CardRow:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from app.accounts import audit
+from app.accounts.audit import Actor
 from app.db.engine import Database, Session
 from app.db.tables.payments import CreditPurchaseRow
 from app.db.unit_of_work import transact
@@ -13,6 +15,7 @@ from app.ledger.books import KEYS_KEPT
 from app.ledger.chart import Source
 from app.ledger.movements import Clawback, Grant, Posted, Reinstate
 from app.ledger.post import post_one, settle_due
+from app.money import CreditUnit
 from app.store import invoices, ledger, purchases
 
 
@@ -35,6 +38,13 @@ async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Poste
             purchase_id=purchase.id,
         ),
     )
+
+
+async def record_grant(session: Session, unit: CreditUnit, actor: Actor, posted: Posted, source: Source) -> None:
+    """Write to the audit log that somebody gave credits; each is rare, unlike what spends them, which has its own history."""
+    given = posted.transaction
+    after = {"sequence": given.sequence, "source": source, "amount": f"{unit.from_steps(given.amount):f} {unit.name}"}
+    await audit.record(session, given.workspace_id, actor, "credits.granted", "Credits were given.", after=after)
 
 
 async def reclaim(session: Session, purchase: CreditPurchaseRow, target: int, *, description: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from app.accounts import audit
+from app.accounts.audit import SYSTEM
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.ids import uuid7
@@ -37,6 +39,10 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
     elif _stands_behind(row, invoice) or all(getattr(row, name) == value for name, value in values.items()):
         return row
     else:
+        if invoice.status is InvoiceStatus.PAID and row.status != InvoiceStatus.PAID and invoice.purchase_id is None:
+            # that of a purchase is told as the purchase's success
+            after = {"invoice": str(row.id), "number": invoice.number}
+            await audit.record(session, workspace_id, SYSTEM, "invoice.paid", "An invoice was paid.", after=after)
         for name, value in values.items():
             setattr(row, name, value)
         row.changed_at = session.now

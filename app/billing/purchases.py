@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from app.accounts import audit
+from app.accounts.audit import SYSTEM, Actor
 from app.billing import credits, invoices
 from app.billing.spend_limits import check_spend_limit
 from app.catalog import Catalog, pack_price
@@ -90,7 +92,15 @@ def input_hash(*parts: object) -> bytes:
 
 
 async def begin(
-    session: Session, workspace_id: UUID, order: Order, *, card_id: str | None, key: str, key_hash: bytes, is_auto: bool
+    session: Session,
+    workspace_id: UUID,
+    order: Order,
+    *,
+    card_id: str | None,
+    key: str,
+    key_hash: bytes,
+    is_auto: bool,
+    actor: Actor,
 ) -> CreditPurchaseRow:
     """Write the purchase down as pending, before anything is sent. Without a card it will be paid on a hosted page."""
     row = CreditPurchaseRow(
@@ -115,6 +125,7 @@ async def begin(
     )
     session.add(row)
     session.outbox.hint(TOPIC, workspace_id, row.id, row.version)
+    await _record(session, row, actor, "recharge.requested", "A purchase of credits was asked for.")
     return row
 
 
@@ -188,6 +199,7 @@ async def settle(
     row.total_minor = invoice.total_minor
     row.failure = row.decline_code = row.next_look_at = row.checkout_url = None
     _changed(session, row)
+    await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
     return row
 
 
@@ -226,6 +238,7 @@ async def fail(
         row.decline_code = decline_code
         row.next_look_at = row.checkout_url = None
         _changed(session, row)
+        await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was not paid.")
     elif row.charged_at is None:
         row.next_look_at = None
     return row
@@ -244,7 +257,14 @@ async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, re
     row.idempotency_key = None
     row.next_look_at = session.now
     _changed(session, row)
+    await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was given up before it was paid.")
     return True
+
+
+async def _record(session: Session, row: CreditPurchaseRow, actor: Actor, action: str, summary: str) -> None:
+    price = Money(row.total_minor if row.total_minor is not None else row.price_minor, row.currency)
+    after = {"purchase": str(row.id), "status": row.status, "price": f"{price.amount} {price.currency}"}
+    await audit.record(session, row.workspace_id, actor, action, summary, after=after)
 
 
 def _changed(session: Session, row: CreditPurchaseRow) -> None:

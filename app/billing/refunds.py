@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from app.accounts import audit
-from app.accounts.audit import SYSTEM, Actor
+from app.accounts.audit import OPERATOR, SYSTEM
 from app.billing import credits, invoices, purchases
 from app.db.engine import Session
 from app.db.tables.payments import (
@@ -36,7 +36,6 @@ from app.store.refunds import Watched
 # The provider may forget an idempotency key after 24 hours: from then on the same refund could be made twice.
 SEND_WITHIN: Final = timedelta(hours=23)
 
-_OPERATOR: Final = Actor(label="operator")
 _MAX_REASON_CHARACTERS: Final = 500
 
 
@@ -101,7 +100,7 @@ async def request(
     if by_operator:
         after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": _said(amount)}
         summary = f"An operator asked for a refund of {_said(amount)}"
-        await audit.record(session, row.workspace_id, _OPERATOR, "purchase.refund_requested", summary, after=after)
+        await audit.record(session, row.workspace_id, OPERATOR, "purchase.refund_requested", summary, after=after)
     return row
 
 

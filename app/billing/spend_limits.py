@@ -57,7 +57,7 @@ async def set_limit(session: Session, handle: str, limit: Money | None) -> str:
     await audit.record(
         session,
         workspace_id,
-        audit.SYSTEM,
+        audit.OPERATOR,
         "spend_limit.set",
         "An operator set the monthly spend limit",
         before={"minor": before},

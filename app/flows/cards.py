@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from app.accounts import audit
+from app.accounts.access import WorkspaceAccess
 from app.accounts.audit import Actor
 from app.billing import cards
 from app.billing.purchases import PaymentUnavailable
 from app.db.engine import Session
 from app.db.tables.payments import CardRow
 from app.db.unit_of_work import transact
+from app.errors import NotFound
 from app.flows.checkout import OPEN_FOR
 from app.flows.customers import BilledParty, ensure_customer
 from app.flows.desk import Desk
 from app.ids import uuid7
 from app.payments.values import GatewayRefused, GatewayUnavailable, ReturnUrls, Wallet
 from app.store import billing_accounts
+
+Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class CardSetup:
     hosted_url: str | None
 
 
-async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls) -> CardSetup:
+async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls, actor: Actor) -> CardSetup:
     """Begin to save a card. It appears once the provider says so; the first becomes the default.
 
     The page that was open before is closed. Raises `PaymentUnavailable` when the provider can't be reached.
@@ -45,7 +50,9 @@ async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls) -> CardSetu
             expires_at=desk.database.clock.now() + 2 * OPEN_FOR,
             key=f"card-page:{attempt}",
         )
-        replaced = await transact(desk.database, lambda session: _keep_page(session, party, page.id), step="cards.page")
+        replaced = await transact(
+            desk.database, lambda session: _keep_page(session, party, page.id, actor), step="cards.page"
+        )
         if replaced is not None:
             await desk.gateway.expire_checkout(replaced)
     except (GatewayUnavailable, GatewayRefused) as error:
@@ -53,9 +60,10 @@ async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls) -> CardSetu
     return CardSetup(secret, page.url)
 
 
-async def _keep_page(session: Session, party: BilledParty, page_id: str) -> str | None:
+async def _keep_page(session: Session, party: BilledParty, page_id: str, actor: Actor) -> str | None:
     account = await billing_accounts.lock(session, party.workspace_id)
     replaced, account.card_page_id = account.card_page_id, page_id
+    await audit.record(session, party.workspace_id, actor, "card.requested", "A form to add a card was asked for.")
     return replaced
 
 
@@ -89,35 +97,52 @@ async def _write(desk: Desk, workspace_id: UUID, wallet: Wallet) -> Wallet:
     return wallet
 
 
-async def set_default_card(desk: Desk, card: CardRow, actor: Actor) -> None:
-    """Charge this card by default. Raises `PaymentUnavailable` when the provider can't be reached."""
+async def set_default_card(
+    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
+) -> CardRow:
+    """Charge this card by default, and return it as it was before.
+
+    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
+    `PaymentUnavailable` when the provider can't be reached.
+    """
+    asked = "card.default_requested", "A card was asked to be the default."
+    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
     async with desk.database.read() as session:
-        account = await billing_accounts.find(session, card.workspace_id)
+        account = await billing_accounts.find(session, workspace_id)
     try:
         await desk.gateway.set_default_card(account.customer_id or "" if account else "", card.provider_id)
-        await sync_cards(desk, card.workspace_id)
+        await sync_cards(desk, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
-    await _record(desk, card, actor, "card.default_set", "Another card became the default")
+    return card
 
 
-async def remove_card(desk: Desk, card: CardRow, actor: Actor) -> None:
+async def remove_card(desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize) -> None:
     """Forget a card; where it was the default, the oldest that is left becomes it.
 
-    Raises `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
+    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
+    `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
     """
+    asked = "card.removal_requested", "A card was asked to be removed."
+    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
     try:
         await desk.gateway.detach_card(card.provider_id)
-        await sync_cards(desk, card.workspace_id)
+        await sync_cards(desk, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
-    await _record(desk, card, actor, "card.removed", "A card was removed")
 
 
-async def _record(desk: Desk, card: CardRow, actor: Actor, action: str, summary: str) -> None:
-    async def work(session: Session) -> None:
-        await audit.record(
-            session, card.workspace_id, actor, action, summary, after={"brand": card.brand, "last4": card.last4}
-        )
+async def _ask(
+    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize, action: str, summary: str
+) -> CardRow:
+    """The card, and who asked for the change written down before it is sent: what comes of it, the provider reports."""
 
-    await transact(desk.database, work, step="cards.audit")
+    async def work(session: Session) -> CardRow:
+        await authorize(session)
+        card = await billing_accounts.card(session, workspace_id, card_id)
+        if card is None:
+            raise NotFound
+        await audit.record(session, workspace_id, actor, action, summary, after=cards.told(card))
+        return card
+
+    return await transact(desk.database, work, step="cards.ask")

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.accounts import audit
 from app.accounts.access import WorkspaceAccess
+from app.accounts.audit import Actor
 from app.billing import cards, invoices
 from app.billing.closing import require_open
 from app.billing.purchases import PaymentPending, PaymentUnavailable, input_hash
@@ -17,6 +19,7 @@ from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, Pa
 from app.flows.desk import Desk
 from app.flows.purchase_outcome import conclude
 from app.ids import uuid7
+from app.money import Money
 from app.payments.values import GatewayRefused, GatewayUnavailable, InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import billing_accounts, purchases
 from app.store import invoices as invoice_store
@@ -32,10 +35,14 @@ class InvoiceNotPayable(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class InvoicePaid:
-    """The invoice as it stands, and what the caller must be told when it is not paid."""
+    """The invoice as it stands, and what the caller must be told when it is not paid.
+
+    `is_replay` tells that an earlier call with the same key tried to pay it.
+    """
 
     invoice: InvoiceRow
     error: DomainError | None
+    is_replay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ async def pay_invoice(
     workspace_id: UUID,
     invoice_id: UUID,
     idempotency_key: str,
-    authorize: Callable[[Session], Awaitable[WorkspaceAccess]],
+    actor: Actor,
+    authorize: Authorize,
 ) -> InvoicePaid:
     """Charge the default card for an open invoice; the same key never charges twice, nor do two keys.
 
@@ -60,7 +68,7 @@ async def pay_invoice(
 
     async def begin(session: Session) -> _Begun:
         await authorize(session)
-        return await _begin(session, workspace_id, invoice_id, idempotency_key)
+        return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
 
     begun = await transact(desk.database, begin, step="pay_invoice.begin")
     provider_id = begun.invoice.provider_id
@@ -76,13 +84,13 @@ async def pay_invoice(
         paid = await _look(desk, provider_id)
     except GatewayUnavailable:
         # whether it was charged is the provider's to say: its event, or the next try with this key, tells
-        return InvoicePaid(begun.invoice, PaymentPending())
+        return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
-    return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid))
+    return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid), begun.is_replay)
 
 
-async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str) -> _Begun:
+async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor) -> _Begun:
     require_open(await billing_accounts.lock(session, workspace_id))
     invoice = await invoice_store.find(session, workspace_id, invoice_id)
     if invoice is None:
@@ -106,6 +114,11 @@ async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempot
         created_at=session.now,
     )
     session.add(payment)
+    due = Money(invoice.amount_due_minor, invoice.currency)
+    after = {"invoice": str(invoice_id), "amount": f"{due.amount} {due.currency}"}
+    await audit.record(
+        session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
+    )
     return _Begun(invoice, card.provider_id, payment, False)
 
 

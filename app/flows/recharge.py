@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 from app.accounts.access import WorkspaceAccess
+from app.accounts.audit import Actor
 from app.accounts.phones import require_phone
 from app.billing import cards, purchases, spend_limits
 from app.billing.cards import PaymentMethodRequired
@@ -51,7 +52,10 @@ _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl,
 
 @dataclass(frozen=True, slots=True)
 class RechargeRequest:
-    """What was asked for: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default."""
+    """What was asked for: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
+
+    `actor` is who asked, for the audit log.
+    """
 
     workspace_id: UUID
     pack_code: str | None
@@ -59,14 +63,19 @@ class RechargeRequest:
     card_id: UUID | None
     idempotency_key: str
     return_urls: ReturnUrls
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
 class RechargeResult:
-    """The purchase as it stands, and what the caller must be told when it has not succeeded."""
+    """The purchase as it stands, and what the caller must be told when it has not succeeded.
+
+    `is_replay` tells that an earlier call made it, so that this one tried no card.
+    """
 
     purchase: CreditPurchaseRow
     error: DomainError | None
+    is_replay: bool = False
 
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
@@ -98,7 +107,7 @@ async def recharge(desk: Desk, request: RechargeRequest, authorize: Authorize) -
         await _sync_quietly(desk, request.workspace_id)
         begun = await transact(desk.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
-        return await _told(desk, await _until_settled(desk, begun.purchase))
+        return replace(await _told(desk, await _until_settled(desk, begun.purchase)), is_replay=True)
     if begun.purchase.card_id is None:
         return await _told(desk, await open_checkout(desk, begun.party, begun.purchase, order, request.return_urls))
     return await _told(desk, await _carry_out(desk, begun, order))
@@ -139,6 +148,7 @@ async def _begin(
         key=request.idempotency_key,
         key_hash=key_hash,
         is_auto=False,
+        actor=request.actor,
     )
     return _Begun(purchase, True, party)
 

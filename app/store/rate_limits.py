@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from app.db.engine import Session
 from app.db.tables.accounts import RateLimitRow
@@ -26,6 +26,12 @@ _TAKE_BACK = text(
     WHERE key IN (SELECT key FROM rate_limits WHERE key = ANY(CAST(:keys AS bytea[])) ORDER BY key FOR UPDATE)
     """
 )
+
+
+async def read(session: Session, keys: Iterable[bytes]) -> Mapping[bytes, Sequence[datetime]]:
+    """The hits of those keys that have any, as they are now."""
+    rows = await session.execute(select(RateLimitRow.key, RateLimitRow.hits).where(RateLimitRow.key.in_(list(keys))))
+    return {row.key: row.hits for row in rows}
 
 
 async def lock(session: Session, keys: Iterable[bytes], *, expires_at: datetime) -> Mapping[bytes, Sequence[datetime]]:

@@ -64,6 +64,12 @@ async def of_user(session: Session, user_id: UUID) -> Sequence[Row[WorkspaceRow,
     return (await session.execute(query)).all()
 
 
+async def personal_of(session: Session, user_id: UUID) -> UUID | None:
+    """The user's personal workspace."""
+    personal = (WorkspaceRow.created_by == user_id) & (WorkspaceRow.kind == "PERSONAL")
+    return await session.scalar(select(WorkspaceRow.id).where(personal))
+
+
 async def id_by_handle(session: Session, key: str) -> UUID | None:
     """The workspace that goes by a handle, given in lower case."""
     return await session.scalar(select(HandleRow.workspace_id).where(HandleRow.key == key))

@@ -18,7 +18,7 @@ _EVERYTHING = """query ($id: ID!) {
   viewer { id emails { id } sessions { id } }
   catalog { creditPacks { id } plans { id } }
   workspace(id: $id) {
-    id paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
+    id apiKeys { id } auditLog { nodes { id } } paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
     creditBalance { id grants { id } transactions { nodes { id } } }
   }
 }"""
@@ -54,6 +54,7 @@ async def owner(house: RunningHouse) -> AsyncGenerator[Person]:
     person = await house.sign_up()
     await house.add_card(person)
     await house.recharge(person)
+    await house.api_key(person, ApiScope.BILLING_READ)
     yield person
 
 

@@ -126,6 +126,13 @@ class RunningHouse:
 
         return await transact(self.database, create)
 
+    async def api_key(self, owner: Person, *scopes: ApiScope, name: str = "a test") -> dict[str, Any]:
+        """The payload of `createApiKey`, which must succeed: a key of the owner's workspace with these scopes."""
+        given = {"workspaceId": owner.workspace, "name": name, "scopes": [scope.value for scope in scopes]}
+        data = await self.api.query(operations.CREATE_API_KEY, {"input": given}, token=owner.token)
+        assert data["createApiKey"]["userErrors"] == []
+        return data["createApiKey"]
+
     async def recharge(self, person: Person, *, key: str | None = None, **order: object) -> dict[str, Any]:
         """The payload of `rechargeCredits` for what `order` says, or else for the first pack or for 10.00 where there are none."""
         packs = self.house.runtime.catalog.packs

@@ -114,6 +114,29 @@ GRANT = f"""mutation ($input: GrantCreditsInput!) {{
   }}
 }}"""
 
+CREATE_API_KEY = f"""mutation ($input: CreateApiKeyInput!) {{
+  createApiKey(input: $input) {{
+    apiKey {{ id name prefix scopes createdAt lastUsedAt expiresAt }} secret {ERRORS}
+  }}
+}}"""
+
+REVOKE_API_KEY = f"""mutation ($input: IdInput!) {{
+  revokeApiKey(input: $input) {{ workspace {{ id apiKeys {{ id }} }} {ERRORS} }}
+}}"""
+
+API_KEYS = """query ($id: ID!) {
+  workspace(id: $id) { apiKeys { id name prefix scopes createdAt lastUsedAt expiresAt } }
+}"""
+
+AUDIT_LOG = """query ($id: ID!, $first: Int = 50, $after: String) {
+  workspace(id: $id) {
+    auditLog(first: $first, after: $after) {
+      edges { cursor node { id } } nodes { id at actor action summary detail }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    }
+  }
+}"""
+
 WATCH_BALANCE = """subscription ($id: ID!) {
   creditBalanceChanged(workspaceId: $id) { available held version }
 }"""

@@ -1,0 +1,51 @@
+"""Keys for programs, as owners see them."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from app.accounts.access import ApiScope
+from app.db.tables.workspaces import ApiKeyRow
+from app.ids import GlobalId
+from schema.enums import described
+from schema.node import Node
+
+described(
+    ApiScope,
+    "What a key may be used for. A workspace's own keys have BILLING_READ and BILLING_WRITE at most.",
+    {
+        ApiScope.BILLING_READ: "See credits, cards, invoices and what is spent, as an owner does.",
+        ApiScope.BILLING_WRITE: "Change what is billed as an owner would: buy, pay, add and remove cards; reading included.",
+        ApiScope.USAGE_WRITE: "Report usage: service keys only, since a customer must not report its own.",
+        ApiScope.CREDITS_WRITE: "Spend and hold credits: service keys only.",
+        ApiScope.OPERATOR: "Give credits, and see what is billed: service keys only.",
+    },
+)
+
+
+@strawberry.type(
+    description="A key for programs. Its secret is shown once, when it is made, and only a hash of it is kept."
+)
+class ApiKey(Node):
+    name: str = strawberry.field(description="What it is for, in its maker's words.")
+    prefix: str = strawberry.field(description="What its secret begins with, to tell it by.")
+    scopes: list[ApiScope] = strawberry.field(description="What it may be used for.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    last_used_at: datetime | None = strawberry.field(
+        description="When it was last used, to the minute; null for never."
+    )
+    expires_at: datetime | None = strawberry.field(description="When it ends by itself; null for never.")
+
+    @classmethod
+    def of(cls, row: ApiKeyRow) -> Self:
+        """The API's view of a workspace's key."""
+        return cls(
+            id=strawberry.ID(str(GlobalId("ApiKey", row.id, row.workspace_id))),
+            name=row.name,
+            prefix=row.prefix,
+            scopes=[ApiScope(scope) for scope in row.scopes],
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            expires_at=row.expires_at,
+        )

@@ -16,6 +16,7 @@ from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.identity import IdentityMutation, IdentityQuery
 from schema.node import Node
 from schema.nodes import read_node
+from schema.organizations import OrganizationMutation, OrganizationQuery
 from schema.paying import PayingMutation
 from schema.payments import Invoice
 from schema.purchases import CreditPurchase
@@ -26,7 +27,7 @@ from schema.workspace import Workspace
 
 
 @strawberry.type(description="What can be read.")
-class Query(IdentityQuery):
+class Query(IdentityQuery, OrganizationQuery):
     @strawberry.field(
         description="A workspace the caller may see; exactly one argument. By externalId: service keys only. Null if there is none."
     )
@@ -55,7 +56,7 @@ class Query(IdentityQuery):
 
 
 @strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
-class Mutation(IdentityMutation, PayingMutation, RechargeMutation, SpendingMutation):
+class Mutation(IdentityMutation, OrganizationMutation, PayingMutation, RechargeMutation, SpendingMutation):
     pass
 
 

@@ -17,6 +17,12 @@ class HandleInvalid(DomainError):
     code = ErrorCode.HANDLE_INVALID
 
 
+class HandleTaken(DomainError):
+    """Another account has this User ID, or it was freed less than 30 days ago. Choose another one."""
+
+    code = ErrorCode.HANDLE_TAKEN
+
+
 class WrongCredentials(DomainError):
     """No account has this e-mail address and password."""
 
@@ -27,6 +33,18 @@ class TokenExpired(DomainError):
     """This link is too old or was used already. Ask for a new one."""
 
     code = ErrorCode.TOKEN_EXPIRED
+
+
+class EmailUnverified(DomainError):
+    """Verify the e-mail address first."""
+
+    code = ErrorCode.EMAIL_UNVERIFIED
+
+
+class LastOwner(DomainError):
+    """A workspace can't be left without an owner. Make another member an owner first."""
+
+    code = ErrorCode.LAST_OWNER
 
 
 class CodeWrong(DomainError):

@@ -8,16 +8,15 @@ import unicodedata
 from collections.abc import Iterator
 from uuid import UUID
 
-from app.accounts.emails import EmailAddress
-from app.accounts.errors import HandleInvalid
+from app.accounts.errors import HandleInvalid, HandleTaken
 from app.db.engine import Session
+from app.db.tables.workspaces import WorkspaceRow
 from app.store import workspaces as store
 
 SHORTEST, LONGEST = 3, 39
 
 _FORM = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_MADE_UP_BASE = "user"
 _TRIES_PER_BASE = 5
 
 # Words that would pass for this service, for those who run it, or for an address of the host product's pages.
@@ -55,15 +54,31 @@ async def claim_handle(session: Session, handle: str, workspace_id: UUID) -> boo
     return await store.claim_handle(session, handle.lower(), workspace_id)
 
 
-async def claim_made_up_handle(session: Session, workspace_id: UUID, name: str, email: EmailAddress) -> str:
-    """Take a free handle that resembles the name, or the address where there is no name, and return it."""
-    for handle in _made_up(name, email.address.partition("@")[0]):
+async def claim_made_up_handle(session: Session, workspace_id: UUID, *sources: str, otherwise: str) -> str:
+    """Take a free handle that resembles the first source it can be made from, or else a number after `otherwise`; return it."""
+    for handle in _made_up(sources, otherwise):
         if await claim_handle(session, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
 
 
-def _made_up(*sources: str) -> Iterator[str]:
+async def change_handle(
+    session: Session, guards: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
+) -> None:
+    """Let a locked workspace go by another handle, and free the old one; the same letters in another case are just shown anew.
+
+    `guards` is the key of what is remembered of freed handles. Raises `HandleInvalid`, and `HandleTaken` when another user or
+    organization has it.
+    """
+    check_handle(handle, path=path)
+    if handle.lower() != workspace.handle.lower():
+        await store.free_handle(session, workspace.id)
+        if not await claim_handle(session, handle, workspace.id):
+            raise HandleTaken(path=path)
+    workspace.handle = handle
+
+
+def _made_up(sources: tuple[str, ...], otherwise: str) -> Iterator[str]:
     """Handles to try: the first source that gives one, then the same with a number, then a number alone, without end."""
     base = next(filter(_may_be_handle, map(_as_handle, sources)), None)
     if base is not None:
@@ -71,7 +86,7 @@ def _made_up(*sources: str) -> Iterator[str]:
         for _ in range(_TRIES_PER_BASE):
             yield f"{base[: LONGEST - 5].rstrip('-')}-{secrets.randbelow(9_000) + 1_000}"
     while True:
-        yield f"{_MADE_UP_BASE}-{secrets.randbelow(9 * 10**9) + 10**9}"
+        yield f"{otherwise}-{secrets.randbelow(9 * 10**9) + 10**9}"
 
 
 def _as_handle(text: str) -> str:

@@ -21,13 +21,15 @@ _TOKEN_LETTERS = 43
 class Keys:
     """One key of 32 bytes per purpose, so that what is hashed for one can't be compared with another.
 
-    `limits` hashes who is limited, `phones` numbers, `codes` texted codes; `mail` encrypts mails that wait in the queue.
+    `limits` hashes who is limited, `phones` numbers, `codes` texted codes, `guards` what is remembered longer than the account it
+    guards against; `mail` encrypts mails that wait in the queue.
     """
 
     limits: bytes
     phones: bytes
     codes: bytes
     mail: bytes
+    guards: bytes
 
 
 def derive_keys(secret_key: str) -> Keys:
@@ -37,6 +39,7 @@ def derive_keys(secret_key: str) -> Keys:
         phones=derive_key(secret_key, "phone-numbers"),
         codes=derive_key(secret_key, "phone-codes"),
         mail=derive_key(secret_key, "queued-mail"),
+        guards=derive_key(secret_key, "guards"),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Session
 from app.db.tables.workspaces import HandleRow, MembershipRow, WorkspaceRow
@@ -27,6 +28,15 @@ async def add_member(session: Session, membership: MembershipRow) -> None:
 async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
     """The workspace, if there is one."""
     return await session.get(WorkspaceRow, workspace_id)
+
+
+async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
+    """The workspace, if there is one; nobody else changes it, or who belongs to it, before the transaction ends.
+
+    Everyone who changes memberships locks here first and reads them then: so seats and owners are counted right.
+    """
+    query = select(WorkspaceRow).where(WorkspaceRow.id == workspace_id).with_for_update(key_share=True)
+    return await session.scalar(query.execution_options(populate_existing=True))
 
 
 async def with_role(
@@ -65,6 +75,26 @@ async def id_by_handle(session: Session, key: str) -> UUID | None:
 async def id_by_external_id(session: Session, external_id: str) -> UUID | None:
     """The workspace that the host product knows by this id."""
     return await session.scalar(select(WorkspaceRow.id).where(WorkspaceRow.external_id == external_id))
+
+
+async def set_external_id(session: Session, workspace_id: UUID, external_id: str | None) -> bool:
+    """Let the host product know the workspace by this id; False when it knows another by it.
+
+    Waits for a transaction that is just taking the same id.
+    """
+    change = update(WorkspaceRow).where(WorkspaceRow.id == workspace_id).values(external_id=external_id)
+    try:
+        # a savepoint, since the transaction goes on after an id that is taken
+        async with session.begin_nested():
+            await session.execute(change.execution_options(synchronize_session="evaluate"))
+    except IntegrityError:
+        return False
+    return True
+
+
+async def free_handle(session: Session, workspace_id: UUID) -> None:
+    """Give up the handle of a workspace, which claims another one in the same transaction."""
+    await session.execute(delete(HandleRow).where(HandleRow.workspace_id == workspace_id))
 
 
 async def claim_handle(session: Session, key: str, workspace_id: UUID) -> bool:

@@ -49,7 +49,7 @@ from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.payments.values import GatewayRefused, GatewayUnavailable
-from app.settings import RateLimitSwitch, Settings
+from app.settings import ExternalIds, RateLimitSwitch, Settings
 from resolvers.context import Runtime
 from resolvers.live import topics
 from schema.root import graphql_schema
@@ -127,6 +127,7 @@ async def open_house(
         phone_countries=frozenset(settings.phone_countries),
         return_origins=frozenset(settings.return_origins),
         returns_to_loopback=not settings.is_production,
+        owners_set_external_ids=settings.external_ids is ExternalIds.OWNERS,
     )
     try:
         await time_travel.load_offset(database)

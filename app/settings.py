@@ -32,6 +32,13 @@ class RateLimitSwitch(StrEnum):
     OFF = "off"
 
 
+class ExternalIds(StrEnum):
+    """Who may say by which id the host product knows a workspace, where it has none yet; servers always may."""
+
+    OWNERS = "owners"
+    SERVERS = "servers"
+
+
 # In production each of these must be given; the description says what goes wrong without it.
 _REQUIRED_IN_PRODUCTION = {
     "secret_key": "signs codes and encrypts stored secrets",
@@ -61,6 +68,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     secret_key: str | None = Field(None, min_length=16)
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
+    external_ids: ExternalIds = ExternalIds.OWNERS
     phone_countries: Words = ()
     allowed_origins: Words = ()
     return_origins: Words = ()

@@ -27,7 +27,8 @@ class Runtime:
 
     `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers;
     `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins that hosted
-    pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's.
+    pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets owners
+    name the id that the host product knows their workspace by.
     """
 
     database: Database
@@ -44,6 +45,7 @@ class Runtime:
     phone_countries: frozenset[str]
     return_origins: frozenset[str] = frozenset()
     returns_to_loopback: bool = False
+    owners_set_external_ids: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
+from app.accounts import profiles
+from app.accounts.users import User
 from app.db.engine import Database
 from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
 from app.ledger import balances
@@ -27,6 +29,7 @@ class Loaders:
         self.holds: DataLoader[Owned, HoldState | None] = DataLoader(self._holds)
         self.handles: DataLoader[UUID, str | None] = DataLoader(self._handles)
         self.key_names: DataLoader[UUID, str | None] = DataLoader(self._key_names)
+        self.profiles: DataLoader[UUID, User | None] = DataLoader(self._profiles)
 
     async def _purchases(self, keys: list[Owned]) -> Sequence[CreditPurchaseRow | None]:
         async with self._database.read() as session:
@@ -55,4 +58,9 @@ class Loaders:
                 hold_ids = [hold_id for owner, hold_id in keys if owner == workspace_id]
                 holds = await balances.holds(session, workspace_id, hold_ids)
                 found.update({(workspace_id, hold_id): hold for hold_id, hold in holds.items()})
+        return [found.get(key) for key in keys]
+
+    async def _profiles(self, keys: list[UUID]) -> Sequence[User | None]:
+        async with self._database.read() as session:
+            found = await profiles.profiles_of(session, keys)
         return [found.get(key) for key in keys]

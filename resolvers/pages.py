@@ -26,10 +26,10 @@ class Page(Generic[T]):
     has_previous: bool
 
 
-def page_size(first: int | None) -> int:
-    """`first` if it is a size that a page may have, the usual size for None; raises `BadUserInput` otherwise."""
+def page_size(first: int | None, *, usual: int = USUAL_FIRST) -> int:
+    """`first` if it is a size that a page may have, the `usual` size for None; raises `BadUserInput` otherwise."""
     if first is None:
-        return USUAL_FIRST
+        return usual
     if not 0 <= first <= MAX_FIRST:
         raise BadUserInput(f"first must be between 0 and {MAX_FIRST}.")
     return first

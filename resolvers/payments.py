@@ -155,4 +155,5 @@ async def spend(
         account = await billing_accounts.find(session, access.workspace.id)
         month = spend_limits.month_of(session.now)
         spent = await purchase_store.charged_minor(session, access.workspace.id, since=month[0], until=month[1])
-    return month, Money(spent, catalog.currency), spend_limits.spend_limit(catalog, account)
+    limit = spend_limits.spend_limit(catalog, access.workspace.id, account)
+    return month, Money(spent, catalog.currency), limit

@@ -4,15 +4,18 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from app.errors import NotFound
 from app.ids import parse_global_id
-from resolvers import api_keys, audit_log, credits, payments, purchases, workspaces
+from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
 from resolvers.context import Context
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEvent
 from schema.catalog import CreditPack, Plan
 from schema.credits import CreditBalance, CreditGrant, CreditHold, CreditTransaction
+from schema.members import Invitation, Membership
 from schema.node import Node
 from schema.payments import Invoice, PaymentMethod
+from schema.profile import Profile
 from schema.purchases import CreditPurchase
+from schema.subscription import Subscription
 from schema.user import USER_NODES
 from schema.workspace import Workspace
 
@@ -77,6 +80,25 @@ async def _audit_event(context: Context, node_id: str) -> Node | None:
     return AuditEvent.of(found) if found is not None else None
 
 
+async def _membership(context: Context, node_id: str) -> Node | None:
+    found = await members.membership(context, node_id)
+    return Membership.of(found) if found is not None else None
+
+
+async def _invitation(context: Context, node_id: str) -> Node | None:
+    found = await members.invitation(context, node_id)
+    return Invitation.of(found) if found is not None else None
+
+
+async def _profile(context: Context, node_id: str) -> Node | None:
+    found = await members.profile(context, node_id)
+    return Profile.of(found) if found is not None else None
+
+
+async def _subscription(context: Context, node_id: str) -> Node | None:
+    return Subscription.of((await organizations.subscription(context, node_id)).workspace.id)
+
+
 _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Plan": _catalog_node,
     "CreditPack": _catalog_node,
@@ -90,6 +112,10 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "PaymentMethod": _card,
     "ApiKey": _api_key,
     "AuditEvent": _audit_event,
+    "Membership": _membership,
+    "Invitation": _invitation,
+    "Profile": _profile,
+    "Subscription": _subscription,
     **USER_NODES,
 }
 

@@ -18,6 +18,7 @@ from schema.identity import IdentityMutation, IdentityQuery
 from schema.managing_keys import KeyMutation
 from schema.node import Node
 from schema.nodes import read_node
+from schema.organizations import OrganizationMutation, OrganizationQuery
 from schema.passwords import PasswordMutation
 from schema.paying import PayingMutation
 from schema.payments import Invoice
@@ -30,7 +31,7 @@ from schema.workspace import Workspace
 
 
 @strawberry.type(description="What can be read.")
-class Query(IdentityQuery):
+class Query(IdentityQuery, OrganizationQuery):
     @strawberry.field(
         description="A workspace the caller may see; exactly one argument. By externalId: service keys only. Null if there is none."
     )
@@ -64,6 +65,7 @@ class Mutation(
     ProfileMutation,
     PasswordMutation,
     DeletionMutation,
+    OrganizationMutation,
     KeyMutation,
     PayingMutation,
     RechargeMutation,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
 import strawberry
 
@@ -14,6 +14,7 @@ from resolvers import identity
 from resolvers.context import Context, Info
 from schema.enums import described
 from schema.node import Node
+from schema.profile import Avatar
 from schema.workspace import Workspace
 
 described(
@@ -24,18 +25,6 @@ described(
         Visibility.PRIVATE: "Its owner, and fellow members of a workspace.",
     },
 )
-
-
-@strawberry.type(description="What a person looks like, or the initials that stand in.")
-class Avatar:
-    initials: str = strawberry.field(description="One or two letters of the name, or of the User ID without one.")
-
-    @strawberry.field(description="Where the image can be read; null when none was uploaded: then initials stand in.")
-    def url(
-        self,
-        size: Annotated[int | None, strawberry.argument(description="The width and height wanted, in pixels.")] = 128,
-    ) -> str | None:
-        return None
 
 
 @strawberry.type(description="An e-mail address of a user.")

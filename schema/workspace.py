@@ -11,18 +11,21 @@ from app.accounts.phone_numbers import masked
 from app.db.tables.workspaces import PhoneRow
 from app.ids import GlobalId
 from app.payments.values import InvoiceStatus
-from resolvers import api_keys, audit_log, credits, payments, purchases, workspaces
+from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
 from resolvers.context import Info
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEventConnection
+from schema.catalog import Plan
 from schema.credits import CreditBalance
 from schema.enums import described
 from schema.errors import USER_ERRORS, UserError, no_errors
+from schema.members import Invitation, MembershipConnection
 from schema.money import Money, Period
 from schema.node import Node
 from schema.pagination import AFTER, FIRST, PAGE
 from schema.payments import InvoiceConnection, PaymentMethod, payment_methods
 from schema.purchases import CreditPurchaseConnection, Spend
+from schema.subscription import Subscription
 
 
 class WorkspaceKind(Enum):
@@ -38,15 +41,6 @@ described(
     {
         WorkspaceKind.PERSONAL: "The one workspace that each user has.",
         WorkspaceKind.ORGANIZATION: "A workspace with members.",
-    },
-)
-described(
-    WorkspaceRole,
-    "What a user is in a workspace. Billing is the owners'.",
-    {
-        WorkspaceRole.OWNER: "May do everything, billing included.",
-        WorkspaceRole.ADMIN: "Manages the members below owner.",
-        WorkspaceRole.MEMBER: "Sees the plan and the usage bars.",
     },
 )
 described(
@@ -87,6 +81,32 @@ class Workspace(Node):
     permissions: list[WorkspacePermission] = strawberry.field(
         description="What the caller may do here: fields and mutations beyond it answer null or FORBIDDEN."
     )
+
+    @strawberry.field(
+        description="Its members, who joined last first. For members and service keys with OPERATOR; FORBIDDEN for other keys."
+    )
+    async def members(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = members.MEMBERS_PAGE,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> MembershipConnection:
+        page = await members.member_page(info.context, self.access, first, after)
+        return MembershipConnection.of(page, self.access.workspace.id)
+
+    @strawberry.field(
+        description="The invitations that wait to be accepted, the newest first; an empty list for those without MANAGE_MEMBERS."
+    )
+    async def invitations(self, info: Info) -> list[Invitation]:
+        return [Invitation.of(row) for row in await members.open_invitations(info.context, self.access)]
+
+    @strawberry.field(description="The plan it is on.")
+    def plan(self, info: Info) -> Plan:
+        return Plan.of(organizations.plan(info.context, self.access.workspace.id), info.context.runtime.catalog)
+
+    @strawberry.field(description="What it is on, with its seats.")
+    def subscription(self) -> Subscription:
+        return Subscription.of(self.access.workspace.id)
 
     @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
     async def phone(self, info: Info) -> PhoneNumber | None:
@@ -183,10 +203,12 @@ class Workspace(Node):
 
 @strawberry.type(description="The workspace as it is now.")
 class WorkspacePayload:
-    workspace: Workspace | None = strawberry.field(default=None, description="The workspace.")
+    workspace: Workspace | None = strawberry.field(
+        default=None, description="The workspace; null for who does not belong to it any more."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, access: WorkspaceAccess) -> Self:
+    def of(cls, access: WorkspaceAccess | None) -> Self:
         """The payload of success."""
-        return cls(workspace=Workspace.of(access))
+        return cls(workspace=Workspace.of(access) if access is not None else None)

@@ -18,7 +18,7 @@ class HandleInvalid(DomainError):
 
 
 class HandleTaken(DomainError):
-    """Somebody else has this User ID, or gave it up less than 30 days ago. Choose another one."""
+    """Another account has this User ID, or gave it up less than 30 days ago. Choose another one."""
 
     code = ErrorCode.HANDLE_TAKEN
 

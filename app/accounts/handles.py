@@ -22,7 +22,6 @@ HELD_FOR = timedelta(days=30)
 
 _FORM = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_MADE_UP_BASE = "user"
 _TRIES_PER_BASE = 5
 
 # Words that would pass for this service, for those who run it, or for an address of the host product's pages.
@@ -72,9 +71,11 @@ async def claim_handle(session: Session, guards: bytes, handle: str, workspace_i
     return True
 
 
-async def claim_made_up_handle(session: Session, guards: bytes, workspace_id: UUID, *sources: str) -> str:
-    """Take a free handle that resembles the first of `sources` that can be made into one, and return it."""
-    for handle in _made_up(*sources):
+async def claim_made_up_handle(
+    session: Session, guards: bytes, workspace_id: UUID, *sources: str, otherwise: str
+) -> str:
+    """Take a free handle that resembles the first source it can be made from, or else a number after `otherwise`; return it."""
+    for handle in _made_up(sources, otherwise):
         if await claim_handle(session, guards, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
@@ -106,7 +107,7 @@ async def give_up_handle(session: Session, guards: bytes, workspace: WorkspaceRo
     await store.hold_handle(session, held, workspace.id, until=session.now + HELD_FOR)
 
 
-def _made_up(*sources: str) -> Iterator[str]:
+def _made_up(sources: tuple[str, ...], otherwise: str) -> Iterator[str]:
     """Handles to try: the first source that gives one, then the same with a number, then a number alone, without end."""
     base = next(filter(_may_be_handle, map(_as_handle, sources)), None)
     if base is not None:
@@ -114,7 +115,7 @@ def _made_up(*sources: str) -> Iterator[str]:
         for _ in range(_TRIES_PER_BASE):
             yield f"{base[: LONGEST - 5].rstrip('-')}-{secrets.randbelow(9_000) + 1_000}"
     while True:
-        yield f"{_MADE_UP_BASE}-{secrets.randbelow(9 * 10**9) + 10**9}"
+        yield f"{otherwise}-{secrets.randbelow(9 * 10**9) + 10**9}"
 
 
 def _as_handle(text: str) -> str:

@@ -99,7 +99,7 @@ async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
     )
     if not is_theirs:
         raise EmailTaken
-    return _user(user, await _open_personal_workspace(session, guards, user, new))
+    return user_of(user, await _open_personal_workspace(session, guards, user, new))
 
 
 async def _open_personal_workspace(session: Session, guards: bytes, user: UserRow, new: NewUser) -> WorkspaceRow:
@@ -107,7 +107,8 @@ async def _open_personal_workspace(session: Session, guards: bytes, user: UserRo
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
     if handle is None or not await claim_handle(session, guards, handle, workspace_id):
-        handle = await claim_made_up_handle(session, guards, workspace_id, name, new.email.address.partition("@")[0])
+        local_part = new.email.address.partition("@")[0]
+        handle = await claim_made_up_handle(session, guards, workspace_id, name, local_part, otherwise="user")
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",
@@ -131,7 +132,7 @@ async def _open_personal_workspace(session: Session, guards: bytes, user: UserRo
 async def find_user(session: Session, user_id: UUID) -> User | None:
     """The user, if there is one."""
     found = await store.with_personal_workspace(session, user_id)
-    return _user(*found) if found is not None else None
+    return user_of(*found) if found is not None else None
 
 
 async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
@@ -139,7 +140,8 @@ async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
     return await store.emails_of(session, user_id)
 
 
-def _user(row: UserRow, personal: WorkspaceRow) -> User:
+def user_of(row: UserRow, personal: WorkspaceRow) -> User:
+    """The person that these rows are of."""
     return User(
         id=row.id,
         handle=personal.handle,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from app.accounts import audit
+from app.billing.plans import plan_of
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.payments import BillingAccountRow
@@ -25,16 +27,16 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
     return start, (start + timedelta(days=32)).replace(day=1)
 
 
-def spend_limit(catalog: Catalog, account: BillingAccountRow | None) -> Money | None:
+def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | None) -> Money | None:
     """The most that may be charged for credits in a month: an operator's word, else the plan's."""
     if account is not None and account.monthly_spend_limit_minor is not None:
         return Money(account.monthly_spend_limit_minor, catalog.currency)
-    return catalog.fallback_plan.monthly_spend_limit
+    return plan_of(catalog, workspace_id).monthly_spend_limit
 
 
 async def check_spend_limit(session: Session, catalog: Catalog, account: BillingAccountRow, amount_minor: int) -> None:
     """Raise `SpendLimitReached` if charging `amount_minor` more this month would pass the limit. `account` is locked."""
-    limit = spend_limit(catalog, account)
+    limit = spend_limit(catalog, account.workspace_id, account)
     if limit is None:
         return
     since, until = month_of(session.now)

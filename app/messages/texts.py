@@ -94,6 +94,21 @@ def reauthentication_code(to: str, code: str) -> Mail:
     )
 
 
+def invitation(to: str, link: str) -> Mail:
+    """For someone who is invited to an organization, whether or not they have an account or are in it already.
+
+    It names neither the organization nor who invites: both are a stranger's words, which could say anything to anyone.
+    """
+    return _mail(
+        to,
+        "You are invited to an organization",
+        "You are invited to join an organization. Follow this link to see which one it is, and to accept:",
+        "The link works once, within 7 days, for an account that has verified this e-mail address. If you expect no invitation, do "
+        "nothing: without the link, you join nothing.",
+        link=link,
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Session
 from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
@@ -31,7 +32,10 @@ async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
 
 
 async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
-    """The workspace, locked until the transaction ends: whoever changes its name or its members waits here."""
+    """The workspace, if there is one; nobody else changes it, or who belongs to it, before the transaction ends.
+
+    Everyone who changes memberships locks here first and reads them then: so seats and owners are counted right.
+    """
     query = select(WorkspaceRow).where(WorkspaceRow.id == workspace_id).with_for_update(key_share=True)
     return await session.scalar(query.execution_options(populate_existing=True))
 
@@ -80,6 +84,26 @@ async def id_by_external_id(session: Session, external_id: str) -> UUID | None:
     return await session.scalar(select(WorkspaceRow.id).where(WorkspaceRow.external_id == external_id))
 
 
+async def set_external_id(session: Session, workspace_id: UUID, external_id: str | None) -> bool:
+    """Let the host product know the workspace by this id; False when it knows another by it.
+
+    Waits for a transaction that is just taking the same id.
+    """
+    change = update(WorkspaceRow).where(WorkspaceRow.id == workspace_id).values(external_id=external_id)
+    try:
+        # a savepoint, since the transaction goes on after an id that is taken
+        async with session.begin_nested():
+            await session.execute(change.execution_options(synchronize_session="evaluate"))
+    except IntegrityError:
+        return False
+    return True
+
+
+async def free_handle(session: Session, workspace_id: UUID) -> None:
+    """Give up the handle of a workspace, which claims another one in the same transaction."""
+    await session.execute(delete(HandleRow).where(HandleRow.workspace_id == workspace_id))
+
+
 async def claim_handle(session: Session, key: str, workspace_id: UUID) -> bool:
     """Take a handle, given in lower case, for a workspace; False when another has it.
 
@@ -90,11 +114,6 @@ async def claim_handle(session: Session, key: str, workspace_id: UUID) -> bool:
         claim.on_conflict_do_nothing(index_elements=[HandleRow.key]).returning(HandleRow.key)
     )
     return claimed.one_or_none() is not None
-
-
-async def free_handle(session: Session, workspace_id: UUID) -> None:
-    """The workspace goes by its handle no longer."""
-    await session.execute(delete(HandleRow).where(HandleRow.workspace_id == workspace_id))
 
 
 async def hold_handle(session: Session, handle_hash: bytes, workspace_id: UUID, *, until: datetime) -> None:

@@ -86,8 +86,8 @@ def _invitations() -> None:
         "invitations",
         _of("workspace_id", "workspaces", part_of_key=True),
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("address", sa.Text, nullable=False),
-        sa.Column("address_key", sa.Text, nullable=False),
+        sa.Column("address", sa.Text, nullable=True),
+        sa.Column("address_key", sa.Text, nullable=True),
         sa.Column("role", sa.Text, nullable=False),
         sa.Column("token_hash", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("invited_by", sa.Uuid, nullable=False),
@@ -101,6 +101,7 @@ def _invitations() -> None:
             "(accepted_by IS NULL) = (idempotency_key IS NULL) AND (accepted_by IS NULL) = (accepted_at IS NULL)",
             name="accepted",
         ),
+        sa.CheckConstraint("accepted_by IS NOT NULL OR num_nulls(address, address_key) = 0", name="open_has_address"),
     )
     op.create_index(
         "invitations_open_address_key",
@@ -108,6 +109,13 @@ def _invitations() -> None:
         ["workspace_id", "address_key"],
         unique=True,
         postgresql_where=sa.text("accepted_by IS NULL"),
+    )
+    op.create_index(
+        "invitations_accepted_by_idempotency_key_key",
+        "invitations",
+        ["accepted_by", "idempotency_key"],
+        unique=True,
+        postgresql_where=sa.text("accepted_by IS NOT NULL"),
     )
     op.create_index("invitations_expires_at_idx", "invitations", ["expires_at"])
 

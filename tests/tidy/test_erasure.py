@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.db.tables import Base
-from app.db.tables.base import Erased, Hashed, Kept
+from app.db.tables.base import Erased, Erasure, Hashed, Kept
 
 _TABLES = {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
 # what people are known by: a table with such a column can't be kept as it is
@@ -22,7 +22,8 @@ def test_every_table_declares_what_becomes_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(_TABLES))
 def test_a_declaration_names_what_is_there_or_gives_a_reason(name: str) -> None:
     table = _TABLES[name]
-    match table.erasure:
+    erasure: Erasure = table.erasure
+    match erasure:
         case Erased(person=person, workspace=workspace, address=address):
             named = {column for column in (person, workspace, address) if column is not None}
             assert named

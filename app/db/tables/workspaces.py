@@ -55,7 +55,8 @@ class MembershipRow(Base):
 class InvitationRow(Base):
     """An invitation to a workspace, bound to an address.
 
-    One that was accepted stays until it would have lapsed: sent again, the same acceptance is known by its `idempotency_key`.
+    One that was accepted stays for 90 days, without the address: sent again, the same acceptance is known by its
+    `idempotency_key`.
     """
 
     __tablename__ = "invitations"
@@ -66,6 +67,7 @@ class InvitationRow(Base):
             "(accepted_by IS NULL) = (idempotency_key IS NULL) AND (accepted_by IS NULL) = (accepted_at IS NULL)",
             name="accepted",
         ),
+        CheckConstraint("accepted_by IS NOT NULL OR num_nulls(address, address_key) = 0", name="open_has_address"),
         Index(
             "invitations_open_address_key",
             "workspace_id",
@@ -73,12 +75,19 @@ class InvitationRow(Base):
             unique=True,
             postgresql_where=text("accepted_by IS NULL"),
         ),
+        Index(
+            "invitations_accepted_by_idempotency_key_key",
+            "accepted_by",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("accepted_by IS NOT NULL"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[PrimaryId]
-    address: Mapped[str]
-    address_key: Mapped[str]
+    address: Mapped[str | None]
+    address_key: Mapped[str | None]
     role: Mapped[str]
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     # bare ids: neither account need outlive the invitation

@@ -1,0 +1,127 @@
+"""The members of a workspace: who manages whom, and that an owner always remains.
+
+Whoever changes a membership locks the workspace first, and only then reads who belongs to it.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.accounts import audit
+from app.accounts.access import (
+    ROLE_PERMISSIONS,
+    Caller,
+    UserCaller,
+    WorkspaceAccess,
+    WorkspacePermission,
+    WorkspaceRole,
+    workspace_for,
+)
+from app.accounts.errors import LastOwner
+from app.db.engine import Session
+from app.db.tables.workspaces import MembershipRow
+from app.errors import Forbidden, InvalidInput, NotFound
+from app.store import memberships as store
+from app.store import workspaces as workspace_store
+
+_RANKS = (WorkspaceRole.MEMBER, WorkspaceRole.ADMIN, WorkspaceRole.OWNER)
+
+
+def manages(own: WorkspaceRole | None, other: WorkspaceRole) -> bool:
+    """Whether someone with the role `own` may give and take the role `other`: managers do, up to their own."""
+    if own is None or WorkspacePermission.MANAGE_MEMBERS not in ROLE_PERMISSIONS[own]:
+        return False
+    return _RANKS.index(other) <= _RANKS.index(own)
+
+
+def require_manager(access: WorkspaceAccess, *roles: WorkspaceRole) -> None:
+    """Raise `Forbidden` unless the caller may give and take each of the roles."""
+    if not all(manages(access.role, role) for role in roles):
+        raise Forbidden("This needs a role at least as high as the one that is given or taken.")
+
+
+async def lock_workspace(
+    session: Session, caller: Caller, workspace_id: UUID, *, permission: WorkspacePermission | None = None
+) -> WorkspaceAccess:
+    """`workspace_for`, alone with the workspace: neither it nor who belongs to it changes before the transaction ends."""
+    if await workspace_store.lock(session, workspace_id) is None:
+        raise NotFound
+    return await workspace_for(session, caller, workspace_id, permission=permission, lock=True)
+
+
+async def change_role(
+    session: Session, caller: UserCaller, workspace_id: UUID, user_id: UUID, role: WorkspaceRole
+) -> WorkspaceAccess:
+    """Give a member another role; the workspace as the caller may use it then.
+
+    For those who manage both the old role and the new one. Raises `LastOwner` for the only owner, and `NotFound` for who is no
+    member.
+    """
+    access = await lock_workspace(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_MEMBERS)
+    membership = await _membership(session, workspace_id, user_id)
+    before = WorkspaceRole(membership.role)
+    require_manager(access, before, role)
+    if role is before:
+        return access
+    if before is WorkspaceRole.OWNER:
+        await _require_another_owner(session, workspace_id)
+    await store.set_role(session, membership, role)
+    await audit.record(
+        session,
+        workspace_id,
+        audit.actor_of(caller),
+        "member.role_changed",
+        "A member was given another role.",
+        before={"role": before.value},
+        after={"role": role.value},
+        subject=_other(caller, user_id),
+    )
+    return await workspace_for(session, caller, workspace_id)
+
+
+async def remove_member(
+    session: Session, caller: UserCaller, workspace_id: UUID, user_id: UUID
+) -> WorkspaceAccess | None:
+    """Let someone belong to the workspace no longer: a member whom the caller manages, or, whatever the role, the caller.
+
+    The workspace as it is then, None for who left it. Raises `LastOwner` for the only owner, `InvalidInput` for a personal
+    workspace, and `NotFound` for who is no member.
+    """
+    access = await lock_workspace(session, caller, workspace_id)
+    membership = await _membership(session, workspace_id, user_id)
+    role, leaves = WorkspaceRole(membership.role), user_id == caller.user_id
+    if not leaves:
+        require_manager(access, role)
+    if access.workspace.kind == "PERSONAL":
+        raise InvalidInput("A personal workspace can't be left: it goes with the account.", path=("input", "id"))
+    if role is WorkspaceRole.OWNER:
+        await _require_another_owner(session, workspace_id)
+    await store.remove(session, workspace_id, user_id)
+    await audit.record(
+        session,
+        workspace_id,
+        audit.actor_of(caller),
+        "member.left" if leaves else "member.removed",
+        "A member left." if leaves else "A member was removed.",
+        before={"role": role.value},
+        after={"role": None},
+        subject=_other(caller, user_id),
+    )
+    return None if leaves else access
+
+
+async def _membership(session: Session, workspace_id: UUID, user_id: UUID) -> MembershipRow:
+    membership = await store.find(session, workspace_id, user_id)
+    if membership is None:
+        raise NotFound
+    return membership
+
+
+async def _require_another_owner(session: Session, workspace_id: UUID) -> None:
+    if await store.count(session, workspace_id, role=WorkspaceRole.OWNER) < 2:
+        raise LastOwner
+
+
+def _other(caller: UserCaller, user_id: UUID) -> UUID | None:
+    """The subject of an event: None where it is the actor."""
+    return user_id if user_id != caller.user_id else None

@@ -1,0 +1,35 @@
+"""Profiles: what others may see of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from app.accounts.access import ApiScope, Caller, KeyCaller, UserCaller
+from app.accounts.users import User, Visibility, user_of
+from app.db.engine import Session
+from app.store import profiles as store
+
+
+async def profiles_of(session: Session, user_ids: Collection[UUID]) -> Mapping[UUID, User]:
+    """The people with these ids, in one statement, for callers whose right to see them was checked."""
+    return {row.UserRow.id: user_of(row.UserRow, row.WorkspaceRow) for row in await store.many(session, user_ids)}
+
+
+async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User | None:
+    """The person, if the caller may see their profile.
+
+    A public one is everyone's to see; a private one its owner's, fellow members' of a workspace, and operators', who see every
+    workspace's members.
+    """
+    found = (await profiles_of(session, [user_id])).get(user_id)
+    if found is None or found.visibility is Visibility.PUBLIC:
+        return found
+    match caller:
+        case UserCaller():
+            sees = caller.user_id == user_id or await store.share_workspace(session, caller.user_id, user_id)
+        case KeyCaller():
+            sees = caller.is_service and ApiScope.OPERATOR in caller.scopes
+        case _:
+            sees = False
+    return found if sees else None

@@ -1,0 +1,105 @@
+"""Invitations to workspaces. Whoever changes one has locked its workspace; times are the wall's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+
+from app.db.engine import Session
+from app.db.tables.accounts import EmailRow, UserRow
+from app.db.tables.workspaces import InvitationRow
+
+
+async def add(session: Session, row: InvitationRow) -> None:
+    """Add an invitation; the open one to the same address was removed before."""
+    session.add(row)
+    await session.flush()
+
+
+async def by_token_hash(session: Session, token_hash: bytes, *, lock: bool = False) -> InvitationRow | None:
+    """The invitation with this token, used or not; with `lock` nobody else changes it until the transaction ends."""
+    query = select(InvitationRow).where(InvitationRow.token_hash == token_hash)
+    if lock:
+        query = query.with_for_update()
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def open_one(session: Session, workspace_id: UUID, invitation_id: UUID, *, at: datetime) -> InvitationRow | None:
+    """The invitation, unless it was accepted or has lapsed by `at`."""
+    query = select(InvitationRow).where(
+        InvitationRow.workspace_id == workspace_id,
+        InvitationRow.id == invitation_id,
+        InvitationRow.accepted_by.is_(None),
+        InvitationRow.expires_at > at,
+    )
+    return await session.scalar(query)
+
+
+async def open_ones(session: Session, workspace_id: UUID, *, at: datetime) -> Sequence[InvitationRow]:
+    """The workspace's invitations that are neither accepted nor lapsed at `at`, the newest first."""
+    query = (
+        select(InvitationRow)
+        .where(
+            InvitationRow.workspace_id == workspace_id,
+            InvitationRow.accepted_by.is_(None),
+            InvitationRow.expires_at > at,
+        )
+        .order_by(InvitationRow.created_at.desc(), InvitationRow.id.desc())
+    )
+    return (await session.scalars(query)).all()
+
+
+async def count_open(session: Session, workspace_id: UUID, *, at: datetime) -> int:
+    """How many of the workspace's invitations are neither accepted nor lapsed at `at`."""
+    query = (
+        select(func.count())
+        .select_from(InvitationRow)
+        .where(
+            InvitationRow.workspace_id == workspace_id,
+            InvitationRow.accepted_by.is_(None),
+            InvitationRow.expires_at > at,
+        )
+    )
+    return await session.scalar(query) or 0
+
+
+async def open_to(session: Session, workspace_id: UUID, address_key: str) -> InvitationRow | None:
+    """The invitation to this address that was not accepted, be it lapsed: there is one at most."""
+    query = select(InvitationRow).where(
+        InvitationRow.workspace_id == workspace_id,
+        InvitationRow.address_key == address_key,
+        InvitationRow.accepted_by.is_(None),
+    )
+    return await session.scalar(query)
+
+
+async def remove(session: Session, workspace_id: UUID, invitation_id: UUID) -> None:
+    """Forget an invitation, so that its link leads nowhere."""
+    await session.execute(
+        delete(InvitationRow)
+        .where(InvitationRow.workspace_id == workspace_id, InvitationRow.id == invitation_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def accepted_with(session: Session, user_id: UUID, idempotency_key: str) -> InvitationRow | None:
+    """The invitation that the user accepted with this idempotency key."""
+    query = select(InvitationRow).where(
+        InvitationRow.accepted_by == user_id, InvitationRow.idempotency_key == idempotency_key
+    )
+    return await session.scalar(query)
+
+
+async def lock_invitee(session: Session, user_id: UUID) -> bool:
+    """Whether there is this user, whose acceptances happen one after the other from here to the end of the transaction."""
+    query = select(UserRow.id).where(UserRow.id == user_id).with_for_update(key_share=True)
+    return await session.scalar(query) is not None
+
+
+async def email_of(session: Session, user_id: UUID, address_key: str, *, lock: bool) -> EmailRow | None:
+    """The user's address with this key, verified or not; with `lock` it is not taken away before the transaction ends."""
+    query = select(EmailRow).where(EmailRow.user_id == user_id, EmailRow.address_key == address_key)
+    return await session.scalar(query.with_for_update(read=True) if lock else query)

@@ -1,0 +1,116 @@
+"""Who belongs to a workspace, and who is invited."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+import strawberry
+
+from app.accounts.access import WorkspaceRole
+from app.accounts.invitations import Offer
+from app.db.tables.workspaces import InvitationRow, MembershipRow
+from app.ids import GlobalId
+from resolvers import members
+from resolvers.context import Info
+from resolvers.pages import Page
+from schema.enums import described
+from schema.node import Node
+from schema.pagination import PageInfo, page_info
+from schema.profile import Profile
+
+described(
+    WorkspaceRole,
+    "What a user is in a workspace. Billing is the owners'.",
+    {
+        WorkspaceRole.OWNER: "May do everything, billing included.",
+        WorkspaceRole.ADMIN: "Manages the members below owner.",
+        WorkspaceRole.MEMBER: "Sees the plan and the usage bars.",
+    },
+)
+
+
+@strawberry.type(description="That a person belongs to a workspace, and as what. Each membership holds a seat.")
+class Membership(Node):
+    row: strawberry.Private[MembershipRow]
+    role: WorkspaceRole = strawberry.field(description="What they are there.")
+    joined_at: datetime = strawberry.field(description="When they joined.")
+
+    @strawberry.field(description="Who it is, as fellow members see them.")
+    async def user(self, info: Info) -> Profile:
+        return Profile.of(await members.profile_of(info.context, self.row.user_id))
+
+    @classmethod
+    def of(cls, row: MembershipRow) -> Self:
+        """The API's view of a membership."""
+        return cls(
+            row=row,
+            id=strawberry.ID(str(GlobalId("Membership", row.user_id, row.workspace_id))),
+            role=WorkspaceRole(row.role),
+            joined_at=row.joined_at,
+        )
+
+
+@strawberry.type(description="A member in a page of them.")
+class MembershipEdge:
+    cursor: str = strawberry.field(description="Pass it as `after` to continue behind this one.")
+    node: Membership = strawberry.field(description="The member.")
+
+
+@strawberry.type(description="A page of members, who joined last first.")
+class MembershipConnection:
+    workspace_id: strawberry.Private[UUID]
+    edges: list[MembershipEdge] = strawberry.field(description="The members with their cursors.")
+    nodes: list[Membership] = strawberry.field(description="The members alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
+
+    @strawberry.field(description="How many members there are in all.")
+    async def total_count(self, info: Info) -> int:
+        return await members.member_count(info.context, self.workspace_id)
+
+    @classmethod
+    def of(cls, page: Page[MembershipRow], workspace_id: UUID) -> Self:
+        """The API's view of a page."""
+        nodes = [Membership.of(row) for row in page.rows]
+        return cls(
+            workspace_id=workspace_id,
+            edges=[MembershipEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
+            nodes=nodes,
+            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+        )
+
+
+@strawberry.type(
+    description="An invitation that waits to be accepted. It is bound to an address, and its mailed link works once."
+)
+class Invitation(Node):
+    email_address: str = strawberry.field(description="Where the link was mailed to.")
+    role: WorkspaceRole = strawberry.field(description="What the person will be who accepts it.")
+    expires_at: datetime = strawberry.field(description="When the link lapses: 7 days after it was mailed.")
+
+    @classmethod
+    def of(cls, row: InvitationRow) -> Self:
+        """The API's view of an open invitation."""
+        return cls(
+            id=strawberry.ID(str(GlobalId("Invitation", row.id, row.workspace_id))),
+            email_address=row.address or "",
+            role=WorkspaceRole(row.role),
+            expires_at=row.expires_at,
+        )
+
+
+@strawberry.type(description="What the holder of a mailed link is invited to.")
+class InvitationOffer:
+    organization_name: str = strawberry.field(description="The organization's name.")
+    organization_handle: str = strawberry.field(description="The organization's handle.")
+    role: WorkspaceRole = strawberry.field(description="What they will be there.")
+    expires_at: datetime = strawberry.field(description="When the link lapses.")
+
+    @classmethod
+    def of(cls, offer: Offer) -> Self:
+        """The API's view of an offer."""
+        return cls(
+            organization_name=offer.workspace.name,
+            organization_handle=offer.workspace.handle,
+            role=WorkspaceRole(offer.invitation.role),
+            expires_at=offer.invitation.expires_at,
+        )

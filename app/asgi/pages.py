@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from app.asgi import invitation_page
+
 _FRAME = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style nonce="{nonce}">
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1rem }}
-button {{ font: inherit; padding: .5rem 1rem }}
+button, input {{ font: inherit; padding: .5rem 1rem }}
 </style></head>
 <body><main><h1>{title}</h1>{content}</main></body>
 </html>
@@ -48,7 +50,8 @@ go.onclick = async () => {{
 
 
 def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
-    """`/done` after a hosted payment, `/verify-email` for mailed links, and, if wanted, `/` leading to the explorer."""
+    """`/done` after a hosted payment, `/verify-email` and `/accept-invitation` for mailed links, and, if wanted, `/` leading to the
+    explorer."""
 
     async def done(_request: Request) -> Response:
         return _page("That's it", _DONE)
@@ -56,10 +59,17 @@ def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
     async def verify_email(_request: Request) -> Response:
         return _page("Confirm your e-mail address", _CONFIRM)
 
+    async def accept_invitation(_request: Request) -> Response:
+        return _page("You are invited", invitation_page.CONTENT)
+
     async def root(_request: Request) -> Response:
         return RedirectResponse("/graphql")
 
-    routes: list[BaseRoute] = [Route("/done", done), Route("/verify-email", verify_email)]
+    routes: list[BaseRoute] = [
+        Route("/done", done),
+        Route("/verify-email", verify_email),
+        Route("/accept-invitation", accept_invitation),
+    ]
     return [*routes, Route("/", root)] if leads_to_explorer else routes
 
 

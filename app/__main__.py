@@ -163,7 +163,7 @@ def keys_create(
 
     async def work(database: Database) -> str:
         async def create(session: Session) -> str:
-            ends_at = _moment(expires, session.real_now) if expires is not None else None
+            ends_at = moment(expires, session.real_now) if expires is not None else None
             _, secret = await api_keys.create_service_key(session, name, scope, expires_at=ends_at)
             return secret
 
@@ -172,7 +172,7 @@ def keys_create(
     print(f"This is shown once: {_with_database(work)}")
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def moment(text: str, now: datetime) -> datetime:
     """So many days from now, or a date or time in ISO 8601, in UTC unless it says otherwise."""
     try:
         if text.endswith("d") and text[:-1].isdecimal():

@@ -24,6 +24,7 @@ from app.accounts.access import (
     workspace_by_handle,
     workspace_for,
 )
+from app.accounts.api_keys import create_workspace_key, revoke_workspace_key
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
@@ -265,3 +266,50 @@ async def test_many_callers_are_refused_what_each_alone_would_be(database: Datab
 
     assert {caller: type(refusal) for caller, refusal in refusals.items()} == alone
     assert len(alone) == 6
+
+
+async def _workspace_key(database: Database, owner: Person) -> KeyCaller:
+    workspace_id = owner.user.personal_workspace_id
+    row, _ = await transact(
+        database,
+        lambda session: create_workspace_key(session, owner.caller, workspace_id, "CI", [ApiScope.BILLING_WRITE], None),
+    )
+    return KeyCaller(row.id, workspace_id, row.name, frozenset({ApiScope.BILLING_WRITE}))
+
+
+async def test_a_key_revoked_after_the_request_came_changes_nothing_any_more(database: Database) -> None:
+    owner = await new_person(database)
+    workspace_id, key = owner.user.personal_workspace_id, await _workspace_key(database, owner)
+
+    async def change(session: Session) -> None:
+        await workspace_for(session, key, workspace_id, permission=P.MANAGE_BILLING, lock=True)
+
+    await transact(database, change)
+    await transact(database, lambda session: revoke_workspace_key(session, owner.caller, workspace_id, key.key_id))
+    with pytest.raises(Unauthenticated):
+        await transact(database, change)
+
+
+async def test_a_checked_key_can_not_be_revoked_before_the_transaction_ends(database: Database) -> None:
+    owner = await new_person(database)
+    workspace_id, key = owner.user.personal_workspace_id, await _workspace_key(database, owner)
+    checked, ended = asyncio.Event(), asyncio.Event()
+
+    async def spend(session: Session) -> None:
+        await workspace_for(session, key, workspace_id, permission=P.MANAGE_BILLING, lock=True)
+        checked.set()
+        await ended.wait()
+
+    async def revoke(session: Session) -> None:
+        await session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        await revoke_workspace_key(session, owner.caller, workspace_id, key.key_id)
+
+    spending = asyncio.create_task(transact(database, spend))
+    await checked.wait()
+    try:
+        with pytest.raises(Exception, match="lock timeout"):
+            await transact(database, revoke)
+    finally:
+        ended.set()
+        await spending
+    await transact(database, revoke)

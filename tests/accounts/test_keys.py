@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from app.accounts.access import ANONYMOUS, ApiScope, KeyCaller
-from app.accounts.api_keys import create_service_key
+from app.accounts.api_keys import create_service_key, create_workspace_key, revoke_key, service_keys
 from app.accounts.secrets import derive_key, derive_keys, keyed_hash, new_token, token_hash
 from app.accounts.sessions import authenticate, ended
 from app.db.engine import Database, Session
-from app.db.tables.workspaces import ApiKeyRow
+from app.db.tables.workspaces import ApiKeyRow, AuditEventRow
 from app.db.unit_of_work import transact
-from app.errors import InvalidInput
-from tests.support.accounts import at_later, at_second
+from app.errors import InvalidInput, NotFound
+from tests.support.accounts import at_later, at_second, new_person
 
 
 async def _key(database: Database, *scopes: ApiScope, name: str = "a server") -> tuple[ApiKeyRow, str]:
@@ -81,6 +81,66 @@ async def test_an_expired_key_is_nobodys(database: Database) -> None:
         assert await ended(session, [caller]) == set()
     async with later.read() as session:
         assert await ended(session, [caller]) == {caller}
+
+
+async def test_a_key_is_not_made_with_an_end_in_the_past(database: Database) -> None:
+    with pytest.raises(InvalidInput, match="future"):
+        await transact(
+            database,
+            lambda session: create_service_key(
+                session, "a server", [ApiScope.OPERATOR], expires_at=session.real_now - timedelta(seconds=1)
+            ),
+        )
+
+
+@pytest.mark.parametrize("by", ["prefix", "id"])
+async def test_a_key_is_revoked_by_its_prefix_or_its_id_and_again_without_harm(database: Database, by: str) -> None:
+    row, secret = await _key(database, ApiScope.OPERATOR)
+    named = row.prefix if by == "prefix" else str(row.id)
+    for _ in range(2):
+        assert (await transact(database, lambda session: revoke_key(session, named))).id == row.id
+    assert await authenticate(database, secret) == ANONYMOUS
+    async with database.read() as session:
+        assert row.id not in {each.id for each in await service_keys(session)}
+
+
+@pytest.mark.parametrize("named", ["cfs_nobody", "", "cfs_", "a server", "00000000-0000-0000-0000-000000000000"])
+async def test_what_names_no_key_revokes_none(database: Database, named: str) -> None:
+    row, _ = await _key(database, ApiScope.OPERATOR)
+    with pytest.raises(NotFound, match="no key"):
+        await transact(database, lambda session: revoke_key(session, named))
+    async with database.read() as session:
+        assert row.id in {each.id for each in await service_keys(session)}
+
+
+async def test_of_two_keys_with_one_prefix_neither_is_revoked_by_it(database: Database) -> None:
+    (first, _), (second, _) = await _key(database, ApiScope.OPERATOR), await _key(database, ApiScope.OPERATOR)
+    await transact(
+        database,
+        lambda session: session.execute(update(ApiKeyRow).where(ApiKeyRow.id == second.id).values(prefix=first.prefix)),
+    )
+    with pytest.raises(InvalidInput, match=str(second.id)):
+        await transact(database, lambda session: revoke_key(session, first.prefix))
+    async with database.read() as session:
+        assert {first.id, second.id} <= {each.id for each in await service_keys(session)}
+
+
+async def test_an_operator_revokes_the_leaked_key_of_a_workspace_and_its_log_says_so(database: Database) -> None:
+    owner = await new_person(database)
+    owned = owner.user.personal_workspace_id
+    _, secret = await transact(
+        database,
+        lambda session: create_workspace_key(session, owner.caller, owned, "CI", [ApiScope.BILLING_READ], None),
+    )
+
+    await transact(database, lambda session: revoke_key(session, secret[:10]))
+
+    assert await authenticate(database, secret) == ANONYMOUS
+    told = select(AuditEventRow.actor_label).where(
+        AuditEventRow.workspace_id == owned, AuditEventRow.action == "key.revoked"
+    )
+    async with database.read() as session:
+        assert (await session.scalars(told)).all() == ["operator"]
 
 
 def test_each_purpose_has_a_key_of_its_own_that_stays_the_same() -> None:

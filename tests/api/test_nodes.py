@@ -12,6 +12,7 @@ import pytest_asyncio
 from app.accounts.access import ApiScope
 from app.ids import GlobalId
 from schema.root import schema
+from tests.support.accounts import new_address
 from tests.support.house import Person, RunningHouse
 
 _EVERYTHING = """query ($id: ID!) {
@@ -19,11 +20,18 @@ _EVERYTHING = """query ($id: ID!) {
   catalog { creditPacks { id } plans { id } }
   workspace(id: $id) {
     id apiKeys { id } auditLog { nodes { id } } paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
+    subscription { id } members { nodes { id user { id } } }
     creditBalance { id grants { id } transactions { nodes { id } } }
   }
 }"""
 _HOLD = """mutation ($input: HoldCreditsInput!) {
   holdCredits(input: $input) { hold { id } userErrors { code } }
+}"""
+_ORGANIZATION = """mutation ($input: CreateOrganizationInput!) {
+  createOrganization(input: $input) { workspace { id } userErrors { code } }
+}"""
+_INVITE = """mutation ($input: InviteMemberInput!) {
+  inviteMember(input: $input) { workspace { invitations { id } } userErrors { code } }
 }"""
 _NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 _PUBLIC = {"CreditPack", "Plan"}
@@ -64,7 +72,10 @@ async def _all_ids(house: RunningHouse, owner: Person) -> dict[str, str]:
     given = {"workspaceId": owner.workspace, "amount": "1", "description": "A job", "idempotencyKey": uuid4().hex}
     held = await house.api.query(_HOLD, {"input": given}, token=token)
     read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
-    return {each.partition("_")[0]: each for each in sorted(_ids([held, read]))}
+    made = await house.api.query(_ORGANIZATION, {"input": {"name": "Everything"}}, token=owner.token)
+    given = {"workspaceId": made["createOrganization"]["workspace"]["id"], "emailAddress": new_address()}
+    invited = await house.api.query(_INVITE, {"input": given}, token=owner.token)
+    return {each.partition("_")[0]: each for each in sorted(_ids([held, read, invited]))}
 
 
 async def test_every_type_of_node_is_read_again_by_its_id_and_is_null_for_others(

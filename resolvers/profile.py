@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from app.accounts import addresses
 from app.accounts import profile as rules
 from app.accounts.access import UserCaller, require_user
+from app.accounts.profiles import profile_by_handle
 from app.accounts.rate_limits import Limit, hit
-from app.accounts.users import Visibility
+from app.accounts.users import User, Visibility
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow
 from app.db.unit_of_work import transact
@@ -18,6 +19,12 @@ from resolvers.identity import Viewer, viewer_of
 
 # Each leaves a handle that nobody else can have for 30 days.
 _HANDLES_PER_USER = Limit("handle:user", most=5, per_seconds=86_400)
+
+
+async def by_handle(context: Context, handle: str) -> User | None:
+    """The person who goes by a handle, if the caller may see their profile."""
+    async with context.runtime.database.read() as session:
+        return await profile_by_handle(session, context.caller, handle)
 
 
 async def update_profile(context: Context, changes: Mapping[str, str | None]) -> Viewer:

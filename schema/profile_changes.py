@@ -11,6 +11,7 @@ from resolvers.context import Info
 from schema.errors import USER_ERRORS, UserError, answer, no_errors
 from schema.identity import UserPayload
 from schema.payloads import IdInput
+from schema.profile import Profile
 from schema.user import Email
 
 
@@ -65,6 +66,21 @@ class EmailPayload:
     def of(cls, row: EmailRow) -> Self:
         """The payload of success."""
         return cls(email=Email.of(row))
+
+
+@strawberry.type
+class ProfileQuery:
+    @strawberry.field(
+        description=(
+            "A person's profile by their User ID, without regard to case. Null where there is none, and for a private one unless "
+            "it is the caller's own or a fellow member's."
+        )
+    )
+    async def profile(
+        self, info: Info, handle: Annotated[str, strawberry.argument(description="The User ID.")]
+    ) -> Profile | None:
+        found = await profile.by_handle(info.context, handle)
+        return Profile.of(found) if found is not None else None
 
 
 @strawberry.type

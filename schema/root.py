@@ -22,7 +22,7 @@ from schema.organizations import OrganizationMutation, OrganizationQuery
 from schema.passwords import PasswordMutation
 from schema.paying import PayingMutation
 from schema.payments import Invoice
-from schema.profile_changes import ProfileMutation
+from schema.profile_changes import ProfileMutation, ProfileQuery
 from schema.purchases import CreditPurchase
 from schema.recharge import RechargeMutation
 from schema.scalars import SCALARS
@@ -31,7 +31,7 @@ from schema.workspace import Workspace
 
 
 @strawberry.type(description="What can be read.")
-class Query(IdentityQuery, OrganizationQuery):
+class Query(IdentityQuery, ProfileQuery, OrganizationQuery):
     @strawberry.field(
         description="A workspace the caller may see; exactly one argument. By externalId: service keys only. Null if there is none."
     )

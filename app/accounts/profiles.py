@@ -33,3 +33,9 @@ async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User |
         case _:
             sees = False
     return found if sees else None
+
+
+async def profile_by_handle(session: Session, caller: Caller, handle: str) -> User | None:
+    """The person who goes by `handle`, without regard to case, if the caller may see their profile; see `profile_for`."""
+    user_id = await store.id_by_handle(session, handle.lower())
+    return await profile_for(session, caller, user_id) if user_id is not None else None

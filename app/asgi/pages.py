@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.asgi import invitation_page
+from app.asgi import invitation_page, reset_page
 
 _FRAME = """<!doctype html>
 <html lang="en">
@@ -24,7 +24,8 @@ button, input {{ font: inherit; padding: .5rem 1rem }}
 _DONE = "<p>You can close this page and go back to where you came from.</p>"
 
 # A button, since mail programs open links by themselves to look at them: only a person's click may use the link up.
-_CONFIRM = """<p id="said">One click and your account is ready.</p><p><button id="go">Confirm my e-mail address</button></p>
+_CONFIRM = """<p id="said" role="status">One click confirms that this address is yours.</p>
+<p><button id="go">Confirm my e-mail address</button></p>
 <script nonce="{nonce}">
 const said = document.getElementById("said"), go = document.getElementById("go");
 go.onclick = async () => {{
@@ -39,7 +40,9 @@ go.onclick = async () => {{
     }});
     const {{data, errors}} = await answer.json();
     const wrong = errors ? errors[0] : data.verifyEmail.userErrors[0];
-    said.textContent = wrong ? wrong.message : `Welcome, ${{data.verifyEmail.user.displayName}}. You are signed in.`;
+    const user = wrong ? null : data.verifyEmail.user;
+    said.textContent = wrong ? wrong.message
+      : user ? `The address is confirmed, ${{user.displayName}}. You are signed in.` : "The address is confirmed.";
     if (!wrong) go.remove();
   }} catch {{
     said.textContent = "The server can't be reached. Try again.";
@@ -50,14 +53,19 @@ go.onclick = async () => {{
 
 
 def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
-    """`/done` after a hosted payment, `/verify-email` and `/accept-invitation` for mailed links, and, if wanted, `/` leading to the
-    explorer."""
+    """`/done` after a hosted payment; `/verify-email`, `/reset-password` and `/accept-invitation` for mailed links; if wanted, `/`.
+
+    The last leads to the explorer.
+    """
 
     async def done(_request: Request) -> Response:
         return _page("That's it", _DONE)
 
     async def verify_email(_request: Request) -> Response:
         return _page("Confirm your e-mail address", _CONFIRM)
+
+    async def reset_password(_request: Request) -> Response:
+        return _page("Choose a new password", reset_page.CONTENT)
 
     async def accept_invitation(_request: Request) -> Response:
         return _page("You are invited", invitation_page.CONTENT)
@@ -68,6 +76,7 @@ def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         Route("/done", done),
         Route("/verify-email", verify_email),
+        Route("/reset-password", reset_password),
         Route("/accept-invitation", accept_invitation),
     ]
     return [*routes, Route("/", root)] if leads_to_explorer else routes

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.tables.accounts import UserRow
-from app.db.tables.workspaces import MembershipRow, WorkspaceRow
+from app.db.tables.workspaces import HandleRow, MembershipRow, WorkspaceRow
 
 
 async def many(session: Session, user_ids: Collection[UUID]) -> Sequence[Row[UserRow, WorkspaceRow]]:
@@ -25,3 +25,9 @@ async def share_workspace(session: Session, one: UUID, other: UUID) -> bool:
     first, second = aliased(MembershipRow), aliased(MembershipRow)
     together = exists().where(first.workspace_id == second.workspace_id, first.user_id == one, second.user_id == other)
     return bool(await session.scalar(select(together)))
+
+
+async def id_by_handle(session: Session, key: str) -> UUID | None:
+    """The user who goes by a handle, given in lower case."""
+    personal = (WorkspaceRow.id == HandleRow.workspace_id) & (WorkspaceRow.kind == "PERSONAL")
+    return await session.scalar(select(WorkspaceRow.created_by).join(HandleRow, personal).where(HandleRow.key == key))

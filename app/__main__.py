@@ -33,6 +33,7 @@ from app.main import House, open_house
 from app.money import Money
 from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import Settings
+from app.storage import StorageMisconfigured
 from app.store import purchases
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ _err = Console(stderr=True)
 _MENDABLE = (
     ValidationError,
     CatalogError,
+    StorageMisconfigured,
     DomainError,
     NotFound,
     server.StartError,

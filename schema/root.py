@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers import live, workspaces
 from resolvers.context import Info
+from schema.avatars import AvatarMutation
 from schema.catalog import Catalog
 from schema.credits import CreditBalance
 from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
@@ -55,7 +56,7 @@ class Query(IdentityQuery):
 
 
 @strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
-class Mutation(IdentityMutation, PayingMutation, RechargeMutation, SpendingMutation):
+class Mutation(IdentityMutation, AvatarMutation, PayingMutation, RechargeMutation, SpendingMutation):
     pass
 
 

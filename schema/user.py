@@ -6,11 +6,12 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts import users
 from app.accounts.access import UserCaller
 from app.accounts.users import Visibility
 from app.db.tables.accounts import EmailRow, SessionRow
 from app.ids import GlobalId
-from resolvers import identity
+from resolvers import avatars, identity
 from resolvers.context import Context, Info
 from schema.enums import described
 from schema.node import Node
@@ -28,14 +29,34 @@ described(
 
 @strawberry.type(description="What a person looks like, or the initials that stand in.")
 class Avatar:
+    digest: strawberry.Private[str | None]
     initials: str = strawberry.field(description="One or two letters of the name, or of the User ID without one.")
 
-    @strawberry.field(description="Where the image can be read; null when none was uploaded: then initials stand in.")
+    @strawberry.field(
+        description=(
+            "Where the image can be read, by anyone who has the address; null when none was uploaded: then initials stand in. "
+            "Another image gets another address."
+        )
+    )
     def url(
         self,
-        size: Annotated[int | None, strawberry.argument(description="The width and height wanted, in pixels.")] = 128,
+        info: Info,
+        size: Annotated[
+            int | None,
+            strawberry.argument(
+                description=(
+                    "The width and height wanted in pixels, from 1 to 1024; rounded up to 32, 64, 128, 256, 512 or 1024. An "
+                    "image uploaded smaller than that comes as large as it is."
+                )
+            ),
+        ] = avatars.USUAL_SIZE,
     ) -> str | None:
-        return None
+        return avatars.avatar_url(info.context, self.digest, size)
+
+    @classmethod
+    def of(cls, user: users.User) -> Self:
+        """The API's view of what a person looks like."""
+        return cls(digest=user.avatar_digest, initials=user.initials)
 
 
 @strawberry.type(description="An e-mail address of a user.")
@@ -135,7 +156,7 @@ class User(Node):
             company=user.company,
             job_title=user.job_title,
             bio=user.bio,
-            avatar=Avatar(initials=user.initials),
+            avatar=Avatar.of(user),
             visibility=user.visibility,
             created_at=user.created_at,
         )

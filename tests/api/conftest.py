@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+import pytest
 import pytest_asyncio
 
 from app.db.engine import Database
 from tests.support.api import Api, running_api
+from tests.support.avatars import AvatarHolder, Gallery, running_gallery
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -15,3 +17,18 @@ async def api(database: Database) -> AsyncGenerator[Api]:
     """The API over this worker's database."""
     async with running_api(database.engine.url.set(drivername="postgresql").render_as_string(False)) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def gallery(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gallery]:
+    """The API over this worker's database, with a folder as its storage."""
+    url = database.engine.url.set(drivername="postgresql").render_as_string(False)
+    async with running_gallery(url, tmp_path_factory.mktemp("objects")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def holder(gallery: Gallery) -> AsyncGenerator[AvatarHolder]:
+    """Someone without an avatar."""
+    async with gallery.someone() as someone:
+        yield someone

@@ -1,4 +1,4 @@
-"""An S3 for tests: it keeps objects in memory, believes no request without a right signature, fails on demand, and changes its keys."""
+"""An S3 for tests: it believes no request without a right signature, fails on demand, and changes its keys."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ class S3Server:
             f"<ETag>{escape(_etag(self.objects[key]))}</ETag><Size>{len(self.objects[key])}</Size></Contents>"
             for key in page
         )
-        return _xml(f"<ListBucketResult><IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{more}{contents}</ListBucketResult>")
+        return _xml(
+            f"<ListBucketResult><IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{more}{contents}</ListBucketResult>"
+        )
 
     def _delete_many(self, body: bytes) -> Response:
         named = [each.text or "" for each in ElementTree.fromstring(body).iter() if each.tag.endswith("Key")]

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.tables.base import Base, Erased, Hashed, PrimaryId
+from app.db.tables.base import Base, Erased, Hashed, Kept, PrimaryId
 
 
 class UserRow(Base):
@@ -35,6 +35,20 @@ class UserRow(Base):
     password_hash: Mapped[str | None]
     avatar_digest: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class AvatarLeftoverRow(Base):
+    """An avatar whose images are to be erased from the storage at `due_at`: no user shows it any more, or its upload never ended.
+
+    After the first of `tries` no upload can take it back. The digest is a random name that tells of nobody.
+    """
+
+    __tablename__ = "avatar_leftovers"
+    erasure = Kept("which images are still to be erased, by their random names, until they are")
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    tries: Mapped[int]
 
 
 class EmailRow(Base):

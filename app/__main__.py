@@ -35,6 +35,7 @@ from app.main import House, open_house
 from app.money import Money
 from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import Settings
+from app.storage import StorageMisconfigured
 from app.store import purchases
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ _err = Console(stderr=True)
 _MENDABLE = (
     ValidationError,
     CatalogError,
+    StorageMisconfigured,
     DomainError,
     NotFound,
     server.StartError,

@@ -18,12 +18,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from app.accounts.avatar_images import AvatarImages
 from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import derive_key, derive_keys
 from app.asgi.auth import Authentication
 from app.asgi.dev import dev_routes
 from app.asgi.failures import classify
+from app.asgi.files import file_routes
 from app.asgi.graphql import GraphQLSettings, graphql_routes
 from app.asgi.health import health_routes
 from app.asgi.middleware import JsonErrorsMiddleware, RequestIdMiddleware, SecurityHeadersMiddleware, http_error
@@ -39,7 +41,7 @@ from app.flows.desk import Desk
 from app.flows.webhook_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.queue import consume
-from app.jobs.tasks import due_works, tasks
+from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.inbox import InboxMailer, InboxTexter
@@ -50,6 +52,7 @@ from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import ExternalIds, RateLimitSwitch, Settings
+from app.storage import open_storage
 from resolvers.context import Runtime
 from resolvers.live import topics
 from schema.root import graphql_schema
@@ -99,13 +102,14 @@ async def open_house(
     """Make the running parts, and close them at the end.
 
     A command that serves nobody need not listen for hints: without `listens` it only sends them. Raises `CatalogError` for a
-    catalog with mistakes in it; the provider need not answer yet.
+    catalog with mistakes in it and `StorageMisconfigured` for a storage that can't be; neither it nor the provider need answer yet.
     """
     fault = fault_hook(settings.fault_point, settings.fault_log)
     keys = derive_keys(secret_key)
     bus = Bus(settings.broadcast_url or database_url)
     database = Database(connect(database_url), Clock(), bus, fault)
     catalog = load_catalog(settings.catalog)
+    images = AvatarImages(open_storage(settings.objects_url, settings.objects_options))
     committer = Committer(database)
     hub = Hub(bus, topics(database))
     runtime = Runtime(
@@ -120,6 +124,7 @@ async def open_house(
         hub=hub,
         texter=InboxTexter(database, keys.codes),
         passwords=Passwords(),
+        avatars=images,
         rate_limits=RateLimits(keys.limits, enabled=settings.rate_limits is RateLimitSwitch.ON),
         keys=keys,
         public_url=settings.base_url,
@@ -136,6 +141,7 @@ async def open_house(
         cipher = Fernet(base64.urlsafe_b64encode(derive_key(secret_key, "stored-secrets")))
         yield House(settings, database_url, runtime, _mailer(settings, database), cipher)
     finally:
+        images.close()
         await hub.aclose()
         await committer.close()
         await bus.aclose()
@@ -161,6 +167,7 @@ def web_app(house: House) -> Starlette:
         ending=house.ending,
     )
     routes += stripe_webhook_routes(runtime.database, house.webhook_secrets)
+    routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
     routes += page_routes(leads_to_explorer=not settings.is_production)
     if not settings.is_production:
@@ -180,6 +187,8 @@ async def work(house: House, stopping: asyncio.Event) -> None:
         by_name = tasks(house.desk, house.mailer, house.runtime.keys, public_url=house.runtime.public_url)
         group.create_task(consume(house.database_url, by_name, stopping))
         group.create_task(schedule.watch(due_works(house.desk, house.runtime.keys, polled_events=events), stopping))
+        # apart from the others, which must not wait for a storage that hangs
+        group.create_task(schedule.watch(storage_works(house.runtime.database, house.runtime.avatars), stopping))
 
 
 async def set_up_provider(house: House) -> None:
@@ -208,6 +217,7 @@ def _mailer(settings: Settings, database: Database) -> Mailer:
 
 def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:
     works = due_works(house.desk, house.runtime.keys, polled_events=())
+    works += storage_works(house.runtime.database, house.runtime.avatars)
     sandbox = SandboxControl(f"http://127.0.0.1:{house.settings.sandbox_port}")
 
     def advance(by: timedelta) -> asyncio.Future[datetime]:

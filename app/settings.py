@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -16,6 +17,19 @@ def _words(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 """A list, written with commas between its members."""
+
+
+def _options(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError('give a JSON object of texts, such as {"aws_request_payer": "true"}') from None
+
+
+Options = Annotated[dict[str, str], NoDecode, BeforeValidator(_options)]
+"""Names and values, written as a JSON object."""
 
 
 class Environment(StrEnum):
@@ -46,6 +60,7 @@ _REQUIRED_IN_PRODUCTION = {
     "public_url": "where mailed links and Stripe's webhooks lead",
     "stripe_api_key": "the secret key of the Stripe account",
     "stripe_publishable_key": "the key that browsers confirm cards with",
+    "storage_url": "where pictures are kept, such as s3://bucket/prefix, or file:///folder on a disk that all servers share",
 }
 
 
@@ -75,6 +90,14 @@ class Settings(BaseSettings):
     trusted_proxies: Words = ()
     mail_from: str = "Counterfoil <no-reply@localhost>"
     smtp_url: str | None = None
+    storage_url: str | None = None
+    storage_options: Options = Field(default_factory=dict[str, str])
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_session_token: str | None = None
+    aws_region: str | None = None
+    aws_default_region: str | None = None
+    aws_endpoint_url: str | None = None
     fault_point: str | None = None
     fault_log: Path | None = None
 
@@ -111,3 +134,21 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where people reach this service, without a slash at the end: the public URL, or this machine."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def objects_url(self) -> str:
+        """Where objects such as pictures are kept: the storage's URL, or a folder on this machine."""
+        return self.storage_url or (self.counterfoil_home.absolute() / "objects").as_uri()
+
+    @property
+    def objects_options(self) -> dict[str, str]:
+        """How the storage is reached: what AWS's own variables say where it is S3, and over that `storage_options`."""
+        aws = {
+            "aws_access_key_id": self.aws_access_key_id,
+            "aws_secret_access_key": self.aws_secret_access_key,
+            "aws_session_token": self.aws_session_token,
+            "aws_region": self.aws_region or self.aws_default_region,
+            "aws_endpoint": self.aws_endpoint_url,
+        }
+        is_s3 = self.objects_url.startswith(("s3://", "s3a://"))
+        return {**{name: value for name, value in aws.items() if is_s3 and value}, **self.storage_options}

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import strawberry
 
 from app.accounts.access import Anonymous, Caller
+from app.accounts.avatar_images import AvatarImages
 from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import Keys
@@ -25,10 +26,10 @@ from resolvers.loaders import Loaders
 class Runtime:
     """The running parts, made once by the composition root.
 
-    `public_url` is where mailed links lead, without a slash at its end; `publishable_key` is Stripe's, for browsers;
-    `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins that hosted
-    pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets owners
-    name the id that the host product knows their workspace by.
+    `public_url` is where mailed links lead and avatars are read, without a slash at its end; `publishable_key` is Stripe's, for
+    browsers; `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins that
+    hosted pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets
+    owners name the id that the host product knows their workspace by.
     """
 
     database: Database
@@ -38,6 +39,7 @@ class Runtime:
     hub: Hub
     texter: Texter
     passwords: Passwords
+    avatars: AvatarImages
     rate_limits: RateLimits
     keys: Keys
     public_url: str

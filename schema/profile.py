@@ -6,19 +6,41 @@ import strawberry
 
 from app.accounts import users
 from app.ids import GlobalId
+from resolvers import avatars
+from resolvers.context import Info
 from schema.node import Node
 
 
 @strawberry.type(description="What a person looks like, or the initials that stand in.")
 class Avatar:
+    digest: strawberry.Private[str | None]
     initials: str = strawberry.field(description="One or two letters of the name, or of the User ID without one.")
 
-    @strawberry.field(description="Where the image can be read; null when none was uploaded: then initials stand in.")
+    @strawberry.field(
+        description=(
+            "Where the image can be read, by anyone who has the address; null when none was uploaded: then initials stand in. "
+            "Another image gets another address."
+        )
+    )
     def url(
         self,
-        size: Annotated[int | None, strawberry.argument(description="The width and height wanted, in pixels.")] = 128,
+        info: Info,
+        size: Annotated[
+            int | None,
+            strawberry.argument(
+                description=(
+                    "The width and height wanted in pixels, from 1 to 1024; rounded up to 32, 64, 128, 256, 512 or 1024. An "
+                    "image uploaded smaller than that comes as large as it is."
+                )
+            ),
+        ] = avatars.USUAL_SIZE,
     ) -> str | None:
-        return None
+        return avatars.avatar_url(info.context, self.digest, size)
+
+    @classmethod
+    def of(cls, user: users.User) -> Self:
+        """The API's view of what a person looks like."""
+        return cls(digest=user.avatar_digest, initials=user.initials)
 
 
 @strawberry.type(
@@ -41,7 +63,7 @@ class Profile(Node):
             id=strawberry.ID(str(GlobalId("Profile", user.id))),
             handle=user.handle,
             display_name=user.display_name,
-            avatar=Avatar(initials=user.initials),
+            avatar=Avatar.of(user),
             company=user.company,
             job_title=user.job_title,
             bio=user.bio,

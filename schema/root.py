@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers import live, workspaces
 from resolvers.context import Info
+from schema.avatars import AvatarMutation
 from schema.catalog import Catalog
 from schema.credits import CreditBalance
 from schema.deletion import DeletionMutation
@@ -63,6 +64,7 @@ class Query(IdentityQuery, ProfileQuery, OrganizationQuery):
 class Mutation(
     IdentityMutation,
     ProfileMutation,
+    AvatarMutation,
     PasswordMutation,
     DeletionMutation,
     OrganizationMutation,

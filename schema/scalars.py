@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NewType
+from typing import Any, BinaryIO, NewType
 
 import strawberry
 from graphql import GraphQLError, StringValueNode, ValueNode
+from starlette.datastructures import UploadFile
 from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
+Upload = NewType("Upload", BinaryIO)
 
 _MAX_DIGITS = 38
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -65,6 +67,21 @@ def serialize_date_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def parse_upload(value: object) -> BinaryIO:
+    """An `Upload` of the API: what the endpoint put in the place of a file, which no JSON can bring about.
+
+    Raises `GraphQLError` for anything else.
+    """
+    if not isinstance(value, UploadFile):
+        raise GraphQLError("Upload must be a file of a multipart request.")
+    return value.file
+
+
+def serialize_upload(_value: object) -> str:
+    """Nothing answers a file: raises `GraphQLError`."""
+    raise GraphQLError("Upload is for input only.")
+
+
 def _string_literal(node: ValueNode, _variables: dict[str, Any] | None = None) -> object:
     return node.value if isinstance(node, StringValueNode) else None
 
@@ -93,5 +110,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         serialize=str,
         parse_value=parse_big_int,
         parse_literal=lambda node, variables=None: parse_big_int(_string_literal(node, variables)),
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A multipart-uploaded file (GraphQL multipart request specification).",
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+        serialize=serialize_upload,
+        parse_value=parse_upload,
+        parse_literal=lambda node, variables=None: parse_upload(node),
     ),
 }

@@ -124,7 +124,7 @@ class User(Node):
             company=user.company,
             job_title=user.job_title,
             bio=user.bio,
-            avatar=Avatar(initials=user.initials),
+            avatar=Avatar.of(user),
             visibility=user.visibility,
             created_at=user.created_at,
         )

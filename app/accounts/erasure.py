@@ -11,6 +11,7 @@ from cryptography.fernet import InvalidToken
 
 from app.accounts import audit
 from app.accounts.audit import Actor
+from app.accounts.avatars import discard_avatar
 from app.accounts.handles import give_up_handle
 from app.accounts.password_changes import MAIL_RESET_LINK
 from app.accounts.phone_numbers import number_hash
@@ -30,6 +31,7 @@ async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: 
     proven = set(await store.addresses_of(session, user_id, verified=True))
     named = set(await store.addresses_of(session, user_id, verified=False))
     await _remember_identities(session, keys, user_id)
+    await discard_avatar(session, user_id)
     await _erase_messages(session, keys, workspaces, proven, named)
     await _leave_workspaces(
         session, keys, Actor(user_id=user_id), workspaces, "account.deleted", "The account was deleted."

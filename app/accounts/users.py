@@ -31,7 +31,7 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person as the product knows them."""
+    """A person as the product knows them; `avatar_digest` names their image, if they have one."""
 
     id: UUID
     handle: str
@@ -43,6 +43,7 @@ class User:
     visibility: Visibility
     personal_workspace_id: UUID
     created_at: datetime
+    avatar_digest: str | None = None
 
     @property
     def display_name(self) -> str:
@@ -153,4 +154,5 @@ def user_of(row: UserRow, personal: WorkspaceRow) -> User:
         visibility=Visibility(row.visibility),
         personal_workspace_id=personal.id,
         created_at=row.created_at,
+        avatar_digest=row.avatar_digest,
     )

@@ -8,6 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ProtocolError, Unavailable
 from app.payments.values import GatewayUnavailable
+from app.storage import StorageUnavailable
 
 _CONNECTION_LOST = (
     InterfaceError,
@@ -23,9 +24,11 @@ _CONNECTION_LOST = (
 
 
 def classify(error: BaseException) -> ProtocolError | None:
-    """`Unavailable` for a lost database or provider; None for anything else."""
+    """`Unavailable` for a lost database, provider or storage; None for anything else."""
     if isinstance(error, GatewayUnavailable):
         return Unavailable("The payment provider can't be reached right now; try again.")
+    if isinstance(error, StorageUnavailable):
+        return Unavailable("Pictures can't be reached right now; try again.")
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return Unavailable()
     return Unavailable() if isinstance(error, _CONNECTION_LOST) else None

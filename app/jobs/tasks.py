@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.accounts import expiry, password_changes
+from app.accounts import avatars, expiry, password_changes
+from app.accounts.avatar_images import AvatarImages
 from app.accounts.secrets import Keys
 from app.billing import credits
-from app.db.engine import Session
+from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import deletion, provider_events, reconcile
 from app.flows import refunds as refund_flows
@@ -63,6 +64,15 @@ def due_works(desk: Desk, keys: Keys, *, polled_events: Sequence[str]) -> list[D
         poll = _Every(desk, _POLL_EVERY, lambda: provider_events.poll(desk, tuple(polled_events)))
         works.append(DueWork("provider_events", _nothing_waits, poll.run))
     return works
+
+
+def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
+    """What falls due at the object storage, which may be slow: images that nobody shows any more."""
+
+    async def erase() -> int:
+        return await avatars.erase_leftovers(database, images, limit=_BATCH)
+
+    return [DueWork("avatars", avatars.next_leftover_at, erase)]
 
 
 async def _look_into_purchases(desk: Desk) -> int:

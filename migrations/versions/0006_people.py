@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("avatar_digest", sa.Text(), nullable=True))
     op.add_column("api_keys", sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("billing_accounts", sa.Column("closing_at", sa.DateTime(timezone=True), nullable=True))
+    _avatar_leftovers()
     _audit_events()
     _mailed_links_and_codes()
     _identities()
@@ -29,6 +30,16 @@ def _time(name: str, *, optional: bool = False) -> sa.Column[object]:
 def _of(name: str, table: str, *, part_of_key: bool = False, optional: bool = False) -> sa.Column[object]:
     target = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
     return sa.Column(name, sa.Uuid, target, primary_key=part_of_key, nullable=optional)
+
+
+def _avatar_leftovers() -> None:
+    op.create_table(
+        "avatar_leftovers",
+        sa.Column("digest", sa.Text, primary_key=True),
+        _time("due_at"),
+        sa.Column("tries", sa.BigInteger, nullable=False),
+    )
+    op.create_index("avatar_leftovers_due_at_idx", "avatar_leftovers", ["due_at"])
 
 
 def _audit_events() -> None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from app.db.engine import Database
 from tests.support.api import Api, running_api
+from tests.support.avatars import AvatarHolder, Gallery, running_gallery
 from tests.support.house import CATALOGS
 from tests.support.organizations import Town
 
@@ -37,3 +38,18 @@ def town(_roomy_api: Api) -> Town:
 def full_town(api: Api) -> Town:
     """People and organizations where the plan that everyone is on has one seat: the owner's."""
     return Town(api)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def gallery(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gallery]:
+    """The API over this worker's database, with a folder as its storage."""
+    url = database.engine.url.set(drivername="postgresql").render_as_string(False)
+    async with running_gallery(url, tmp_path_factory.mktemp("objects")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def holder(gallery: Gallery) -> AsyncGenerator[AvatarHolder]:
+    """Someone without an avatar."""
+    async with gallery.someone() as someone:
+        yield someone

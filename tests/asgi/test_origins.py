@@ -28,7 +28,6 @@ FOREIGN_ORIGINS = [
 FORM_TYPES = [
     "text/plain",
     "application/x-www-form-urlencoded",
-    "multipart/form-data; boundary=x",
     "text/plain; application/json",
 ]
 SIGN_OUT = orjson.dumps({"query": "mutation { signOut }"})

@@ -82,7 +82,7 @@ async def test_a_5000_digit_literal_is_refused(client: Client) -> None:
     [
         "text/plain",
         "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
         "application/graphql",
         "application/json; charset=latin-1",
         "application/json; charset=utf-16",

@@ -1,13 +1,15 @@
 """A small schema with every kind of resolver, so that the protocol is tested without the product."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import NewType
+from typing import BinaryIO, NewType
 
 import strawberry
 from graphql import GraphQLError
+from starlette.datastructures import UploadFile
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
@@ -43,6 +45,7 @@ class ToyContext:
     balance: Balance = field(default_factory=Balance)
     failure: RuntimeError = field(default_factory=RuntimeError)
     is_closed: bool = False
+    files: list[BinaryIO] = field(default_factory=list[BinaryIO])
     events: int = 0
     """Counted by a source; -1 once it was closed before its context, -2 if after."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,6 +92,15 @@ def parse_amount(value: object) -> Decimal:
 Amount = NewType("Amount", Decimal)
 
 
+def parse_upload(value: object) -> UploadFile:
+    if not isinstance(value, UploadFile):
+        raise GraphQLError("Upload must be a file of a multipart request.")
+    return value
+
+
+Upload = NewType("Upload", UploadFile)
+
+
 @strawberry.type
 class Line:
     text: str
@@ -119,6 +131,12 @@ class Invoice:
 class NoteInput:
     text: str
     stars: int | None = None
+
+
+@strawberry.input
+class FileInput:
+    file: Upload
+    others: list[Upload | None] | None = None
 
 
 @strawberry.type
@@ -201,6 +219,18 @@ class Mutation:
         info.context.cookies.append(SetCookie("counterfoil_session", "", 0))
         return True
 
+    @strawberry.mutation
+    async def keep(self, info: Info[ToyContext, None], draft: FileInput) -> list[str]:
+        files = [draft.file, *(each for each in draft.others or () if each is not None)]
+        info.context.files.extend(each.file for each in files)
+        return [f"{each.filename} {hashlib.sha256(await each.read()).hexdigest()}" for each in files]
+
+    @strawberry.mutation
+    async def keep_slowly(self, info: Info[ToyContext, None], file: Upload) -> bool:
+        info.context.files.append(file.file)
+        await asyncio.Event().wait()
+        return True
+
 
 @strawberry.type
 class LiveUpdates:
@@ -257,7 +287,10 @@ schema = strawberry.Schema(
     Mutation,
     LiveUpdates,
     config=StrawberryConfig(
-        scalar_map={Amount: strawberry.scalar(name="Amount", serialize=plain, parse_value=parse_amount)}
+        scalar_map={
+            Amount: strawberry.scalar(name="Amount", serialize=plain, parse_value=parse_amount),
+            Upload: strawberry.scalar(name="Upload", serialize=str, parse_value=parse_upload),
+        }
     ),
 )
 graphql_schema = schema._schema  # pyright: ignore[reportPrivateUsage]

@@ -27,6 +27,7 @@ _PRODUCTION = {
     "PUBLIC_URL": "https://billing.example.com",
     "STRIPE_API_KEY": "sk_live_nothing",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_nothing",
+    "STORAGE_URL": "memory:///",
 }
 
 

@@ -69,7 +69,8 @@ class Api:
 @asynccontextmanager
 async def running_api(database_url: str, **settings: object) -> AsyncGenerator[Api]:
     """The API over a migrated database; rate limits are off unless `settings` say otherwise."""
-    chosen = Settings.model_validate({"rate_limits": "off", "trusted_proxies": ("127.0.0.1/32",), **settings})
+    usual = {"rate_limits": "off", "storage_url": "memory:///", "trusted_proxies": ("127.0.0.1/32",)}
+    chosen = Settings.model_validate({**usual, **settings})
     async with open_house(chosen, database_url, SECRET_KEY) as house:
         transport = httpx.ASGITransport(web_app(house), client=("127.0.0.1", 1))
         yield Api(transport, house.runtime.database)

@@ -222,6 +222,7 @@ async def running_house(server_url: str, catalog: str, **settings: object) -> As
                     "sandbox_port": urlsplit(process.url).port,
                     "catalog": CATALOGS / f"{catalog}.toml",
                     "rate_limits": "off",
+                    "storage_url": "memory:///",
                     **settings,
                 }
                 async with _running(GivenSettings(**chosen), database_url, listener) as house, _http() as http:

@@ -15,6 +15,7 @@ from app.asgi.graphql.explorer import Explorer, ExplorerAssets
 from app.asgi.graphql.http import GraphQLHttp
 from app.asgi.graphql.settings import DocumentLimits, GraphQLSettings
 from app.asgi.graphql.sharing import SharedResults
+from app.asgi.graphql.uploads import UploadSlots
 from app.asgi.graphql.websocket import GraphQLWebSocket
 
 __all__ = [
@@ -51,7 +52,7 @@ def graphql_routes(
     errors = ErrorFormatter(classify, reveal=not settings.production)
     engine = Engine(schema, context, settings, documents, errors, SharedResults())
     routes: list[BaseRoute] = [
-        Route(settings.path, GraphQLHttp(engine, Explorer(settings), ending)),
+        Route(settings.path, GraphQLHttp(engine, Explorer(settings), ending, UploadSlots(settings))),
         WebSocketRoute(settings.path, GraphQLWebSocket(engine, ending)),
     ]
     if settings.explorer_assets is not None:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.asgi.graphql import answers, requests
+from app.asgi.graphql import answers, bodies, requests
 from app.asgi.graphql.answers import HttpRefusal
 from app.asgi.graphql.callers import request_id, request_info
 from app.asgi.graphql.execution import Engine, Operation
@@ -21,6 +21,10 @@ from app.asgi.graphql.explorer import Explorer
 from app.asgi.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted, accepted
 from app.asgi.graphql.requests import GraphQLRequest
 from app.asgi.graphql.sse import COMPLETE, EventStream, next_event
+from app.asgi.graphql.uploads import MULTIPART, UploadSlots, boundary_of, upload
+from app.errors import Unauthenticated
+
+_ACCEPT_POST = {"accept-post": f"{JSON}, {MULTIPART}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class GraphQLHttp:
     engine: Engine
     explorer: Explorer
     ending: asyncio.Event
+    slots: UploadSlots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -60,7 +65,27 @@ class GraphQLHttp:
             graphql_request = requests.read_query_string(request.scope["query_string"])
         else:
             _check_content_headers(request)
-            graphql_request = requests.read_body(await _read_body(request, settings.body_bytes, settings.body_seconds))
+            if _media_type(request) == MULTIPART:
+                return await self._upload(request, wanted, running)
+            graphql_request = requests.read_body(await bodies.read(request, settings.body_bytes, settings.body_seconds))
+        return await self._operate(request, graphql_request, wanted, running)
+
+    async def _upload(self, request: Request, wanted: Accepted, running: AsyncExitStack) -> ASGIApp:
+        """Who sends files is known before any of their bytes is read."""
+        settings = self.engine.settings
+        try:
+            boundary = boundary_of(request)
+            info = request_info(request, settings, "http")
+            async with self.engine.context(info) as context:
+                if not context.is_authenticated:
+                    raise Unauthenticated
+            running.enter_context(self.slots.taken(info.bearer_token or info.session_cookie or ""))
+        except Exception as error:
+            refusal = self._refusal(request, wanted, error)
+            # the rest of the body is not waited for
+            refusal.headers["connection"] = "close"
+            return refusal
+        graphql_request = await running.enter_async_context(upload(request, boundary, settings))
         return await self._operate(request, graphql_request, wanted, running)
 
     async def _page(self, request: Request) -> Response:
@@ -79,6 +104,8 @@ class GraphQLHttp:
             operation = await running.enter_async_context(self.engine.operation(graphql_request, info))
             if operation.kind is OperationType.MUTATION and request.method != "POST":
                 raise HttpRefusal(405, "Mutations are only accepted by POST.", {"allow": "POST"})
+            if operation.kind is OperationType.SUBSCRIPTION and _media_type(request) == MULTIPART:
+                raise HttpRefusal(400, f"Subscriptions take no files: send them as {JSON}.")
             if operation.kind is OperationType.SUBSCRIPTION:
                 return self._subscribe(request, operation, wanted)
             body, cookies = await operation.result(), operation.context.cookies
@@ -115,32 +142,19 @@ class GraphQLHttp:
         return answers.refusal(error, self.engine.errors, request_id(request), wanted.single, in_document=in_document)
 
 
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _check_content_headers(request: Request) -> None:
-    """JSON and nothing else: a cross-site form can't send it without asking first."""
+    """JSON or multipart in UTF-8 and nothing else: a cross-site form can't send the one without asking first, and lacks the header
+    that the other needs."""
     media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    if media_type != JSON:
-        raise HttpRefusal(415, f"Send the request as {JSON}.", {"accept-post": JSON})
+    if media_type not in (JSON, MULTIPART):
+        raise HttpRefusal(415, f"Send the request as {JSON}, or with files as {MULTIPART}.", _ACCEPT_POST)
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
-            raise HttpRefusal(415, "Send the request in UTF-8.", {"accept-post": f"{JSON}; charset=utf-8"})
+            raise HttpRefusal(415, "Send the request in UTF-8.", _ACCEPT_POST)
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HttpRefusal(415, "Send the request without compression.", {"accept-encoding": "identity"})
-
-
-async def _read_body(request: Request, limit_bytes: int, limit_seconds: float) -> bytes:
-    """The body, read no further than the limit and waited for no longer."""
-    too_large = HttpRefusal(413, f"The request is larger than {limit_bytes} bytes.", {"connection": "close"})
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limit_bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limit_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit_bytes:
-                    raise too_large
-    except TimeoutError:
-        raise HttpRefusal(408, "The request took too long to arrive.", {"connection": "close"}) from None
-    return bytes(body)

@@ -46,7 +46,7 @@ def read_json(data: bytes | str, what: str) -> object:
 def read_object(data: bytes | str, what: str) -> JsonObject:
     """A JSON object, or MalformedRequest."""
     value = read_json(data, what)
-    if isinstance(value, list) and what == "body":
+    if isinstance(value, list) and what in ("body", "field operations"):
         raise MalformedRequest("Batches are not supported: send one operation per request.")
     if not isinstance(value, dict):
         raise MalformedRequest(f"The {what} must be a JSON object.")

@@ -59,6 +59,15 @@ class GraphQLSettings:
     body_bytes: int = MEBIBYTE
     body_seconds: float = 30.0
     """How long a client may take to send its request."""
+    upload_bytes: int = 32 * MEBIBYTE
+    """A multipart body with its files: a bit more than the largest file that a mutation takes."""
+    upload_seconds: float = 120.0
+    """How long a client may take to send one; only those with credentials may send any."""
+    upload_files: int = 4
+    uploads_at_once: int = 32
+    """In this process; each may lie on disk while its operation lasts."""
+    uploads_at_once_each: int = 4
+    """With the same credentials."""
     operation_seconds: float = 60.0
     """How long a query or mutation, the start of a subscription, or one of its events may take."""
 

@@ -37,6 +37,20 @@ class UserRow(Base):
     created_at: Mapped[datetime]
 
 
+class AvatarLeftoverRow(Base):
+    """An avatar whose images are to be erased from the storage at `due_at`: no user shows it any more, or its upload never ended.
+
+    After the first of `tries` no upload can take it back. The digest is a random name that tells of nobody.
+    """
+
+    __tablename__ = "avatar_leftovers"
+    erasure = Kept("which images are still to be erased, by their random names, until they are")
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    tries: Mapped[int]
+
+
 class EmailRow(Base):
     """An address of a user. `address_key` is what addresses are compared by; only verified ones are unique."""
 

@@ -1,0 +1,1 @@
+"""The object storage: the same promises whatever lies behind it."""

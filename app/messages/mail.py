@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
 from cryptography.fernet import Fernet
 from pydantic import TypeAdapter
 
@@ -15,6 +16,8 @@ from app.db.engine import Session
 SEND_MAIL = "send_mail"
 
 _SEALED = "sealed"
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,22 @@ class Mail:
 _AS_JSON = TypeAdapter(Mail)
 
 
+class MailNotTaken(Exception):
+    """The mail could not be handed over, which is worth another try.
+
+    Neither this nor `MailRefused` holds an address or the server's words, which may repeat it: both are logged.
+    """
+
+
+class MailRefused(Exception):
+    """The recipient's mail server does not take this mail, and never will: nobody has that mailbox, or it wants no such mail."""
+
+
 class Mailer(Protocol):
     """Carries mails."""
 
     async def send(self, mail: Mail) -> None:
-        """Hand the mail over; raises when that failed and is worth another try."""
+        """Hand the mail over; raises `MailRefused` when it is hopeless, and anything else when that is worth another try."""
         ...
 
 
@@ -52,8 +66,12 @@ def queue_mail(session: Session, mail: Mail, key: bytes) -> None:
 
 
 async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> None:
-    """What the job `send_mail` does: send the mail of a queued payload."""
-    await mailer.send(queued_mail(payload, key))
+    """What the job `send_mail` does: send the mail of a queued payload. One that is refused for good is logged and let go."""
+    mail = queued_mail(payload, key)
+    try:
+        await mailer.send(mail)
+    except MailRefused as refusal:
+        _log.warning("mail.refused", mail=mail.id, reason=str(refusal))
 
 
 def queued_mail(payload: Mapping[str, str], key: bytes) -> Mail:

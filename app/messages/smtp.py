@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -9,9 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from app.messages.mail import Mail
+from app.messages.mail import Mail, MailNotTaken, MailRefused
 
-_TIMEOUT_SECONDS = 20.0
+# what the recipient's side refuses, be it the mailbox or what is written to it; all else is between us and our server
+_OF_THE_RECIPIENT = (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError)
+_FIRST_PERMANENT_CODE = 500
+# said of a recipient too, but it is we who must sign in first
+_SIGN_IN_FIRST = 530
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -20,7 +25,7 @@ class SmtpMailer:
     """A `Mailer` that hands mails to a mail server.
 
     `sender` is the From line. `is_tls` encrypts from the first byte; otherwise STARTTLS is used where offered, and insisted on
-    before a password is sent.
+    before a password is sent. `tls` says whose certificates are trusted, None the usual authorities'.
     """
 
     sender: str
@@ -29,6 +34,8 @@ class SmtpMailer:
     is_tls: bool = False
     username: str | None = None
     password: str | None = None
+    timeout_seconds: float = 20.0
+    tls: ssl.SSLContext | None = None
 
     @classmethod
     def from_url(cls, url: str, sender: str) -> SmtpMailer:
@@ -48,17 +55,25 @@ class SmtpMailer:
         )
 
     async def send(self, mail: Mail) -> None:
-        """Hand the mail to the server; raises `aiosmtplib.SMTPException` when it is not taken."""
-        await aiosmtplib.send(
-            self._message(mail),
-            hostname=self.host,
-            port=self.port,
-            use_tls=self.is_tls,
-            start_tls=self._start_tls(),
-            username=self.username,
-            password=self.password,
-            timeout=_TIMEOUT_SECONDS,
-        )
+        """Hand the mail to the server; raises `MailRefused` for a mail that its recipient refuses for good, else `MailNotTaken`."""
+        message = self._message(mail)
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=self.host,
+                port=self.port,
+                use_tls=self.is_tls,
+                start_tls=self._start_tls(),
+                username=self.username,
+                password=self.password,
+                timeout=self.timeout_seconds,
+                tls_context=self.tls,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as refusal:
+            # there is one recipient a mail
+            raise _failure(refusal.recipients[0]) from None
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise _failure(error) from None
 
     def _start_tls(self) -> bool | None:
         """True insists, None takes it where offered."""
@@ -78,3 +93,13 @@ class SmtpMailer:
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
         return message
+
+
+def _failure(error: Exception) -> MailNotTaken | MailRefused:
+    """What a failure means, told by its kind and the server's code alone."""
+    if not isinstance(error, aiosmtplib.SMTPResponseException):
+        return MailNotTaken(type(error).__name__)
+    told = f"{type(error).__name__} {error.code}"
+    is_permanent = error.code >= _FIRST_PERMANENT_CODE and error.code != _SIGN_IN_FIRST
+    is_final = is_permanent and isinstance(error, _OF_THE_RECIPIENT)
+    return MailRefused(told) if is_final else MailNotTaken(told)

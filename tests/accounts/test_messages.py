@@ -1,11 +1,10 @@
-"""Mails and text messages: queued with the work, encrypted while they wait, carried by SMTP or shown in the inbox."""
+"""Mails and text messages: queued with the work, encrypted while they wait, shown in the inbox."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-import aiosmtplib
 import orjson
 import pytest
 from cryptography.fernet import InvalidToken
@@ -16,9 +15,7 @@ from app.db.unit_of_work import transact
 from app.messages import texts
 from app.messages.inbox import InboxMailer, InboxTexter, newest_messages
 from app.messages.mail import Mail, deliver, queue_mail
-from app.messages.smtp import SmtpMailer
 from tests.support.accounts import KEYS, Pile, at_later, queued_mails, texted_codes
-from tests.support.smtp import mail_server
 
 _LINK = "https://example.com/verify-email?token=abc123"
 
@@ -116,52 +113,6 @@ async def test_codes_are_kept_as_keyed_hashes(fresh_database: Database) -> None:
     assert len(row.code_hash) == 32
     assert code.encode() not in row.code_hash
     assert b"31612345678" not in row.key
-
-
-async def test_smtp_carries_a_mail_as_plain_text_and_html() -> None:
-    mail = _mail()
-    async with mail_server() as server:
-        mailer = SmtpMailer.from_url(f"smtp://127.0.0.1:{server.port}", "Counterfoil <no-reply@example.org>")
-        await mailer.send(mail)
-        await mailer.send(mail)
-    message, again = server.received
-    assert (message["From"], message["To"]) == ("Counterfoil <no-reply@example.org>", "ada@example.com")
-    assert message["Subject"] == mail.subject
-    assert message["Message-ID"] == again["Message-ID"] == f"<{mail.id}@example.org>"
-    plain, html = message.get_body(("plain",)), message.get_body(("html",))
-    assert plain is not None
-    assert html is not None
-    assert _LINK in plain.get_content()
-    assert f'<a href="{_LINK}">' in html.get_content()
-
-
-async def test_a_mail_that_the_server_refuses_is_an_error_for_the_worker_to_try_again() -> None:
-    async with mail_server() as server:
-        server.refusal = "450 mailbox busy"
-        with pytest.raises(aiosmtplib.SMTPException):
-            await SmtpMailer.from_url(f"smtp://127.0.0.1:{server.port}", "no-reply@example.org").send(_mail())
-    assert server.received == []
-
-
-async def test_no_password_is_sent_to_a_server_without_encryption() -> None:
-    async with mail_server() as server:
-        mailer = SmtpMailer.from_url(f"smtp://ada:secret@127.0.0.1:{server.port}", "no-reply@example.org")
-        with pytest.raises(aiosmtplib.SMTPException):
-            await mailer.send(_mail())
-    assert (server.logins, server.received) == ([], [])
-
-
-@pytest.mark.parametrize("url", ["", "mail.example.com", "http://mail.example.com", "smtp://"])
-def test_a_wrong_url_of_a_mail_server_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="smtp://host"):
-        SmtpMailer.from_url(url, "no-reply@example.org")
-
-
-def test_the_url_of_a_mail_server_says_everything_about_it() -> None:
-    mailer = SmtpMailer.from_url("smtps://ada%40example.com:p%2Fw@mail.example.com", "no-reply@example.org")
-    assert (mailer.host, mailer.port, mailer.is_tls) == ("mail.example.com", 465, True)
-    assert (mailer.username, mailer.password) == ("ada@example.com", "p/w")
-    assert SmtpMailer.from_url("smtp://mail.example.com", "no-reply@example.org").port == 587
 
 
 def test_html_mails_escape_what_they_are_given() -> None:

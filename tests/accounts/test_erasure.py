@@ -1,0 +1,101 @@
+"""What is left of a person who was erased, and what of others must stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from app.accounts.addresses import add_email
+from app.accounts.erasure import erase_person
+from app.accounts.secrets import keyed_hash
+from app.accounts.sign_up import SignUp, sign_up
+from app.db.engine import Database, Session
+from app.db.tables.accounts import AvatarLeftoverRow, ErasedIdentityRow, IdentityRow, SignUpRow, UserRow
+from app.db.tables.workspaces import WorkspaceRow
+from app.db.unit_of_work import transact
+from tests.support.accounts import (
+    KEYS,
+    LIMITS_OFF,
+    PASSWORD,
+    Person,
+    new_address,
+    new_person,
+    queued_mails,
+    quick_passwords,
+)
+
+
+async def _erase(database: Database, person: Person) -> None:
+    async def work(session: Session) -> None:
+        workspace = await session.get(WorkspaceRow, person.user.personal_workspace_id)
+        assert workspace is not None
+        await erase_person(session, KEYS, person.user.id, [workspace])
+
+    await transact(database, work)
+
+
+async def _add(database: Database, person: Person, address: str) -> None:
+    await add_email(
+        database, KEYS, LIMITS_OFF, person.caller, address, remote_address="192.0.2.1", public_url="https://a.example"
+    )
+
+
+async def test_the_images_of_an_erased_person_are_erased_by_the_worker(database: Database) -> None:
+    person, digest = await new_person(database), "d" * 64
+
+    async def show(session: Session) -> None:
+        await session.execute(update(UserRow).where(UserRow.id == person.user.id).values(avatar_digest=digest))
+
+    await transact(database, show)
+    await _erase(database, person)
+    async with database.read() as session:
+        leftover = await session.get(AvatarLeftoverRow, digest)
+        assert leftover is not None
+        assert leftover.due_at <= session.now
+
+
+async def test_mails_on_their_way_to_an_erased_person_are_taken_back(database: Database) -> None:
+    address = new_address()
+    person, other = await new_person(database, address=address), new_address()
+    await _add(database, await new_person(database), other)
+    await _add(database, await new_person(database), address)
+    assert len(await queued_mails(database, address)) == 1
+    await _erase(database, person)
+    assert await queued_mails(database, address) == []
+    assert len(await queued_mails(database, other)) == 1
+
+
+async def test_what_waits_for_the_real_owner_of_an_address_that_was_only_claimed_stays(database: Database) -> None:
+    claimed, person = new_address(), await new_person(database)
+    await _add(database, person, claimed)
+    form = SignUp(email_address=claimed, password=PASSWORD)
+    await sign_up(
+        database,
+        quick_passwords(),
+        KEYS,
+        LIMITS_OFF,
+        form,
+        remote_address="192.0.2.1",
+        public_url="https://a.example",
+    )
+    await _erase(database, person)
+    async with database.read() as session:
+        assert await session.scalar(select(SignUpRow).where(SignUpRow.address_key == claimed)) is not None
+    assert len(await queued_mails(database, claimed)) == 2
+
+
+async def test_an_erased_identity_is_remembered_as_a_keyed_hash_for_30_days(database: Database) -> None:
+    person = await new_person(database)
+    issuer, subject = "https://login.example.com", person.user.id.hex
+
+    async def link(session: Session) -> None:
+        session.add(IdentityRow(issuer=issuer, subject=subject, user_id=person.user.id, created_at=session.now))
+
+    await transact(database, link)
+    await _erase(database, person)
+    async with database.read() as session:
+        remembered = await session.get(ErasedIdentityRow, keyed_hash(KEYS.guards, issuer, subject))
+        assert remembered is not None
+        assert remembered.expires_at - remembered.erased_at == timedelta(days=30)
+        assert await session.get(IdentityRow, (issuer, subject)) is None

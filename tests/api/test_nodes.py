@@ -12,19 +12,23 @@ import pytest_asyncio
 from app.accounts.access import ApiScope
 from app.ids import GlobalId
 from schema.root import schema
+from tests.support.accounts import new_address
 from tests.support.house import Person, RunningHouse
+from tests.support.organizations import mutation
 
 _EVERYTHING = """query ($id: ID!) {
   viewer { id emails { id } sessions { id } }
   catalog { creditPacks { id } plans { id } }
   workspace(id: $id) {
-    id paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
+    id subscription { id } members { nodes { id user { id } } }
+    paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
     creditBalance { id grants { id } transactions { nodes { id } } }
   }
 }"""
 _HOLD = """mutation ($input: HoldCreditsInput!) {
   holdCredits(input: $input) { hold { id } userErrors { code } }
 }"""
+_INVITED = "workspace { invitations { id } }"
 _NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 _PUBLIC = {"CreditPack", "Plan"}
 _NOBODY = UUID(int=7)
@@ -63,7 +67,15 @@ async def _all_ids(house: RunningHouse, owner: Person) -> dict[str, str]:
     given = {"workspaceId": owner.workspace, "amount": "1", "description": "A job", "idempotencyKey": uuid4().hex}
     held = await house.api.query(_HOLD, {"input": given}, token=token)
     read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
-    return {each.partition("_")[0]: each for each in sorted(_ids([held, read]))}
+    return {each.partition("_")[0]: each for each in sorted(_ids([held, read, await _invited(house, owner)]))}
+
+
+async def _invited(house: RunningHouse, owner: Person) -> dict[str, object]:
+    """An organization of the owner's, with someone invited to it."""
+    given: dict[str, object] = {"name": "Acme"}
+    made = await house.api.query(mutation("createOrganization"), {"input": given}, token=owner.token)
+    given = {"workspaceId": made["createOrganization"]["workspace"]["id"], "emailAddress": new_address()}
+    return await house.api.query(mutation("inviteMember", _INVITED), {"input": given}, token=owner.token)
 
 
 async def test_every_type_of_node_is_read_again_by_its_id_and_is_null_for_others(
@@ -113,6 +125,10 @@ async def test_what_is_sold_is_read_without_signing_in(house: RunningHouse) -> N
         str(GlobalId("User", _NOBODY)),
         str(GlobalId("Email", _NOBODY)),
         str(GlobalId("Session", _NOBODY)),
+        str(GlobalId("Profile", _NOBODY)),
+        str(GlobalId("Subscription", _NOBODY)),
+        str(GlobalId("Membership", _NOBODY, _NOBODY)),
+        str(GlobalId("Invitation", _NOBODY, _NOBODY)),
     ],
 )
 async def test_an_id_of_nothing_is_null(house: RunningHouse, node_id: str) -> None:

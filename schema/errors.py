@@ -44,7 +44,7 @@ described(
         ErrorCode.UNKNOWN_RESOURCE: "The catalog has no such resource.",
         ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",
         ErrorCode.PLAN_UNAVAILABLE: "This plan can't be chosen here.",
-        ErrorCode.SEATS_IN_USE: "More members hold a seat than there would be seats.",
+        ErrorCode.SEATS_IN_USE: "No seat is free, or more members hold one than there would be.",
         ErrorCode.SEAT_LIMIT: "The plan has no more seats than this.",
         ErrorCode.NO_CHANGE: "Things already are as asked.",
         ErrorCode.NOT_SELF_SERVE: "This plan is arranged with sales.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from app.accounts import audit
@@ -22,12 +23,12 @@ from app.accounts.changes import KEPT, Change
 from app.accounts.errors import HandleTaken
 from app.accounts.handles import change_handle, check_handle, claim_handle, claim_made_up_handle
 from app.accounts.members import lock_workspace
-from app.accounts.rate_limits import Limit, RateLimits, hit
+from app.accounts.rate_limits import Attempt, Limit, RateLimits, hit, take_back
 from app.accounts.words import one_line
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
-from app.errors import Conflict, Forbidden, InvalidInput
+from app.errors import Conflict, DomainError, Forbidden, InvalidInput
 from app.ids import uuid7
 from app.store import workspaces as store
 
@@ -78,12 +79,12 @@ async def create_organization(
     external_id = _checked_external_id(form.external_id)
     if external_id is not None and not owners_set_external_ids:
         raise Forbidden("Here only the host product's servers set external ids.")
-    await hit(database, limits, (PER_USER_A_DAY, str(user.user_id)))
 
     async def make(session: Session) -> WorkspaceAccess:
         return await _make(session, guards, user, name, handle, external_id)
 
-    return await transact(database, make, step="create-organization")
+    attempt = await hit(database, limits, (PER_USER_A_DAY, str(user.user_id)))
+    return await _counted_if_done(database, attempt, transact(database, make, step="create-organization"))
 
 
 async def _make(
@@ -134,8 +135,6 @@ async def update_workspace(
         access = await workspace_for(session, caller, workspace_id)
     _require_right(access, caller, change)
     change = _checked(access.workspace, change)
-    if change.handle is not KEPT and change.handle != access.workspace.handle:
-        await hit(database, limits, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
 
     async def apply(session: Session) -> WorkspaceAccess:
         access = await lock_workspace(session, caller, workspace_id)
@@ -144,7 +143,20 @@ async def update_workspace(
         await session.flush()
         return access
 
-    return await transact(database, apply, step="update-workspace")
+    work = partial(transact, database, apply, step="update-workspace")
+    if change.handle is KEPT or change.handle == access.workspace.handle:
+        return await work()
+    attempt = await hit(database, limits, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
+    return await _counted_if_done(database, attempt, work())
+
+
+async def _counted_if_done(database: Database, attempt: Attempt, work: Awaitable[WorkspaceAccess]) -> WorkspaceAccess:
+    """Uncount an attempt that came to nothing, such as one with a handle that is taken: who has mended it may try again."""
+    try:
+        return await work
+    except DomainError:
+        await take_back(database, attempt)
+        raise
 
 
 def _require_right(access: WorkspaceAccess, caller: Caller, change: WorkspaceChange) -> None:

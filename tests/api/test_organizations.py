@@ -256,6 +256,8 @@ async def test_a_host_can_leave_external_ids_to_its_servers(fresh_database: Data
 
 async def test_one_person_makes_twenty_organizations_a_day(limited_town: Town) -> None:
     person, other = await limited_town.person(), await limited_town.person()
+    taken = (await limited_town.row(other.user.personal_workspace_id)).handle
+    assert await limited_town.fails(person, "createOrganization", name="Acme", handle=taken) == "HANDLE_TAKEN"
     for _ in range(PER_USER_A_DAY.most):
         await limited_town.organization(person)
     assert await limited_town.forbidden(person, "createOrganization", name="Acme") == "RATE_LIMITED"
@@ -265,6 +267,8 @@ async def test_one_person_makes_twenty_organizations_a_day(limited_town: Town) -
 async def test_an_organization_changes_its_handle_ten_times_a_day(limited_town: Town) -> None:
     organization = await limited_town.organization()
     given = {"workspaceId": organization.id}
+    taken = (await limited_town.row(organization.owner.user.personal_workspace_id)).handle
+    assert await limited_town.fails(organization.owner, "updateWorkspace", **given, handle=taken) == "HANDLE_TAKEN"
     for _ in range(HANDLES_PER_WORKSPACE_A_DAY.most):
         await limited_town.do(organization.owner, "updateWorkspace", **given, handle=_handle())
     code = await limited_town.forbidden(organization.owner, "updateWorkspace", **given, handle=_handle())

@@ -28,8 +28,8 @@ class Runtime:
 
     `public_url` is where mailed links lead and avatars are read, without a slash at its end; `publishable_key` is Stripe's, for
     browsers; `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins
-    that hosted pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets
-    owners name the id that the host product knows their workspace by.
+    that hosted pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids`
+    lets owners name the id that the host product knows their workspace by.
     """
 
     database: Database

@@ -115,8 +115,8 @@ class Gallery:
 
 @asynccontextmanager
 async def running_gallery(database_url: str, folder: Path, **settings: object) -> AsyncGenerator[Gallery]:
-    """The API over a migrated database, with a folder as its storage."""
-    async with running_api(database_url, storage_url=folder.as_uri(), **settings) as api:
+    """The API over a migrated database, with a folder as its storage unless `settings` say otherwise."""
+    async with running_api(database_url, **{"storage_url": folder.as_uri(), **settings}) as api:
         yield Gallery(api, folder)
 
 

@@ -144,7 +144,8 @@ async def _save(session: Session, counted: Counted, recent: Mapping[bytes, Seque
 
 def _seconds_to_wait(counted: Counted, recent: Mapping[bytes, Sequence[datetime]], now: datetime) -> int | None:
     waits = [
-        recent[key][-limit.most] + timedelta(seconds=limit.per_seconds) - now
+        # who waited for another to count was slower than the clock: none has longer to wait than the whole stretch
+        min(recent[key][-limit.most] - now, timedelta()) + timedelta(seconds=limit.per_seconds)
         for key, limit in counted.items()
         if len(recent[key]) >= limit.most
     ]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.accounts.expiry import purge_expired
-from app.accounts.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.rate_limits import Limit, RateLimits, check, hit, network_of, note, take_back
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.db.tables.accounts import RateLimitRow
@@ -132,3 +132,36 @@ def test_what_one_customer_has_counts_as_one_network_address(one: str, other: st
 @pytest.mark.parametrize(("one", "other"), [("2001:db8:1:2::1", "2001:db8:1:3::1"), ("192.0.2.1", "192.0.2.2")])
 def test_what_different_customers_have_counts_apart(one: str, other: str) -> None:
     assert network_of(one) != network_of(other)
+
+
+async def test_looking_counts_nothing_and_noting_counts_past_the_limit(database: Database) -> None:
+    who = str(uuid4())
+    for _ in range(2 * THREE_A_MINUTE.most):
+        await check(database, LIMITS_ON, (THREE_A_MINUTE, who))
+    for second in range(THREE_A_MINUTE.most + 2):
+        await note(at_second(database, second), LIMITS_ON, (THREE_A_MINUTE, who))
+    with pytest.raises(RateLimited) as refused:
+        await check(at_second(database, 10), LIMITS_ON, (THREE_A_MINUTE, who))
+    # the last three of five, at seconds 2 to 4, are what must lie a minute back
+    assert refused.value.extensions["retryAfterSeconds"] == 52
+    await check(at_second(database, 62), LIMITS_ON, (THREE_A_MINUTE, who))
+
+
+async def test_all_that_is_noted_at_once_from_two_processes_is_counted(database: Database) -> None:
+    who, limit = str(uuid4()), Limit("noted", most=20, per_seconds=60)
+    other_process = Database(connect(database.engine.url.render_as_string(hide_password=False)), Clock())
+    try:
+        await asyncio.gather(*(note(each, LIMITS_ON, (limit, who)) for each in (database, other_process) * 10))
+        with pytest.raises(RateLimited):
+            await check(other_process, LIMITS_ON, (limit, who))
+    finally:
+        await other_process.close()
+    await check(database, LIMITS_ON, (Limit("noted", most=21, per_seconds=60), who))
+
+
+async def test_a_limit_that_is_switched_off_neither_looks_nor_notes(database: Database) -> None:
+    who = str(uuid4())
+    for _ in range(2 * THREE_A_MINUTE.most):
+        await note(database, LIMITS_OFF, (THREE_A_MINUTE, who))
+        await check(database, LIMITS_OFF, (THREE_A_MINUTE, who))
+    await check(database, LIMITS_ON, (THREE_A_MINUTE, who))

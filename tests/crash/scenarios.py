@@ -49,9 +49,10 @@ class Scenario:
         return passed if self.in_order else sorted(seen)
 
 
-def commits(*steps: str) -> tuple[str, ...]:
-    """The points around commits."""
-    return tuple(f"{step}:{side}-commit" for step in steps for side in ("before", "after"))
+def commits(*steps: str, nth: int = 1) -> tuple[str, ...]:
+    """The points around commits, passed for the `nth` time."""
+    mark = f"#{nth}" if nth > 1 else ""
+    return tuple(f"{step}:{side}-commit{mark}" for step in steps for side in ("before", "after"))
 
 
 def calls(*names: str) -> tuple[str, ...]:
@@ -93,7 +94,12 @@ SCENARIOS: Final = (
         "declined recharge",
         (steps.somebody_with_three_cards,),
         recharging(FAILING),
-        (*_TO_PAYMENT, *calls("retrieve_invoice#2", "void_invoice"), *commits("purchase.fail")),
+        (
+            *_TO_PAYMENT,
+            *calls("retrieve_invoice#2", "void_invoice"),
+            *commits("purchase.fail"),
+            *commits("rate-limit", nth=2),
+        ),
         endings.declined,
         in_order=True,
     ),

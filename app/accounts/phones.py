@@ -15,7 +15,7 @@ from app.accounts.secrets import Keys
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
-from app.messages.sms import CODE_LIFETIME, Texter
+from app.messages.sms import CODE_LIFETIME, CodeGone, Texter
 from app.store import phones as store
 
 PER_NUMBER = Limit("phone-code:number", most=5, per_seconds=3_600)
@@ -52,6 +52,7 @@ async def send_code(
 
     For owners. `countries` are the regions that are texted, none for all. Raises `InvalidInput`, `RateLimited` after 5 sends an
     hour, `Unavailable`, and what `workspace_for` raises. That a number is used up is told only to who can read the code.
+    A send that fails leaves an earlier code and its tries as they were.
     """
     user = require_user(caller)
     async with database.read() as session:
@@ -74,8 +75,10 @@ async def send_code(
         hashed = number_hash(keys.phones, number)
         await store.begin_check(session, phone.workspace_id, hashed, expires_at=expires_at)
 
-    await transact(database, begin, step="phone-code")
+    # Written down only once it was sent: a provider may have one code for all that a number is to verify, and a code that was
+    # sent for another workspace must not do for this one.
     await texter.send_code(number, str(phone.workspace_id))
+    await transact(database, begin, step="phone-code")
 
 
 async def verify_phone(
@@ -92,10 +95,12 @@ async def verify_phone(
     number = parse_number(phone.phone_number, phone.region, countries=())
     hashed = number_hash(keys.phones, number)
 
-    async def try_once(session: Session) -> None:
+    async def try_once(session: Session) -> int:
         await _as_owner(session, user, phone.workspace_id, lock=True)
-        if not await store.use_try(session, phone.workspace_id, hashed, at=session.real_now, at_most=MOST_TRIES):
+        tries = await store.use_try(session, phone.workspace_id, hashed, at=session.real_now, at_most=MOST_TRIES)
+        if tries is None:
             raise CodeExpired(path=("input", "code"))
+        return tries
 
     async def settle(session: Session) -> WorkspaceAccess:
         access = await _as_owner(session, user, phone.workspace_id, lock=True)
@@ -103,8 +108,14 @@ async def verify_phone(
         return access
 
     # the try is counted before the code is looked at, and stays counted whatever comes of it
-    await transact(database, try_once, step="phone-try")
-    if not await texter.check_code(number, str(phone.workspace_id), code.strip()):
+    tries = await transact(database, try_once, step="phone-try")
+    try:
+        is_right = await texter.check_code(number, str(phone.workspace_id), code.strip())
+    except CodeGone:
+        raise CodeExpired(path=("input", "code")) from None
+    if not is_right:
+        if tries == MOST_TRIES:
+            await texter.drop_code(number, str(phone.workspace_id))
         raise CodeWrong(path=("input", "code"))
     return await transact(database, settle, step="phone-verified")
 

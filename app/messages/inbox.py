@@ -83,6 +83,14 @@ class InboxTexter:
 
         return await transact(self.database, use, step="inbox")
 
+    async def drop_code(self, number: str, purpose: str) -> None:
+        """Forget the code last shown for the number and purpose."""
+
+        async def drop(session: Session) -> None:
+            await store.drop_code(session, self._hash(number, purpose))
+
+        await transact(self.database, drop, step="inbox")
+
     def _hash(self, *parts: str) -> bytes:
         return hmac.digest(self.key, "\0".join(parts).encode(), "sha256")
 

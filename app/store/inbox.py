@@ -39,3 +39,8 @@ async def use_code(session: Session, key: bytes, code_hash: bytes, *, at: dateti
         .returning(SmsCodeRow.key)
     )
     return used.one_or_none() is not None
+
+
+async def drop_code(session: Session, key: bytes) -> None:
+    """Forget the code that is kept, if there is one."""
+    await session.execute(delete(SmsCodeRow).where(SmsCodeRow.key == key))

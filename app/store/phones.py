@@ -32,8 +32,10 @@ async def begin_check(session: Session, workspace_id: UUID, number_hash: bytes, 
     )
 
 
-async def use_try(session: Session, workspace_id: UUID, number_hash: bytes, *, at: datetime, at_most: int) -> bool:
-    """Count a try; False when there is no code to try at `at`, or it was tried `at_most` times."""
+async def use_try(
+    session: Session, workspace_id: UUID, number_hash: bytes, *, at: datetime, at_most: int
+) -> int | None:
+    """Count a try and return how many there were; None when there is no code to try at `at`, or it was tried `at_most` times."""
     counted = await session.execute(
         update(PhoneCheckRow)
         .where(
@@ -46,7 +48,7 @@ async def use_try(session: Session, workspace_id: UUID, number_hash: bytes, *, a
         .returning(PhoneCheckRow.tries)
         .execution_options(synchronize_session=False)
     )
-    return counted.one_or_none() is not None
+    return counted.scalar_one_or_none()
 
 
 async def end_check(session: Session, workspace_id: UUID, number_hash: bytes) -> None:

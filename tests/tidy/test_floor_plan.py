@@ -13,7 +13,7 @@ _TOP = {
 }
 _ROOMS = {
     *("asgi", "jobs", "flows", "billing", "metering", "accounts", "ledger", "payments", "messages", "live", "store"),
-    *("db", "catalog"),
+    *("db", "catalog", "federation"),
 }
 _MODULES = {
     *("__init__", "__main__", "main", "server", "settings", "logs", "faults"),

@@ -144,28 +144,20 @@ def _is_wanted_note(kind: bytes, content: bytes) -> bool:
 
 
 def _slim_jpeg(data: bytes) -> bytes:
-    slim = bytearray(data[:2])
-    profile_bytes = notes = frames = passes = 0
-    entropy_from = None
+    slim, passes, drawn_from = bytearray(data[:2]), 0, 0
     for marker, start, end in _segments(data):
         if marker in _FRAMES:
-            frames += 1
             height, width = struct.unpack(">HH", data[start + 3 : start + 7].ljust(4, b"\0"))
             _check_size(width, height)
         if marker == _PASS:
             passes += 1
-            entropy_from = entropy_from or start - 2
-        elif entropy_from is None:
-            tag = _NOTES.get(marker)
-            is_note = tag is not None and data.startswith(tag, start + 2)
-            profile_bytes += (end - start) if is_note and marker == 0xE2 else 0
-            notes += is_note and marker == 0xE1
-            is_dropped = (marker == 0xE2 and profile_bytes > _LARGEST_PROFILE_BYTES) or (marker == 0xE1 and notes > 1)
-            if marker in _FRAMES | _TABLES or (is_note and not is_dropped):
-                slim += bytes((0xFF, marker)) + data[start:end]
-    if entropy_from is None or frames != 1 or passes > _MOST_PASSES:
+            drawn_from = drawn_from or start - 2
+        is_note = marker in _NOTES and data.startswith(_NOTES[marker], start + 2)
+        if not drawn_from and (is_note or marker in _FRAMES | _TABLES):
+            slim += bytes((0xFF, marker)) + data[start:end]
+    if not 1 <= passes <= _MOST_PASSES:
         raise PictureDamaged
-    return bytes(slim) + data[entropy_from:]
+    return bytes(slim) + data[drawn_from:]
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -152,6 +152,7 @@ HARMLESS = {
     "something behind the end of a PNG": _SMALL_PNG + b"PK\x03\x04" * 1000,
 }
 COSTLY = {
+    "a hundred passes": _PASSES[:-2] + _ONE_PASS * 100 + b"\xff\xd9",
     "ten thousand passes": _PASSES[:-2] + _ONE_PASS * 10_000 + b"\xff\xd9",
     "a million segments": after_start(_SMALL_JPEG, b"\xff\xfe\0\2" * 1_000_000),
     "a million chunks": after_header(_SMALL_PNG, chunk(b"tEXt") * 1_000_000),
@@ -210,6 +211,7 @@ DAMAGED = {
     "a JPEG of no size": frame(0, 10),
     "a JPEG without tables": b"\xff\xd8" + _JPEG[_JPEG.index(b"\xff\xc0") :],
     "a PNG with a bit turned": _PNG[: _IDAT + 999] + bytes((_PNG[_IDAT + 999] ^ 1,)) + _PNG[_IDAT + 1000 :],
+    "a PNG with a wrong checksum": _PNG[: _IDAT - 4] + chunk(b"IDAT", b"")[:-1] + b"\0" + _PNG[_IDAT - 4 :],
     "a PNG with nonsense in it": PNG + header(10, 10, 8, 2) + chunk(b"IDAT", b"nonsense") + chunk(b"IEND"),
     "a PNG without anything in it": PNG + header(10, 10, 8, 2) + chunk(b"IEND"),
     "a PNG of no size": png(0, 10, 8, 2, []),

@@ -47,6 +47,8 @@ MALFORMED = {
     "cut in the file": WHOLE[: WHOLE.index(b"content") + 3],
     "cut before the last boundary": WHOLE[: WHOLE.rindex(b"--" + BOUNDARY.encode())],
     "cut in the last boundary": WHOLE[:-6],
+    "cut after the last file": WHOLE[:-4] + b"\r\n",
+    "cut in another part": WHOLE[:-4] + b"\r\nContent-Disposition: form-data",
     "another boundary": WHOLE.replace(BOUNDARY.encode(), b"another"),
     "a part without a name": body_of(b"Content-Disposition: form-data\r\n\r\nx", OPERATIONS, MAP, FILE),
     "a part without a disposition": body_of(b"Content-Type: text/plain\r\n\r\nx", OPERATIONS, MAP, FILE),

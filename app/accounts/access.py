@@ -138,7 +138,7 @@ async def workspace_for(
         has_scope = scope is None
     else:
         access = await _for_key(session, caller, workspace_id, lock)
-        has_scope = scope is None or scope in caller.scopes
+        has_scope = scope is None or scope in usable_scopes(caller)
     if not has_scope or (permission is not None and permission not in access.permissions):
         raise Forbidden
     return access
@@ -196,7 +196,12 @@ async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID, lock
     workspace = await store.get(session, workspace_id)
     if workspace is None:
         raise NotFound
-    return WorkspaceAccess(workspace, None, key_permissions(caller.scopes))
+    return WorkspaceAccess(workspace, None, key_permissions(usable_scopes(caller)))
+
+
+def usable_scopes(key: KeyCaller) -> frozenset[ApiScope]:
+    """What a key may be used for: the scopes of the host product's servers are good on their own keys only, whatever a row says."""
+    return key.scopes if key.is_service else key.scopes - SERVICE_SCOPES
 
 
 def key_permissions(scopes: frozenset[ApiScope]) -> frozenset[WorkspacePermission]:

@@ -41,7 +41,7 @@ RESERVED = frozenset(
     sessions settings setup share shop signin sign-in signout sign-out signup sign-up site sitemap smtp sql ssl staff static
     statistics stats status store stripe subscribe subscription subscriptions sudo superuser support sysadmin system team teams
     terms test tests tls token tokens tos undefined unsubscribe update updates upgrade upload uploads usage user users verify
-    verify-email version webhook webhooks webmaster wiki workspace workspaces www xml you your
+    verify-email accept-invitation reset-password version webhook webhooks webmaster wiki workspace workspaces www xml you your
     """.split()
 )
 

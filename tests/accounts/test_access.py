@@ -313,3 +313,15 @@ async def test_a_checked_key_can_not_be_revoked_before_the_transaction_ends(data
         ended.set()
         await spending
     await transact(database, revoke)
+
+
+async def test_a_servers_scope_is_good_on_a_servers_key_only(database: Database) -> None:
+    person = await new_person(database)
+    workspace_id = person.user.personal_workspace_id
+    scopes = frozenset({ApiScope.CREDITS_WRITE, ApiScope.OPERATOR, ApiScope.USAGE_WRITE})
+    own_key = KeyCaller(uuid4(), workspace_id, "mine", scopes)
+    async with database.read() as session:
+        for scope in scopes:
+            with pytest.raises(Forbidden):
+                await workspace_for(session, own_key, workspace_id, scope=scope)
+        assert (await workspace_for(session, own_key, workspace_id)).permissions == frozenset()

@@ -88,8 +88,11 @@ async def remove_member(
     workspace, and `NotFound` for who is no member.
     """
     access = await lock_workspace(session, caller, workspace_id)
-    membership = await _membership(session, workspace_id, user_id)
-    role, leaves = WorkspaceRole(membership.role), user_id == caller.user_id
+    leaves = user_id == caller.user_id
+    if not leaves and WorkspacePermission.MANAGE_MEMBERS not in access.permissions:
+        # who may remove nobody is answered alike whomever they name
+        raise Forbidden
+    role = WorkspaceRole((await _membership(session, workspace_id, user_id)).role)
     if not leaves:
         require_manager(access, role)
     if access.workspace.kind == "PERSONAL":

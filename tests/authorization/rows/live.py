@@ -1,0 +1,31 @@
+"""What can be watched."""
+
+from __future__ import annotations
+
+from tests.authorization.callers import SEE_BILLING
+from tests.authorization.rows.makers import the_workspace
+from tests.authorization.scene import Scene
+from tests.authorization.table import Row, Variables
+from tests.support import operations
+
+
+async def _the_purchase(scene: Scene) -> Variables:
+    return {"id": scene.ids["CreditPurchase"]}
+
+
+ROWS = [
+    Row("LiveUpdates.creditBalanceChanged", operations.WATCH_BALANCE, SEE_BILLING, given=the_workspace),
+    Row("LiveUpdates.creditPurchaseChanged", operations.WATCH_PURCHASE, SEE_BILLING, given=_the_purchase),
+    Row(
+        "LiveUpdates.paymentMethodsChanged",
+        "subscription ($id: ID!) { paymentMethodsChanged(workspaceId: $id) { paymentMethods { id } } }",
+        SEE_BILLING,
+        given=the_workspace,
+    ),
+    Row(
+        "LiveUpdates.invoiceChanged",
+        'subscription ($id: ID!) { invoiceChanged(workspaceId: $id, since: "2020-01-01T00:00:00Z") { number } }',
+        SEE_BILLING,
+        given=the_workspace,
+    ),
+]

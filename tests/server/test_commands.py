@@ -72,6 +72,37 @@ def test_settings_that_make_no_sense_are_told_by_name() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_options_that_are_no_texts_by_name_are_told_in_a_sentence() -> None:
+    for options in ("nonsense", "[1]", '{"name": 1}'):
+        ended = run_command("dev", environment={"STORAGE_OPTIONS": options})
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("STORAGE_OPTIONS")
+        assert "Traceback" not in ended.stderr
+
+
+def test_objects_lie_in_a_folder_of_the_home_unless_told_otherwise(tmp_path: Path) -> None:
+    home = GivenSettings.model_validate({"counterfoil_home": tmp_path / "a home", "aws_access_key_id": "key"})
+    assert (home.objects_url, home.objects_options) == ((tmp_path / "a home" / "objects").as_uri(), {})
+
+
+def test_the_usual_variables_of_aws_reach_s3_and_options_go_before_them() -> None:
+    given = {
+        "storage_url": "s3://bucket/prefix",
+        "aws_access_key_id": "key",
+        "aws_secret_access_key": "secret",
+        "aws_default_region": "eu-west-1",
+        "aws_endpoint_url": "http://127.0.0.1:9000",
+        "storage_options": {"aws_region": "eu-west-2", "aws_request_payer": "true"},
+    }
+    assert GivenSettings.model_validate(given).objects_options == {
+        "aws_access_key_id": "key",
+        "aws_secret_access_key": "secret",
+        "aws_region": "eu-west-2",
+        "aws_endpoint": "http://127.0.0.1:9000",
+        "aws_request_payer": "true",
+    }
+
+
 @pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",)])
 def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...]) -> None:
     ended = run_command(*command, environment={"DATABASE_URL": "postgresql://127.0.0.1:1/nothing"})

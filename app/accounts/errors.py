@@ -23,6 +23,12 @@ class WrongCredentials(DomainError):
     code = ErrorCode.WRONG_CREDENTIALS
 
 
+class EmailUnverified(DomainError):
+    """Verify this e-mail address first, by the link that was mailed to it."""
+
+    code = ErrorCode.EMAIL_UNVERIFIED
+
+
 class TokenExpired(DomainError):
     """This link is too old or was used already. Ask for a new one."""
 

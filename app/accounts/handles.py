@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterator
 from uuid import UUID
 
-from app.accounts.emails import EmailAddress
 from app.accounts.errors import HandleInvalid
 from app.db.engine import Session
 from app.store import workspaces as store
@@ -55,9 +54,9 @@ async def claim_handle(session: Session, handle: str, workspace_id: UUID) -> boo
     return await store.claim_handle(session, handle.lower(), workspace_id)
 
 
-async def claim_made_up_handle(session: Session, workspace_id: UUID, name: str, email: EmailAddress) -> str:
-    """Take a free handle that resembles the name, or the address where there is no name, and return it."""
-    for handle in _made_up(name, email.address.partition("@")[0]):
+async def claim_made_up_handle(session: Session, workspace_id: UUID, *sources: str) -> str:
+    """Take a free handle that resembles the first of `sources` that can be made into one, and return it."""
+    for handle in _made_up(*sources):
         if await claim_handle(session, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")

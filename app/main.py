@@ -36,6 +36,7 @@ from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.faults import fault_hook
+from app.federation.issuer import Issuer
 from app.flows.catalog_sync import sync_catalog
 from app.flows.desk import Desk
 from app.flows.webhook_endpoint import ensure_webhook_endpoint
@@ -47,6 +48,7 @@ from app.live import Bus, Hub
 from app.messages.inbox import InboxMailer, InboxTexter
 from app.messages.mail import Mailer
 from app.messages.smtp import SmtpMailer
+from app.messages.twilio import TwilioTexter
 from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
@@ -112,6 +114,8 @@ async def open_house(
     images = AvatarImages(open_storage(settings.objects_url, settings.objects_options))
     committer = Committer(database)
     hub = Hub(bus, topics(database))
+    issuer = Issuer(settings.oidc_issuer, settings.oidc_audience) if settings.oidc_issuer is not None else None
+    twilio = _twilio(settings)
     runtime = Runtime(
         database=database,
         catalog=catalog,
@@ -122,7 +126,7 @@ async def open_house(
         ),
         committer=committer,
         hub=hub,
-        texter=InboxTexter(database, keys.codes),
+        texter=twilio or InboxTexter(database, keys.codes),
         passwords=Passwords(),
         avatars=images,
         rate_limits=RateLimits(keys.limits, enabled=settings.rate_limits is RateLimitSwitch.ON),
@@ -130,6 +134,7 @@ async def open_house(
         public_url=settings.base_url,
         publishable_key=settings.stripe_publishable_key or SANDBOX_PUBLISHABLE_KEY,
         phone_countries=frozenset(settings.phone_countries),
+        issuer=issuer,
         return_origins=frozenset(settings.return_origins),
         returns_to_loopback=not settings.is_production,
         owners_set_external_ids=settings.external_ids is ExternalIds.OWNERS,
@@ -143,6 +148,9 @@ async def open_house(
     finally:
         images.close()
         await hub.aclose()
+        for outside in (issuer, twilio):
+            if outside is not None:
+                await outside.aclose()
         await committer.close()
         await bus.aclose()
         await database.close()
@@ -213,6 +221,17 @@ def _mailer(settings: Settings, database: Database) -> Mailer:
     if settings.smtp_url is None:
         return InboxMailer(database)
     return SmtpMailer.from_url(settings.smtp_url, settings.mail_from)
+
+
+def _twilio(settings: Settings) -> TwilioTexter | None:
+    account, token, verify = (
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        settings.twilio_verify_service_sid,
+    )
+    if account is None or token is None or verify is None:
+        return None
+    return TwilioTexter(account, token, verify, base_url=settings.twilio_base_url)
 
 
 def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:

@@ -112,6 +112,10 @@ async def check_database(url: str) -> None:
 def _warn_of_what_goes_nowhere(settings: Settings) -> None:
     if settings.is_production and settings.smtp_url is None:
         _log.warning("SMTP_URL is not set: mails are kept where nobody reads them, so nobody can sign up.")
+    if settings.is_production and settings.twilio_verify_service_sid is None:
+        _log.warning(
+            "TWILIO_VERIFY_SERVICE_SID is not set: codes are kept where nobody reads them, so no phone can be verified."
+        )
 
 
 async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_development: bool) -> None:

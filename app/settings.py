@@ -6,6 +6,7 @@ import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -53,6 +54,20 @@ class ExternalIds(StrEnum):
     SERVERS = "servers"
 
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _is_secret(url: str, *, allows_loopback: bool) -> bool:
+    """Whether nobody else can read what is said to this address: https or, in development, plain http to this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not parts.hostname or "@" in parts.netloc or "?" in url or "#" in url:
+        return False
+    return parts.scheme == "https" or (allows_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
 # In production each of these must be given; the description says what goes wrong without it.
 _REQUIRED_IN_PRODUCTION = {
     "secret_key": "signs codes and encrypts stored secrets",
@@ -98,6 +113,12 @@ class Settings(BaseSettings):
     aws_region: str | None = None
     aws_default_region: str | None = None
     aws_endpoint_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: Words = ()
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = None
+    twilio_verify_service_sid: str | None = None
+    twilio_base_url: str = "https://verify.twilio.com"
     fault_point: str | None = None
     fault_log: Path | None = None
 
@@ -118,6 +139,24 @@ class Settings(BaseSettings):
             missing.append("FAULT_LOG is refused in production: it writes a file at every step")
         if missing:
             raise ValueError("\n".join(missing))
+        return self
+
+    @model_validator(mode="after")
+    def _what_belongs_together_is_there(self) -> Self:
+        if (self.oidc_issuer is None) != (not self.oidc_audience):
+            raise ValueError(
+                "OIDC_ISSUER and OIDC_AUDIENCE are given together: whose tokens are taken, and for whom they are meant"
+            )
+        twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_verify_service_sid)
+        if any(twilio) and not all(twilio):
+            raise ValueError("TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_VERIFY_SERVICE_SID are given together")
+        return self
+
+    @model_validator(mode="after")
+    def _outsiders_are_spoken_to_in_secret(self) -> Self:
+        for name, url in (("OIDC_ISSUER", self.oidc_issuer), ("TWILIO_BASE_URL", self.twilio_base_url)):
+            if url is not None and not _is_secret(url, allows_loopback=not self.is_production):
+                raise ValueError(f"{name} is an address that begins with https://, without user, query and fragment")
         return self
 
     @property

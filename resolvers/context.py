@@ -15,6 +15,7 @@ from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import Keys
 from app.catalog import Catalog
 from app.db.engine import Database
+from app.federation.issuer import Issuer
 from app.ledger.committer import Committer
 from app.live import Hub
 from app.messages.sms import Texter
@@ -27,9 +28,10 @@ class Runtime:
     """The running parts, made once by the composition root.
 
     `public_url` is where mailed links lead and avatars are read, without a slash at its end; `publishable_key` is Stripe's, for
-    browsers; `phone_countries` are the regions whose numbers may be verified, none meaning all; `return_origins` are the origins
-    that hosted pages may lead back to, beside our own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids`
-    lets owners name the id that the host product knows their workspace by.
+    browsers; `phone_countries` are the regions whose numbers may be verified, none meaning all; `issuer` is the host product's
+    identity provider, where its tokens are taken; `return_origins` are the origins that hosted pages may lead back to, beside our
+    own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets owners name the id that the host product
+    knows their workspace by.
     """
 
     database: Database
@@ -45,6 +47,7 @@ class Runtime:
     public_url: str
     publishable_key: str
     phone_countries: frozenset[str]
+    issuer: Issuer | None = None
     return_origins: frozenset[str] = frozenset()
     returns_to_loopback: bool = False
     owners_set_external_ids: bool = True

@@ -58,7 +58,7 @@ async def emails(context: Context, of: Viewer) -> Sequence[EmailRow]:
 
 
 async def primary_email(context: Context, of: Viewer) -> EmailRow:
-    """The person's primary address: there always is one, and it comes first."""
+    """The person's primary address or, where none is verified yet, their oldest: there always is one, and it comes first."""
     return (await emails(context, of))[0]
 
 

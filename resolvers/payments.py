@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
+from app.accounts.access import Caller, UserCaller, WorkspaceAccess, WorkspacePermission, workspace_for
 from app.accounts.audit import actor_of
 from app.accounts.phones import require_phone
+from app.accounts.users import require_verified_email
 from app.billing import spend_limits
 from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow
@@ -33,6 +34,12 @@ from resolvers.workspaces import sees_billing
 def desk_of(context: Context) -> Desk:
     """What the flows work with."""
     return Desk(context.runtime.database, context.runtime.gateway, context.runtime.catalog)
+
+
+async def require_payer(session: Session, caller: Caller) -> None:
+    """Raise `EmailUnverified` for a person without a verified address; a key was made by somebody who has one."""
+    if isinstance(caller, UserCaller):
+        await require_verified_email(session, caller.user_id)
 
 
 async def cards(context: Context, access: WorkspaceAccess) -> Sequence[CardRow] | None:
@@ -93,6 +100,7 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
     runtime = context.runtime
     async with runtime.database.read() as session:
         access = await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING)
+        await require_payer(session, context.caller)
         if runtime.catalog.phone_required:
             await require_phone(session, owner)
         address = await billing_accounts.contact_address(session, owner)

@@ -23,7 +23,7 @@ from app.store import invoices, purchases
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
-from resolvers.payments import desk_of
+from resolvers.payments import desk_of, require_payer
 from resolvers.rates import limit_recharges, note_decline
 from resolvers.urls import return_urls
 from resolvers.workspaces import require_billing, sees_billing
@@ -78,9 +78,11 @@ async def recharge_credits(
     card_id = _card_of(owner, payment_method_id)
 
     async def authorize(session: Session) -> WorkspaceAccess:
-        return await workspace_for(
+        access = await workspace_for(
             session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING, lock=True
         )
+        await require_payer(session, context.caller)
+        return access
 
     async with context.runtime.database.read() as session:
         await authorize(session)

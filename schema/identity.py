@@ -67,7 +67,9 @@ class SessionPayload:
 
 @strawberry.type(description="Whether a session ended.")
 class SignOutPayload:
-    is_signed_out: bool = strawberry.field(description="False when the request came without a session to end.")
+    is_signed_out: bool = strawberry.field(
+        description="False when the request came without a session to end, as with an identity provider's token."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
 

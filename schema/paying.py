@@ -74,7 +74,7 @@ class PayingMutation:
     @strawberry.mutation(
         description=(
             "Begins to save a card: a SetupIntent for Stripe.js or the mobile SDK. The first card becomes the default. "
-            "Owners only."
+            "EMAIL_UNVERIFIED for a person none of whose addresses is verified. Owners only."
         )
     )
     async def add_payment_method(

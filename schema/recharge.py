@@ -61,7 +61,8 @@ class RechargeMutation:
     @strawberry.mutation(
         description=(
             "Buys credits with the default or a named card; without a card, checkoutUrl is where to pay. They are granted when, "
-            "and only when, the payment succeeded, once. Owners only."
+            "and only when, the payment succeeded, once. EMAIL_UNVERIFIED for a person none of whose addresses is verified. "
+            "Owners only."
         )
     )
     async def recharge_credits(

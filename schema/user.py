@@ -32,7 +32,10 @@ class Email(Node):
     address: str = strawberry.field(description="As its owner writes it; compared without regard to case.")
     is_primary: bool = strawberry.field(description="Whether this is where mail about the account goes.")
     is_verified: bool = strawberry.field(
-        description="Whether its owner followed the mailed link; only then it can sign in or become primary."
+        description=(
+            "Whether its owner followed the mailed link, or the identity provider calls it verified; only then it can sign in or "
+            "become primary."
+        )
     )
     created_at: datetime = strawberry.field(description="When it was added.")
 
@@ -55,7 +58,9 @@ class Session(Node):
     )
     created_at: datetime = strawberry.field(description="When it signed in.")
     last_seen_at: datetime = strawberry.field(description="When it was last used, to the minute.")
-    is_current: bool = strawberry.field(description="Whether it is the one that this request came with.")
+    is_current: bool = strawberry.field(
+        description="Whether it is the one that this request came with; none is, for who comes with an identity provider's token."
+    )
 
     @classmethod
     def of(cls, row: SessionRow, caller: UserCaller) -> Self:
@@ -89,7 +94,12 @@ class User(Node):
     async def emails(self, info: Info) -> list[Email]:
         return [Email.of(row) for row in await identity.emails(info.context, self.viewer)]
 
-    @strawberry.field(description="The address that mail about the account goes to.")
+    @strawberry.field(
+        description=(
+            "The address that mail about the account goes to. Who came from an identity provider that did not call their address "
+            "verified has no such address yet: then it is that one, neither primary nor verified."
+        )
+    )
     async def primary_email(self, info: Info) -> Email:
         return Email.of(await identity.primary_email(info.context, self.viewer))
 

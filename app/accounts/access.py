@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
@@ -71,10 +72,11 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class UserCaller:
-    """A signed-in person, and the session they signed in with."""
+    """A signed-in person: with a session, or with a token of the identity provider, which has none but an end."""
 
     user_id: UUID
-    session_id: UUID
+    session_id: UUID | None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from cryptography.fernet import InvalidToken
 
-from app.accounts import audit
+from app.accounts import audit, identities
 from app.accounts.audit import Actor
 from app.accounts.avatars import discard_avatar
 from app.accounts.handles import give_up_handle
 from app.accounts.password_changes import MAIL_RESET_LINK
 from app.accounts.phone_numbers import number_hash
-from app.accounts.secrets import Keys, keyed_hash
+from app.accounts.secrets import Keys
 from app.db.engine import Session
-from app.db.tables.accounts import ErasedIdentityRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.messages.mail import SEND_MAIL, queued_mail, unseal
 from app.store import erasure as store
-
-# longer than a token of an identity provider lives
-_IDENTITIES_REMEMBERED_FOR: Final = timedelta(days=30)
 
 
 async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: Sequence[WorkspaceRow]) -> None:
     """Erase a user and the locked workspaces that go with them: the personal one, and those nobody else belongs to."""
     proven = set(await store.addresses_of(session, user_id, verified=True))
     named = set(await store.addresses_of(session, user_id, verified=False))
-    await _remember_identities(session, keys, user_id)
+    await identities.forget(session, user_id, keys.guards)
     await discard_avatar(session, user_id)
     await _erase_messages(session, keys, workspaces, proven, named)
     await _leave_workspaces(
@@ -58,16 +52,6 @@ async def _leave_workspaces(
         # rows are deleted by statement: none of this one is to be written any more
         await session.flush()
         session.expunge(workspace)
-
-
-async def _remember_identities(session: Session, keys: Keys, user_id: UUID) -> None:
-    for identity in await store.identities_of(session, user_id):
-        remembered = ErasedIdentityRow(
-            identity_hash=keyed_hash(keys.guards, identity.issuer, identity.subject),
-            erased_at=session.real_now,
-            expires_at=session.real_now + _IDENTITIES_REMEMBERED_FOR,
-        )
-        await session.merge(remembered)
 
 
 async def _erase_messages(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.accounts import audit
@@ -81,25 +81,27 @@ async def _row_of(session: Session, token: str) -> SessionRow | ApiKeyRow | None
 
 async def _touch(session: Session, caller: UserCaller | KeyCaller) -> None:
     noted_since = session.real_now - _NOTED_EVERY
-    if isinstance(caller, UserCaller):
-        await store.touch(session, caller.session_id, session.real_now, unless_since=noted_since)
-    else:
+    if isinstance(caller, KeyCaller):
         await key_store.touch(session, caller.key_id, session.real_now, unless_since=noted_since)
+    elif caller.session_id is not None:
+        await store.touch(session, caller.session_id, session.real_now, unless_since=noted_since)
 
 
 async def ended(session: Session, callers: Collection[Caller]) -> set[Caller]:
-    """Those of the callers whose session or key is good no longer: their live updates end.
+    """Those of the callers whose session, key or token is good no longer: their live updates end.
 
     Two statements at most, however many callers there are.
     """
-    session_ids = {caller.session_id for caller in callers if isinstance(caller, UserCaller)}
+    session_ids = {
+        caller.session_id for caller in callers if isinstance(caller, UserCaller) and caller.session_id is not None
+    }
     key_ids = {caller.key_id for caller in callers if isinstance(caller, KeyCaller)}
     gone: set[UUID] = set()
     if session_ids:
         gone |= await store.ended(session, session_ids, seen_since=session.real_now - LIFETIME)
     if key_ids:
         gone |= await key_store.ended(session, key_ids, at=session.real_now)
-    return {caller for caller in callers if _came_with(caller) in gone} if gone else set()
+    return {caller for caller in callers if _came_with(caller) in gone or _has_expired(caller, session.real_now)}
 
 
 def _came_with(caller: Caller) -> UUID | None:
@@ -112,14 +114,20 @@ def _came_with(caller: Caller) -> UUID | None:
             return None
 
 
+def _has_expired(caller: Caller, now: datetime) -> bool:
+    return isinstance(caller, UserCaller) and caller.expires_at is not None and caller.expires_at <= now
+
+
 async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:
     """A user's open sessions, the latest used first."""
     return await store.of_user(session, user_id, seen_since=session.real_now - LIFETIME)
 
 
 async def sign_out(session: Session, caller: Caller) -> bool:
-    """End the session that the caller came with; False when there is none to end."""
-    return isinstance(caller, UserCaller) and await store.end(session, caller.session_id, caller.user_id)
+    """End the session that the caller came with; False when there is none to end, as with a token of the identity provider."""
+    if not isinstance(caller, UserCaller) or caller.session_id is None:
+        return False
+    return await store.end(session, caller.session_id, caller.user_id)
 
 
 async def revoke_session(session: Session, caller: UserCaller, session_id: UUID) -> None:

@@ -12,7 +12,7 @@ from app.accounts import audit
 from app.accounts.access import WorkspaceRole
 from app.accounts.audit import Actor
 from app.accounts.emails import EmailAddress
-from app.accounts.errors import EmailTaken
+from app.accounts.errors import EmailTaken, EmailUnverified
 from app.accounts.handles import claim_handle, claim_made_up_handle
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow, UserRow
@@ -60,13 +60,17 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """What an account is made from: an address that is proven to be theirs, and what they told about themselves."""
+    """What an account is made from: their address, and what they told about themselves.
+
+    `is_email_verified` says whether the address is proven to be theirs; one that is not can only come from an identity provider.
+    """
 
     email: EmailAddress
     password_hash: str | None
     handle: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    is_email_verified: bool = True
 
 
 def full_name(first_name: str | None, last_name: str | None) -> str:
@@ -75,7 +79,9 @@ def full_name(first_name: str | None, last_name: str | None) -> str:
 
 
 async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
-    """Make an account with its verified address and its personal workspace, of which the user is the owner.
+    """Make an account with its address and its personal workspace, of which the user is the owner.
+
+    An address that is verified is primary; one that is not stays unverified, whoever else may have it.
 
     Takes the handle asked for, or makes one up where none was asked for or it is gone by now; `guards` is the key of handles given
     up. Raises `EmailTaken` when another account has verified the address.
@@ -90,12 +96,13 @@ async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
         created_at=session.now,
     )
     await store.add(session, user)
-    is_theirs = await store.add_verified_email(
+    is_theirs = await store.add_first_email(
         session,
         email_id=uuid7(),
         user_id=user.id,
         address=new.email.address,
         address_key=new.email.key,
+        is_verified=new.is_email_verified,
         at=session.now,
     )
     if not is_theirs:
@@ -108,8 +115,9 @@ async def _open_personal_workspace(session: Session, guards: bytes, user: UserRo
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
     if handle is None or not await claim_handle(session, guards, handle, workspace_id):
-        local_part = new.email.address.partition("@")[0]
-        handle = await claim_made_up_handle(session, guards, workspace_id, name, local_part, otherwise="user")
+        # one made from an address that may be another's would tell by its number whether that other is here
+        own_address = new.email.address.partition("@")[0] if new.is_email_verified else ""
+        handle = await claim_made_up_handle(session, guards, workspace_id, name, own_address, otherwise="user")
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",
@@ -136,8 +144,14 @@ async def find_user(session: Session, user_id: UUID) -> User | None:
     return user_of(*found) if found is not None else None
 
 
+async def require_verified_email(session: Session, user_id: UUID) -> None:
+    """Raise `EmailUnverified` unless one of the user's addresses is verified: what costs money must reach whom it costs."""
+    if not await store.has_verified_email(session, user_id):
+        raise EmailUnverified("Verify your e-mail address first.")
+
+
 async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
-    """A user's addresses, the primary one first, then the oldest."""
+    """A user's addresses, of which there always is one: the primary one first, then the oldest."""
     return await store.emails_of(session, user_id)
 
 

@@ -25,6 +25,15 @@ def one_line(text: str, what: str, *, at_most: int, path: tuple[str, ...] | None
     return line
 
 
+def cleaned_line(text: str | None, *, at_most: int) -> str | None:
+    """What no person typed here, made into one line: control characters become blanks, several blanks one, and the rest is cut.
+
+    None where nothing is left.
+    """
+    letters = (" " if unicodedata.category(letter) in _REFUSED else letter for letter in text or "")
+    return " ".join("".join(letters).split())[:at_most].strip() or None
+
+
 def optional_line(text: str | None, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
     """`one_line`, or None for nothing and for blanks only."""
     if text is None or not text.strip():

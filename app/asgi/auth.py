@@ -1,13 +1,14 @@
-"""From a request to its context: who is asking, by bearer token or session cookie."""
+"""From a request to its context: who is asking, by bearer token, session cookie or a token of the identity provider."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Self
 
-from app.accounts import sessions
+from app.accounts import identities, sessions
 from app.accounts.access import ANONYMOUS, Caller
 from app.asgi.graphql import RequestInfo, SetCookie
+from app.federation.tokens import looks_like_token
 from resolvers.context import Context, Runtime
 
 _LIFETIME_SECONDS = int(sessions.LIFETIME.total_seconds())
@@ -34,19 +35,28 @@ class RequestContext(Context):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Makes the context of each operation. Credentials that are good for nothing make an anonymous caller."""
+    """Makes the context of each operation. Credentials that are good for nothing make an anonymous caller.
+
+    Raises `IssuerUnavailable` for a token that only the identity provider could tell to be good or not.
+    """
 
     runtime: Runtime
     cookie_name: str
 
     async def __call__(self, request: RequestInfo) -> RequestContext:
-        token = request.bearer_token or request.session_cookie
-        caller: Caller = ANONYMOUS if token is None else await sessions.authenticate(self.runtime.database, token)
         return RequestContext(
             runtime=self.runtime,
-            caller=caller,
+            caller=await self._caller(request),
             remote_address=request.remote_address,
             user_agent=request.user_agent,
             is_browser=request.is_browser,
             cookie_name=self.cookie_name,
         )
+
+    async def _caller(self, request: RequestInfo) -> Caller:
+        runtime, bearer = self.runtime, request.bearer_token
+        # only what was sent on purpose: a cookie is sent along by pages of others too
+        if runtime.issuer is not None and bearer is not None and looks_like_token(bearer):
+            return await identities.authenticate(runtime.database, runtime.issuer, runtime.keys.guards, bearer)
+        token = bearer or request.session_cookie
+        return ANONYMOUS if token is None else await sessions.authenticate(runtime.database, token)

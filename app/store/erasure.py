@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, delete, func, or_, selec
 
 from app.db.engine import Session
 from app.db.tables import Base
-from app.db.tables.accounts import EmailRow, IdentityRow, UserRow
+from app.db.tables.accounts import EmailRow, UserRow
 from app.db.tables.base import Erased
 from app.db.tables.messages import InboxMessageRow
 from app.db.tables.workspaces import AuditEventRow, PhoneCheckRow, PhoneRow
@@ -60,11 +60,6 @@ async def addresses_of(session: Session, user_id: UUID, *, verified: bool) -> Se
     """The user's addresses in lower case: those that are proven to be theirs, or all of them."""
     query = select(EmailRow.address_key).where(EmailRow.user_id == user_id)
     return (await session.scalars(query.where(EmailRow.verified_at.is_not(None)) if verified else query)).all()
-
-
-async def identities_of(session: Session, user_id: UUID) -> Sequence[IdentityRow]:
-    """Who the user is at identity providers."""
-    return (await session.scalars(select(IdentityRow).where(IdentityRow.user_id == user_id))).all()
 
 
 async def phone_hashes(session: Session, workspace_ids: Collection[UUID]) -> set[bytes]:

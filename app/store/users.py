@@ -27,20 +27,27 @@ async def with_personal_workspace(session: Session, user_id: UUID) -> Row[UserRo
     return (await session.execute(query)).one_or_none()
 
 
-async def add_verified_email(
-    session: Session, *, email_id: UUID, user_id: UUID, address: str, address_key: str, at: datetime
+async def add_first_email(
+    session: Session,
+    *,
+    email_id: UUID,
+    user_id: UUID,
+    address: str,
+    address_key: str,
+    is_verified: bool,
+    at: datetime,
 ) -> bool:
-    """Add a user's primary address; False when another account has verified it.
+    """Add a new user's address, which is primary if it is verified; False when another account has verified it too.
 
-    Waits for a transaction that is just verifying the same address.
+    For a verified one, waits for a transaction that is just verifying the same address.
     """
     fresh = insert(EmailRow).values(
         id=email_id,
         user_id=user_id,
         address=address,
         address_key=address_key,
-        is_primary=True,
-        verified_at=at,
+        is_primary=is_verified,
+        verified_at=at if is_verified else None,
         created_at=at,
     )
     unless_taken = fresh.on_conflict_do_nothing(
@@ -62,6 +69,12 @@ async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
 async def is_verified_address(session: Session, address_key: str) -> bool:
     """Whether some account has verified this address."""
     query = select(EmailRow.id).where(EmailRow.address_key == address_key, EmailRow.verified_at.is_not(None))
+    return await session.scalar(query) is not None
+
+
+async def has_verified_email(session: Session, user_id: UUID) -> bool:
+    """Whether a user has verified an address."""
+    query = select(EmailRow.id).where(EmailRow.user_id == user_id, EmailRow.verified_at.is_not(None)).limit(1)
     return await session.scalar(query) is not None
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy import select, update
 
 from app.accounts.addresses import add_email
 from app.accounts.erasure import erase_person
-from app.accounts.secrets import keyed_hash
 from app.accounts.sign_up import SignUp, sign_up
 from app.db.engine import Database, Session
-from app.db.tables.accounts import AvatarLeftoverRow, ErasedIdentityRow, IdentityRow, SignUpRow, UserRow
+from app.db.tables.accounts import AvatarLeftoverRow, SignUpRow, UserRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from tests.support.accounts import (
@@ -83,19 +80,3 @@ async def test_what_waits_for_the_real_owner_of_an_address_that_was_only_claimed
     async with database.read() as session:
         assert await session.scalar(select(SignUpRow).where(SignUpRow.address_key == claimed)) is not None
     assert len(await queued_mails(database, claimed)) == 2
-
-
-async def test_an_erased_identity_is_remembered_as_a_keyed_hash_for_30_days(database: Database) -> None:
-    person = await new_person(database)
-    issuer, subject = "https://login.example.com", person.user.id.hex
-
-    async def link(session: Session) -> None:
-        session.add(IdentityRow(issuer=issuer, subject=subject, user_id=person.user.id, created_at=session.now))
-
-    await transact(database, link)
-    await _erase(database, person)
-    async with database.read() as session:
-        remembered = await session.get(ErasedIdentityRow, keyed_hash(KEYS.guards, issuer, subject))
-        assert remembered is not None
-        assert remembered.expires_at - remembered.erased_at == timedelta(days=30)
-        assert await session.get(IdentityRow, (issuer, subject)) is None

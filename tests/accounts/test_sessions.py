@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -108,6 +108,7 @@ async def test_each_of_ones_sessions_can_be_ended_alone(database: Database) -> N
 
 async def test_anothers_session_is_not_found_and_stays(database: Database) -> None:
     person, other = await new_person(database), await new_person(database)
+    assert other.caller.session_id is not None
     for session_id in (other.caller.session_id, uuid4()):
         with pytest.raises(NotFound):
             await transact(database, lambda session, of=session_id: revoke_session(session, person.caller, of))
@@ -136,3 +137,20 @@ async def test_which_of_many_sessions_have_ended_is_told_at_once(database: Datab
         assert await ended(session, callers) == {leaving.caller, callers[3]}
     async with at_later(database, LIFETIME + timedelta(minutes=1)).read() as session:
         assert await ended(session, callers) == set(callers[1:])
+
+
+async def test_a_token_of_the_identity_provider_has_no_session_to_end_and_an_end_of_its_own(database: Database) -> None:
+    person, now = await new_person(database), datetime.now(UTC)
+    callers = [UserCaller(person.user.id, None, now + timedelta(minutes=minutes)) for minutes in (5, 10)]
+    assert not await transact(database, lambda session: sign_out(session, callers[0]))
+    assert await authenticate(database, person.token) == person.caller
+    for later, over in ((timedelta(), set[UserCaller]()), (timedelta(minutes=6), {callers[0]})):
+        async with at_later(database, later).read() as session:
+            assert await ended(session, [*callers, person.caller]) == over
+    await transact(database, lambda session: revoke_session(session, callers[0], _session_of(person)))
+    assert await authenticate(database, person.token) == ANONYMOUS
+
+
+def _session_of(person: Person) -> UUID:
+    assert person.caller.session_id is not None
+    return person.caller.session_id

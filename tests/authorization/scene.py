@@ -17,6 +17,7 @@ from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from tests.authorization.callers import SERVICES, Who
+from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.house import Person, RunningHouse
 from tests.support.members import let_in
@@ -28,10 +29,12 @@ _EVERYTHING = """query ($id: ID!) {
   catalog { creditPacks { id } plans { id } }
   workspace(id: $id) {
     id apiKeys { id } auditLog { nodes { id } } paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
+    subscription { id } members { nodes { id user { id } } } invitations { id }
     creditBalance { id grants { id } transactions { nodes { id } } }
   }
 }"""
 _HOLD = "mutation ($input: HoldCreditsInput!) { holdCredits(input: $input) { hold { id } userErrors { code } } }"
+_INVITE = "mutation ($input: InviteMemberInput!) { inviteMember(input: $input) { userErrors { code } } }"
 _A_WEEK_SECONDS = 7 * 24 * 3600
 
 
@@ -147,6 +150,8 @@ async def _furnish(scene: Scene) -> None:
     await house.recharge(owner)
     await house.grant(owner, "1000")
     scene.ids["CreditHold"] = await scene.hold()
+    invited = {"input": {"workspaceId": owner.workspace, "emailAddress": new_address()}}
+    await house.api.query(_INVITE, invited, token=owner.token)
     read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
     scene.ids |= {each.partition("_")[0]: each for each in sorted(_ids(read))}
 

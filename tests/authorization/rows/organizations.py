@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 from app.accounts.access import WorkspaceRole
@@ -129,5 +130,8 @@ ROWS = [
         }
     ),
     *nodes({"Membership": _SEE_MEMBERS, "Subscription": SEE_WORKSPACE}),
-    *nodes({"Invitation": MANAGERS}, hidden=True),
+    *(
+        replace(row, denied=all_of(EVERYONE - {Who.NOBODY}, Outcome.NULL))
+        for row in nodes({"Invitation": MANAGERS}, hidden=True)
+    ),
 ]

@@ -6,9 +6,11 @@ import asyncio
 import base64
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -19,7 +21,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.support.client import eventually
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0")
+_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server"),
+    # names that exist nowhere are this machine, so that there are sites, subdomains and other sites
+    *("--host-resolver-rules=MAP *.test 127.0.0.1", "--remote-debugging-port=0"),
+)
 
 
 class Page:
@@ -32,6 +39,14 @@ class Page:
     async def open(self, url: str) -> None:
         """Go to an address."""
         await self._call("Page.navigate", url=url)
+
+    async def go(self, origin: str) -> None:
+        """Load the page at an origin, and return once it is there."""
+        await self.open(origin)
+        await self.run(
+            "new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))"
+        )
+        assert await self.run("location.origin") == origin
 
     async def run(self, script: str) -> Any:
         """What an expression comes to."""
@@ -103,3 +118,28 @@ async def _address(folder: Path) -> str:
             return [each["webSocketDebuggerUrl"] for each in listed if each["type"] == "page"]
 
         return (await eventually(pages))[0]
+
+
+class _EmptyPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>A page</title><body>")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
+        """Say nothing."""
+
+
+@contextmanager
+def empty_pages() -> Generator[int]:
+    """Empty pages on a port of this machine, under whatever name it is called by."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

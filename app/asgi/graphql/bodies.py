@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.asgi.graphql.answers import HttpRefusal
 
@@ -42,3 +42,17 @@ async def read(request: Request, limit_bytes: int, limit_seconds: float) -> byte
         async for chunk in counted(request, limit_bytes):
             body += chunk
     return bytes(body)
+
+
+async def discard(request: Request, limit_bytes: int, limit_seconds: float) -> None:
+    """Read past a body that says that it is small; never raises for what it meets.
+
+    A connection that is closed on bytes nobody read is reset, and the answer is lost with it.
+    """
+    declared = request.headers.get("content-length", "")
+    if not declared.isdecimal() or int(declared[:20]) > limit_bytes:
+        return
+    with suppress(HttpRefusal, ClientDisconnect):
+        async with in_time(limit_seconds):
+            async for _ in counted(request, limit_bytes):
+                pass

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 from graphql.language import OperationType
@@ -25,6 +26,8 @@ from app.asgi.graphql.uploads import MULTIPART, UploadSlots, boundary_of, upload
 from app.errors import Unauthenticated
 
 _ACCEPT_POST = {"accept-post": f"{JSON}, {MULTIPART}"}
+
+_REFUSED_BODY_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class GraphQLHttp:
             running.enter_context(self.slots.taken(info.bearer_token or info.session_cookie or ""))
         except Exception as error:
             refusal = self._refusal(request, wanted, error)
-            # the rest of the body is not waited for
+            # a large body is not waited for
+            await bodies.discard(request, settings.body_bytes, _REFUSED_BODY_SECONDS)
             refusal.headers["connection"] = "close"
             return refusal
         graphql_request = await running.enter_async_context(upload(request, boundary, settings))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import secrets
 import statistics
 import sys
 import tempfile
@@ -228,7 +229,8 @@ async def _owner(database: Database, sessions: int) -> tuple[Spend, list[str]]:
     """Someone with credits: a charge on them, and the tokens of so many sessions."""
 
     async def make(session: Session) -> tuple[Spend, list[str]]:
-        user = await create_user(session, NewUser(parse_email("bench@example.com"), password_hash=None, handle=None))
+        new = NewUser(parse_email("bench@example.com"), password_hash=None, handle=None)
+        user = await create_user(session, secrets.token_bytes(32), new)
         tokens = [(await open_session(session, user.id, "bench")).token for _ in range(sessions)]
         owned = user.personal_workspace_id
         grant = Grant(workspace_id=owned, amount=10**12, source=Source.PROMOTION, description="Bench")

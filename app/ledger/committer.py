@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import TypeAlias, cast
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.db.unit_of_work import transact
 from app.errors import Unavailable
 from app.ledger.movements import Movement, Posted
 from app.ledger.post import TOPIC, Outcome, judge
-from app.ledger.queue import Queue, Waiting
+from app.ledger.queue import Line, Queue, Waiting
 from app.ledger.spends import plan
 from app.store import ledger as store
 
@@ -83,23 +84,28 @@ class Committer:
                 batch = self._queue.take(idle_lanes=_LANES - self._in_flight)
                 self._in_flight += 1
                 try:
-                    await self._answer([waiting for waiting in batch if not waiting.answer.done()])
+                    await self._answer(batch)
                 finally:
                     self._in_flight -= 1
                     self._queue.done(batch)
+                # Whoever was just answered and asks again at once is in time for the next batch.
+                await asyncio.sleep(0)
         finally:
             # At once, not in a callback: whoever submits next must see that this lane is gone.
             self._lanes.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
-    async def _answer(self, batch: list[Waiting]) -> None:
+    async def _answer(self, batch: list[Line]) -> None:
         """Answer everyone in the batch, whatever happens to the database."""
+        staying = [[waiting for waiting in line.taken if not waiting.answer.done()] for line in batch]
+        asked = [waiting for waiting in staying if waiting]
         try:
-            left = await self._optimistic(batch)
+            left = await self._optimistic(asked)
         except asyncpg.PostgresError as error:
             # An error of the statement itself posted nothing; the exact way finds out whose it is.
-            left = _those_safe_to_repeat(batch) if _is_lost(error) else batch
+            everyone = list(chain.from_iterable(asked))
+            left = _those_safe_to_repeat(everyone) if _is_lost(error) else everyone
         except Exception:
-            left = _those_safe_to_repeat(batch)
+            left = _those_safe_to_repeat(list(chain.from_iterable(asked)))
         for _ in range(_ATTEMPTS_WHEN_LOST):
             try:
                 await self._exact(left)
@@ -119,22 +125,22 @@ class Committer:
             except Exception as error:
                 waiting.settle(Unavailable() if _is_lost(error) else error)
 
-    async def _optimistic(self, batch: list[Waiting]) -> list[Waiting]:
+    async def _optimistic(self, asked: list[list[Waiting]]) -> list[Waiting]:
         """Post the plain spends in one statement; returns those that are still to be answered."""
-        spends, others = plan([waiting.movement for waiting in batch], self._database.clock.now())
+        spends, others = plan(asked, self._database.clock.now())
         if spends is None:
-            return batch
+            return list(chain.from_iterable(others))
         async with self._database.raw() as connection:
             self._database.fault("ledger:before-commit")
             rows = await store.spend_alone(connection, spends.arguments)
             self._database.fault("ledger:after-commit")
-        for place, posted in spends.answers(rows):
-            batch[place].settle(posted)
-        self._publish([Hint(TOPIC, row.workspace_id, row.workspace_id, row.version) for row in rows])
-        if len(rows) == len(spends.by_workspace):
-            return [batch[place] for place in others]
-        posted_to = {row.workspace_id for row in rows}
-        return [waiting for waiting in batch if waiting.movement.workspace_id not in posted_to]
+        for waiting, posted in spends.answers(rows):
+            waiting.settle(posted)
+        workspaces = spends.arguments.workspaces
+        self._publish(
+            [Hint(TOPIC, workspaces[row.number - 1], workspaces[row.number - 1], row.version) for row in rows]
+        )
+        return list(chain.from_iterable((*others, *spends.left(rows))))
 
     async def _exact(self, batch: list[Waiting]) -> None:
         """Judge the movements in turn, in one transaction."""

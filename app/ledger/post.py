@@ -32,6 +32,13 @@ class Outcome(NamedTuple):
     low: list[UUID]
 
 
+class Asked(NamedTuple):
+    """A movement, and its place in the list it came in."""
+
+    place: int
+    movement: Movement
+
+
 async def post(session: Session, movements: Sequence[Movement]) -> list[Posted | Refusal]:
     """Judge the movements in turn and post those that are allowed; each one's answer or refusal, in their order.
 
@@ -46,13 +53,17 @@ async def post_watched(session: Session, movements: Sequence[Movement]) -> Outco
     """The same as `post`, and which workspaces auto-recharge must look at now, even where the movement itself was refused."""
     answers: dict[int, Posted | Refusal] = {}
     low: list[UUID] = []
-    batch, others = plan(movements, session.now)
+    by_workspace: dict[UUID, list[Asked]] = {}
+    for place, movement in enumerate(movements):
+        by_workspace.setdefault(movement.workspace_id, []).append(Asked(place, movement))
+    batch, others = plan(by_workspace.values(), session.now)
     only_spends = batch is not None and not others
     if batch is not None and only_spends:
         rows = await store.spend(session, batch.arguments)
-        answers.update(batch.answers(rows))
+        answers.update((asked.place, posted) for asked, posted in batch.answers(rows))
         for row in rows:
-            session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)
+            workspace_id = batch.arguments.workspaces[row.number - 1]
+            session.outbox.hint(TOPIC, workspace_id, workspace_id, row.version)
     places = [place for place in range(len(movements)) if place not in answers]
     if places:
         # Balances that were there are locked by now; one that was made since may be out of order, so it is not waited for.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+from collections import deque
 from typing import NamedTuple
 from uuid import UUID
 
@@ -30,6 +30,17 @@ class Waiting(NamedTuple):
             self.answer.set_exception(answer)
 
 
+class Line:
+    """Those of one workspace who wait, in the order they came; `taken` are those of them who are in a batch in flight."""
+
+    __slots__ = ("taken", "waiting", "workspace_id")
+
+    def __init__(self, workspace_id: UUID) -> None:
+        self.workspace_id = workspace_id
+        self.taken: list[Waiting] = []
+        self.waiting: list[Waiting] = []
+
+
 class Queue:
     """Movements by workspace, the longest waiting first.
 
@@ -37,8 +48,8 @@ class Queue:
     """
 
     def __init__(self) -> None:
-        self._ready: dict[UUID, list[Waiting]] = {}
-        self._behind: dict[UUID, list[Waiting]] = {}
+        self._lines: dict[UUID, Line] = {}
+        self._ready: deque[Line] = deque()
         self._size = 0
 
     def __len__(self) -> int:
@@ -53,27 +64,30 @@ class Queue:
         """Queue a movement, behind the batch in flight if its workspace is in one."""
         self._size += 1
         workspace_id = waiting.movement.workspace_id
-        if (behind := self._behind.get(workspace_id)) is not None:
-            behind.append(waiting)
-        else:
-            self._ready.setdefault(workspace_id, []).append(waiting)
+        line = self._lines.get(workspace_id)
+        if line is None:
+            line = self._lines[workspace_id] = Line(workspace_id)
+            self._ready.append(line)
+        line.waiting.append(waiting)
 
-    def take(self, idle_lanes: int) -> list[Waiting]:
+    def take(self, idle_lanes: int) -> list[Line]:
         """The next batch: all that is ready of so many workspaces as are this lane's share."""
         share = max(-(-len(self._ready) // idle_lanes), _WORTH_A_BATCH)
-        batch: list[Waiting] = []
-        for workspace_id in list(islice(self._ready, share)):
-            room = LARGEST_BATCH - len(batch)
-            if not room:
-                break
-            ready = self._ready.pop(workspace_id)
-            batch += ready[:room]
-            self._behind[workspace_id] = ready[room:]
-        self._size -= len(batch)
+        room = LARGEST_BATCH
+        batch: list[Line] = []
+        while self._ready and room and len(batch) < share:
+            line = self._ready.popleft()
+            line.taken, line.waiting = line.waiting[:room], line.waiting[room:]
+            room -= len(line.taken)
+            batch.append(line)
+        self._size -= LARGEST_BATCH - room
         return batch
 
-    def done(self, batch: list[Waiting]) -> None:
+    def done(self, batch: list[Line]) -> None:
         """The batch is no longer in flight: what waited behind it is ready."""
-        for workspace_id in {waiting.movement.workspace_id for waiting in batch}:
-            if behind := self._behind.pop(workspace_id):
-                self._ready[workspace_id] = behind
+        for line in batch:
+            line.taken = []
+            if line.waiting:
+                self._ready.append(line)
+            else:
+                del self._lines[line.workspace_id]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 from app.ledger.chart import Kind
 from app.ledger.entries import seal
@@ -15,104 +14,122 @@ from app.money import MAX_STEPS
 from app.store.ledger import BalanceRow, SpendArguments
 
 
-class Asked(NamedTuple):
-    """A spend and its place in the list it came in."""
+class Asking(Protocol):
+    """Somebody who asks for a movement."""
 
-    place: int
-    spend: Spend
+    @property
+    def movement(self) -> Movement:
+        """What is asked for."""
+        ...
+
+
+A = TypeVar("A", bound=Asking)
+
+
+class Plan(NamedTuple, Generic[A]):
+    """The workspaces that only spend, as a batch, and all others, each with those who ask in the order they came."""
+
+    spends: SpendBatch[A] | None
+    others: list[Sequence[A]]
 
 
 @dataclass(frozen=True, slots=True)
-class SpendBatch:
-    """Spends by workspace, in the order they came, and the columns that say the same."""
+class SpendBatch(Generic[A]):
+    """Those who ask for spends, by workspace, and the columns that say the same in the same order."""
 
-    by_workspace: dict[UUID, list[Asked]]
+    groups: list[Sequence[A]]
     arguments: SpendArguments
 
-    def answers(self, rows: Iterable[BalanceRow]) -> Iterable[tuple[int, Posted]]:
-        """Each posted spend's place and answer, from the balances that the database answered."""
+    def answers(self, rows: Iterable[BalanceRow]) -> Iterator[tuple[A, Posted]]:
+        """Each one whose spend was posted, and its answer, from the balances that the database answered."""
         at = self.arguments.at
-        for row in rows:
-            asked = self.by_workspace[row.workspace_id]
-            workspace_id = asked[0].spend.workspace_id
-            sequence = row.sequence - len(asked)
-            balance = row.available + sum(spend.amount for _, spend in asked)
-            held, version = row.held, row.version
-            for place, spend in asked:
+        for number, available, held, last, version in rows:
+            group = self.groups[number - 1]
+            workspace_id = self.arguments.workspaces[number - 1]
+            sequence = last - len(group)
+            balance = available + self.arguments.demands[number - 1]
+            for asking in group:
+                spend = cast(Spend, asking.movement)
                 sequence += 1
                 balance -= spend.amount
-                yield (
-                    place,
-                    Posted(
-                        Transaction(
-                            workspace_id,
-                            sequence,
-                            Kind.USAGE,
-                            -spend.amount,
-                            balance,
-                            0,
-                            held,
-                            spend.description,
-                            spend.resource,
-                            None,
-                            None,
-                            at,
-                        ),
-                        version,
-                    ),
+                transaction = Transaction(
+                    workspace_id,
+                    sequence,
+                    Kind.USAGE,
+                    -spend.amount,
+                    balance,
+                    0,
+                    held,
+                    spend.description,
+                    spend.resource,
+                    None,
+                    None,
+                    at,
                 )
+                yield asking, Posted(transaction, version)
+
+    def left(self, rows: Sequence[BalanceRow]) -> list[Sequence[A]]:
+        """The groups that the database did not answer."""
+        if len(rows) == len(self.groups):
+            return []
+        answered = {row.number for row in rows}
+        return [group for number, group in enumerate(self.groups, 1) if number not in answered]
 
 
-def plan(movements: Sequence[Movement], at: datetime) -> tuple[SpendBatch | None, list[int]]:
-    """The movements of workspaces that only spend, as a batch, and the places of all others.
+def plan(by_workspace: Iterable[Sequence[A]], at: datetime) -> Plan[A]:
+    """Tell the workspaces that only spend from the others; each comes with those who ask in the order they came.
 
-    A key used twice in the list makes its workspace one of the others.
+    A key that comes twice makes its workspace one of the others.
     """
-    by_workspace: dict[UUID, list[Asked]] = {}
-    extraordinary: set[UUID] = set()
-    seen: set[tuple[UUID, str, str]] = set()
-    for place, movement in enumerate(movements):
-        workspace_id = movement.workspace_id
+    groups: list[Sequence[A]] = []
+    others: list[Sequence[A]] = []
+    for asking in by_workspace:
+        (groups if _is_plain(asking) else others).append(asking)
+    if not groups:
+        return Plan(None, others)
+    groups.sort(key=lambda asking: asking[0].movement.workspace_id.int)
+    return Plan(SpendBatch(groups, _columns(groups, at)), others)
+
+
+def _is_plain(group: Sequence[Asking]) -> bool:
+    """Whether the optimistic way can take all that a workspace is asked for."""
+    if len(group) == 1:
+        return isinstance(group[0].movement, Spend)
+    total = 0
+    seen: set[tuple[str, str]] = set()
+    for asking in group:
+        movement = asking.movement
         if not isinstance(movement, Spend):
-            extraordinary.add(workspace_id)
-            continue
+            return False
+        total += movement.amount
         if (key := movement.key) is not None:
-            name = (workspace_id, key.scope, key.value)
+            name = (key.scope, key.value)
             if name in seen:
-                extraordinary.add(workspace_id)
+                return False
             seen.add(name)
-        by_workspace.setdefault(workspace_id, []).append(Asked(place, movement))
-    for workspace_id, asked in by_workspace.items():
-        if len(asked) > 1 and sum(spend.amount for _, spend in asked) > MAX_STEPS:
-            extraordinary.add(workspace_id)
-    for workspace_id in extraordinary:
-        by_workspace.pop(workspace_id, None)
-    others = [place for place, movement in enumerate(movements) if movement.workspace_id in extraordinary]
-    if not by_workspace:
-        return None, others
-    return SpendBatch(by_workspace, _columns(by_workspace, at)), others
+    return total <= MAX_STEPS
 
 
-def _columns(by_workspace: dict[UUID, list[Asked]], at: datetime) -> SpendArguments:
-    workspaces = sorted(by_workspace, key=lambda workspace_id: workspace_id.int)
+def _columns(groups: Sequence[Sequence[Asking]], at: datetime) -> SpendArguments:
+    spends = [cast(Spend, asking.movement) for group in groups for asking in group]
     demands: list[int] = []
     firsts: list[int] = []
     lasts: list[int] = []
     running: list[int] = []
-    spends: list[Spend] = []
-    for workspace_id in workspaces:
-        firsts.append(len(spends) + 1)
+    last = 0
+    for group in groups:
+        firsts.append(last + 1)
         total = 0
-        for _, spend in by_workspace[workspace_id]:
+        for spend in spends[last : last + len(group)]:
             total += spend.amount
             running.append(total)
-            spends.append(spend)
+        last += len(group)
         demands.append(total)
-        lasts.append(len(spends))
+        lasts.append(last)
     keys = [spend.key for spend in spends]
     return SpendArguments(
         at,
-        workspaces,
+        [spends[first - 1].workspace_id for first in firsts],
         demands,
         firsts,
         lasts,

@@ -18,8 +18,8 @@ Json = dict[str, Any]
 _STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 _WRITE = "SELECT ledger_write($1, $2)"
 _SPEND = (
-    "SELECT workspace_id, available, held, sequence, version"
-    " FROM ledger_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    "SELECT number, available, held, sequence, version"
+    " FROM ledger_charge($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 )
 
 
@@ -42,9 +42,9 @@ class SpendArguments(NamedTuple):
 
 
 class BalanceRow(NamedTuple):
-    """A workspace's balance as it is after a batch."""
+    """A workspace's balance as it is after a batch; `number` is the workspace's place among the arguments, from 1."""
 
-    workspace_id: UUID
+    number: int
     available: int
     held: int
     sequence: int

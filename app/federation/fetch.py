@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import Final, TypeAlias, cast
 from urllib.parse import SplitResult, urlsplit
@@ -54,6 +55,8 @@ class Fetcher:
         self._client = httpx.AsyncClient(
             timeout=_TIMEOUT_SECONDS,
             follow_redirects=False,
+            # what is set while one person is asked about must not be sent along for the next
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             # what is compressed has no size that can be known beforehand
             headers={"accept": "application/json", "accept-encoding": "identity"},
         )

@@ -20,7 +20,8 @@ from app.db.engine import open_connection
 
 Task: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
-_ATTEMPTS = 12
+# the pauses between so many add up to over three hours
+_ATTEMPTS = 48
 _RECONNECT_SECONDS = 2.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -29,8 +30,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 async def consume(database_url: str, tasks: Mapping[str, Task], stopping: asyncio.Event) -> None:
     """Run `tasks` by name until `stopping` is set, on a connection of its own that is made anew when it is lost.
 
-    A task that fails is tried again, a second later at first and five minutes at most, twelve times in all; one whose process
-    died is taken up by another within half a minute.
+    A task that fails is tried again, a second later at first and five minutes at most, for over three hours, which mail servers may
+    be away; one whose process died is taken up by another within half a minute.
     """
     while not stopping.is_set():
         try:

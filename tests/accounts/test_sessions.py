@@ -34,6 +34,11 @@ async def _row(database: Database, person: Person) -> SessionRow:
     return row
 
 
+def _session_of(person: Person) -> UUID:
+    assert person.caller.session_id is not None
+    return person.caller.session_id
+
+
 async def test_a_token_has_256_random_bits_and_only_its_hash_is_kept(database: Database) -> None:
     person, other = await new_person(database), await new_person(database)
     assert len(person.token) == 43
@@ -108,8 +113,7 @@ async def test_each_of_ones_sessions_can_be_ended_alone(database: Database) -> N
 
 async def test_anothers_session_is_not_found_and_stays(database: Database) -> None:
     person, other = await new_person(database), await new_person(database)
-    assert other.caller.session_id is not None
-    for session_id in (other.caller.session_id, uuid4()):
+    for session_id in (_session_of(other), uuid4()):
         with pytest.raises(NotFound):
             await transact(database, lambda session, of=session_id: revoke_session(session, person.caller, of))
     assert await authenticate(database, other.token) == other.caller
@@ -149,8 +153,3 @@ async def test_a_token_of_the_identity_provider_has_no_session_to_end_and_an_end
             assert await ended(session, [*callers, person.caller]) == over
     await transact(database, lambda session: revoke_session(session, callers[0], _session_of(person)))
     assert await authenticate(database, person.token) == ANONYMOUS
-
-
-def _session_of(person: Person) -> UUID:
-    assert person.caller.session_id is not None
-    return person.caller.session_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +15,7 @@ from app.federation.issuer import Issuer
 from app.federation.key_cache import PAUSE_SECONDS, IssuerUnavailable
 from tests.federation.oddities import ODD, fixed
 from tests.federation.seconds import Seconds
-from tests.support.http_double import as_json, forever
+from tests.support.http_double import Answer, Answered, Asked, as_json, forever
 from tests.support.oidc import DISCOVERY, KEYS, IssuerDouble
 
 
@@ -37,13 +39,44 @@ async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_not_there
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
-async def test_an_issuer_that_never_answers_is_given_up(
-    idp: IssuerDouble, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str
+@pytest.mark.parametrize(
+    "slow", [forever, fixed(Answered(200, b"{", is_endless=True, drips=True))], ids=["no", "drips"]
+)
+async def test_an_issuer_that_never_comes_to_an_end_is_given_up(
+    idp: IssuerDouble, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, path: str, slow: Answer
 ) -> None:
     monkeypatch.setattr("app.federation.fetch._TIMEOUT_SECONDS", 0.2)
-    idp.instead[path] = forever
+    idp.instead[path] = slow
+    with pytest.raises(IssuerUnavailable):
+        await asyncio.wait_for(_is_taken(issuer, idp.token()), 60)
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, KEYS])
+async def test_a_document_that_is_right_but_huge_is_not_read(idp: IssuerDouble, issuer: Issuer, path: str) -> None:
+    async def padded(asked: Asked) -> Answered:
+        del idp.instead[path]
+        right = await idp.answer(asked)
+        return replace(right, body=right.body + b" " * 300_000)
+
+    idp.instead[path] = padded
     with pytest.raises(IssuerUnavailable):
         await _is_taken(issuer, idp.token())
+
+
+@pytest.mark.parametrize(
+    ("issuer_url", "url"),
+    [
+        ("https://issuer.example.com", "http://issuer.example.com/keys"),
+        ("https://issuer.example.com", "http://127.0.0.1:9/keys"),
+        ("http://127.0.0.1:9", "http://keys.example.com/keys"),
+        ("https://issuer.example.com", "ftp://issuer.example.com/keys"),
+    ],
+)
+async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None:
+    fetcher = Fetcher(issuer_url, _Names({}))
+    with pytest.raises(NotFetched, match="not https"):
+        await fetcher.get(url)
+    await fetcher.aclose()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from app.federation.issuer import Issuer
 from app.federation.key_cache import IssuerUnavailable
 from tests.federation.oddities import ODD, fixed
-from tests.support.http_double import Answered
+from tests.support.http_double import Answered, as_json
 from tests.support.oidc import USERINFO, IssuerDouble
 
 
@@ -84,3 +84,17 @@ async def test_a_token_is_shown_to_nobody_but_userinfo(idp: IssuerDouble, issuer
     await issuer.profile(token, claims)
     assert [asked.path for asked in idp.asked if "authorization" in asked.headers] == [USERINFO]
     assert [asked.path for asked in idp.asked if token in asked.path] == []
+
+
+async def test_what_is_set_while_one_person_is_asked_about_is_not_sent_along_for_the_next(
+    idp: IssuerDouble, issuer: Issuer
+) -> None:
+    idp.tells_more()
+    idp.instead[USERINFO] = fixed(as_json({"sub": "ada"}, headers={"set-cookie": "session=ada; Path=/"}))
+    for subject in ("ada", "eve"):
+        token = idp.token(sub=subject)
+        claims = await issuer.verify(token, datetime.now(UTC))
+        assert claims is not None
+        await issuer.profile(token, claims)
+    assert idp.count(USERINFO) == 2
+    assert [asked.path for asked in idp.asked if "cookie" in asked.headers] == []

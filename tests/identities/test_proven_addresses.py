@@ -14,6 +14,7 @@ from tests.identities.steps import (
     count,
     user_id_of,
     verified,
+    watched,
 )
 from tests.support.accounts import new_address, new_person
 from tests.support.oidc import IssuerDouble
@@ -65,7 +66,10 @@ async def test_but_not_when_somebody_else_has_verified_it(
     address = new_address()
     user_id = await user_id_of(database, issuer, idp.token(sub="ada", email=address))
     owner = await new_person(database, address=address)
-    assert await user_id_of(database, issuer, idp.token(sub="ada", **verified(address))) == user_id
+    with watched(database) as statements:
+        assert await user_id_of(database, issuer, idp.token(sub="ada", **verified(address))) == user_id
+    # nor is it tried with each request
+    assert len(statements) == 1
     assert await addresses_of(database, user_id) == [(address, False, False)]
     assert await addresses_of(database, owner.user.id) == [(address, True, True)]
 

@@ -14,6 +14,7 @@ import orjson
 
 _READ_BYTES = 65_536
 _ENDLESS_CHUNK = b" " * _READ_BYTES
+_DRIPS_EVERY_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What to answer; `is_endless` goes on after the body with blanks, until the client has enough."""
+    """What to answer; `is_endless` goes on after the body with blanks until the client has enough, one by one if it `drips`."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     is_endless: bool = False
+    drips: bool = False
 
 
 class BreakOff(Exception):
@@ -98,7 +100,8 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         await _write(writer, connection.send(h11.Response(status_code=answered.status, headers=raw)))
         await _write(writer, connection.send(h11.Data(answered.body)))
         while answered.is_endless:
-            await _write(writer, connection.send(h11.Data(_ENDLESS_CHUNK)))
+            await _write(writer, connection.send(h11.Data(b" " if answered.drips else _ENDLESS_CHUNK)))
+            await asyncio.sleep(_DRIPS_EVERY_SECONDS if answered.drips else 0)
         await _write(writer, connection.send(h11.EndOfMessage()))
         connection.start_next_cycle()
 

@@ -178,7 +178,7 @@ async def test_no_stream_is_opened(victim: _Victim, method: str, origin: str) ->
     before = await digest_of(victim.house.database)
     asked = {"query": victim.subscription}
     headers = {"accept": "text/event-stream", "cookie": victim.cookie, "origin": origin}
-    sent = {"params": asked} if method == "GET" else {"json": asked}
+    sent: dict[str, Any] = {"params": asked} if method == "GET" else {"json": asked}
 
     async with victim.house.api.http.stream(method, f"{victim.origin}/graphql", headers=headers, **sent) as answer:
         # one that was opened would never end

@@ -6,12 +6,12 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
-from sqlalchemy import text
 
 from app.clock import Clock
-from app.db.engine import Database, connect
+from app.db.engine import Database, connect, open_connection
 from app.errors import Unavailable
 from app.ids import uuid7
 from app.ledger.committer import Committer
@@ -53,16 +53,23 @@ async def _lose_the_connection(workspace: Workspace, point: str, *, is_posted: b
     assert (await workspace.balance()).available == (93 if is_posted else 95)
 
 
+_PIDS = "SELECT array_agg(pid) FROM pg_stat_activity WHERE datname = current_database()"
+
+
 async def test_killed_backends_under_load_lose_and_double_nothing(workspace: Workspace, server_url: str) -> None:
     # given a committer whose connections are killed again and again while callers spend, each with a key
     await workspace.grant(10_000)
     url = workspace.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    killer = await open_connection(url)
+    # what other tests go on using was there before
+    spared = cast(list[int], await killer.fetchval(_PIDS))  # pyright: ignore[reportUnknownMemberType]
     database = Database(connect(url, pool_size=3), workspace.clock)
     committer = Committer(database)
-    kill = text(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND query LIKE '%ledger_%' AND pid <> pg_backend_pid()"
-    )
+    kill = """
+        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE '%ledger_%' AND pid <> ALL ($1)
+    """
+    killed = 0
     outcomes: list[tuple[Spend, Posted | BaseException]] = []
 
     async def caller(number: int) -> None:
@@ -73,10 +80,11 @@ async def test_killed_backends_under_load_lose_and_double_nothing(workspace: Wor
 
     callers = asyncio.gather(*map(caller, range(20)))
     while not callers.done():
-        async with workspace.database.read() as session:
-            await session.execute(kill)
+        killed += cast(int, await killer.fetchval(kill, spared))  # pyright: ignore[reportUnknownMemberType]
         await asyncio.sleep(0.02)
     await callers
+    await killer.close()
+    assert killed > 0
     # when those who were told that it is unknown ask again
     failed = [asked for asked, answer in outcomes if not isinstance(answer, Posted)]
     assert {type(answer) for _, answer in outcomes} <= {Posted, Unavailable}

@@ -109,16 +109,22 @@ async def test_leaving_during_a_read_cleans_up(world: World, workspace_id: UUID,
     assert _living() == before
 
 
+def _tasks_of_the_hub() -> int:
+    """How many tasks run code of the hub's room: others of this process come and go by themselves."""
+    codes = [getattr(task.get_coro(), "cr_code", None) for task in asyncio.all_tasks()]
+    return sum("/app/live/" in code.co_filename for code in codes if code is not None)
+
+
 async def test_the_hub_keeps_no_task_per_subscriber(world: World, workspace_id: UUID, object_id: UUID) -> None:
     world.database.write(workspace_id, object_id)
-    tasks = len(asyncio.all_tasks())
+    tasks = _tasks_of_the_hub()
     streams = [world.stream(workspace_id, object_id) for _ in range(100)]
 
     for stream in streams:
         await anext(stream)
         await world.time.advance(COALESCE_SECONDS)
 
-    assert len(asyncio.all_tasks()) == tasks
+    assert 0 < _tasks_of_the_hub() == tasks
 
 
 async def test_a_subscriber_takes_less_than_three_kilobytes(world: World, workspace_id: UUID, object_id: UUID) -> None:

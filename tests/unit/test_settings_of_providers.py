@@ -17,6 +17,7 @@ _PRODUCTION: dict[str, Any] = {
     "public_url": "https://billing.example.com",
     "stripe_api_key": "sk_test_x",
     "stripe_publishable_key": "pk_test_x",
+    "storage_url": "s3://pictures",
 }
 _TWILIO: dict[str, Any] = {
     "twilio_account_sid": "AC1",

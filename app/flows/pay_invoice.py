@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.accounts import audit
@@ -23,6 +26,10 @@ from app.money import Money
 from app.payments.values import GatewayRefused, GatewayUnavailable, InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import billing_accounts, purchases
 from app.store import invoices as invoice_store
+
+_REPLAY_WAITS_SECONDS: Final = 20.0
+_OVERTAKEN_WITHIN_SECONDS: Final = 2.0
+_LOOKS_EVERY_SECONDS: Final = 0.1
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 
@@ -71,23 +78,55 @@ async def pay_invoice(
         return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
 
     begun = await transact(desk.database, begin, step="pay_invoice.begin")
-    provider_id = begun.invoice.provider_id
     try:
-        if begun.is_replay and begun.invoice.status != InvoiceStatus.OPEN:
-            paid = await desk.gateway.invoice(provider_id)
-        else:
-            paid = await desk.gateway.pay_invoice(
-                provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
-            )
+        paid = await _replayed(desk, begun) if begun.is_replay else await _sent(desk, begun)
     except GatewayRefused:
         # another payment of it was faster: what it is now decides
-        paid = await _look(desk, provider_id)
+        paid = await _look(desk, begun.invoice.provider_id)
     except GatewayUnavailable:
         # whether it was charged is the provider's to say: its event, or the next try with this key, tells
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
     return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid), begun.is_replay)
+
+
+async def _sent(desk: Desk, begun: _Begun) -> ProviderInvoice:
+    """The invoice once its payment was sent; without an answer it is looked at for a moment: a replay may have been faster."""
+    try:
+        return await _pay(desk, begun)
+    except GatewayUnavailable:
+        ends_at = asyncio.get_running_loop().time() + _OVERTAKEN_WITHIN_SECONDS
+        while asyncio.get_running_loop().time() < ends_at:
+            with suppress(GatewayUnavailable):
+                found = await desk.gateway.invoice(begun.invoice.provider_id)
+                if found is not None and found.status is not InvoiceStatus.OPEN:
+                    return found
+            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        raise
+
+
+async def _replayed(desk: Desk, begun: _Begun) -> ProviderInvoice | None:
+    """What the first call with this key came to, once that is through; raises `GatewayUnavailable` after 20 seconds.
+
+    The provider refuses a key that is in use, and answers one that was used with what came of it: nothing is charged twice.
+    """
+    if begun.invoice.status != InvoiceStatus.OPEN:
+        return await desk.gateway.invoice(begun.invoice.provider_id)
+    ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
+    while True:
+        try:
+            return await _pay(desk, begun)
+        except GatewayUnavailable:
+            if asyncio.get_running_loop().time() >= ends_at:
+                raise
+        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+
+
+async def _pay(desk: Desk, begun: _Begun) -> ProviderInvoice:
+    return await desk.gateway.pay_invoice(
+        begun.invoice.provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
+    )
 
 
 async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor) -> _Begun:

@@ -1,4 +1,4 @@
-"""A workspace that is being deleted: nothing new is charged to it from the moment that is decided."""
+"""A workspace that is being deleted: nothing new is charged to it, and nobody joins it, from the moment that is decided."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store import billing_accounts
 
 
 class WorkspaceClosing(DomainError):
-    """This workspace is being deleted: nothing can be bought for it any more."""
+    """This workspace is being deleted: nothing can be bought for it, and nobody can join it, any more."""
 
     code = ErrorCode.CONFLICT
 

@@ -9,13 +9,14 @@ from app.accounts.access import UserCaller, WorkspaceAccess, workspace_for
 from app.accounts.errors import TokenExpired
 from app.accounts.invitations import is_good, require_invitee
 from app.accounts.secrets import token_hash
+from app.billing.closing import require_open
 from app.billing.seats import require_seat
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.errors import IdempotencyConflict, NotFound, Unauthenticated
+from app.store import billing_accounts, memberships, workspaces
 from app.store import invitations as store
-from app.store import memberships, workspaces
 
 KEYS_KEPT = timedelta(days=90)
 
@@ -29,7 +30,8 @@ async def accept_invitation(
 
     Who is a member already stays what they are, whatever the invitation says, and uses it up. Sent again with the same key, it
     answers the present state: None for who has left since. Raises `TokenExpired` for a link that is unknown, used, revoked or
-    lapsed, and for one whose sender may no longer give its role; `EmailUnverified`, `SeatsInUse` and `IdempotencyConflict`.
+    lapsed, and for one whose sender may no longer give its role; `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`,
+    and `WorkspaceClosing` for a workspace that is being deleted.
     """
     if not await store.lock_invitee(session, caller.user_id):
         raise Unauthenticated
@@ -41,6 +43,8 @@ async def accept_invitation(
         return await _present_state(session, caller, row)
     if row is None or not await is_good(session, row):
         raise TokenExpired(path=_PATH)
+    # its lock is held, so that a deletion either was begun before or sees the new member
+    require_open(await billing_accounts.find(session, row.workspace_id))
     await require_invitee(session, caller, row, lock=True)
     membership = await memberships.find(session, row.workspace_id, caller.user_id)
     if membership is None:

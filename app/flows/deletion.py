@@ -5,7 +5,7 @@ A deletion is written down before the provider is asked anything, so that one cu
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -17,12 +17,12 @@ from app.accounts.erasure import erase_person, erase_workspace
 from app.accounts.errors import LastOwner
 from app.accounts.secrets import Keys
 from app.billing import closing
-from app.billing.purchases import PaymentPending, PaymentUnavailable
+from app.billing.purchases import PaymentUnavailable
 from app.db.engine import Session
 from app.db.tables.accounts import DeletionRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
-from app.errors import DomainError
+from app.errors import Conflict, DomainError
 from app.flows.closing import forget_customers, settle_open_purchases
 from app.flows.desk import Desk
 from app.ids import uuid7
@@ -39,7 +39,11 @@ _GOES_ON: Final = "The payment provider did not answer in time. The deletion goe
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
+    """A deletion written down: `workspace_ids` are closed and go with it; without `user_id` it is of the one workspace alone."""
+
     deletion_id: UUID
+    user_id: UUID | None
+    requested_by: UUID
     workspace_ids: tuple[UUID, ...]
 
 
@@ -54,8 +58,7 @@ async def delete_account(desk: Desk, keys: Keys, user_id: UUID) -> None:
         going = await _going_with(session, user_id)
         return await _begin(session, going, DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id))
 
-    begun = await transact(desk.database, begin, step="deletion.begin")
-    await _carry_out(desk, begun, lambda session: _erase_account(session, keys, user_id))
+    await _carry_out(desk, keys, await transact(desk.database, begin, step="deletion.begin"))
 
 
 async def delete_workspace(
@@ -71,18 +74,14 @@ async def delete_workspace(
         row = DeletionRow(user_id=None, workspace_id=workspace.id, requested_by=actor_id)
         return await _begin(session, [workspace.id], row)
 
-    begun = await transact(desk.database, begin, step="deletion.begin")
-    [workspace_id] = begun.workspace_ids
-    await _carry_out(desk, begun, lambda session: _erase_workspace(session, keys, actor_id, workspace_id))
+    await _carry_out(desk, keys, await transact(desk.database, begin, step="deletion.begin"))
 
 
 async def carry_on(desk: Desk, keys: Keys, deletion_id: UUID) -> None:
     """Go on with a deletion that was cut short: put off where the provider can't be reached, stopped where a person must act."""
-    begun, erase = await transact(
-        desk.database, lambda session: _resume(session, keys, deletion_id), step="deletion.resume"
-    )
+    begun = await transact(desk.database, lambda session: _resume(session, deletion_id), step="deletion.resume")
     if begun is not None:
-        await _carry_out(desk, begun, erase, was_cut_short=True)
+        await _carry_out(desk, keys, begun, was_cut_short=True)
 
 
 async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionRow) -> _Begun:
@@ -94,74 +93,120 @@ async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionR
         under_way = row
     for workspace_id in workspace_ids:
         await closing.close(session, workspace_id)
-        await store.withdraw_invitations(session, workspace_id)
-    return _Begun(under_way.id, tuple(workspace_ids))
+    return _Begun(under_way.id, under_way.user_id, under_way.requested_by, tuple(workspace_ids))
 
 
-async def _resume(
-    session: Session, keys: Keys, deletion_id: UUID
-) -> tuple[_Begun | None, Callable[[Session], Awaitable[None]]]:
-    async def nothing(_session: Session) -> None:
-        return
-
-    row = await store.find(session, deletion_id)
+async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
+    row = await store.peek(session, deletion_id)
     if row is None:
-        return None, nothing
-    row.next_look_at = session.real_now + _LOOK_AFTER
-    user_id, workspace_id, requested_by = row.user_id, row.workspace_id, row.requested_by
-    if user_id is not None:
-        try:
-            going = await _going_with(session, user_id)
-        except LastOwner:
-            for workspace_id, *_ in await store.workspaces_of(session, user_id):
-                await closing.open_again(session, workspace_id)
-            await store.end(session, deletion_id)
-            return None, nothing
-        return await _begin(session, going, row), lambda later: _erase_account(later, keys, user_id)
-    assert workspace_id is not None
-    return _Begun(row.id, (workspace_id,)), lambda later: _erase_workspace(later, keys, requested_by, workspace_id)
+        return None
+    if row.user_id is None:
+        assert row.workspace_id is not None
+        await _put_off(session, row.id)
+        return _Begun(row.id, None, row.requested_by, (row.workspace_id,))
+    try:
+        going = await _going_with(session, row.user_id)
+        await _put_off(session, row.id)
+    except LastOwner:
+        mine = [workspace_id for workspace_id, *_ in await store.workspaces_of(session, row.user_id)]
+        await _take_back(session, _Begun(row.id, row.user_id, row.requested_by, tuple(mine)))
+        return None
+    return await _begin(session, going, row)
 
 
-async def _carry_out(
-    desk: Desk, begun: _Begun, erase: Callable[[Session], Awaitable[None]], *, was_cut_short: bool = False
-) -> None:
+async def _put_off(session: Session, deletion_id: UUID) -> None:
+    row = await store.find(session, deletion_id)
+    if row is not None:
+        row.next_look_at = session.real_now + _LOOK_AFTER
+
+
+async def _carry_out(desk: Desk, keys: Keys, begun: _Begun, *, was_cut_short: bool = False) -> None:
     try:
         await settle_open_purchases(desk, begun.workspace_ids)
+        is_needed = await transact(desk.database, lambda session: _settle(session, begun), step="deletion.settle")
     except (GatewayUnavailable, GatewayRefused) as error:
-        if was_cut_short:
+        if was_cut_short or not await _stop(desk, begun):
             raise PaymentUnavailable(_GOES_ON) from error
-        await _stop(desk, begun)
         raise PaymentUnavailable(_UNREACHABLE) from error
-    except PaymentPending:
-        await _stop(desk, begun)
-        raise
-    try:
-        await forget_customers(desk, begun.workspace_ids)
-    except (GatewayUnavailable, GatewayRefused) as error:
-        # the provider may have forgotten some of it: there is no way back, and the worker goes on
-        raise PaymentUnavailable(_GOES_ON) from error
-
-    async def finish(session: Session) -> None:
-        if await store.find(session, begun.deletion_id) is not None:
-            await erase(session)
-            await store.end(session, begun.deletion_id)
-
-    try:
-        await transact(desk.database, finish, step="deletion.erase")
     except DomainError:
         await _stop(desk, begun)
         raise
+    if not is_needed:
+        return
+    try:
+        await forget_customers(desk, begun.workspace_ids)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable(_GOES_ON) from error
+    await transact(desk.database, lambda session: _finish(session, keys, begun), step="deletion.erase")
 
 
-async def _stop(desk: Desk, begun: _Begun) -> None:
-    """Everything is as it was before the deletion was asked for."""
+async def _settle(session: Session, begun: _Begun) -> bool:
+    """From here on there is no way back; False when another call has been through all of it.
 
-    async def work(session: Session) -> None:
+    An account leaves the organizations that stay at this very moment, so that nothing can stand against erasing it later. Raises
+    `LastOwner` and `Conflict` for what changed since it was begun, `PaymentUnavailable` when another call stopped it.
+    """
+    is_there = await _lock(session, begun)
+    row = await store.find(session, begun.deletion_id)
+    if row is None:
+        if not is_there:
+            return False
+        raise PaymentUnavailable(_UNREACHABLE)
+    if row.settled_at is None:
+        if begun.user_id is not None:
+            await _leave_the_others(session, begun.user_id, begun.workspace_ids)
+        row.settled_at = session.real_now
+    return True
+
+
+async def _lock(session: Session, begun: _Begun) -> bool:
+    """Lock what goes, in the order that all keep: the person, the workspaces, and only then the deletion; False when it is gone."""
+    if begun.user_id is None:
+        return await workspaces.lock(session, begun.workspace_ids[0]) is not None
+    is_there = await erasure_store.lock_user(session, begun.user_id) is not None
+    await store.lock_workspaces(session, begun.user_id)
+    return is_there
+
+
+async def _leave_the_others(session: Session, user_id: UUID, going: Collection[UUID]) -> None:
+    if set(await _going_with(session, user_id)) != set(going):
+        raise Conflict
+    staying = [row.id for row in await store.lock_workspaces(session, user_id) if row.id not in going]
+    for workspace_id in staying:
+        await audit.record(
+            session, workspace_id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
+        )
+    await store.leave(session, user_id, staying)
+
+
+async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
+    """Erase, once, however many calls get here."""
+    await _lock(session, begun)
+    if await store.find(session, begun.deletion_id) is None:
+        return
+    if begun.user_id is not None:
+        await erase_person(session, keys, begun.user_id, await store.lock_workspaces(session, begun.user_id))
+    else:
+        workspace = await workspaces.lock(session, begun.workspace_ids[0])
+        assert workspace is not None, "it goes with its deletion, in one transaction"
+        await erase_workspace(session, keys, Actor(user_id=begun.requested_by), workspace)
+    await store.end(session, begun.deletion_id)
+
+
+async def _stop(desk: Desk, begun: _Begun) -> bool:
+    """Let everything be as it was before the deletion was asked for; False when there is no way back any more."""
+    return await transact(desk.database, lambda session: _take_back(session, begun), step="deletion.stop")
+
+
+async def _take_back(session: Session, begun: _Begun) -> bool:
+    row = await store.find(session, begun.deletion_id)
+    if row is not None and row.settled_at is not None:
+        return False
+    if row is not None:
         for workspace_id in begun.workspace_ids:
             await closing.open_again(session, workspace_id)
         await store.end(session, begun.deletion_id)
-
-    await transact(desk.database, work, step="deletion.stop")
+    return True
 
 
 async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
@@ -179,23 +224,3 @@ async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
             f"You are the only owner of {', '.join(needing)}, which has other members: make one of them an owner, or delete it."
         )
     return going
-
-
-async def _erase_account(session: Session, keys: Keys, user_id: UUID) -> None:
-    if await erasure_store.lock_user(session, user_id) is None:
-        return
-    # somebody may have joined, or the last other owner left, since it was begun
-    going = set(await _going_with(session, user_id))
-    locked = await store.lock_workspaces(session, user_id)
-    for workspace in locked:
-        if workspace.id not in going:
-            await audit.record(
-                session, workspace.id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
-            )
-    await erase_person(session, keys, user_id, [row for row in locked if row.id in going])
-
-
-async def _erase_workspace(session: Session, keys: Keys, actor_id: UUID, workspace_id: UUID) -> None:
-    workspace = await workspaces.lock(session, workspace_id)
-    if workspace is not None:
-        await erase_workspace(session, keys, Actor(user_id=actor_id), workspace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, delete, exists, func, select
@@ -10,13 +10,18 @@ from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.tables.accounts import DeletionRow
-from app.db.tables.workspaces import InvitationRow, MembershipRow, WorkspaceRow
+from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 
 
 async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
     """A deletion, locked until the transaction ends; None once it is done or was stopped."""
     query = select(DeletionRow).where(DeletionRow.id == deletion_id).with_for_update()
     return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def peek(session: Session, deletion_id: UUID) -> DeletionRow | None:
+    """A deletion, not locked."""
+    return await session.get(DeletionRow, deletion_id)
 
 
 async def of(session: Session, *, user_id: UUID | None, workspace_id: UUID | None) -> DeletionRow | None:
@@ -72,8 +77,7 @@ async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[Workspace
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
-async def withdraw_invitations(session: Session, workspace_id: UUID) -> None:
-    """Nobody can join by an invitation that is still open."""
-    await session.execute(
-        delete(InvitationRow).where(InvitationRow.workspace_id == workspace_id, InvitationRow.accepted_by.is_(None))
-    )
+async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]) -> None:
+    """The user belongs to these workspaces no longer."""
+    theirs = (MembershipRow.user_id == user_id) & MembershipRow.workspace_id.in_(workspace_ids)
+    await session.execute(delete(MembershipRow).where(theirs))

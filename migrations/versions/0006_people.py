@@ -149,6 +149,7 @@ def _deletions() -> None:
         sa.Column("workspace_id", sa.Uuid, nullable=True, unique=True),
         sa.Column("requested_by", sa.Uuid, nullable=False),
         _time("next_look_at"),
+        _time("settled_at", optional=True),
         _time("created_at"),
         sa.CheckConstraint("num_nonnulls(user_id, workspace_id) = 1", name="one_kind"),
     )

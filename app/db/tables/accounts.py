@@ -165,7 +165,10 @@ class ErasedIdentityRow(Base):
 
 
 class DeletionRow(Base):
-    """A deletion under way: of the account `user_id`, or of the workspace `workspace_id`; `requested_by` is who asked for it."""
+    """A deletion under way: of the account `user_id`, or of the workspace `workspace_id`; `requested_by` is who asked for it.
+
+    From `settled_at` on there is no way back: customers at the provider may be gone.
+    """
 
     __tablename__ = "deletions"
     erasure = Kept("a deletion cut short is gone on with, and the row goes at its end: ids only")
@@ -176,4 +179,5 @@ class DeletionRow(Base):
     workspace_id: Mapped[UUID | None] = mapped_column(unique=True)
     requested_by: Mapped[UUID]
     next_look_at: Mapped[datetime] = mapped_column(index=True)
+    settled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

@@ -87,7 +87,7 @@ def _plain(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     lines = [
-        f"{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+        f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
         if each["loc"]
         else each["msg"].removeprefix("Value error, ")
         for each in error.errors()

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -165,7 +164,7 @@ def web_app(house: House) -> Starlette:
         session_cookie=_SESSION_COOKIE,
         secure_cookies=settings.is_production or settings.base_url.startswith("https://"),
         allowed_origins=frozenset(settings.allowed_origins),
-        trusted_proxies=tuple(ip_network(each) for each in settings.trusted_proxies),
+        trusted_proxies=settings.trusted_proxies,
     )
     routes = graphql_routes(
         graphql_schema,

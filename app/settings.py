@@ -4,20 +4,72 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _words(value: object) -> object:
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError("write a list with commas between its members, or as JSON") from None
 
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it; raises ValueError for what no browser would."""
+    try:
+        parts = urlsplit(text.lower())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "*" in parts.netloc:
+        raise ValueError(f"{text!r} is no origin, such as https://app.example.com")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is an address: an origin ends after the host and the port")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    shown = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
+
+
+def _country(text: str) -> str:
+    """A country's two letters in upper case; raises ValueError for letters that no phone number begins with."""
+    if text.upper() not in SUPPORTED_REGIONS:
+        raise ValueError(f"{text!r} is no country with phone numbers, in two letters such as NL")
+    return text.upper()
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network, such as 10.0.0.0/8: {error}") from None
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-"""A list, written with commas between its members."""
+"""A list, written with commas between its members, or as JSON."""
+
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_words)]
+"""A list of origins: scheme, host and port."""
+
+Countries = Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], NoDecode, BeforeValidator(_words)]
+"""A list of countries in two letters."""
+
+Networks = Annotated[
+    tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_words)
+]
+"""A list of networks, each an address or one with the length of its prefix."""
 
 
 def _options(value: object) -> object:
@@ -99,10 +151,10 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(None, min_length=16)
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
     external_ids: ExternalIds = ExternalIds.OWNERS
-    phone_countries: Words = ()
-    allowed_origins: Words = ()
-    return_origins: Words = ()
-    trusted_proxies: Words = ()
+    phone_countries: Countries = ()
+    allowed_origins: Origins = ()
+    return_origins: Origins = ()
+    trusted_proxies: Networks = ()
     mail_from: str = "Counterfoil <no-reply@localhost>"
     smtp_url: str | None = None
     storage_url: str | None = None

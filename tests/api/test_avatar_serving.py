@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
 
-import orjson
 import pytest
 import pytest_asyncio
 
-from tests.support.avatars import REMOVE, UPLOAD, AvatarHolder, Gallery, digest_of, get
+from tests.support.avatars import REMOVE, UPLOAD, AvatarHolder, Gallery, digest_of, get, upload_as_a_program
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.house import RunningHouse
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT
 from tests.support.pictures import corners, decoded, encoded, quadrants
 
@@ -113,23 +112,9 @@ async def test_a_size_is_kept_once_it_was_asked_for(gallery: Gallery, holder: Av
 # ------------------------------------------------------------------ over a real connection
 
 
-async def _upload(house: RunningHouse, person: Person) -> str:
-    """As a stock program does it."""
-    operations = {"query": UPLOAD, "variables": {"input": {"file": None}}}
-    sent = await house.api.http.post(
-        f"{house.api.url}/graphql",
-        data={"operations": orjson.dumps(operations).decode(), "map": '{"0": ["variables.input.file"]}'},
-        files={"0": ("me.jpg", PICTURE, "image/jpeg")},
-        headers={"authorization": f"Bearer {person.token}", PREFLIGHT: "1"},
-    )
-    payload = sent.json()["data"]["uploadAvatar"]
-    assert payload["userErrors"] == []
-    return payload["user"]["avatar"]["url"]
-
-
 async def test_an_avatar_is_uploaded_shown_and_removed_for_good(house: RunningHouse) -> None:
     person = await house.sign_up()
-    url = await _upload(house, person)
+    url = await upload_as_a_program(house, person, PICTURE)
     assert url.startswith(f"{house.api.url}/avatars/")
     shown = await house.api.http.get(url)
     assert corners(decoded(shown.content)) == ["red", "green", "blue", "white"]

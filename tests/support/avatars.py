@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
 from app.accounts.avatar_images import AvatarImages
 from app.accounts.avatars import erase_leftovers
@@ -16,6 +17,8 @@ from app.db.engine import Database
 from app.storage import open_storage
 from tests.support.accounts import Person, at_later, new_person
 from tests.support.api import Api, Client, running_api
+from tests.support.house import Person as Signed
+from tests.support.house import RunningHouse
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT, upload_body
 
 SHOWN = "{ viewer { avatar { url initials } } }"
@@ -118,6 +121,20 @@ async def running_gallery(database_url: str, folder: Path, **settings: object) -
     """The API over a migrated database, with a folder as its storage unless `settings` say otherwise."""
     async with running_api(database_url, **{"storage_url": folder.as_uri(), **settings}) as api:
         yield Gallery(api, folder)
+
+
+async def upload_as_a_program(house: RunningHouse, person: Signed, picture: bytes) -> str:
+    """The address of an avatar that a stock HTTP client uploads over a real connection."""
+    operations = {"query": UPLOAD, "variables": {"input": {"file": None}}}
+    sent = await house.api.http.post(
+        f"{house.api.url}/graphql",
+        data={"operations": orjson.dumps(operations).decode(), "map": '{"0": ["variables.input.file"]}'},
+        files={"0": ("me.jpg", picture, "image/jpeg")},
+        headers={"authorization": f"Bearer {person.token}", PREFLIGHT: "1"},
+    )
+    payload = sent.json()["data"]["uploadAvatar"]
+    assert payload["userErrors"] == []
+    return payload["user"]["avatar"]["url"]
 
 
 def digest_of(url: str) -> str:

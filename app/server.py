@@ -177,6 +177,8 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # whose headers are believed is for TRUSTED_PROXIES to say; uvicorn would believe this machine's
+                proxy_headers=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )

@@ -237,7 +237,14 @@ async def _running(settings: Settings, database_url: str, listener: socket.socke
     async with open_house(settings, database_url, SECRET_KEY) as house:
         house.runtime = replace(house.runtime, passwords=quick_passwords())
         server = _Server(
-            uvicorn.Config(web_app(house), loop="none", ws="websockets-sansio", log_config=None, timeout_keep_alive=600)
+            uvicorn.Config(
+                web_app(house),
+                loop="none",
+                ws="websockets-sansio",
+                log_config=None,
+                proxy_headers=False,
+                timeout_keep_alive=600,
+            )
         )
         stopping = asyncio.Event()
         tasks: Sequence[asyncio.Task[None]] = (

@@ -127,5 +127,6 @@ def _encoded(picture: Image.Image, quality: int) -> bytes:
     if picture.mode == "RGBA":
         picture.save(written, "PNG", optimize=True)
     else:
-        picture.save(written, "JPEG", quality=quality, subsampling=0, optimize=True)
+        # to optimize it Pillow needs the whole file in a buffer, which it makes too small for a picture full of grain
+        picture.save(written, "JPEG", quality=quality, subsampling=0)
     return written.getvalue()

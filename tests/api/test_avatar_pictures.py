@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import random
 import zlib
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 
+from app.accounts.avatar_images import SIZES
 from tests.support.avatars import AvatarHolder
 from tests.support.pictures import (
     BLUE,
@@ -211,6 +213,14 @@ async def test_pictures_of_all_shapes_are_taken(holder: AvatarHolder, size: tupl
     shown = await uploaded(holder, encoded(Image.new("RGB", size, GREEN), "PNG"))
     assert shown.size == (min(*size, 1024),) * 2
     assert corners(shown) == ["green"] * 4
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+async def test_a_picture_full_of_grain_is_taken_and_shown_in_every_size(holder: AvatarHolder, mode: str) -> None:
+    grain = random.Random(1).randbytes(1024 * 1024 * len(mode))
+    await holder.upload(encoded(Image.frombytes(mode, (1024, 1024), grain), "PNG"))
+    for size in SIZES:
+        assert decoded(await holder.picture(size)).size == (size, size)
 
 
 async def test_one_picture_of_a_file_of_several_is_taken(holder: AvatarHolder) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from app.accounts import addresses
 from app.accounts import profile as rules
 from app.accounts.access import UserCaller, require_user
+from app.accounts.handles import counting_refusals
 from app.accounts.profiles import profile_by_handle
-from app.accounts.rate_limits import Limit, hit
+from app.accounts.rate_limits import Limit, hit_unless_refused
 from app.accounts.users import User, Visibility
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow
@@ -42,10 +43,17 @@ async def set_visibility(context: Context, visibility: Visibility) -> Viewer:
 async def change_handle(context: Context, handle: str) -> Viewer:
     """Let the person go by another User ID."""
     caller, runtime = require_user(context.caller), context.runtime
-    await hit(runtime.database, runtime.rate_limits, (_HANDLES_PER_USER, str(caller.user_id)))
-    return await _change(
-        context, lambda session, caller: rules.change_user_id(session, runtime.keys, caller, handle), "handle"
-    )
+
+    async def change() -> Viewer:
+        return await _change(
+            context, lambda session, caller: rules.change_user_id(session, runtime.keys, caller, handle), "handle"
+        )
+
+    async def limited() -> Viewer:
+        use = (_HANDLES_PER_USER, str(caller.user_id))
+        return await hit_unless_refused(runtime.database, runtime.rate_limits, change, use)
+
+    return await counting_refusals(runtime.database, runtime.rate_limits, caller.user_id, limited)
 
 
 async def add_email(context: Context, address: str) -> EmailRow:

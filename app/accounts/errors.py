@@ -12,13 +12,13 @@ class EmailTaken(DomainError):
 
 
 class HandleInvalid(DomainError):
-    """A User ID has 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."""
+    """It has 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."""
 
     code = ErrorCode.HANDLE_INVALID
 
 
 class HandleTaken(DomainError):
-    """Another account has this User ID, or gave it up less than 30 days ago. Choose another one."""
+    """A user or an organization goes by this one, or did so less than 30 days ago. Choose another one."""
 
     code = ErrorCode.HANDLE_TAKEN
 

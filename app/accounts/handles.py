@@ -5,54 +5,115 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from itertools import pairwise
+from typing import TypeVar
 from uuid import UUID
 
 from app.accounts.errors import HandleInvalid, HandleTaken
+from app.accounts.rate_limits import Limit, RateLimits, check, note
 from app.accounts.secrets import keyed_hash
-from app.db.engine import Session
+from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.store import workspaces as store
+
+T = TypeVar("T")
 
 SHORTEST, LONGEST = 3, 39
 
 # how long a handle that was given up is kept from everybody else, in the product's time
 HELD_FOR = timedelta(days=30)
 
-_FORM = re.compile(r"[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
+# Handles resemble names: who asks for one after the other learns who is here.
+REFUSALS_PER_USER = Limit("handle:refused", most=30, per_seconds=3_600)
+
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_JOINERS = "-_"
 _TRIES_PER_BASE = 5
 
 # Words that would pass for this service, for those who run it, or for an address of the host product's pages.
 RESERVED = frozenset(
     """
-    about abuse access account accounts admin administrator administrators admins api apikey api-keys app apps assets audit auth
-    avatar avatars backup billing blog bot bots cache careers catalog cdn checkout client clients config contact cookie cookies
-    counterfoil credit credits customer customers dashboard data delete deleted demo dev developer developers docs documentation
-    deleted-key deleted-user
-    download downloads edit email emails error errors everyone example explore faq feature features feedback file files forgot
-    forum graphiql graphql group groups guest guests handle healthz help home host hostmaster html http https image images imap
-    inbox index info internal invitation invitations invite invoice invoices jobs js json key keys ledger legal live login logout
-    logs mail mailer mailer-daemon main master me member members message messages metrics moderator mysql nobody noreply no-reply
-    none null oauth official oidc operator operators org organization organizations owner owners password payment payments phone
+    about abuse accept-invitation access account accounts admin administrator administrators admins anonymous api api-keys
+    apikey app apps assets audit auth avatar avatars backup billing blog bot bots cache careers catalog cdn checkout client
+    clients config contact cookie cookies counterfoil credit credits customer customers dashboard data delete deleted
+    deleted-key deleted-user demo dev developer developers docs documentation download downloads edit email emails error errors
+    everyone example explore false faq feature features feedback file files forgot forum graphiql graphql group groups guest
+    guests handle healthz help home host hostmaster html http https image images imap inbox index info internal invitation
+    invitations invite invoice invoices jobs js json key keys ledger legal live login logout logs mail mailer mailer-daemon main
+    master me member members message messages metrics moderator mysql nan new nil no-reply nobody none noreply null oauth
+    official oidc operator operators org organization organizations orgs owner owners page pages password payment payments phone
     plan plans policy pop3 portal postgres postmaster preview pricing privacy private profile profiles public purchase purchases
-    readyz recharge register report robots root rss sales sandbox search secure security seller seo service services session
-    sessions settings setup share shop signin sign-in signout sign-out signup sign-up site sitemap smtp sql ssl staff static
-    statistics stats status store stripe subscribe subscription subscriptions sudo superuser support sysadmin system team teams
-    terms test tests tls token tokens tos undefined unsubscribe update updates upgrade upload uploads usage user users verify
-    verify-email accept-invitation reset-password version webhook webhooks webmaster wiki workspace workspaces www xml you your
+    readyz recharge register report reset-password robots root rss sales sandbox search secure security seller seo service
+    services session sessions settings setup share shop sign-in sign-out sign-up signin signout signup site sitemap smtp sql ssl
+    staff static statistics stats status store stripe subscribe subscription subscriptions sudo superuser support sysadmin
+    system team teams terms test tests tls token tokens tos true undefined unsubscribe update updates upgrade upload uploads
+    usage user users verify verify-email version viewer webhook webhooks webmaster wiki workspace workspaces www xml you your
     """.split()
 )
+_RESERVED_BARE = frozenset(word.replace("-", "") for word in RESERVED)
 
 
 def check_handle(text: str, *, path: tuple[str, ...] | None = None) -> str:
-    """`text`, if it may be a handle at all; raises `HandleInvalid` for a wrong form and for a reserved word."""
-    if not SHORTEST <= len(text) <= LONGEST or _FORM.fullmatch(text) is None:
-        raise HandleInvalid(path=path)
-    if text.lower() in RESERVED:
-        raise HandleInvalid("This User ID is reserved. Choose another one.", path=path)
+    """`text`, if it may be a handle at all; raises `HandleInvalid`, saying what is wrong: its form, or that it is reserved."""
+    wrong = _wrong_with(text)
+    if wrong is not None:
+        raise HandleInvalid(wrong, path=path)
     return text
+
+
+def _wrong_with(text: str) -> str | None:
+    strange = next(
+        (letter for letter in text if not (letter.isascii() and letter.isalnum()) and letter not in _JOINERS), None
+    )
+    if strange is not None:
+        return f"{_named(strange)} can't be in it: only the letters A to Z, digits, hyphens and underscores can."
+    if len(text) < SHORTEST:
+        return f"It has at least {SHORTEST} letters and digits."
+    if len(text) > LONGEST:
+        return f"It has at most {LONGEST} characters."
+    if text[0] in _JOINERS or text[-1] in _JOINERS:
+        return "It begins and ends with a letter or a digit."
+    if any(one in _JOINERS and other in _JOINERS for one, other in pairwise(text)):
+        return "Hyphens and underscores stand alone, between letters and digits."
+    return "This one is reserved. Choose another one." if _is_reserved(text) else None
+
+
+def _named(letter: str) -> str:
+    """A letter as people may tell it from one that looks the same."""
+    name = unicodedata.name(letter, f"U+{ord(letter):04X}").capitalize()
+    return f"{letter!r} ({name})" if letter.isprintable() and not letter.isspace() else name
+
+
+def _is_reserved(text: str) -> bool:
+    return _bare(text) in _RESERVED_BARE
+
+
+def _bare(text: str) -> str:
+    """How a handle reads at a glance."""
+    return text.lower().replace("-", "").replace("_", "")
+
+
+async def refuse_at_sign_up(session: Session, guards: bytes, handle: str, *, path: tuple[str, ...]) -> None:
+    """Raise `HandleTaken` for a handle that a newcomer can't have now; it is not taken by asking."""
+    key = handle.lower()
+    hold = await store.handle_hold(session, keyed_hash(guards, key), at=session.now)
+    if hold is not None or await store.id_by_handle(session, key) is not None:
+        raise HandleTaken(path=path)
+
+
+async def counting_refusals(
+    database: Database, limits: RateLimits, user_id: UUID, work: Callable[[], Awaitable[T]]
+) -> T:
+    """Do `work`, which takes a handle for the user; raises `RateLimited` after 30 times an hour that one was taken."""
+    use = (REFUSALS_PER_USER, str(user_id))
+    await check(database, limits, use)
+    try:
+        return await work()
+    except HandleTaken:
+        await note(database, limits, use)
+        raise
 
 
 async def claim_handle(session: Session, guards: bytes, handle: str, workspace_id: UUID) -> bool:
@@ -72,10 +133,10 @@ async def claim_handle(session: Session, guards: bytes, handle: str, workspace_i
 
 
 async def claim_made_up_handle(
-    session: Session, guards: bytes, workspace_id: UUID, *sources: str, otherwise: str
+    session: Session, guards: bytes, workspace_id: UUID, name: str, *, otherwise: str
 ) -> str:
-    """Take a free handle that resembles the first source it can be made from, or else a number after `otherwise`; return it."""
-    for handle in _made_up(sources, otherwise):
+    """Take a free handle that resembles the name, or else a number after `otherwise`; return it."""
+    for handle in _made_up(name, otherwise):
         if await claim_handle(session, guards, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
@@ -107,10 +168,10 @@ async def give_up_handle(session: Session, guards: bytes, workspace: WorkspaceRo
     await store.hold_handle(session, held, workspace.id, until=session.now + HELD_FOR)
 
 
-def _made_up(sources: tuple[str, ...], otherwise: str) -> Iterator[str]:
-    """Handles to try: the first source that gives one, then the same with a number, then a number alone, without end."""
-    base = next(filter(_may_be_handle, map(_as_handle, sources)), None)
-    if base is not None:
+def _made_up(name: str, otherwise: str) -> Iterator[str]:
+    """Handles to try: one made from the name, then the same with a number, then a number alone, without end."""
+    base = _as_handle(name)
+    if _may_be_handle(base):
         yield base
         for _ in range(_TRIES_PER_BASE):
             yield f"{base[: LONGEST - 5].rstrip('-')}-{secrets.randbelow(9_000) + 1_000}"
@@ -124,4 +185,4 @@ def _as_handle(text: str) -> str:
 
 
 def _may_be_handle(text: str) -> bool:
-    return len(text) >= SHORTEST and text not in RESERVED
+    return len(text) >= SHORTEST and not _is_reserved(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -21,14 +21,14 @@ from app.accounts.access import (
 )
 from app.accounts.changes import KEPT, Change
 from app.accounts.errors import HandleTaken
-from app.accounts.handles import change_handle, check_handle, claim_handle, claim_made_up_handle
+from app.accounts.handles import change_handle, check_handle, claim_handle, claim_made_up_handle, counting_refusals
 from app.accounts.members import lock_workspace
-from app.accounts.rate_limits import Attempt, Limit, RateLimits, hit, take_back
+from app.accounts.rate_limits import Limit, RateLimits, hit_unless_refused
 from app.accounts.words import one_line
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
-from app.errors import Conflict, DomainError, Forbidden, InvalidInput
+from app.errors import Conflict, Forbidden, InvalidInput
 from app.ids import uuid7
 from app.store import workspaces as store
 
@@ -71,7 +71,7 @@ async def create_organization(
     """Make an organization, of which the caller is the owner.
 
     Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
-    for one where only the host product's servers set them, and `RateLimited` after 20 a day.
+    for one where only the host product's servers set them, and `RateLimited` after 20 a day, or 30 handles an hour that are taken.
     """
     user = require_user(caller)
     name = one_line(form.name, "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
@@ -83,8 +83,11 @@ async def create_organization(
     async def make(session: Session) -> WorkspaceAccess:
         return await _make(session, guards, user, name, handle, external_id)
 
-    attempt = await hit(database, limits, (PER_USER_A_DAY, str(user.user_id)))
-    return await _counted_if_done(database, attempt, transact(database, make, step="create-organization"))
+    async def make_it() -> WorkspaceAccess:
+        work = partial(transact, database, make, step="create-organization")
+        return await hit_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
+
+    return await (make_it() if handle is None else counting_refusals(database, limits, user.user_id, make_it))
 
 
 async def _make(
@@ -146,17 +149,11 @@ async def update_workspace(
     work = partial(transact, database, apply, step="update-workspace")
     if change.handle is KEPT or change.handle == access.workspace.handle:
         return await work()
-    attempt = await hit(database, limits, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
-    return await _counted_if_done(database, attempt, work())
 
+    async def limited() -> WorkspaceAccess:
+        return await hit_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
 
-async def _counted_if_done(database: Database, attempt: Attempt, work: Awaitable[WorkspaceAccess]) -> WorkspaceAccess:
-    """Uncount an attempt that came to nothing, such as one with a handle that is taken: who has mended it may try again."""
-    try:
-        return await work
-    except DomainError:
-        await take_back(database, attempt)
-        raise
+    return await counting_refusals(database, limits, require_user(caller).user_id, limited)
 
 
 def _require_right(access: WorkspaceAccess, caller: Caller, change: WorkspaceChange) -> None:

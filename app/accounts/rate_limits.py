@@ -8,17 +8,19 @@ number lies in the table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from app.accounts.secrets import keyed_hash
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
-from app.errors import RateLimited
+from app.errors import DomainError, RateLimited
 from app.store import rate_limits as store
+
+T = TypeVar("T")
 
 _IPV6_SITE_BITS = 64
 
@@ -90,6 +92,18 @@ async def note(database: Database, limits: RateLimits, *uses: tuple[Limit, str])
     counted = _counted(limits, uses)
     if counted:
         await transact(database, lambda session: _note(session, counted), step="rate-limit")
+
+
+async def hit_unless_refused(
+    database: Database, limits: RateLimits, work: Callable[[], Awaitable[T]], *uses: tuple[Limit, str]
+) -> T:
+    """Do `work`, counted as with `hit` unless it ends with a `DomainError`: who has mended it may try again."""
+    attempt = await hit(database, limits, *uses)
+    try:
+        return await work()
+    except DomainError:
+        await take_back(database, attempt)
+        raise
 
 
 async def take_back(database: Database, attempt: Attempt) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 from app.accounts.addresses import LINK_LIFETIME, follow_verification
 from app.accounts.emails import EmailAddress, parse_email
 from app.accounts.errors import TokenExpired
-from app.accounts.handles import check_handle
+from app.accounts.handles import check_handle, refuse_at_sign_up
 from app.accounts.passwords import Passwords, check_new_password
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys, new_token, token_hash
@@ -56,8 +56,8 @@ async def sign_up(
 ) -> None:
     """Keep the form for 24 hours and mail a link to its address, or, where that has an account, a mail that says so.
 
-    Raises `InvalidInput` or `HandleInvalid` for a form that is wrong whoever fills it in, and `RateLimited`. Whether the handle is
-    free is not looked at, nor is it taken: that happens when the link is followed.
+    Raises `InvalidInput` or `HandleInvalid` for a form that is wrong whoever fills it in, `RateLimited`, and `HandleTaken`, after
+    the same for every address. The handle is not taken: that happens when the link is followed.
     """
     email = parse_email(form.email_address, path=("input", "emailAddress"))
     check_new_password(form.password, path=("input", "password"))
@@ -68,6 +68,9 @@ async def sign_up(
         last_name=optional_line(form.last_name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "lastName")),
     )
     await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
+    if form.handle is not None:
+        async with database.read() as session:
+            await refuse_at_sign_up(session, keys.guards, form.handle, path=("input", "handle"))
     password_hash = await passwords.hash(form.password)
 
     async def keep(session: Session) -> None:

@@ -115,9 +115,8 @@ async def _open_personal_workspace(session: Session, guards: bytes, user: UserRo
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
     if handle is None or not await claim_handle(session, guards, handle, workspace_id):
-        # one made from an address that may be another's would tell by its number whether that other is here
-        own_address = new.email.address.partition("@")[0] if new.is_email_verified else ""
-        handle = await claim_made_up_handle(session, guards, workspace_id, name, own_address, otherwise="user")
+        # never one that resembles the address: whoever tried such handles would learn whose address is here
+        handle = await claim_made_up_handle(session, guards, workspace_id, name, otherwise="user")
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.accounts import rate_limits
-from app.accounts.errors import EmailTaken, HandleInvalid, TokenExpired
+from app.accounts.errors import EmailTaken, HandleInvalid, HandleTaken, TokenExpired
 from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
 from app.accounts.sessions import OpenedSession
@@ -118,7 +119,21 @@ async def test_the_handle_asked_for_is_not_taken_before_the_link_is_followed(fre
         user = await find_user(session, opened.user_id)
     assert quicker.user.handle == "wanted"
     assert user is not None
-    assert user.handle == "slow"
+    assert re.fullmatch(r"user-\d{10}", user.handle)
+
+
+async def test_a_handle_that_is_taken_or_held_is_told_alike_for_known_and_new_addresses(
+    fresh_database: Database,
+) -> None:
+    known = new_address()
+    await new_person(fresh_database, address=known, handle="Taken")
+    for address in (known, new_address()):
+        with pytest.raises(HandleTaken) as told:
+            await _sign_up(fresh_database, replace(_form(address), handle="tAKEN"))
+        assert told.value.path == ("input", "handle")
+        assert await queued_mails(fresh_database, address) == []
+    async with fresh_database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(SignUpRow)) == 0
 
 
 async def test_known_and_new_addresses_take_the_same_work_and_each_gets_a_mail(database: Database) -> None:

@@ -23,7 +23,8 @@ class SignUpInput:
         default=None,
         description=(
             "The User ID wanted: 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores. "
-            "HANDLE_TAKEN where another goes by it. It is taken when the link is followed; if absent, or gone by then, one is made up."
+            "HANDLE_TAKEN where another goes by it. It is taken when the link is followed; if absent, or gone by then, one is made "
+            "up."
         ),
     )
     first_name: str | None = strawberry.field(default=None, description="The first name, at most 100 letters.")

@@ -41,9 +41,10 @@ class DeletionMutation:
         description=(
             "Deletes the caller's account for good, with the personal workspace and the organizations nobody else belongs to: "
             "names, addresses, phone, sessions and keys are erased, credits are lost. Open payments are ended and the customer is "
-            "deleted at the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased. "
-            "LAST_OWNER while the caller is the only owner of an organization with other members. REAUTHENTICATION_REQUIRED, "
-            "WRONG_CREDENTIALS, CODE_WRONG and CODE_EXPIRED for a missing or wrong proof."
+            "deleted at the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased; "
+            "or, where the provider fails at the last step, the deletion goes on by itself, as the message says. LAST_OWNER while "
+            "the caller is the only owner of an organization with other members. REAUTHENTICATION_REQUIRED, WRONG_CREDENTIALS, "
+            "CODE_WRONG and CODE_EXPIRED for a missing or wrong proof."
         )
     )
     async def delete_account(

@@ -23,6 +23,12 @@ class HandleTaken(DomainError):
     code = ErrorCode.HANDLE_TAKEN
 
 
+class AccountClosing(DomainError):
+    """This account is being deleted: it joins and makes no organization any more."""
+
+    code = ErrorCode.CONFLICT
+
+
 class WrongCredentials(DomainError):
     """No account has this e-mail address and password."""
 

@@ -24,6 +24,7 @@ from app.accounts.errors import HandleTaken
 from app.accounts.handles import change_handle, check_handle, claim_handle, claim_made_up_handle, counting_refusals
 from app.accounts.members import lock_workspace
 from app.accounts.rate_limits import Limit, RateLimits, hit_unless_refused
+from app.accounts.users import lock_newcomer
 from app.accounts.words import one_line
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
@@ -71,7 +72,8 @@ async def create_organization(
     """Make an organization, of which the caller is the owner.
 
     Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
-    for one where only the host product's servers set them, and `RateLimited` after 20 a day, or 30 handles an hour that are taken.
+    for one where only the host product's servers set them, `AccountClosing`, and `RateLimited` after 20 a day, or after 30 handles
+    an hour that are taken.
     """
     user = require_user(caller)
     name = one_line(form.name, "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
@@ -93,6 +95,7 @@ async def create_organization(
 async def _make(
     session: Session, guards: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
 ) -> WorkspaceAccess:
+    await lock_newcomer(session, user.user_id)
     workspace_id = uuid7()
     if handle is None:
         handle = await claim_made_up_handle(session, guards, workspace_id, name, otherwise="organization")

@@ -12,12 +12,14 @@ from app.accounts import audit
 from app.accounts.access import WorkspaceRole
 from app.accounts.audit import Actor
 from app.accounts.emails import EmailAddress
-from app.accounts.errors import EmailTaken, EmailUnverified
+from app.accounts.errors import AccountClosing, EmailTaken, EmailUnverified
 from app.accounts.handles import claim_handle, claim_made_up_handle
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow, UserRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
+from app.errors import Unauthenticated
 from app.ids import uuid7
+from app.store import deletions
 from app.store import users as store
 from app.store import workspaces as workspace_store
 
@@ -141,6 +143,18 @@ async def find_user(session: Session, user_id: UUID) -> User | None:
     """The user, if there is one."""
     found = await store.with_personal_workspace(session, user_id)
     return user_of(*found) if found is not None else None
+
+
+async def lock_newcomer(session: Session, user_id: UUID) -> None:
+    """Lock the user, who is about to belong to one more workspace, until the transaction ends.
+
+    Raises `Unauthenticated` for who is gone, and `AccountClosing` for who will be: what their deletion takes with it was decided
+    when there was a way back for the last time.
+    """
+    if not await store.lock_newcomer(session, user_id):
+        raise Unauthenticated
+    if await deletions.is_settled(session, user_id):
+        raise AccountClosing
 
 
 async def require_verified_email(session: Session, user_id: UUID) -> None:

@@ -9,12 +9,13 @@ from app.accounts.access import UserCaller, WorkspaceAccess, workspace_for
 from app.accounts.errors import TokenExpired
 from app.accounts.invitations import is_good, require_invitee
 from app.accounts.secrets import token_hash
+from app.accounts.users import lock_newcomer
 from app.billing.closing import require_open
 from app.billing.seats import require_seat
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.workspaces import InvitationRow, MembershipRow
-from app.errors import IdempotencyConflict, NotFound, Unauthenticated
+from app.errors import IdempotencyConflict, NotFound
 from app.store import billing_accounts, memberships, workspaces
 from app.store import invitations as store
 
@@ -31,10 +32,9 @@ async def accept_invitation(
     Who is a member already stays what they are, whatever the invitation says, and uses it up. Sent again with the same key, it
     answers the present state: None for who has left since. Raises `TokenExpired` for a link that is unknown, used, revoked or
     lapsed, and for one whose sender may no longer give its role; `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`,
-    and `WorkspaceClosing` for a workspace that is being deleted.
+    and `WorkspaceClosing` and `AccountClosing` for a workspace or a person that is being deleted.
     """
-    if not await store.lock_invitee(session, caller.user_id):
-        raise Unauthenticated
+    await lock_newcomer(session, caller.user_id)
     row = await _locked_invitation(session, token)
     done = await store.accepted_with(session, caller.user_id, idempotency_key)
     if done is not None:

@@ -105,7 +105,9 @@ async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
         await _put_off(session, row.id)
         return _Begun(row.id, None, row.requested_by, (row.workspace_id,))
     try:
-        going = await _going_with(session, row.user_id)
+        # past the point of no return nobody can need them any more
+        decide = _alone_in if row.settled_at is not None else _going_with
+        going = await decide(session, row.user_id)
         await _put_off(session, row.id)
     except LastOwner:
         mine = [workspace_id for workspace_id, *_ in await store.workspaces_of(session, row.user_id)]
@@ -171,12 +173,19 @@ async def _lock(session: Session, begun: _Begun) -> bool:
 async def _leave_the_others(session: Session, user_id: UUID, going: Collection[UUID]) -> None:
     if set(await _going_with(session, user_id)) != set(going):
         raise Conflict
-    staying = [row.id for row in await store.lock_workspaces(session, user_id) if row.id not in going]
+    await _leave_all_but(session, user_id, going)
+
+
+async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID]) -> list[WorkspaceRow]:
+    """Let the user belong to nothing else any more; the locked workspaces that go."""
+    locked = await store.lock_workspaces(session, user_id)
+    staying = [row.id for row in locked if row.id not in going]
     for workspace_id in staying:
         await audit.record(
             session, workspace_id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
         )
     await store.leave(session, user_id, staying)
+    return [row for row in locked if row.id in going]
 
 
 async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
@@ -185,7 +194,8 @@ async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
     if await store.find(session, begun.deletion_id) is None:
         return
     if begun.user_id is not None:
-        await erase_person(session, keys, begun.user_id, await store.lock_workspaces(session, begun.user_id))
+        going = await _leave_all_but(session, begun.user_id, await _alone_in(session, begun.user_id))
+        await erase_person(session, keys, begun.user_id, going)
     else:
         workspace = await workspaces.lock(session, begun.workspace_ids[0])
         assert workspace is not None, "it goes with its deletion, in one transaction"
@@ -209,16 +219,18 @@ async def _take_back(session: Session, begun: _Begun) -> bool:
     return True
 
 
-async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
-    """The workspaces that go with the account; raises `LastOwner` while one of them needs the user."""
+async def _alone_in(session: Session, user_id: UUID) -> list[UUID]:
+    """The workspaces that nobody else belongs to, the personal one among them."""
     await store.lock_workspaces(session, user_id)
-    going: list[UUID] = []
-    needing: list[str] = []
-    for workspace_id, kind, name, other_owners, others in await store.workspaces_of(session, user_id):
-        if kind == "PERSONAL" or others == 0:
-            going.append(workspace_id)
-        elif other_owners == 0:
-            needing.append(name)
+    found = await store.workspaces_of(session, user_id)
+    return [workspace_id for workspace_id, kind, _, _, others in found if kind == "PERSONAL" or others == 0]
+
+
+async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
+    """`_alone_in`, which go with the account; raises `LastOwner` while another one needs the user."""
+    going = await _alone_in(session, user_id)
+    found = await store.workspaces_of(session, user_id)
+    needing = [name for workspace_id, _, name, others, _ in found if workspace_id not in going and others == 0]
     if needing:
         raise LastOwner(
             f"You are the only owner of {', '.join(needing)}, which has other members: make one of them an owner, or delete it."

@@ -32,6 +32,12 @@ async def of(session: Session, *, user_id: UUID | None, workspace_id: UUID | Non
     return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
+async def is_settled(session: Session, user_id: UUID) -> bool:
+    """Whether an account is being deleted and there is no way back; who has locked the user learns it for good."""
+    query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.settled_at.is_not(None))
+    return await session.scalar(query) is not None
+
+
 async def add(session: Session, row: DeletionRow) -> None:
     """Add a deletion."""
     session.add(row)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow, UserRow
+from app.db.tables.accounts import EmailRow
 from app.db.tables.workspaces import InvitationRow
 
 
@@ -91,12 +91,6 @@ async def accepted_with(session: Session, user_id: UUID, idempotency_key: str) -
         InvitationRow.accepted_by == user_id, InvitationRow.idempotency_key == idempotency_key
     )
     return await session.scalar(query)
-
-
-async def lock_invitee(session: Session, user_id: UUID) -> bool:
-    """Whether there is this user, whose acceptances happen one after the other from here to the end of the transaction."""
-    query = select(UserRow.id).where(UserRow.id == user_id).with_for_update(key_share=True)
-    return await session.scalar(query) is not None
 
 
 async def email_of(session: Session, user_id: UUID, address_key: str, *, lock: bool) -> EmailRow | None:

@@ -16,9 +16,11 @@ from tests.deletion.zone import (
     DELETE_ACCOUNT,
     SEND_CODE,
     VIEWER,
+    as_workspace,
     delete_account,
     handle_of,
     mailed_code,
+    mailed_invitation,
     new_organization,
     rows_naming,
 )
@@ -27,6 +29,7 @@ from tests.support.accounts import KEYS
 from tests.support.client import eventually
 from tests.support.digest import settled
 from tests.support.house import Person, RunningHouse
+from tests.support.organizations import mutation
 
 # the SDK tries each request once more by itself
 _EACH_TRY = 2
@@ -161,6 +164,51 @@ async def test_a_deletion_that_stripe_did_not_answer_goes_on_by_itself(own_house
     assert await delete_account(house, person) == []
     assert not await _is_there(house, person)
     assert customer not in await _customers(house)
+
+
+async def _cut_short(house: RunningHouse) -> Person:
+    """Someone whose deletion can't be stopped any more, and is not done: Stripe fails at deleting the customer."""
+    person = await house.sign_up()
+    await house.add_card(person)
+    await house.sandbox.fail("error_500", "/v1/customers/.*", method="DELETE", times=_EACH_TRY)
+    [error] = await delete_account(house, person)
+    assert "goes on by itself" in error["message"]
+    return person
+
+
+async def test_who_is_being_deleted_joins_and_makes_no_organization(own_house: RunningHouse) -> None:
+    house = own_house
+    owner, handle = await house.sign_up(), f"joined-{uuid4().hex[:10]}"
+    organization = await new_organization(house, handle, owner=owner)
+    person = await _cut_short(house)
+    given = {"workspaceId": as_workspace(organization), "emailAddress": person.address, "role": "MEMBER"}
+    await house.api.query(mutation("inviteMember"), {"input": given}, token=owner.token)
+    token = await mailed_invitation(house, person)
+
+    accepting = {"input": {"token": token, "idempotencyKey": uuid4().hex}}
+    accepted = await house.api.query(mutation("acceptInvitation"), accepting, token=person.token)
+    made = await house.api.query(mutation("createOrganization"), {"input": {"name": "Acme"}}, token=person.token)
+
+    assert [error["code"] for error in accepted["acceptInvitation"]["userErrors"]] == ["CONFLICT"]
+    assert [error["code"] for error in made["createOrganization"]["userErrors"]] == ["CONFLICT"]
+    assert await delete_account(house, person) == []
+    assert not await _is_there(house, person)
+    mine = (await house.api.query(VIEWER, token=owner.token))["viewer"]["workspaces"]
+    assert as_workspace(organization) in {workspace["id"] for workspace in mine}
+
+
+async def test_nothing_is_erased_that_others_belong_to_whenever_they_came(own_house: RunningHouse) -> None:
+    house = own_house
+    owner = await house.sign_up()
+    person = await _cut_short(house)
+    # as if they had slipped in past every check
+    shared = await new_organization(house, f"shared-{uuid4().hex[:10]}", owner=owner, member=person)
+
+    assert await delete_account(house, person) == []
+
+    assert not await _is_there(house, person)
+    mine = (await house.api.query(VIEWER, token=owner.token))["viewer"]["workspaces"]
+    assert as_workspace(shared) in {workspace["id"] for workspace in mine}
 
 
 async def test_an_open_checkout_is_closed_and_a_payment_that_waits_for_the_bank_made_impossible(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from sqlalchemy import text
@@ -51,6 +52,17 @@ async def mailed_code(house: RunningHouse, person: Person) -> str:
         return codes if len(codes) > before else []
 
     return (await eventually(arrived))[0]
+
+
+async def mailed_invitation(house: RunningHouse, person: Person) -> str:
+    """The token of the newest invitation in the mails to the person, once there is one."""
+
+    async def arrived() -> list[str]:
+        inbox = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()
+        links = [link for each in inbox if each["to"] == person.address for link in each["links"]]
+        return [link.partition("/accept-invitation?token=")[2] for link in links if "/accept-invitation?" in link]
+
+    return unquote((await eventually(arrived))[0])
 
 
 async def _codes(house: RunningHouse, person: Person) -> list[str]:

@@ -251,7 +251,9 @@ def workspace_set_limit(
     async def work(house: House) -> str:
         limit = Money.of(_amount(amount), house.runtime.catalog.currency) if amount is not None else None
         return await transact(
-            house.runtime.database, lambda session: set_limit(session, handle, limit), step="limit.set"
+            house.runtime.database,
+            lambda session: set_limit(session, house.runtime.catalog, handle, limit),
+            step="limit.set",
         )
 
     print(_in_house(work))

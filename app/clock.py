@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 class Clock:
     """The product's time and the real one.
 
-    Billing (renewals, expiries, holds, trials) follows `now`, which development may move forward; security (sessions, keys,
-    mailed links, rate limits) follows `real_now`, which nothing moves.
+    What customers see to happen (renewals, expiries, holds, trials, invitations) follows `now`, which development may move forward;
+    security (sessions, keys, codes, links that prove an address, rate limits) follows `real_now`, which nothing moves.
     """
 
     offset: timedelta = timedelta()

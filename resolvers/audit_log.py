@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -10,12 +11,15 @@ import orjson
 
 from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
 from app.db.tables.workspaces import AuditEventRow
+from app.ids import GlobalId
 from app.store import audit as store
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, decode_cursor, page_of, page_size
 
 USUAL_FIRST: Final = 50
+
+_NODES: Final = {"purchase": "CreditPurchase", "invoice": "Invoice", "invitation": "Invitation"}
 
 # Reserved words among handles, so that nobody can pass for one of them.
 DELETED_USER: Final = "deleted-user"
@@ -55,10 +59,20 @@ async def actor(context: Context, row: AuditEventRow) -> str:
 
 async def detail(context: Context, row: AuditEventRow) -> str | None:
     """What was before and after, and to whom it was done, as JSON text; None where that says nothing more."""
-    told = dict(row.detail or {})
+    told: dict[str, object] = {side: _shown(row.workspace_id, values) for side, values in (row.detail or {}).items()}
     if row.subject_user_id is not None:
         told["subject"] = await context.loaders.handles.load(row.subject_user_id) or DELETED_USER
     return orjson.dumps(told).decode() if told else None
+
+
+def _shown(workspace_id: UUID, values: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    """The values as clients know them: what names an object holds the id that it has in the API."""
+    if values is None:
+        return None
+    return {
+        name: str(GlobalId(_NODES[name], UUID(str(value)), workspace_id)) if name in _NODES else value
+        for name, value in values.items()
+    }
 
 
 def _place(text: str) -> tuple[datetime, UUID]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import parse_global_id
 from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
 from resolvers.context import Context
@@ -125,5 +125,5 @@ async def read_node(context: Context, node_id: str) -> Node | None:
     try:
         read = _NODES.get(parse_global_id(node_id).type)
         return await read(context, node_id) if read is not None else None
-    except NotFound:
+    except (NotFound, Forbidden, Unauthenticated):
         return None

@@ -24,7 +24,7 @@ from app.accounts.access import (
 )
 from app.accounts.emails import EmailAddress, parse_email
 from app.accounts.errors import EmailUnverified
-from app.accounts.members import lock_workspace, manages, require_manager
+from app.accounts.members import lock_workspace, require_manager
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
@@ -35,7 +35,6 @@ from app.ids import uuid7
 from app.messages import texts
 from app.messages.mail import queue_mail
 from app.store import invitations as store
-from app.store import memberships
 from app.store import workspaces as workspace_store
 
 LIFETIME = timedelta(days=7)
@@ -119,7 +118,7 @@ async def _replace(
         require_manager(access, WorkspaceRole(former.role))
         await store.remove(session, workspace_id, former.id)
     require_manager(access, role)
-    if await store.count_open(session, workspace_id, at=session.real_now) >= MOST_OPEN:
+    if await store.count_open(session, workspace_id, at=session.now) >= MOST_OPEN:
         raise InvalidInput(f"There are {MOST_OPEN} open invitations, which is the most. Revoke some first.")
     token = new_token()
     row = InvitationRow(
@@ -130,8 +129,8 @@ async def _replace(
         role=role.value,
         token_hash=token_hash(token),
         invited_by=user.user_id,
-        created_at=session.real_now,
-        expires_at=session.real_now + LIFETIME,
+        created_at=session.now,
+        expires_at=session.now + LIFETIME,
     )
     await store.add(session, row)
     await audit.record(
@@ -140,7 +139,8 @@ async def _replace(
         audit.actor_of(user),
         "member.invited",
         "Someone was invited." if former is None else "Someone was invited again; the former link is dead.",
-        after={"role": role.value},
+        before={"role": former.role, "invitation": str(former.id)} if former is not None else None,
+        after={"role": role.value, "invitation": str(row.id)},
     )
     return quote(token)
 
@@ -148,7 +148,7 @@ async def _replace(
 async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID) -> WorkspaceAccess:
     """Let an open invitation's link lead nowhere; for those who manage its role. Raises `NotFound` for any other."""
     access = await lock_workspace(session, require_user(caller), workspace_id, permission=_MANAGES)
-    row = await store.open_one(session, workspace_id, invitation_id, at=session.real_now)
+    row = await store.open_one(session, workspace_id, invitation_id, at=session.now)
     if row is None:
         raise NotFound
     require_manager(access, WorkspaceRole(row.role))
@@ -159,7 +159,7 @@ async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitatio
         audit.actor_of(caller),
         "invitation.revoked",
         "An invitation was revoked.",
-        before={"role": row.role},
+        before={"role": row.role, "invitation": str(row.id)},
     )
     return access
 
@@ -168,7 +168,7 @@ async def open_invitations(session: Session, access: WorkspaceAccess) -> Sequenc
     """The open invitations, the newest first; none for who doesn't manage members, since addresses are the managers' to see."""
     if _MANAGES not in access.permissions:
         return ()
-    return await store.open_ones(session, access.workspace.id, at=session.real_now)
+    return await store.open_ones(session, access.workspace.id, at=session.now)
 
 
 async def open_invitation(
@@ -178,13 +178,13 @@ async def open_invitation(
     access = await workspace_for(session, caller, workspace_id)
     if _MANAGES not in access.permissions:
         return None
-    return await store.open_one(session, workspace_id, invitation_id, at=session.real_now)
+    return await store.open_one(session, workspace_id, invitation_id, at=session.now)
 
 
 async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | None:
     """What the link's holder is invited to, once they have verified its address; None for a link that is good for nothing."""
     row = await store.by_token_hash(session, token_hash(token))
-    if row is None or not await is_good(session, row):
+    if row is None or not is_good(session, row):
         return None
     workspace = await workspace_store.get(session, row.workspace_id)
     try:
@@ -194,12 +194,10 @@ async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | 
     return Offer(workspace, row) if workspace is not None else None
 
 
-async def is_good(session: Session, row: InvitationRow) -> bool:
-    """Whether the invitation can still be accepted: unused, not lapsed, and whoever sent it still manages its role."""
-    if row.accepted_by is not None or row.expires_at <= session.real_now:
-        return False
-    inviter = await memberships.find(session, row.workspace_id, row.invited_by)
-    return inviter is not None and manages(WorkspaceRole(inviter.role), WorkspaceRole(row.role))
+def is_good(session: Session, row: InvitationRow) -> bool:
+    """Whether the invitation can still be accepted: it is unused and not lapsed. One whose sender may no longer give its role is
+    gone (`members`)."""
+    return row.accepted_by is None and row.expires_at > session.now
 
 
 async def require_invitee(session: Session, user: UserCaller, row: InvitationRow, *, lock: bool) -> None:

@@ -18,9 +18,11 @@ from app.accounts.access import (
     workspace_for,
 )
 from app.accounts.errors import LastOwner
+from app.accounts.secrets import new_token, token_hash
 from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
 from app.errors import Forbidden, InvalidInput, NotFound
+from app.store import invitations
 from app.store import memberships as store
 from app.store import workspaces as workspace_store
 
@@ -66,6 +68,7 @@ async def change_role(
     if before is WorkspaceRole.OWNER:
         await _require_another_owner(session, workspace_id)
     await store.set_role(session, membership, role)
+    await _end_invitations_by(session, workspace_id, user_id, role)
     await audit.record(
         session,
         workspace_id,
@@ -100,6 +103,7 @@ async def remove_member(
     if role is WorkspaceRole.OWNER:
         await _require_another_owner(session, workspace_id)
     await store.remove(session, workspace_id, user_id)
+    await end_invitations(session, workspace_id, user_id)
     await audit.record(
         session,
         workspace_id,
@@ -111,6 +115,23 @@ async def remove_member(
         subject=_other(caller, user_id),
     )
     return None if leaves else access
+
+
+async def end_invitations(session: Session, workspace_id: UUID, user_id: UUID) -> None:
+    """Let the open invitations of who belongs to the workspace no longer lead nowhere: those they sent, and those that would bring
+    them back.
+
+    The latter stay on the list until they lapse: taken off it, they would tell whose addresses they went to.
+    """
+    await _end_invitations_by(session, workspace_id, user_id, None)
+    for invitation in await invitations.open_to_user(session, workspace_id, user_id):
+        invitation.token_hash = token_hash(new_token())
+
+
+async def _end_invitations_by(session: Session, workspace_id: UUID, user_id: UUID, role: WorkspaceRole | None) -> None:
+    """Forget those open invitations of a user's whose role they may not give, having `role` now."""
+    beyond = [other.value for other in WorkspaceRole if not manages(role, other)]
+    await invitations.remove_sent_by(session, workspace_id, user_id, beyond)
 
 
 async def _membership(session: Session, workspace_id: UUID, user_id: UUID) -> MembershipRow:

@@ -115,7 +115,8 @@ async def _make(
         workspace_id=workspace_id, user_id=user.user_id, role=WorkspaceRole.OWNER, joined_at=session.now
     )
     await store.add_member(session, owner)
-    await _record(session, user, workspace_id, "organization.created", "The organization was made.")
+    told = {"name": name, "handle": handle}
+    await _record(session, user, workspace_id, "organization.created", "The organization was made.", after=told)
     if external_id is not None:
         await _set_external_id(session, user, workspace, external_id)
     return await workspace_for(session, user, workspace_id)
@@ -207,9 +208,19 @@ async def _apply(
     owners_set_external_ids: bool,
 ) -> None:
     if change.name is not KEPT and change.name is not None and change.name != workspace.name:
-        workspace.name = change.name
+        before, workspace.name = workspace.name, change.name
         workspace.version += 1
-        await _record(session, caller, workspace.id, "workspace.renamed", "The workspace was given another name.")
+        # a personal workspace's name is a person's
+        is_told = workspace.kind == "ORGANIZATION"
+        await _record(
+            session,
+            caller,
+            workspace.id,
+            "workspace.renamed",
+            "The workspace was given another name.",
+            before={"name": before} if is_told else None,
+            after={"name": workspace.name} if is_told else None,
+        )
     if change.handle is not KEPT and change.handle is not None and change.handle != workspace.handle:
         before = workspace.handle
         await change_handle(session, guards, workspace, change.handle, path=_HANDLE)

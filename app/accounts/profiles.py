@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from app.accounts.access import ApiScope, Caller, KeyCaller, UserCaller
+from app.accounts.access import ANONYMOUS, ApiScope, Caller, KeyCaller, UserCaller
 from app.accounts.users import User, Visibility, user_of
 from app.db.engine import Session
 from app.store import profiles as store
@@ -20,7 +20,7 @@ async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User |
     """The person, if the caller may see their profile.
 
     A public one is everyone's to see; a private one its owner's, fellow members' of a workspace, and operators', who see every
-    workspace's members.
+    workspace's members and read them again by their ids.
     """
     found = (await profiles_of(session, [user_id])).get(user_id)
     if found is None or found.visibility is Visibility.PUBLIC:
@@ -36,6 +36,11 @@ async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User |
 
 
 async def profile_by_handle(session: Session, caller: Caller, handle: str) -> User | None:
-    """The person who goes by `handle`, without regard to case, if the caller may see their profile; see `profile_for`."""
+    """The person who goes by `handle`, without regard to case, if the caller may see their profile as a person.
+
+    See `profile_for`; handles can be guessed, so that no key finds a private one by its handle.
+    """
     user_id = await store.id_by_handle(session, handle.lower())
-    return await profile_for(session, caller, user_id) if user_id is not None else None
+    if user_id is None:
+        return None
+    return await profile_for(session, caller if isinstance(caller, UserCaller) else ANONYMOUS, user_id)

@@ -41,7 +41,7 @@ async def accept_invitation(
         if row is None or row.id != done.id:
             raise IdempotencyConflict
         return await _present_state(session, caller, row)
-    if row is None or not await is_good(session, row):
+    if row is None or not is_good(session, row):
         raise TokenExpired(path=_PATH)
     # its lock is held, so that a deletion either was begun before or sees the new member
     require_open(await billing_accounts.find(session, row.workspace_id))
@@ -58,7 +58,7 @@ async def accept_invitation(
         "invitation.accepted",
         "An invitation was accepted." if membership is None else "An invitation was accepted by a member.",
         before={"role": membership.role if membership is not None else None},
-        after={"role": membership.role if membership is not None else row.role},
+        after={"role": membership.role if membership is not None else row.role, "invitation": str(row.id)},
     )
     return await workspace_for(session, caller, row.workspace_id)
 
@@ -89,7 +89,7 @@ async def _use_up(session: Session, caller: UserCaller, row: InvitationRow, idem
     """Let the link lead nowhere from now on; what is kept of it knows the same acceptance again, and no address."""
     row.address = row.address_key = None
     row.accepted_by = caller.user_id
-    row.accepted_at = session.real_now
+    row.accepted_at = session.now
     row.idempotency_key = idempotency_key
-    row.expires_at = session.real_now + KEYS_KEPT
+    row.expires_at = session.now + KEYS_KEPT
     await session.flush()

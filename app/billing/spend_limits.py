@@ -48,23 +48,28 @@ async def check_spend_limit(session: Session, catalog: Catalog, account: Billing
         )
 
 
-async def set_limit(session: Session, handle: str, limit: Money | None) -> str:
+async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Money | None) -> str:
     """Let a workspace spend `limit` a month, None for its plan's own limit; says what was done. Raises `NotFound`."""
     workspace_id = await workspaces.id_by_handle(session, handle.lower())
     if workspace_id is None:
         raise NotFound(f"There is no workspace with the handle {handle!r}.")
     account = await billing_accounts.lock(session, workspace_id)
-    before, after = account.monthly_spend_limit_minor, limit.minor if limit is not None else None
-    account.monthly_spend_limit_minor = after
+    before = spend_limit(catalog, workspace_id, account)
+    account.monthly_spend_limit_minor = limit.minor if limit is not None else None
+    after = spend_limit(catalog, workspace_id, account)
     await audit.record(
         session,
         workspace_id,
         audit.OPERATOR,
         "spend_limit.set",
         "An operator set the monthly spend limit",
-        before={"minor": before},
-        after={"minor": after},
+        before={"limit": _said(before)},
+        after={"limit": _said(after)},
     )
     if limit is None:
         return f"{handle} has its plan's own limit again."
-    return f"{handle} may spend {limit.amount} {limit.currency} on credits a month."
+    return f"{handle} may spend {_said(limit)} on credits a month."
+
+
+def _said(limit: Money | None) -> str | None:
+    return f"{limit.amount} {limit.currency}" if limit is not None else None

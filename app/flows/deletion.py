@@ -15,6 +15,7 @@ from app.accounts import audit
 from app.accounts.audit import Actor
 from app.accounts.erasure import erase_person, erase_workspace
 from app.accounts.errors import LastOwner
+from app.accounts.members import end_invitations
 from app.accounts.secrets import Keys
 from app.billing import closing
 from app.billing.purchases import PaymentUnavailable
@@ -184,6 +185,7 @@ async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID
         await audit.record(
             session, workspace_id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
         )
+        await end_invitations(session, workspace_id, user_id)
     await store.leave(session, user_id, staying)
     return [row for row in locked if row.id in going]
 

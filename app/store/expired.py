@@ -1,4 +1,4 @@
-"""What security keeps for a while only, and the wall's time has passed by."""
+"""What is kept for a while only, and time has passed by: the wall's, or for invitations the product's."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from app.db.tables.messages import SmsCodeRow
 from app.db.tables.workspaces import InvitationRow, PhoneCheckRow
 
 _LAPSING = (
-    *(SignUpRow, MailedLinkRow, InvitationRow, ReauthenticationCodeRow, PhoneCheckRow, SmsCodeRow, RateLimitRow),
+    *(SignUpRow, MailedLinkRow, ReauthenticationCodeRow, PhoneCheckRow, SmsCodeRow, RateLimitRow),
     ErasedIdentityRow,
 )
 
 
 async def delete_expired(session: Session, *, at: datetime, sessions_unused_since: datetime) -> None:
-    """Delete links, codes and limits that lapsed by `at`, and sessions last used before `sessions_unused_since`."""
+    """Delete links, codes and limits that lapsed by `at`, sessions last used before `sessions_unused_since`, and invitations."""
+    await session.execute(delete(InvitationRow).where(InvitationRow.expires_at <= session.now))
     for table in _LAPSING:
         await session.execute(delete(table).where(table.expires_at <= at))
     await session.execute(delete(SessionRow).where(SessionRow.last_seen_at < sessions_unused_since))

@@ -1,8 +1,8 @@
-"""Invitations to workspaces. Whoever changes one has locked its workspace; times are the wall's."""
+"""Invitations to workspaces. Whoever changes one has locked its workspace; times are the product's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -83,6 +83,31 @@ async def remove(session: Session, workspace_id: UUID, invitation_id: UUID) -> N
         .where(InvitationRow.workspace_id == workspace_id, InvitationRow.id == invitation_id)
         .execution_options(synchronize_session=False)
     )
+
+
+async def remove_sent_by(session: Session, workspace_id: UUID, user_id: UUID, roles: Collection[str]) -> None:
+    """Forget the open invitations that the user sent, to these roles."""
+    await session.execute(
+        delete(InvitationRow)
+        .where(
+            InvitationRow.workspace_id == workspace_id,
+            InvitationRow.invited_by == user_id,
+            InvitationRow.role.in_(roles),
+            InvitationRow.accepted_by.is_(None),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def open_to_user(session: Session, workspace_id: UUID, user_id: UUID) -> Sequence[InvitationRow]:
+    """The invitations not accepted that went to an address which the user has, verified or not."""
+    theirs = select(EmailRow.address_key).where(EmailRow.user_id == user_id)
+    query = select(InvitationRow).where(
+        InvitationRow.workspace_id == workspace_id,
+        InvitationRow.accepted_by.is_(None),
+        InvitationRow.address_key.in_(theirs),
+    )
+    return (await session.scalars(query)).all()
 
 
 async def accepted_with(session: Session, user_id: UUID, idempotency_key: str) -> InvitationRow | None:

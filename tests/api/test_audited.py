@@ -218,7 +218,9 @@ async def test_a_spend_limit_is_set_by_an_operator(house: RunningHouse) -> None:
     owner = await house.sign_up()
     handle = await _handle(house, owner)
 
-    await transact(house.database, lambda session: set_limit(session, handle, Money(50_000, "EUR")))
+    await transact(
+        house.database, lambda session: set_limit(session, house.house.runtime.catalog, handle, Money(50_000, "EUR"))
+    )
 
     assert await _told(house, owner) == [("spend_limit.set", "operator")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from tests.support.accounts import KEYS, LIMITS_OFF, LIMITS_ON, at_later, new_ad
 from tests.support.organizations import Organization, Town
 
 _OFFER = "query ($token: String!) { invitationOffer(token: $token) { organizationName organizationHandle role } }"
+_LOG = "query ($id: ID!) { workspace(id: $id) { auditLog(first: 1) { nodes { detail } } } }"
 _INVITATIONS = "query ($id: ID!) { workspace(id: $id) { invitations { id emailAddress role expiresAt } } }"
 
 
@@ -350,10 +352,16 @@ async def test_invitations_are_in_the_log_without_addresses(town: Town, organiza
     [shown] = await _open(town, organization)
     await town.do(organization.owner, "revokeInvitation", id=shown["id"])
     log = (await town.log(organization.row_id))[1:]
+    first, second = (event.detail["after"]["invitation"] for event in log[:2] if event.detail is not None)
     assert [(event.action, event.detail) for event in log] == [
-        ("member.invited", {"before": None, "after": {"role": "ADMIN"}}),
-        ("member.invited", {"before": None, "after": {"role": "MEMBER"}}),
-        ("invitation.revoked", {"before": {"role": "MEMBER"}, "after": None}),
+        ("member.invited", {"before": None, "after": {"role": "ADMIN", "invitation": first}}),
+        (
+            "member.invited",
+            {"before": {"role": "ADMIN", "invitation": first}, "after": {"role": "MEMBER", "invitation": second}},
+        ),
+        ("invitation.revoked", {"before": {"role": "MEMBER", "invitation": second}, "after": None}),
     ]
+    told = await town.ask(organization.owner, _LOG, id=organization.id)
+    assert json.loads(told["workspace"]["auditLog"]["nodes"][0]["detail"])["before"]["invitation"] == shown["id"]
     assert {event.actor_user_id for event in log} == {organization.owner.user.id}
     assert not [event for event in log if address.partition("@")[0] in f"{event.summary} {event.detail}"]

@@ -14,6 +14,7 @@ from app.accounts.errors import TokenExpired
 from app.accounts.expiry import purge_expired
 from app.billing.joining import accept_invitation
 from app.catalog import load_catalog
+from app.clock import Clock
 from app.db.engine import Database, Session
 from app.db.tables.accounts import EmailRow, UserRow
 from app.db.tables.workspaces import InvitationRow
@@ -25,6 +26,7 @@ from tests.support.api import running_api
 from tests.support.house import CATALOGS
 from tests.support.organizations import Organization, Town
 
+_INVITATIONS = "query ($id: ID!) { workspace(id: $id) { invitations { emailAddress } } }"
 _CATALOG = load_catalog(CATALOGS / "compute.toml")
 
 
@@ -113,6 +115,12 @@ async def test_an_idempotency_key_has_1_to_255_characters(town: Town, key: str) 
     assert person.user.id not in await town.roles(organization)
 
 
+async def _waiting(town: Town, organization: Organization) -> set[str]:
+    """The addresses of the invitations that are shown to wait."""
+    shown = (await town.ask(organization.owner, _INVITATIONS, id=organization.id))["workspace"]["invitations"]
+    return {invitation["emailAddress"] for invitation in shown}
+
+
 async def test_a_link_lasts_7_days(town: Town) -> None:
     organization = await town.organization()
     person, token = await town.invited(organization)
@@ -121,6 +129,16 @@ async def test_a_link_lasts_7_days(town: Town) -> None:
     assert person.user.id not in await town.roles(organization)
     await _accept_at(at_later(town.database, timedelta(days=7) - timedelta(minutes=1)), person, token)
     assert person.user.id in await town.roles(organization)
+
+
+async def test_invitations_lapse_when_the_clock_of_development_moves(town: Town) -> None:
+    organization = await town.organization()
+    person, token = await town.invited(organization)
+    moved = Database(town.database.engine, Clock(timedelta(days=7)))
+    with pytest.raises(TokenExpired):
+        await _accept_at(moved, person, token)
+    await transact(moved, purge_expired)
+    assert await _waiting(town, organization) == set()
 
 
 async def test_a_link_works_once(town: Town) -> None:
@@ -151,6 +169,39 @@ async def test_a_link_dies_with_its_senders_right_to_give_the_role(
     before = await town.state(organization)
     assert _codes(await town.accept(person, token)) == ["TOKEN_EXPIRED"]
     assert await town.state(organization) == before
+
+
+async def test_what_leads_nowhere_any_more_waits_for_nobody(town: Town) -> None:
+    organization = await town.organization()
+    inviter = await town.member(organization, "OWNER")
+    addresses = {role: new_address() for role in ("OWNER", "ADMIN", "MEMBER")}
+    for role, address in addresses.items():
+        await town.invite(organization, address, role, by=inviter)
+    others = new_address()
+    await town.invite(organization, others)
+    given = {"membershipId": organization.membership(inviter)}
+    await town.do(organization.owner, "changeMemberRole", **given, role="ADMIN")
+    assert await _waiting(town, organization) == {addresses["ADMIN"], addresses["MEMBER"], others}
+    await town.do(organization.owner, "removeMember", id=organization.membership(inviter))
+    assert await _waiting(town, organization) == {others}
+
+
+@pytest.mark.parametrize("goes", ["is removed", "leaves"])
+async def test_who_goes_comes_back_by_no_invitation_from_before(town: Town, goes: str) -> None:
+    organization = await town.organization()
+    address = new_address()
+    person = await town.seat(organization, await town.person(address), "ADMIN")
+    token = await town.invite(organization, address, "OWNER")
+    listed = await _waiting(town, organization)
+    by = organization.owner if goes == "is removed" else person
+    await town.do(by, "removeMember", id=organization.membership(person))
+
+    assert _codes(await town.accept(person, token)) == ["TOKEN_EXPIRED"]
+    assert person.user.id not in await town.roles(organization)
+    # the list doesn't tell whose address it was
+    assert await _waiting(town, organization) == listed
+    again = await town.invite(organization, address)
+    assert (await town.accept(person, again))["workspace"]["viewerRole"] == "MEMBER"
 
 
 async def test_a_link_outlives_a_change_of_its_sender_who_may_still_give_the_role(town: Town) -> None:
@@ -329,7 +380,10 @@ async def test_an_acceptance_is_in_the_log(town: Town) -> None:
     member = await town.member(organization, "ADMIN")
     event = (await town.log(organization.row_id))[-1]
     assert (event.action, event.actor_user_id, event.subject_user_id) == ("invitation.accepted", member.user.id, None)
-    assert event.detail == {"before": {"role": None}, "after": {"role": "ADMIN"}}
+    invited = (await town.log(organization.row_id))[-2].detail
+    assert invited is not None
+    assert event.detail == {"before": {"role": None}, "after": invited["after"]}
+    assert invited["after"]["role"] == "ADMIN"
 
 
 async def test_a_person_whose_account_is_gone_joins_nothing(town: Town) -> None:

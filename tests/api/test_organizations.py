@@ -276,23 +276,31 @@ async def test_an_organization_changes_its_handle_ten_times_a_day(limited_town: 
     await limited_town.do(organization.owner, "updateWorkspace", **given, name="Another name")
 
 
-async def test_what_an_organization_goes_by_is_in_its_log_without_names_and_ids_of_the_host(town: Town) -> None:
+async def test_what_an_organization_goes_by_is_in_its_log_without_ids_of_the_host(town: Town) -> None:
     old, new, known = _handle(), _handle(), uuid4().hex
-    organization = await town.organization(handle=old, name="Secret name", externalId=known)
+    organization = await town.organization(handle=old, name="Acme", externalId=known)
     given = {"workspaceId": organization.id}
-    await town.do(organization.owner, "updateWorkspace", **given, name="Another secret name", handle=new)
+    await town.do(organization.owner, "updateWorkspace", **given, name="Acme Inc.", handle=new)
     await town.do(await town.key(ApiScope.OPERATOR), "updateWorkspace", **given, externalId=None)
     log = await town.log(organization.row_id)
     assert [(event.action, event.detail) for event in log] == [
-        ("organization.created", None),
+        ("organization.created", {"before": None, "after": {"name": "Acme", "handle": old}}),
         ("workspace.external_id_set", {"before": {"isSet": False}, "after": {"isSet": True}}),
-        ("workspace.renamed", None),
+        ("workspace.renamed", {"before": {"name": "Acme"}, "after": {"name": "Acme Inc."}}),
         ("workspace.handle_changed", {"before": {"handle": old}, "after": {"handle": new}}),
         ("workspace.external_id_cleared", {"before": {"isSet": True}, "after": {"isSet": False}}),
     ]
     assert [event.actor_user_id for event in log[:4]] == [organization.owner.user.id] * 4
     assert log[4].actor_key_id is not None
-    assert not [event for event in log if known in f"{event.summary} {event.detail}" or "ecret" in event.summary]
+    assert not [event for event in log if known in f"{event.summary} {event.detail}"]
+
+
+async def test_a_persons_name_is_not_in_the_log_of_their_workspace(town: Town) -> None:
+    person = await town.person()
+    given = {"workspaceId": _personal(person).id}
+    await town.do(person, "updateWorkspace", **given, name="Secret name")
+    event = (await town.log(person.user.personal_workspace_id))[-1]
+    assert (event.action, event.detail) == ("workspace.renamed", None)
 
 
 async def test_a_workspaces_plan_and_subscription_are_seen_by_all_who_see_it(town: Town, full_town: Town) -> None:

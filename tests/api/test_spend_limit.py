@@ -34,7 +34,9 @@ async def _raise_limit(house: RunningHouse, person: Person, limit: Money | None)
         workspace = await workspaces.get(session, person.workspace_id)
     assert workspace is not None
     handle = workspace.handle
-    return await transact(house.database, lambda session: set_limit(session, handle, limit))
+    return await transact(
+        house.database, lambda session: set_limit(session, house.house.runtime.catalog, handle, limit)
+    )
 
 
 async def test_what_would_pass_the_limit_with_its_tax_is_refused_and_no_card_is_touched(house: RunningHouse) -> None:
@@ -94,4 +96,6 @@ async def test_an_operator_raises_the_limit_and_goes_back_to_the_plans(house: Ru
 
 async def test_a_limit_of_a_workspace_that_is_not_there_is_refused(house: RunningHouse) -> None:
     with pytest.raises(NotFound, match="no workspace with the handle 'nobody-at-all'"):
-        await transact(house.database, lambda session: set_limit(session, "nobody-at-all", None))
+        await transact(
+            house.database, lambda session: set_limit(session, house.house.runtime.catalog, "nobody-at-all", None)
+        )

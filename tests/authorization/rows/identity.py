@@ -79,7 +79,7 @@ ROWS = [
         denied=all_of(KEYS, Outcome.FORBIDDEN),
         may_answer=frozenset({"CODE_WRONG", "CODE_EXPIRED"}),
     ),
-    *nodes({"User": OWNERS, "Email": OWNERS, "Session": OWNERS}, hidden=True),
+    *nodes({"User": OWNERS, "Email": OWNERS, "Session": OWNERS}),
     *fields_of_user(
         {
             "id": "",

@@ -49,15 +49,15 @@ def fields_of_user(fields: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def nodes(types: Mapping[str, frozenset[Who]], *, hidden: bool = False) -> list[Row]:
-    """Each type of node and who reads one; to outsiders it is null, and where it is `hidden` to everyone else too."""
+def nodes(types: Mapping[str, frozenset[Who]]) -> list[Row]:
+    """Each type of node and who reads one; to everyone else it is null."""
     return [
         Row(
             "Query.node",
             "query ($id: ID!) { node(id: $id) { __typename id } }",
             allowed,
             given=_node(name),
-            denied=all_of(EVERYONE if hidden else OUTSIDERS, Outcome.NULL),
+            denied=all_of(EVERYONE, Outcome.NULL),
             label=name,
         )
         for name, allowed in types.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import uuid4
 
 from app.accounts.access import WorkspaceRole
@@ -130,8 +129,5 @@ ROWS = [
         }
     ),
     *nodes({"Membership": _SEE_MEMBERS, "Subscription": SEE_WORKSPACE}),
-    *(
-        replace(row, denied=all_of(EVERYONE - {Who.NOBODY}, Outcome.NULL))
-        for row in nodes({"Invitation": MANAGERS}, hidden=True)
-    ),
+    *nodes({"Invitation": MANAGERS}),
 ]

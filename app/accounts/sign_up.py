@@ -102,7 +102,7 @@ async def verify_email(database: Database, keys: Keys, token: str, *, user_agent
         if pending is not None:
             opened = await _open_account(session, keys, pending, user_agent)
             return Verified(opened.user_id, opened)
-        user_id = await follow_verification(session, token)
+        user_id = await follow_verification(session, keys, token)
         if user_id is None:
             raise TokenExpired(path=("input", "token"))
         return Verified(user_id, None)

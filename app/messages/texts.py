@@ -1,6 +1,8 @@
 """Everything this service writes to people, as plain text and HTML.
 
-No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it.
+No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it. The
+User ID of an account alone is named, where a mail must say which account it is about: 39 ASCII letters, digits, hyphens and
+underscores hold no link and hardly a message, and they stand between quotation marks, where a name is expected.
 """
 
 from __future__ import annotations
@@ -9,6 +11,10 @@ from html import escape
 
 from app.ids import uuid7
 from app.messages.mail import Mail
+
+# It works for those without a password too, and for those whose password somebody changed.
+_SHUT_OUT = "If this was not you, choose a new password at once, by the link for those who forgot theirs: that signs everyone else out."
+_OR_WRITE = "If you can't, write to those who run this service."
 
 
 def confirm_address(to: str, link: str) -> Mail:
@@ -43,13 +49,48 @@ def verify_address(to: str, link: str) -> Mail:
     )
 
 
-def primary_address_changed(to: str) -> Mail:
+def address_added(to: str, user_id: str) -> Mail:
+    """For the primary address, when another one was verified for the account."""
+    return _mail(
+        to,
+        "An e-mail address was added to your account",
+        f"Another e-mail address was verified for {_account(user_id)}. From now on it can be used to sign in, and to choose a new "
+        "password.",
+        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
+    )
+
+
+def primary_address_changed(to: str, user_id: str) -> Mail:
     """For the address that was the primary one until now."""
     return _mail(
         to,
         "Your primary e-mail address was changed",
-        "Mail about your account goes to another of your addresses from now on.",
-        "If this was not you, sign in, make this address primary again and change your password.",
+        f"Mail about {_account(user_id)} goes to another of its addresses from now on.",
+        f"{_SHUT_OUT} Then make this address primary again, and remove every address that is not yours. If you can't, perhaps "
+        "since this address was removed too, write to those who run this service.",
+    )
+
+
+def address_removed(to: str, user_id: str) -> Mail:
+    """For an address that had been verified and was removed from the account."""
+    return _mail(
+        to,
+        "This e-mail address was removed from your account",
+        f"This e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in there, or to choose a new "
+        "password.",
+        "If this was not you, sign in with another address of the account, change your password, which signs everyone else out, "
+        f"and remove every address that is not yours. {_OR_WRITE}",
+    )
+
+
+def another_address_removed(to: str, user_id: str) -> Mail:
+    """For the primary address, when another one that had been verified was removed from the account."""
+    return _mail(
+        to,
+        "An e-mail address was removed from your account",
+        f"A verified e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in, or to choose a new "
+        "password.",
+        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
     )
 
 
@@ -112,6 +153,10 @@ def invitation(to: str, link: str) -> Mail:
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."
+
+
+def _account(user_id: str) -> str:
+    return f'the account with the User ID "{user_id}"'
 
 
 def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None = None) -> Mail:

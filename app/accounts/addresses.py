@@ -195,7 +195,8 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
         expires_at=session.real_now + LINK_LIFETIME,
     )
     await mailed_links.add(session, link)
-    mail = texts.verify_address(row.address, f"{public_url}/verify-email?token={quote(token)}")
+    link_to = f"{public_url}/verify-email?token={quote(token)}"
+    mail = texts.verify_address(row.address, link_to, await _user_id(session, row.user_id))
     queue_mail(session, mail, keys.mail)
 
 

@@ -76,7 +76,8 @@ async def sign_up(
         if await store.is_verified_address(session, email.key):
             mail = texts.already_registered(email.address)
         else:
-            mail = texts.confirm_address(email.address, f"{public_url}/verify-email?token={quote(token)}")
+            link = f"{public_url}/verify-email?token={quote(token)}"
+            mail = texts.confirm_address(email.address, link, session.real_now)
         queue_mail(session, mail, keys.mail)
 
     await transact(database, keep, step="sign-up")

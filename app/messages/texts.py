@@ -7,23 +7,29 @@ underscores hold no link and hardly a message, and they stand between quotation 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from html import escape
 
 from app.ids import uuid7
 from app.messages.mail import Mail
 
 # It works for those without a password too, and for those whose password somebody changed.
-_SHUT_OUT = "If this was not you, choose a new password at once, by the link for those who forgot theirs: that signs everyone else out."
+_SHUT_OUT = (
+    "If this was not you, choose a new password at once, by the link for those who forgot theirs: "
+    "that signs everyone else out."
+)
 _OR_WRITE = "If you can't, write to those who run this service."
 
 
-def confirm_address(to: str, link: str) -> Mail:
-    """For someone who signed up: the link that opens the account."""
+def confirm_address(to: str, link: str, asked_at: datetime) -> Mail:
+    """For someone who signed up: the link that opens the account, and when that was, since others may ask with it too."""
     return _mail(
         to,
         "Confirm your e-mail address",
-        "Follow this link to confirm your e-mail address and open your account:",
-        "The link works once, within 24 hours. If you did not ask for an account, do nothing: without the link, none is opened.",
+        f"An account was asked for with this e-mail address on {asked_at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC. Follow this link "
+        "to confirm the address and open that account:",
+        "Follow it only if it was you who asked then: whoever asked at that time chose the password of the account. The link works "
+        "once, within 24 hours. If you did not ask, do nothing: without the link, no account is opened.",
         link=link,
     )
 
@@ -33,18 +39,21 @@ def already_registered(to: str) -> Mail:
     return _mail(
         to,
         "You already have an account",
-        "Someone, probably you, asked for an account with this e-mail address. You already have one: sign in with its password.",
+        "Someone, probably you, asked for an account with this e-mail address. You already have one: sign in as you usually do. If "
+        "you don't know its password, or never chose one, ask for the link for those who forgot theirs.",
         "If this was not you, there is nothing to do.",
     )
 
 
-def verify_address(to: str, link: str) -> Mail:
-    """For someone who added this address to an account: the link that verifies it."""
+def verify_address(to: str, link: str, user_id: str) -> Mail:
+    """For someone who added this address to an account: the link that verifies it, and which account it will then belong to."""
     return _mail(
         to,
         "Verify your e-mail address",
-        "Follow this link to verify this e-mail address for your account:",
-        "The link works once, within 24 hours. If you did not add this address to an account, there is nothing to do.",
+        f"This e-mail address was added to {_account(user_id)}. Follow this link to verify it, which lets that account use this "
+        "address, to sign in and to choose a new password:",
+        "Follow it only if that account is yours. The link works once, within 24 hours. If you did not add this address to an "
+        "account, there is nothing to do.",
         link=link,
     )
 

@@ -75,6 +75,19 @@ async def test_an_added_address_counts_once_its_link_was_followed(database: Data
     assert (address, False, True) in await _addresses(database, person.caller)
 
 
+async def test_the_mailed_link_says_which_account_may_use_the_address_by_it(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    row = await _add(database, person, address)
+    await addresses.send_verification(
+        database, KEYS, LIMITS_OFF, person.caller, row.id, remote_address=new_network(), public_url=_URL
+    )
+    mails = await queued_mails(database, address)
+    assert len(mails) == 2
+    for mail in mails:
+        assert f'the account with the User ID "{person.user.handle}"' in mail.text
+        assert "lets that account use this address" in mail.text
+
+
 async def test_an_unverified_address_neither_signs_in_nor_becomes_primary(database: Database) -> None:
     person, address = await new_person(database), new_address()
     row = await _add(database, person, address)

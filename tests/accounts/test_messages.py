@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -17,11 +17,12 @@ from app.messages.inbox import InboxMailer, InboxTexter, newest_messages
 from app.messages.mail import Mail, deliver, queue_mail
 from tests.support.accounts import KEYS, Pile, at_later, queued_mails, texted_codes
 
+_ASKED_AT = datetime(2030, 1, 1, tzinfo=UTC)
 _LINK = "https://example.com/verify-email?token=abc123"
 
 
 def _mail(to: str = "ada@example.com") -> Mail:
-    return texts.confirm_address(to, _LINK)
+    return texts.confirm_address(to, _LINK, _ASKED_AT)
 
 
 async def _queue(database: Database, mail: Mail) -> None:
@@ -116,5 +117,5 @@ async def test_codes_are_kept_as_keyed_hashes(fresh_database: Database) -> None:
 
 
 def test_html_mails_escape_what_they_are_given() -> None:
-    mail = texts.confirm_address("ada@example.com", 'https://example.com/?a=1&b="><script>')
+    mail = texts.confirm_address("ada@example.com", 'https://example.com/?a=1&b="><script>', _ASKED_AT)
     assert "<script>" not in mail.html

@@ -141,6 +141,7 @@ def reauthentication_code(to: str, code: str) -> Mail:
         "Your code",
         f"{code} is your code to confirm what you are about to do with your account.",
         "It is good for 10 minutes. Never pass it on. If you did not ask for it, do nothing.",
+        code=code,
     )
 
 
@@ -168,7 +169,9 @@ def _account(user_id: str) -> str:
     return f'the account with the User ID "{user_id}"'
 
 
-def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None = None) -> Mail:
+def _mail(
+    to: str, subject: str, opening: str, closing: str, *, link: str | None = None, code: str | None = None
+) -> Mail:
     paragraphs = [opening, *([link] if link else []), closing]
     blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
     body = "\n".join(f"<p>{block}</p>" for block in blocks)
@@ -179,4 +182,5 @@ def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None
         text="\n\n".join(paragraphs) + "\n",
         html=f'<!doctype html>\n<html lang="en"><title>{escape(subject)}</title>\n<body>\n{body}\n</body></html>\n',
         links=(link,) if link else (),
+        code=code,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -14,7 +15,7 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.messages import texts
 from app.messages.inbox import InboxMailer, InboxTexter, newest_messages
-from app.messages.mail import Mail, deliver, queue_mail
+from app.messages.mail import Mail, deliver, queue_mail, seal
 from tests.support.accounts import KEYS, Pile, at_later, queued_mails, texted_codes
 
 _ASKED_AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -82,6 +83,22 @@ async def test_the_inbox_shows_mails_and_text_messages_newest_first(fresh_databa
     assert sms["code"] in str(sms["text"])
     assert str(sms["sentAt"]).endswith("Z")
     assert orjson.loads(orjson.dumps([sms, mail])) == [sms, mail]
+
+
+async def test_the_inbox_shows_the_code_of_a_mail_as_of_a_text_message(fresh_database: Database) -> None:
+    await _queue(fresh_database, texts.reauthentication_code("ada@example.com", "012345"))
+    await deliver(InboxMailer(fresh_database), await _payload(fresh_database), KEYS.mail)
+    async with fresh_database.read() as session:
+        [mail] = await newest_messages(session)
+    assert mail["code"] == "012345"
+    assert "012345" in str(mail["text"])
+
+
+async def test_a_mail_queued_before_mails_had_codes_is_still_sent(fresh_database: Database) -> None:
+    pile, mail = Pile(), _mail()
+    old = {name: value for name, value in asdict(mail).items() if name != "code"}
+    await deliver(pile, seal(orjson.dumps(old).decode(), KEYS.mail), KEYS.mail)
+    assert pile.mails == [mail]
 
 
 async def test_a_mail_that_the_worker_sends_twice_shows_once(fresh_database: Database) -> None:

@@ -98,9 +98,9 @@ async def set_primary_email(context: Context, email_id: str) -> EmailRow:
 async def remove_email(context: Context, email_id: str) -> Viewer:
     """Forget one of the person's addresses."""
     require_user(context.caller)
-    removed = ids.row_id(email_id, "Email")
+    removed, keys = ids.row_id(email_id, "Email"), context.runtime.keys
     return await _change(
-        context, lambda session, caller: addresses.remove_email(session, caller, removed), "email.remove"
+        context, lambda session, caller: addresses.remove_email(session, keys, caller, removed), "email.remove"
     )
 
 

@@ -112,7 +112,8 @@ class ProfileMutation:
     @strawberry.mutation(
         description=(
             "Adds an address to the caller's account and mails it a link; it counts for nothing until the link is followed. "
-            "Answers alike whether or not another account has the address. At most 10 addresses; rate-limited."
+            "Then the primary address is told by mail. Answers alike whether or not another account has the address. At most 10 "
+            "addresses; rate-limited."
         )
     )
     async def add_email(
@@ -140,7 +141,12 @@ class ProfileMutation:
     ) -> EmailPayload:
         return await answer(EmailPayload, EmailPayload.of, profile.set_primary_email(info.context, input.id))
 
-    @strawberry.mutation(description="Forgets one of the caller's addresses. PRIMARY_EMAIL for the primary one.")
+    @strawberry.mutation(
+        description=(
+            "Forgets one of the caller's addresses. PRIMARY_EMAIL for the primary one. One that was verified is told by mail, and "
+            "so is the primary one."
+        )
+    )
     async def remove_email(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The address.")]
     ) -> UserPayload:

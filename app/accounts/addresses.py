@@ -11,6 +11,7 @@ from app.accounts.emails import parse_email
 from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys, new_token, token_hash
+from app.accounts.users import find_user
 from app.db.engine import Database, Session
 from app.db.tables.accounts import EmailRow, MailedLinkRow
 from app.db.unit_of_work import transact
@@ -94,20 +95,28 @@ async def send_verification(
     return await transact(database, send, step="email.send_link")
 
 
-async def follow_verification(session: Session, token: str) -> UUID | None:
+async def follow_verification(session: Session, keys: Keys, token: str) -> UUID | None:
     """Follow a link mailed to an address: it is verified now, and primary where its user had no primary one; returns whose it is.
 
-    None for what is no such link, is used, or is older than 24 hours. Raises `EmailTaken` when another account has verified the
-    address.
+    The primary one is told, since whoever has a verified address can choose the account a new password. None for what is no such
+    link, is used, or is older than 24 hours. Raises `EmailTaken` when another account has verified the address.
     """
     link = await mailed_links.take_verification(session, token_hash(token), at=session.real_now)
     if link is None or link.email_id is None:
         return None
     await store.lock_owner(session, link.user_id)
-    if not await store.verify(session, link.email_id, session.now):
+    row = await store.find(session, link.user_id, link.email_id)
+    if row is None:
+        return None
+    was_verified = row.verified_at is not None
+    if not await store.verify(session, row.id, session.now):
         raise EmailTaken
-    if await store.primary(session, link.user_id) is None:
-        await store.make_primary(session, link.user_id, link.email_id)
+    primary = await store.primary(session, link.user_id)
+    if primary is None:
+        await store.make_primary(session, link.user_id, row.id)
+    elif not was_verified:
+        mail = texts.address_added(primary.address, await _user_id(session, link.user_id))
+        queue_mail(session, mail, keys.mail)
     return link.user_id
 
 
@@ -126,12 +135,13 @@ async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id
     await store.make_primary(session, caller.user_id, row.id)
     await mailed_links.forget_resets(session, caller.user_id)
     if former is not None:
-        queue_mail(session, texts.primary_address_changed(former.address), keys.mail)
+        mail = texts.primary_address_changed(former.address, await _user_id(session, caller.user_id))
+        queue_mail(session, mail, keys.mail)
     return await _theirs(session, caller, email_id)
 
 
-async def remove_email(session: Session, caller: UserCaller, email_id: UUID) -> None:
-    """Forget one of the caller's addresses.
+async def remove_email(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> None:
+    """Forget one of the caller's addresses; one that was verified is told, and so is the primary one.
 
     Raises `NotFound` for an address that is not the caller's, `PrimaryEmail` for the primary one and for the only one.
     """
@@ -142,6 +152,25 @@ async def remove_email(session: Session, caller: UserCaller, email_id: UUID) -> 
     await store.remove(session, row.id)
     # one may have been mailed to the address that just stopped being theirs
     await mailed_links.forget_resets(session, caller.user_id)
+    if row.verified_at is not None:
+        await _tell_of_removal(session, keys, caller, row.address)
+
+
+async def _tell_of_removal(session: Session, keys: Keys, caller: UserCaller, removed: str) -> None:
+    user_id = await _user_id(session, caller.user_id)
+    queue_mail(session, texts.address_removed(removed, user_id), keys.mail)
+    # either may be the real owner's: a thief may remove theirs after making an own one primary, or one they would get back in by
+    primary = await store.primary(session, caller.user_id)
+    if primary is not None:
+        queue_mail(session, texts.another_address_removed(primary.address, user_id), keys.mail)
+
+
+async def _user_id(session: Session, user_id: UUID) -> str:
+    """What the account goes by: mails say which one they are about."""
+    user = await find_user(session, user_id)
+    if user is None:
+        raise Unauthenticated
+    return user.handle
 
 
 async def _lock(session: Session, caller: UserCaller) -> None:
@@ -166,7 +195,8 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
         expires_at=session.real_now + LINK_LIFETIME,
     )
     await mailed_links.add(session, link)
-    mail = texts.verify_address(row.address, f"{public_url}/verify-email?token={quote(token)}")
+    link_to = f"{public_url}/verify-email?token={quote(token)}"
+    mail = texts.verify_address(row.address, link_to, await _user_id(session, row.user_id))
     queue_mail(session, mail, keys.mail)
 
 

@@ -79,7 +79,8 @@ async def sign_up(
         if await store.is_verified_address(session, email.key):
             mail = texts.already_registered(email.address)
         else:
-            mail = texts.confirm_address(email.address, f"{public_url}/verify-email?token={quote(token)}")
+            link = f"{public_url}/verify-email?token={quote(token)}"
+            mail = texts.confirm_address(email.address, link, session.real_now)
         queue_mail(session, mail, keys.mail)
 
     await transact(database, keep, step="sign-up")
@@ -105,7 +106,7 @@ async def verify_email(database: Database, keys: Keys, token: str, *, user_agent
         if pending is not None:
             opened = await _open_account(session, keys, pending, user_agent)
             return Verified(opened.user_id, opened)
-        user_id = await follow_verification(session, token)
+        user_id = await follow_verification(session, keys, token)
         if user_id is None:
             raise TokenExpired(path=("input", "token"))
         return Verified(user_id, None)

@@ -2,89 +2,88 @@
 
 from __future__ import annotations
 
-# What is shown of an organization is set as text, never as markup: strangers typed it.
-CONTENT = """<p id="said" role="status">One moment …</p>
+from app.asgi.page_frame import Page
+
+_CONTENT = """<p id="said" role="status">One moment …</p>
 <form id="who" hidden>
 <p>Sign in with the e-mail address that this invitation was mailed to, or open an account with it.</p>
 <p><label>E-mail address<br><input id="address" type="email" autocomplete="username" required></label></p>
 <p><label>Password<br><input id="password" type="password" autocomplete="current-password" required></label></p>
 <p><button name="signIn">Sign in</button> <button name="signUp">Open an account</button></p>
 </form>
-<p id="accept" hidden><button id="go">Accept the invitation</button> <button id="other">Use another account</button></p>
-<script nonce="{nonce}">
-const [said, who, accept, go] = ["said", "who", "accept", "go"].map(id => document.getElementById(id));
-const token = new URLSearchParams(location.search).get("token") || "";
+<p id="accept" hidden><button id="go">Accept the invitation</button> <button id="other">Use another account</button></p>"""
+
+_SCRIPT = """
+const [who, accept, go] = ["who", "accept", "go"].map(element);
 // the same for every click, so that a click after a lost answer is no second acceptance
 const idempotencyKey = Array.from(crypto.getRandomValues(new Uint8Array(16)), each => each.toString(16)).join("-");
 
-async function ask(query, variables) {{
-  const answer = await fetch("/graphql", {{
-    method: "POST", headers: {{"content-type": "application/json"}}, body: JSON.stringify({{query, variables}})
-  }});
-  const {{data, errors}} = await answer.json();
-  if (errors) throw new Error(errors[0].message);
-  for (const {{userErrors}} of Object.values(data).filter(each => each && each.userErrors)) {{
-    if (userErrors.length) throw new Error(userErrors[0].message);
-  }}
-  return data;
-}}
+const DEAD = "This link is used up or too old, or the invitation was mailed to an address that this account has not verified. "
+  + "Verify that address, use the account that has it, or ask to be invited again.";
 
-async function act(work) {{
-  const buttons = document.querySelectorAll("button");
-  buttons.forEach(each => each.disabled = true);
-  try {{
-    await work();
-  }} catch (wrong) {{
-    said.textContent = wrong instanceof TypeError ? "The server can't be reached. Try again." : wrong.message;
-  }}
-  buttons.forEach(each => each.disabled = false);
-}}
-
-async function show() {{
-  const {{viewer, invitationOffer: offer}} = await ask(
-    `query ($token: String!) {{
-      viewer {{ displayName }} invitationOffer(token: $token) {{ organizationName organizationHandle role }}
-    }}`,
-    {{token}}
+async function show() {
+  if (!token) return say(INCOMPLETE);
+  const {viewer, invitationOffer: offer} = await ask(
+    `query ($token: String!) {
+      viewer { displayName workspaces { handle viewerRole } }
+      invitationOffer(token: $token) { organizationName organizationHandle role }
+    }`,
+    {token}
   );
   who.hidden = Boolean(viewer);
   accept.hidden = !viewer;
-  if (!viewer) said.textContent = "Sign in to see what you are invited to.";
-  else if (offer) said.textContent = `${{viewer.displayName}}, you are invited to join ${{offer.organizationName}} `
-    + `(${{offer.organizationHandle}}) as ${{offer.role.toLowerCase()}}.`;
-  else said.textContent = `You are signed in as ${{viewer.displayName}}.`;
-}}
+  go.hidden = true;
+  if (!viewer) return say("Sign in to see what you are invited to.");
+  const name = named(viewer.displayName);
+  if (!offer) return say("You are signed in as ", name, ". ", DEAD);
+  const organization = [named(offer.organizationName), ` (${offer.organizationHandle})`];
+  const own = viewer.workspaces.find(({handle}) => handle === offer.organizationHandle);
+  if (own) {
+    const change = own.viewerRole === "OWNER" ? "" : " An owner can change your role.";
+    return say(name, ", you belong to ", ...organization, ` already, as ${own.viewerRole.toLowerCase()}.`, change);
+  }
+  say(name, ", you are invited to join ", ...organization, ` as ${offer.role.toLowerCase()}.`);
+  go.hidden = false;
+}
 
-who.onsubmit = event => {{
+who.onsubmit = event => {
   event.preventDefault();
   const name = event.submitter ? event.submitter.name : "signIn";
-  const input = {{emailAddress: document.getElementById("address").value, password: document.getElementById("password").value}};
-  act(async () => {{
-    if (name === "signUp") {{
-      await ask(`mutation ($input: SignUpInput!) {{ signUp(input: $input) {{ userErrors {{ message }} }} }}`, {{input}});
-      said.textContent = "Follow the link in the mail that is on its way to you, then come back to this page.";
-    }} else {{
-      await ask(`mutation ($input: SignInInput!) {{ signIn(input: $input) {{ userErrors {{ message }} }} }}`, {{input}});
+  const input = {emailAddress: element("address").value, password: element("password").value};
+  act(async () => {
+    if (name === "signUp") {
+      await ask(`mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code message } } }`, {input});
+      say("Follow the link in the mail that is on its way to you, then come back to this page.");
+    } else {
+      await ask(`mutation ($input: SignInInput!) { signIn(input: $input) { userErrors { code message } } }`, {input});
       await show();
-    }}
-  }});
-}};
+    }
+  });
+};
 
-go.onclick = () => act(async () => {{
-  const {{acceptInvitation: done}} = await ask(
-    `mutation ($input: AcceptInvitationInput!) {{
-      acceptInvitation(input: $input) {{ workspace {{ name }} userErrors {{ message }} }}
-    }}`,
-    {{input: {{token, idempotencyKey}}}}
+go.onclick = () => act(async () => {
+  const {acceptInvitation: {workspace}} = await ask(
+    `mutation ($input: AcceptInvitationInput!) {
+      acceptInvitation(input: $input) { workspace { name } userErrors { code message } }
+    }`,
+    {input: {token, idempotencyKey}}
   );
-  said.textContent = done.workspace ? `You belong to ${{done.workspace.name}} now.` : "You don't belong to it any more.";
+  if (workspace) say("You belong to ", named(workspace.name), " now.");
+  else say("You don't belong to it any more.");
   accept.hidden = true;
-}});
+}, {
+  TOKEN_EXPIRED: message => {
+    say(message);
+    go.hidden = true;
+  },
+});
 
-document.getElementById("other").onclick = () => act(async () => {{
-  await ask(`mutation {{ signOut {{ userErrors {{ message }} }} }}`, {{}});
+element("other").onclick = () => act(async () => {
+  await ask(`mutation { signOut { userErrors { code message } } }`);
   await show();
-}});
+});
 
 act(show);
-</script>"""
+"""
+
+PAGE = Page("You are invited", _CONTENT, _SCRIPT)

@@ -1,33 +1,55 @@
-"""The page that the mailed link to choose a new password leads to, for products that have none."""
+"""The page that the mailed link to choose a new password leads to, for products that have none; it mails another link, too."""
 
 from __future__ import annotations
 
-CONTENT = """<p id="said" role="status">Choose a new password of 10 characters or more. You will be signed out everywhere else.</p>
-<form id="form">
+from app.asgi.page_frame import Page
+
+_CONTENT = """<p id="said" role="status">Choose a new password of 10 characters or more. You will be signed out everywhere else.</p>
+<form id="choose">
 <p><label>New password<br><input id="password" type="password" autocomplete="new-password" minlength="10" required></label></p>
-<p><button id="go">Set the password</button></p>
+<p><button>Set the password</button></p>
 </form>
-<script nonce="{nonce}">
-const [said, form, password, go] = ["said", "form", "password", "go"].map(id => document.getElementById(id));
-const token = new URLSearchParams(location.search).get("token") || "";
-form.onsubmit = async event => {{
+<form id="another" hidden>
+<p><label>E-mail address<br><input id="address" type="email" autocomplete="username" required></label></p>
+<p><button>Mail me another link</button></p>
+</form>"""
+
+_SCRIPT = """
+const [choose, another] = ["choose", "another"].map(element);
+
+const offerAnother = reason => {
+  say(reason + " With your e-mail address you can have another link mailed to you here.");
+  choose.hidden = true;
+  another.hidden = false;
+};
+
+choose.onsubmit = event => {
   event.preventDefault();
-  go.disabled = true;
-  const query = `mutation ($token: String!, $newPassword: String!) {{
-    resetPassword(input: {{token: $token, newPassword: $newPassword}}) {{ userErrors {{ message }} }}
-  }}`;
-  const variables = {{token, newPassword: password.value}};
-  try {{
-    const answer = await fetch("/graphql", {{
-      method: "POST", headers: {{"content-type": "application/json"}}, body: JSON.stringify({{query, variables}})
-    }});
-    const {{data, errors}} = await answer.json();
-    const wrong = errors ? errors[0] : data.resetPassword.userErrors[0];
-    said.textContent = wrong ? wrong.message : "Your password is set, and you are signed in.";
-    if (!wrong) form.remove();
-  }} catch {{
-    said.textContent = "The server can't be reached. Try again.";
-  }}
-  go.disabled = false;
-}};
-</script>"""
+  act(async () => {
+    const {resetPassword: {user}} = await ask(
+      `mutation ($input: ResetPasswordInput!) {
+        resetPassword(input: $input) { user { displayName } userErrors { code message } }
+      }`,
+      {input: {token, newPassword: element("password").value}}
+    );
+    say("Your password is set, ", named(user.displayName), ", and you are signed in.");
+    choose.hidden = true;
+  }, {TOKEN_EXPIRED: offerAnother});
+};
+
+another.onsubmit = event => {
+  event.preventDefault();
+  act(async () => {
+    const emailAddress = element("address").value;
+    await ask(
+      `mutation ($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { userErrors { code message } } }`,
+      {input: {emailAddress}}
+    );
+    say("A mail is on its way to ", named(emailAddress), ". The link in it is good for an hour.");
+  });
+};
+
+if (!token) offerAnother(INCOMPLETE);
+"""
+
+PAGE = Page("Choose a new password", _CONTENT, _SCRIPT)

@@ -36,7 +36,7 @@ class InboxMailer:
                 subject=mail.subject,
                 text=mail.text,
                 links=list(mail.links),
-                code=None,
+                code=mail.code,
                 sent_at=session.now,
             )
             await store.add(session, row)

@@ -24,7 +24,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Mail:
     """One mail to one address.
 
-    `id` stays the same however often the worker tries; `links` are those of the text that carry a token.
+    `id` stays the same however often the worker tries; `links` are those of the text that carry a token, `code` is the code
+    in it, if any: the inbox of development shows both by themselves.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Mail:
     text: str
     html: str
     links: tuple[str, ...] = ()
+    code: str | None = None
 
 
 _AS_JSON = TypeAdapter(Mail)

@@ -1,23 +1,35 @@
 """Everything this service writes to people, as plain text and HTML.
 
-No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it.
+No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it. The
+User ID of an account alone is named, where a mail must say which account it is about: 39 ASCII letters, digits, hyphens and
+underscores hold no link and hardly a message, and they stand between quotation marks, where a name is expected.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from html import escape
 
 from app.ids import uuid7
 from app.messages.mail import Mail
 
+# It works for those without a password too, and for those whose password somebody changed.
+_SHUT_OUT = (
+    "If this was not you, choose a new password at once, by the link for those who forgot theirs: "
+    "that signs everyone else out."
+)
+_OR_WRITE = "If you can't, write to those who run this service."
 
-def confirm_address(to: str, link: str) -> Mail:
-    """For someone who signed up: the link that opens the account."""
+
+def confirm_address(to: str, link: str, asked_at: datetime) -> Mail:
+    """For someone who signed up: the link that opens the account, and when that was, since others may ask with it too."""
     return _mail(
         to,
         "Confirm your e-mail address",
-        "Follow this link to confirm your e-mail address and open your account:",
-        "The link works once, within 24 hours. If you did not ask for an account, do nothing: without the link, none is opened.",
+        f"An account was asked for with this e-mail address on {asked_at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC. Follow this link "
+        "to confirm the address and open that account:",
+        "Follow it only if it was you who asked then: whoever asked at that time chose the password of the account. The link works "
+        "once, within 24 hours. If you did not ask, do nothing: without the link, no account is opened.",
         link=link,
     )
 
@@ -27,29 +39,67 @@ def already_registered(to: str) -> Mail:
     return _mail(
         to,
         "You already have an account",
-        "Someone, probably you, asked for an account with this e-mail address. You already have one: sign in with its password.",
+        "Someone, probably you, asked for an account with this e-mail address. You already have one: sign in as you usually do. If "
+        "you don't know its password, or never chose one, ask for the link for those who forgot theirs.",
         "If this was not you, there is nothing to do.",
     )
 
 
-def verify_address(to: str, link: str) -> Mail:
-    """For someone who added this address to an account: the link that verifies it."""
+def verify_address(to: str, link: str, user_id: str) -> Mail:
+    """For someone who added this address to an account: the link that verifies it, and which account it will then belong to."""
     return _mail(
         to,
         "Verify your e-mail address",
-        "Follow this link to verify this e-mail address for your account:",
-        "The link works once, within 24 hours. If you did not add this address to an account, there is nothing to do.",
+        f"This e-mail address was added to {_account(user_id)}. Follow this link to verify it, which lets that account use this "
+        "address, to sign in and to choose a new password:",
+        "Follow it only if that account is yours. The link works once, within 24 hours. If you did not add this address to an "
+        "account, there is nothing to do.",
         link=link,
     )
 
 
-def primary_address_changed(to: str) -> Mail:
+def address_added(to: str, user_id: str) -> Mail:
+    """For the primary address, when another one was verified for the account."""
+    return _mail(
+        to,
+        "An e-mail address was added to your account",
+        f"Another e-mail address was verified for {_account(user_id)}. From now on it can be used to sign in, and to choose a new "
+        "password.",
+        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
+    )
+
+
+def primary_address_changed(to: str, user_id: str) -> Mail:
     """For the address that was the primary one until now."""
     return _mail(
         to,
         "Your primary e-mail address was changed",
-        "Mail about your account goes to another of your addresses from now on.",
-        "If this was not you, sign in, make this address primary again and change your password.",
+        f"Mail about {_account(user_id)} goes to another of its addresses from now on.",
+        f"{_SHUT_OUT} Then make this address primary again, and remove every address that is not yours. If you can't, perhaps "
+        "since this address was removed too, write to those who run this service.",
+    )
+
+
+def address_removed(to: str, user_id: str) -> Mail:
+    """For an address that had been verified and was removed from the account."""
+    return _mail(
+        to,
+        "This e-mail address was removed from your account",
+        f"This e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in there, or to choose a new "
+        "password.",
+        "If this was not you, sign in with another address of the account, change your password, which signs everyone else out, "
+        f"and remove every address that is not yours. {_OR_WRITE}",
+    )
+
+
+def another_address_removed(to: str, user_id: str) -> Mail:
+    """For the primary address, when another one that had been verified was removed from the account."""
+    return _mail(
+        to,
+        "An e-mail address was removed from your account",
+        f"A verified e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in, or to choose a new "
+        "password.",
+        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
     )
 
 
@@ -91,6 +141,7 @@ def reauthentication_code(to: str, code: str) -> Mail:
         "Your code",
         f"{code} is your code to confirm what you are about to do with your account.",
         "It is good for 10 minutes. Never pass it on. If you did not ask for it, do nothing.",
+        code=code,
     )
 
 
@@ -114,7 +165,13 @@ def phone_code(code: str) -> str:
     return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."
 
 
-def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None = None) -> Mail:
+def _account(user_id: str) -> str:
+    return f'the account with the User ID "{user_id}"'
+
+
+def _mail(
+    to: str, subject: str, opening: str, closing: str, *, link: str | None = None, code: str | None = None
+) -> Mail:
     paragraphs = [opening, *([link] if link else []), closing]
     blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
     body = "\n".join(f"<p>{block}</p>" for block in blocks)
@@ -125,4 +182,5 @@ def _mail(to: str, subject: str, opening: str, closing: str, *, link: str | None
         text="\n\n".join(paragraphs) + "\n",
         html=f'<!doctype html>\n<html lang="en"><title>{escape(subject)}</title>\n<body>\n{body}\n</body></html>\n',
         links=(link,) if link else (),
+        code=code,
     )

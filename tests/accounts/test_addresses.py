@@ -14,7 +14,7 @@ from app.accounts.addresses import MOST_ADDRESSES, PER_ADDRESS
 from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail, TokenExpired, WrongCredentials
 from app.accounts.rate_limits import RateLimits
 from app.accounts.sign_in import sign_in
-from app.accounts.sign_up import verify_email
+from app.accounts.sign_up import SignUp, sign_up, verify_email
 from app.accounts.users import emails_of
 from app.db.engine import Database
 from app.db.tables.accounts import EmailRow
@@ -24,6 +24,7 @@ from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
     LIMITS_ON,
+    PASSWORD,
     Person,
     at_later,
     new_address,
@@ -48,6 +49,12 @@ async def _token(database: Database, address: str) -> str:
     return token_of((await queued_mails(database, address))[-1])
 
 
+async def _sign_up_token(database: Database, address: str) -> str:
+    form = SignUp(email_address=address, password=PASSWORD)
+    await sign_up(database, quick_passwords(), KEYS, LIMITS_OFF, form, remote_address=new_network(), public_url=_URL)
+    return await _token(database, address)
+
+
 async def _verify(database: Database, token: str) -> UUID:
     verified = await verify_email(database, KEYS, token, user_agent=None)
     assert verified.opened is None
@@ -66,6 +73,19 @@ async def test_an_added_address_counts_once_its_link_was_followed(database: Data
     assert (row.is_primary, row.verified_at) == (False, None)
     assert await _verify(database, await _token(database, address)) == person.user.id
     assert (address, False, True) in await _addresses(database, person.caller)
+
+
+async def test_the_mailed_link_says_which_account_may_use_the_address_by_it(database: Database) -> None:
+    person, address = await new_person(database), new_address()
+    row = await _add(database, person, address)
+    await addresses.send_verification(
+        database, KEYS, LIMITS_OFF, person.caller, row.id, remote_address=new_network(), public_url=_URL
+    )
+    mails = await queued_mails(database, address)
+    assert len(mails) == 2
+    for mail in mails:
+        assert f'the account with the User ID "{person.user.handle}"' in mail.text
+        assert "lets that account use this address" in mail.text
 
 
 async def test_an_unverified_address_neither_signs_in_nor_becomes_primary(database: Database) -> None:
@@ -131,8 +151,78 @@ async def test_the_former_primary_address_is_told_and_can_then_be_removed(databa
     assert "primary" in (await queued_mails(database, first))[-1].subject
     async with database.read() as session:
         former = next(each for each in await emails_of(session, person.user.id) if each.address == first)
-    await transact(database, lambda session: addresses.remove_email(session, person.caller, former.id))
+    await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, former.id))
     assert await _addresses(database, person.caller) == [(second, True, True)]
+
+
+async def test_the_primary_address_is_told_once_when_another_one_is_verified(database: Database) -> None:
+    first, second = new_address(), new_address()
+    person = await new_person(database, address=first)
+    await _add(database, person, second)
+    await _add(database, person, second)
+    assert await queued_mails(database, first) == []
+    for mail in await queued_mails(database, second):
+        await _verify(database, token_of(mail))
+    [told] = await queued_mails(database, first)
+    assert told.subject == "An e-mail address was added to your account"
+    assert person.user.handle in told.text
+    assert second not in told.text
+
+
+async def test_the_first_address_of_an_account_is_verified_without_another_mail(database: Database) -> None:
+    address = new_address()
+    token = await _sign_up_token(database, address)
+    assert (await verify_email(database, KEYS, token, user_agent=None)).opened is not None
+    assert len(await queued_mails(database, address)) == 1
+
+
+async def test_a_link_that_is_refused_tells_the_primary_address_nothing(database: Database) -> None:
+    first, second = new_address(), new_address()
+    person = await new_person(database, address=first)
+    await _add(database, person, second)
+    await new_person(database, address=second)
+    with pytest.raises(EmailTaken):
+        await _verify(database, await _token(database, second))
+    assert await queued_mails(database, first) == []
+
+
+async def test_a_verified_address_that_is_removed_is_told_and_so_is_the_primary_one(database: Database) -> None:
+    first, second = new_address(), new_address()
+    person = await new_person(database, address=first)
+    row = await _add(database, person, second)
+    await _verify(database, await _token(database, second))
+    await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, row.id))
+    removed, told = (await queued_mails(database, second))[-1], (await queued_mails(database, first))[-1]
+    assert removed.subject == "This e-mail address was removed from your account"
+    assert told.subject == "An e-mail address was removed from your account"
+    assert all(person.user.handle in mail.text for mail in (removed, told))
+    assert second not in told.text
+    assert first not in removed.text
+
+
+async def test_removing_an_address_that_nobody_verified_is_mailed_to_nobody(database: Database) -> None:
+    first, second = new_address(), new_address()
+    person = await new_person(database, address=first)
+    row = await _add(database, person, second)
+    await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, row.id))
+    assert len(await queued_mails(database, second)) == 1
+    assert await queued_mails(database, first) == []
+
+
+async def test_whoever_takes_an_account_by_its_addresses_is_told_on_at_each_step(database: Database) -> None:
+    victims, thiefs = new_address(), new_address()
+    person = await new_person(database, address=victims)
+    row = await _add(database, person, thiefs)
+    await _verify(database, await _token(database, thiefs))
+    await transact(database, lambda session: addresses.set_primary(session, KEYS, person.caller, row.id))
+    async with database.read() as session:
+        former = next(each for each in await emails_of(session, person.user.id) if each.address == victims)
+    await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, former.id))
+    assert [mail.subject for mail in await queued_mails(database, victims)] == [
+        "An e-mail address was added to your account",
+        "Your primary e-mail address was changed",
+        "This e-mail address was removed from your account",
+    ]
 
 
 async def test_the_primary_address_cannot_be_removed(database: Database) -> None:
@@ -140,7 +230,7 @@ async def test_the_primary_address_cannot_be_removed(database: Database) -> None
     async with database.read() as session:
         [primary] = await emails_of(session, person.user.id)
     with pytest.raises(PrimaryEmail):
-        await transact(database, lambda session: addresses.remove_email(session, person.caller, primary.id))
+        await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, primary.id))
     assert len(await _addresses(database, person.caller)) == 1
 
 
@@ -149,7 +239,7 @@ async def test_the_addresses_of_others_are_not_found(database: Database) -> None
     async with database.read() as session:
         [theirs] = await emails_of(session, other.user.id)
     with pytest.raises(NotFound):
-        await transact(database, lambda session: addresses.remove_email(session, person.caller, theirs.id))
+        await transact(database, lambda session: addresses.remove_email(session, KEYS, person.caller, theirs.id))
     with pytest.raises(NotFound):
         await transact(database, lambda session: addresses.set_primary(session, KEYS, person.caller, theirs.id))
     assert len(await _addresses(database, other.caller)) == 1

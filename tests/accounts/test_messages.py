@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -14,14 +15,15 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.messages import texts
 from app.messages.inbox import InboxMailer, InboxTexter, newest_messages
-from app.messages.mail import Mail, deliver, queue_mail
+from app.messages.mail import Mail, deliver, queue_mail, seal
 from tests.support.accounts import KEYS, Pile, at_later, queued_mails, texted_codes
 
+_ASKED_AT = datetime(2030, 1, 1, tzinfo=UTC)
 _LINK = "https://example.com/verify-email?token=abc123"
 
 
 def _mail(to: str = "ada@example.com") -> Mail:
-    return texts.confirm_address(to, _LINK)
+    return texts.confirm_address(to, _LINK, _ASKED_AT)
 
 
 async def _queue(database: Database, mail: Mail) -> None:
@@ -83,6 +85,22 @@ async def test_the_inbox_shows_mails_and_text_messages_newest_first(fresh_databa
     assert orjson.loads(orjson.dumps([sms, mail])) == [sms, mail]
 
 
+async def test_the_inbox_shows_the_code_of_a_mail_as_of_a_text_message(fresh_database: Database) -> None:
+    await _queue(fresh_database, texts.reauthentication_code("ada@example.com", "012345"))
+    await deliver(InboxMailer(fresh_database), await _payload(fresh_database), KEYS.mail)
+    async with fresh_database.read() as session:
+        [mail] = await newest_messages(session)
+    assert mail["code"] == "012345"
+    assert "012345" in str(mail["text"])
+
+
+async def test_a_mail_queued_before_mails_had_codes_is_still_sent(fresh_database: Database) -> None:
+    pile, mail = Pile(), _mail()
+    old = {name: value for name, value in asdict(mail).items() if name != "code"}
+    await deliver(pile, seal(orjson.dumps(old).decode(), KEYS.mail), KEYS.mail)
+    assert pile.mails == [mail]
+
+
 async def test_a_mail_that_the_worker_sends_twice_shows_once(fresh_database: Database) -> None:
     mail = _mail()
     await InboxMailer(fresh_database).send(mail)
@@ -116,5 +134,5 @@ async def test_codes_are_kept_as_keyed_hashes(fresh_database: Database) -> None:
 
 
 def test_html_mails_escape_what_they_are_given() -> None:
-    mail = texts.confirm_address("ada@example.com", 'https://example.com/?a=1&b="><script>')
+    mail = texts.confirm_address("ada@example.com", 'https://example.com/?a=1&b="><script>', _ASKED_AT)
     assert "<script>" not in mail.html

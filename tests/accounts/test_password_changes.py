@@ -195,7 +195,7 @@ async def test_removing_an_address_makes_reset_links_useless(database: Database)
     person = await _with_password(database, address)
     row = await add_email(database, KEYS, LIMITS_OFF, person.caller, added, remote_address="192.0.2.1", public_url=_URL)
     token = token_of(await _mailed(database, address))
-    await transact(database, lambda session: remove_email(session, person.caller, row.id))
+    await transact(database, lambda session: remove_email(session, KEYS, person.caller, row.id))
     with pytest.raises(TokenExpired):
         await _reset(database, token)
 

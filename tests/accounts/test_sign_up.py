@@ -28,6 +28,7 @@ from tests.support.accounts import (
     PASSWORD,
     CountingHasher,
     at_later,
+    at_second,
     new_address,
     new_network,
     new_person,
@@ -84,6 +85,16 @@ async def test_the_mail_leads_to_the_public_url_with_a_token_of_which_only_a_has
     assert kept is not None
     assert token.encode() not in kept.token_hash
     assert PASSWORD not in kept.password_hash
+
+
+async def test_the_mail_says_when_the_account_was_asked_for_and_who_chose_its_password(database: Database) -> None:
+    address = new_address()
+    for second in (59, 60):
+        await _sign_up(at_second(database, second), _form(address))
+    first, second = await queued_mails(database, address)
+    assert "on 2030-01-01 at 00:00 UTC" in first.text
+    assert "on 2030-01-01 at 00:01 UTC" in second.text
+    assert "whoever asked at that time chose the password" in first.text
 
 
 async def test_following_the_link_makes_user_workspace_membership_and_session(database: Database) -> None:
@@ -151,6 +162,9 @@ async def test_known_and_new_addresses_take_the_same_work_and_each_gets_a_mail(d
     [asked] = await queued_mails(database, unknown)
     assert told.subject == "You already have an account"
     assert told.links == ()
+    # it may have none: its owner may come by an identity provider
+    assert "as you usually do" in told.text
+    assert "the link for those who forgot" in told.text
     assert asked.links != ()
 
 

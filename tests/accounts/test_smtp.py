@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ _SENDER = "Counterfoil <no-reply@example.org>"
 
 
 def _mail(to: str = "ada@example.com") -> Mail:
-    return texts.confirm_address(to, _LINK)
+    return texts.confirm_address(to, _LINK, datetime(2030, 1, 1, tzinfo=UTC))
 
 
 def _mailer(server: MailServer, credentials: str = "", **more: Any) -> SmtpMailer:

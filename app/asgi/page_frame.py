@@ -1,0 +1,84 @@
+"""What our own pages have in common: how they look, what they may load, and how their scripts speak to the API."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from starlette.responses import HTMLResponse, Response
+
+_FRAME = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style nonce="{nonce}">
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1rem; overflow-wrap: anywhere }}
+button, input {{ font: inherit; padding: .5rem 1rem }}
+</style></head>
+<body><main><h1>{title}</h1>{content}</main>{script}</body>
+</html>
+"""
+
+# What strangers typed, such as names, is set as text, never as markup, and keeps its direction of writing to itself.
+_SHARED = """
+const element = id => document.getElementById(id);
+const said = element("said");
+const token = new URLSearchParams(location.search).get("token") || "";
+const INCOMPLETE = "This link is incomplete. Open it from the mail once more, or copy the whole of it.";
+
+const named = name => Object.assign(document.createElement("bdi"), {textContent: name});
+const say = (...parts) => said.replaceChildren(...parts);
+
+class Refusal extends Error {
+  constructor({message, code, extensions}) {
+    super(message);
+    this.code = code || (extensions && extensions.code);
+  }
+}
+
+async function ask(query, variables = {}) {
+  const answer = await fetch("/graphql", {
+    method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({query, variables})
+  });
+  const {data, errors} = await answer.json();
+  if (errors) throw new Refusal(errors[0]);
+  for (const {userErrors} of Object.values(data).filter(each => each && each.userErrors)) {
+    if (userErrors.length) throw new Refusal(userErrors[0]);
+  }
+  return data;
+}
+
+// does the work while no button can be used; a refusal is said, and those with a code in `ends` are left to what stands there
+async function act(work, ends = {}) {
+  const buttons = document.querySelectorAll("button");
+  buttons.forEach(each => each.disabled = true);
+  try {
+    await work();
+  } catch (wrong) {
+    if (!(wrong instanceof Refusal)) say("The server can't be reached. Try again.");
+    else if (ends[wrong.code]) ends[wrong.code](wrong.message);
+    else say(wrong.message);
+  }
+  buttons.forEach(each => each.disabled = false);
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its title, its markup, and a script that may use what `_SHARED` defines and an element `said`."""
+
+    title: str
+    content: str
+    script: str = ""
+
+
+def respond(page: Page) -> Response:
+    """The page, which runs its own script and nothing else, and speaks to this origin alone."""
+    nonce = secrets.token_urlsafe(16)
+    policy = (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    script = f'<script nonce="{nonce}">{_SHARED}{page.script}</script>' if page.script else ""
+    html = _FRAME.format(title=page.title, nonce=nonce, content=page.content, script=script)
+    return HTMLResponse(html, headers={"content-security-policy": policy})

@@ -116,7 +116,7 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
         await store.make_primary(session, link.user_id, row.id)
     elif not was_verified:
         mail = texts.address_added(primary.address, await _user_id(session, link.user_id))
-        queue_mail(session, mail, keys.mail)
+        queue_mail(session, mail, keys.mail, about=link.user_id)
     return link.user_id
 
 
@@ -136,7 +136,7 @@ async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id
     await mailed_links.forget_resets(session, caller.user_id)
     if former is not None:
         mail = texts.primary_address_changed(former.address, await _user_id(session, caller.user_id))
-        queue_mail(session, mail, keys.mail)
+        queue_mail(session, mail, keys.mail, about=caller.user_id)
     return await _theirs(session, caller, email_id)
 
 
@@ -158,11 +158,12 @@ async def remove_email(session: Session, keys: Keys, caller: UserCaller, email_i
 
 async def _tell_of_removal(session: Session, keys: Keys, caller: UserCaller, removed: str) -> None:
     user_id = await _user_id(session, caller.user_id)
-    queue_mail(session, texts.address_removed(removed, user_id), keys.mail)
+    queue_mail(session, texts.address_removed(removed, user_id), keys.mail, about=caller.user_id)
     # either may be the real owner's: a thief may remove theirs after making an own one primary, or one they would get back in by
     primary = await store.primary(session, caller.user_id)
     if primary is not None:
-        queue_mail(session, texts.another_address_removed(primary.address, user_id), keys.mail)
+        mail = texts.another_address_removed(primary.address, user_id)
+        queue_mail(session, mail, keys.mail, about=caller.user_id)
 
 
 async def _user_id(session: Session, user_id: UUID) -> str:
@@ -197,7 +198,7 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
     await mailed_links.add(session, link)
     link_to = f"{public_url}/verify-email?token={quote(token)}"
     mail = texts.verify_address(row.address, link_to, await _user_id(session, row.user_id))
-    queue_mail(session, mail, keys.mail)
+    queue_mail(session, mail, keys.mail, about=row.user_id)
 
 
 async def _limit(

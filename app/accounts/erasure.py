@@ -16,7 +16,7 @@ from app.accounts.phone_numbers import number_hash
 from app.accounts.secrets import Keys
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
-from app.messages.mail import SEND_MAIL, queued_mail, unseal
+from app.messages.mail import SEND_MAIL, is_about, queued_mail, unseal
 from app.store import erasure as store
 
 
@@ -26,7 +26,8 @@ async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: 
     named = set(await store.addresses_of(session, user_id, verified=False))
     await identities.forget(session, user_id, keys.guards)
     await discard_avatar(session, user_id)
-    await _erase_messages(session, keys, workspaces, proven, named)
+    await _erase_messages(session, keys, workspaces, named)
+    await _drop_mails(session, keys, user_id, proven)
     await _leave_workspaces(
         session, keys, Actor(user_id=user_id), workspaces, "account.deleted", "The account was deleted."
     )
@@ -37,7 +38,7 @@ async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: 
 
 async def erase_workspace(session: Session, keys: Keys, actor: Actor, workspace: WorkspaceRow) -> None:
     """Erase a locked workspace; the people who belonged to it stay."""
-    await _erase_messages(session, keys, [workspace], (), ())
+    await _erase_messages(session, keys, [workspace], ())
     await _leave_workspaces(session, keys, actor, [workspace], "workspace.deleted", "The workspace was deleted.")
     await store.erase_rows(session, user_id=None, workspace_ids=[workspace.id], addresses=())
 
@@ -45,7 +46,9 @@ async def erase_workspace(session: Session, keys: Keys, actor: Actor, workspace:
 async def _leave_workspaces(
     session: Session, keys: Keys, actor: Actor, workspaces: Sequence[WorkspaceRow], action: str, summary: str
 ) -> None:
-    await store.blank_audit(session, [workspace.id for workspace in workspaces])
+    ids = [workspace.id for workspace in workspaces]
+    await store.blank_audit(session, ids)
+    await store.blank_purchase_keys(session, ids)
     for workspace in workspaces:
         await give_up_handle(session, keys.guards, workspace)
         await audit.record(session, workspace.id, actor, action, summary)
@@ -55,13 +58,21 @@ async def _leave_workspaces(
 
 
 async def _erase_messages(
-    session: Session, keys: Keys, workspaces: Sequence[WorkspaceRow], proven: Collection[str], named: Collection[str]
+    session: Session, keys: Keys, workspaces: Sequence[WorkspaceRow], named: Collection[str]
 ) -> None:
     hashes = await store.phone_hashes(session, [workspace.id for workspace in workspaces])
     texted = {number for number in await store.texted_numbers(session) if number_hash(keys.phones, number) in hashes}
     await store.clear_inbox(session, {*named, *texted})
+
+
+async def _drop_mails(session: Session, keys: Keys, user_id: UUID, proven: Collection[str]) -> None:
+    """Let no mail go any more that is about the account or to an address proven to be the person's."""
     waiting = await store.queued(session, (SEND_MAIL, MAIL_RESET_LINK))
-    theirs = [job_id for job_id, task, arguments in waiting if _addressee(task, arguments, keys) in proven]
+    theirs = [
+        job_id
+        for job_id, task, arguments in waiting
+        if is_about(arguments, user_id) or _addressee(task, arguments, keys) in proven
+    ]
     await store.drop_jobs(session, theirs)
 
 

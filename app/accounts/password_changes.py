@@ -71,7 +71,7 @@ async def mail_reset_link(database: Database, keys: Keys, address: str, *, publi
         )
         await mailed_links.add(session, link)
         mail = texts.reset_password(written, f"{public_url}/reset-password?token={quote(token)}")
-        queue_mail(session, mail, keys.mail)
+        queue_mail(session, mail, keys.mail, about=user_id)
 
     await transact(database, send, step="reset.mail")
 
@@ -158,4 +158,4 @@ async def _keep(session: Session, keys: Keys, user_id: UUID, hashed: str, *, but
     await mailed_links.forget_resets(session, user_id)
     primary = await emails.primary(session, user_id)
     if primary is not None:
-        queue_mail(session, texts.password_changed(primary.address), keys.mail)
+        queue_mail(session, texts.password_changed(primary.address), keys.mail, about=user_id)

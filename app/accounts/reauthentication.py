@@ -44,7 +44,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
             raise InvalidInput("A code can only be mailed to a verified address. Verify one first.")
         expires_at = session.real_now + CODE_LIFETIME
         await mailed_links.save_code(session, caller.user_id, _hash(keys, caller.user_id, code), expires_at=expires_at)
-        queue_mail(session, texts.reauthentication_code(primary.address, code), keys.mail)
+        queue_mail(session, texts.reauthentication_code(primary.address, code), keys.mail, about=caller.user_id)
 
     await transact(database, send, step="reauthentication.send")
 

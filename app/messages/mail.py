@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from cryptography.fernet import Fernet
@@ -15,7 +16,7 @@ from app.db.engine import Session
 
 SEND_MAIL = "send_mail"
 
-_SEALED = "sealed"
+_SEALED, _ABOUT = "sealed", "about"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -59,12 +60,19 @@ class Mailer(Protocol):
         ...
 
 
-def queue_mail(session: Session, mail: Mail, key: bytes) -> None:
+def queue_mail(session: Session, mail: Mail, key: bytes, *, about: UUID | None = None) -> None:
     """Have the worker send the mail once this unit is committed, and never if it is not; after the session's first statement.
 
-    What waits in the queue is encrypted with `key`, since it names a person and may carry a token.
+    What waits in the queue is encrypted with `key`, since it names a person and may carry a token. `about` is the user whose
+    account it is about: deleted before the mail is sent, it takes the mail along, wherever that goes.
     """
-    session.outbox.enqueue(SEND_MAIL, seal(_AS_JSON.dump_json(mail).decode(), key))
+    told = {_ABOUT: str(about)} if about is not None else {}
+    session.outbox.enqueue(SEND_MAIL, seal(_AS_JSON.dump_json(mail).decode(), key) | told)
+
+
+def is_about(payload: Mapping[str, str], user_id: UUID) -> bool:
+    """Whether a queued payload is of a mail about this user's account."""
+    return payload.get(_ABOUT) == str(user_id)
 
 
 async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> None:

@@ -13,6 +13,7 @@ from app.db.tables import Base
 from app.db.tables.accounts import EmailRow, UserRow
 from app.db.tables.base import Erased
 from app.db.tables.messages import InboxMessageRow
+from app.db.tables.payments import CreditPurchaseRow
 from app.db.tables.workspaces import AuditEventRow, PhoneCheckRow, PhoneRow
 
 _QUEUED = text("SELECT id, entrypoint, payload FROM pgqueuer WHERE entrypoint IN :tasks").bindparams(
@@ -86,6 +87,16 @@ async def blank_audit(session: Session, workspace_ids: Collection[UUID]) -> None
         update(AuditEventRow)
         .where(AuditEventRow.workspace_id.in_(workspace_ids), AuditEventRow.detail.is_not(None))
         .values(detail=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def blank_purchase_keys(session: Session, workspace_ids: Collection[UUID]) -> None:
+    """Leave nothing in the books that a client wrote: nobody can send these purchases again."""
+    await session.execute(
+        update(CreditPurchaseRow)
+        .where(CreditPurchaseRow.workspace_id.in_(workspace_ids), CreditPurchaseRow.idempotency_key.is_not(None))
+        .values(idempotency_key=None)
         .execution_options(synchronize_session=False)
     )
 

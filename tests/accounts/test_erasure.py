@@ -63,6 +63,18 @@ async def test_mails_on_their_way_to_an_erased_person_are_taken_back(database: D
     assert len(await queued_mails(database, other)) == 1
 
 
+async def test_mails_about_an_erased_account_go_to_no_address_of_theirs(database: Database) -> None:
+    person, claimed = await new_person(database), new_address()
+    await _add(database, person, claimed)
+    await _add(database, await new_person(database), claimed)
+    assert len(await queued_mails(database, claimed)) == 2
+
+    await _erase(database, person)
+
+    # the other's stays
+    assert len(await queued_mails(database, claimed)) == 1
+
+
 async def test_what_waits_for_the_real_owner_of_an_address_that_was_only_claimed_stays(database: Database) -> None:
     claimed, person = new_address(), await new_person(database)
     await _add(database, person, claimed)
@@ -79,4 +91,5 @@ async def test_what_waits_for_the_real_owner_of_an_address_that_was_only_claimed
     await _erase(database, person)
     async with database.read() as session:
         assert await session.scalar(select(SignUpRow).where(SignUpRow.address_key == claimed)) is not None
-    assert len(await queued_mails(database, claimed)) == 2
+    [mail] = await queued_mails(database, claimed)
+    assert mail.subject == "Confirm your e-mail address"

@@ -107,6 +107,8 @@ async def test_ids_stay_in_the_audit_log_invoices_are_sealed_and_guards_are_hash
     assert [event.detail for event in events if event.detail is not None] == []
     assert [row.number for row in kept] == [invoice["number"]]
     assert len(bought) == uses == 1
+    # a client's words, which may name anybody
+    assert [row.idempotency_key for row in bought] == [None]
     assert hold is not None
     # sealed: no one reaches what is kept through the API
     other = await house.sign_up()

@@ -6,6 +6,7 @@ is an account.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 from uuid import UUID
@@ -90,16 +91,26 @@ class Verified:
     opened: OpenedSession | None
 
 
-async def verify_email(database: Database, keys: Keys, token: str, *, user_agent: str | None) -> Verified:
+async def verify_email(
+    database: Database,
+    keys: Keys,
+    token: str,
+    *,
+    user_agent: str | None,
+    before_opening: Callable[[], None] | None = None,
+) -> Verified:
     """Follow a mailed link: make the account, its workspace and a session, all or nothing, or verify an address that was added.
 
-    Raises `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has
-    verified the address meanwhile.
+    `before_opening` is called where the link is one that opens a session; what it raises leaves the link good. Raises
+    `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has verified the
+    address meanwhile.
     """
 
     async def follow(session: Session) -> Verified:
         pending = await store.take_sign_up(session, token_hash(token), at=session.real_now)
         if pending is not None:
+            if before_opening is not None:
+                before_opening()
             opened = await _open_account(session, keys, pending, user_agent)
             return Verified(opened.user_id, opened)
         user_id = await follow_verification(session, token)

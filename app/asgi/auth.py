@@ -55,6 +55,7 @@ class Authentication:
             remote_address=request.remote_address,
             user_agent=request.user_agent,
             is_browser=request.is_browser,
+            takes_cookies=request.takes_cookies,
             cookie_name=self.cookie_name,
             renewed_token=request.session_cookie if renews_cookie else None,
         )

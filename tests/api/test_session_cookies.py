@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
@@ -19,8 +21,11 @@ from app.accounts.access import UserCaller
 from app.accounts.sessions import authenticate
 from app.db.engine import Session
 from app.db.tables.accounts import SessionRow
+from app.db.tables.messages import InboxMessageRow
 from app.db.unit_of_work import transact
-from tests.support.client import Socket
+from app.store.users import set_password
+from tests.support.accounts import PASSWORD, new_address
+from tests.support.client import Socket, eventually
 from tests.support.house import Person, RunningHouse
 
 _DAY = timedelta(days=1)
@@ -29,6 +34,11 @@ _NAME = "counterfoil_session"
 
 _VIEWER = "{ viewer { handle } }"
 _SIGN_OUT = "mutation { signOut { isSignedOut } }"
+_SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { token user { id } userErrors { code } } }"
+_VERIFY = (
+    "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { token user { id } userErrors { code } } }"
+)
+_RESET = "mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) { user { id } userErrors { code } } }"
 _BALANCE = "subscription ($id: ID!) { creditBalanceChanged(workspaceId: $id) { version } }"
 
 
@@ -61,18 +71,34 @@ class _Page:
 
         await transact(self.house.database, move)
 
+    async def over_a_socket(self, document: str, variables: dict[str, object], *, as_page: bool = True) -> Any:
+        """The only message that answers a document sent over a socket, by a page or by a program without credentials."""
+        async with self.socket() if as_page else _program_socket(self.house) as (socket, _):
+            await socket.send(id="1", type="subscribe", payload={"query": document, "variables": variables})
+            return await socket.receive()
+
     @asynccontextmanager
     async def socket(self) -> AsyncGenerator[tuple[Socket, httpx.Headers]]:
         """An acknowledged socket of the page, and the headers that its handshake was answered with."""
-        url = self.house.api.url.replace("http", "ws", 1) + "/graphql"
         headers = {"cookie": f"{_NAME}={self.person.token}", "origin": self.house.api.url}
-        subprotocols = [Subprotocol("graphql-transport-ws")]
-        async with connect(url, subprotocols=subprotocols, additional_headers=headers, proxy=None) as connection:
-            socket = Socket(connection)
-            await socket.send(type="connection_init")
-            assert (await socket.receive())["type"] == "connection_ack"
-            assert connection.response is not None
-            yield socket, httpx.Headers(list(connection.response.headers.raw_items()))
+        async with _socket(self.house, headers) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def _socket(house: RunningHouse, headers: dict[str, str]) -> AsyncGenerator[tuple[Socket, httpx.Headers]]:
+    url = house.api.url.replace("http", "ws", 1) + "/graphql"
+    subprotocols = [Subprotocol("graphql-transport-ws")]
+    async with connect(url, subprotocols=subprotocols, additional_headers=headers, proxy=None) as connection:
+        socket = Socket(connection)
+        await socket.send(type="connection_init")
+        assert (await socket.receive())["type"] == "connection_ack"
+        assert connection.response is not None
+        yield socket, httpx.Headers(list(connection.response.headers.raw_items()))
+
+
+def _program_socket(house: RunningHouse) -> AbstractAsyncContextManager[tuple[Socket, httpx.Headers]]:
+    return _socket(house, {})
 
 
 @pytest_asyncio.fixture
@@ -195,3 +221,106 @@ async def test_a_form_with_files_whose_sender_is_looked_at_twice_renews_the_cook
     answer = await page.http.post("/graphql", files=form, headers={"graphql-require-preflight": "1"})
     assert answer.json()["data"]["viewer"] is not None
     _assert_renewed(page, _cookies(answer))
+
+
+def _assert_refused(message: Any, *, offers_token: bool) -> None:
+    assert message["type"] == "next"
+    [error] = message["payload"]["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "by HTTP" in error["message"]
+    assert ("issueToken" in error["message"]) is offers_token
+
+
+async def _sessions(house: RunningHouse) -> int:
+    async with house.database.read() as session:
+        return (await session.scalars(select(func.count()).select_from(SessionRow))).one()
+
+
+async def _with_password(page: _Page) -> dict[str, object]:
+    """What the person signs in with, once they have a password."""
+    hashed = await page.house.house.runtime.passwords.hash(PASSWORD)
+    await transact(page.house.database, lambda session: set_password(session, page.person.user_id, hashed))
+    return {"emailAddress": page.person.address, "password": PASSWORD}
+
+
+@pytest.mark.parametrize(("as_page", "issue_token"), [(True, False), (True, True), (False, False)])
+async def test_nobody_signs_in_over_a_socket_to_a_session_that_nobody_would_hold(
+    page: _Page, as_page: bool, issue_token: bool
+) -> None:
+    given = {**await _with_password(page), "issueToken": issue_token}
+    before = await _sessions(page.house)
+    message = await page.over_a_socket(_SIGN_IN, {"input": given}, as_page=as_page)
+    _assert_refused(message, offers_token=not as_page)
+    assert await _sessions(page.house) == before
+
+
+async def test_a_program_that_asks_for_a_token_signs_in_over_a_socket(page: _Page) -> None:
+    given = {**await _with_password(page), "issueToken": True}
+    message = await page.over_a_socket(_SIGN_IN, {"input": given}, as_page=False)
+    token = message["payload"]["data"]["signIn"]["token"]
+    assert (await page.house.api.query(_VIEWER, token=token))["viewer"] is not None
+
+
+@pytest.mark.parametrize("as_page", [True, False])
+async def test_a_sign_ups_link_followed_over_a_socket_stays_good(page: _Page, as_page: bool) -> None:
+    sign_up = "mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }"
+    address = new_address()
+    await page.send(sign_up, {"input": {"emailAddress": address, "password": PASSWORD}})
+    given: dict[str, object] = {"token": await _mailed_token(page, address)}
+    before = await _sessions(page.house)
+    _assert_refused(await page.over_a_socket(_VERIFY, {"input": given}, as_page=as_page), offers_token=not as_page)
+    assert await _sessions(page.house) == before
+    answer = await page.send(_VERIFY, {"input": given})
+    assert answer.json()["data"]["verifyEmail"]["userErrors"] == []
+    assert len(_cookies(answer)) == 1
+
+
+async def test_an_added_address_is_verified_over_a_socket_since_that_opens_no_session(page: _Page) -> None:
+    add = "mutation ($address: String!) { addEmail(input: {address: $address}) { userErrors { code } } }"
+    address = new_address()
+    await page.send(add, {"address": address})
+    given: dict[str, object] = {"token": await _mailed_token(page, address)}
+    message = await page.over_a_socket(_VERIFY, {"input": given})
+    assert message["payload"]["data"]["verifyEmail"]["user"] is not None
+
+
+@pytest.mark.parametrize("as_page", [True, False])
+async def test_a_link_that_resets_the_password_followed_over_a_socket_stays_good(page: _Page, as_page: bool) -> None:
+    ask = (
+        "mutation ($address: String!) { requestPasswordReset(input: {emailAddress: $address}) { userErrors { code } } }"
+    )
+    await page.send(ask, {"address": page.person.address})
+    given: dict[str, object] = {
+        "token": await _mailed_token(page, page.person.address),
+        "newPassword": "another battery horse",
+    }
+    _assert_refused(await page.over_a_socket(_RESET, {"input": given}, as_page=as_page), offers_token=False)
+    assert (await page.send(_VIEWER)).json()["data"]["viewer"] is not None
+    answer = await page.send(_RESET, {"input": given})
+    assert answer.json()["data"]["resetPassword"]["userErrors"] == []
+
+
+async def test_an_event_stream_sets_the_cookie_of_who_signs_in(page: _Page) -> None:
+    body = {"query": _SIGN_IN, "variables": {"input": await _with_password(page)}}
+    answer = await page.http.post("/graphql", json=body, headers={"accept": "text/event-stream"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    [cookie] = _cookies(answer)
+    assert cookie.startswith(f"{_NAME}=")
+
+
+async def _mailed_token(page: _Page, address: str) -> str:
+    """The token of the last link mailed to the address."""
+
+    async def mailed() -> str | None:
+        query = (
+            select(InboxMessageRow.links)
+            .where(InboxMessageRow.recipient == address, func.cardinality(InboxMessageRow.links) > 0)
+            .order_by(InboxMessageRow.sent_at.desc())
+        )
+        async with page.house.database.read() as session:
+            links = (await session.scalars(query)).first()
+        return links[0].partition("?token=")[2] if links else None
+
+    token = await eventually(mailed)
+    assert token is not None
+    return token

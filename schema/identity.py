@@ -176,8 +176,9 @@ class IdentityMutation:
 
     @strawberry.mutation(
         description=(
-            "Verifies a number for a workspace with the code that was texted. CODE_WRONG up to 5 times, then CODE_EXPIRED until "
-            "a new code is sent; PHONE_IN_USE when the number has verified three other workspaces. Owners only."
+            "Verifies a number for a workspace with the code that was texted; sent twice, it answers alike. INVALID_INPUT for what "
+            "is no code, CODE_WRONG up to 5 times, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE when the number has "
+            "verified three other workspaces. Owners only."
         )
     )
     async def verify_phone(

@@ -30,7 +30,8 @@ from app.db.engine import Database, Session
 from app.db.tables.workspaces import AuditEventRow, MembershipRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
-from app.messages.sms import Texter
+from app.messages.inbox import InboxTexter
+from app.messages.sms import CodeGone, Texter
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
@@ -188,16 +189,86 @@ async def test_a_code_works_once_and_only_for_its_workspace_and_number(database:
         with pytest.raises(CodeExpired):
             await _verify(database, caller, phone, code)
     await _verify(database, person.caller, _phone(person, number), code)
+    another = _new_number()
+    await _verify(database, person.caller, _phone(person, another), await _sent_code(database, person, another))
     with pytest.raises(CodeExpired):
         await _verify(database, person.caller, _phone(person, number), code)
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "１２３４５６", "\0"])
-async def test_what_is_no_code_is_a_wrong_one(database: Database, code: str) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls wait for each other however slow the machine is."""
+    monkeypatch.setattr("app.accounts.phones._WAITS_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_clicks_at_once_with_the_right_code_all_succeed_and_verify_the_number_once(database: Database) -> None:
     person, number = await new_person(database), _new_number()
-    await _sent_code(database, person, number)
-    with pytest.raises(CodeWrong):
+    code = await _sent_code(database, person, number)
+    clicks = [_verify(database, person.caller, _phone(person, number), code) for _ in range(MOST_TRIES)]
+    assert await asyncio.gather(*clicks) == [person.user.personal_workspace_id] * MOST_TRIES
+    async with database.read() as session:
+        counted = select(func.count()).select_from(AuditEventRow)
+        mine = AuditEventRow.workspace_id == person.user.personal_workspace_id
+        assert await session.scalar(counted.where(mine, AuditEventRow.action == "phone.verified")) == 1
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("gone_as", [False, CodeGone])
+async def test_a_click_whose_code_another_one_has_just_used_up_waits_for_what_that_one_writes_down(
+    database: Database, gone_as: bool | type[CodeGone]
+) -> None:
+    """The provider's answer to the second click comes before the first one's is written down."""
+    is_used, is_refused = asyncio.Event(), asyncio.Event()
+
+    class SlowToWrite(InboxTexter):
+        async def check_code(self, number: str, purpose: str, code: str) -> bool:
+            if not is_used.is_set():
+                is_used.set()
+                assert await InboxTexter.check_code(self, number, purpose, code)
+                await is_refused.wait()
+                return True
+            is_refused.set()
+            if gone_as is CodeGone:
+                raise CodeGone
+            return False
+
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    by, phone = SlowToWrite(database, KEYS.codes), _phone(person, number)
+    clicks = [verify_phone(database, by, KEYS, person.caller, phone, code) for _ in range(2)]
+    assert [each.workspace.id for each in await asyncio.gather(*clicks)] == [phone.workspace_id] * 2
+
+
+async def test_a_click_after_the_code_did_its_work_is_answered_alike(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    code = await _sent_code(database, person, number)
+    for _ in range(MOST_TRIES + 2):
         await _verify(database, person.caller, _phone(person, number), code)
+
+
+async def test_nobody_learns_by_guesses_which_number_a_workspace_has_verified(database: Database) -> None:
+    person, number = await new_person(database), _new_number()
+    await _verify(database, person.caller, _phone(person, number), await _sent_code(database, person, number))
+    later = at_later(database, timedelta(minutes=10))
+    for guess in (number, _new_number()):
+        with pytest.raises(CodeExpired):
+            await _verify(later, person.caller, _phone(person, guess), "123456")
+    for guess in (number, _new_number()):
+        code = await _sent_code(later, person, guess)
+        with pytest.raises(CodeWrong):
+            await _verify(later, person.caller, _phone(person, guess), _other_than(code))
+
+
+@pytest.mark.parametrize("code", ["", "08225", "1234567", "abc", "abcdef", "１２３４５６", "123 456", "\0"])
+async def test_what_is_no_code_is_said_to_be_none_and_takes_no_try(database: Database, code: str) -> None:
+    person, number = await new_person(database), _new_number()
+    right = await _sent_code(database, person, number)
+    for _ in range(MOST_TRIES + 1):
+        with pytest.raises(InvalidInput, match="6 digits") as refused:
+            await _verify(database, person.caller, _phone(person, number), code)
+        assert refused.value.path == ("input", "code")
+    await _verify(database, person.caller, _phone(person, number), right)
 
 
 async def test_a_number_verifies_three_workspaces_however_many_try_at_once(database: Database) -> None:
@@ -212,7 +283,9 @@ async def test_a_number_verifies_three_workspaces_however_many_try_at_once(datab
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, UUID) for outcome in outcomes) == MOST_WORKSPACES
-    assert sum(isinstance(outcome, PhoneInUse) for outcome in outcomes) == 3
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, PhoneInUse)]
+    assert len(refusals) == 3
+    assert f"has verified {MOST_WORKSPACES} workspaces" in refusals[0].message
     async with database.read() as session:
         verified = [await phone_of(session, person.user.personal_workspace_id) for person in people]
     assert sum(phone is not None for phone in verified) == MOST_WORKSPACES
@@ -320,6 +393,9 @@ async def test_only_numbers_of_the_listed_countries_are_texted(database: Databas
         ("+31612345678 ext. 5", None, "extension"),
         ("+319001234567", None, "no such|of this kind"),
         ("+318001234", None, "of this kind"),
+        ("+31201234567", None, "of this kind"),
+        ("020 123 4567", "NL", "of this kind"),
+        ("+442071838750", None, "of this kind"),
         ("+" + "1" * 50, None, "at most"),
         ("\0", "NL", "not a phone number"),
     ],
@@ -331,6 +407,12 @@ async def test_an_odd_number_is_refused_with_its_own_reason(
     with pytest.raises(InvalidInput, match=reason) as refused:
         await _send(database, person.caller, _phone(person, text, region))
     assert refused.value.path in (("input", "phoneNumber"), ("input", "region"))
+
+
+async def test_a_number_that_may_be_a_mobiles_is_texted(database: Database) -> None:
+    person, american = await new_person(database), "+12015550123"
+    await _send(database, person.caller, _phone(person, american))
+    assert len(await texted_codes(database, american)) == 1
 
 
 @pytest.mark.parametrize("role", ["ADMIN", "MEMBER"])

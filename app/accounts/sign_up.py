@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.accounts.addresses import LINK_LIFETIME, follow_verification
 from app.accounts.emails import EmailAddress, parse_email
-from app.accounts.errors import TokenExpired
+from app.accounts.errors import EmailTaken, TokenExpired
 from app.accounts.handles import check_handle
 from app.accounts.passwords import Passwords, check_new_password
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
@@ -102,8 +102,8 @@ async def verify_email(
     """Follow a mailed link: make the account, its workspace and a session, all or nothing, or verify an address that was added.
 
     `before_opening` is called where the link is one that opens a session; what it raises leaves the link good. Raises
-    `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has verified the
-    address meanwhile.
+    `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when an account has verified the
+    address meanwhile: another one, or the one that another link to it made.
     """
 
     async def follow(session: Session) -> Verified:
@@ -118,7 +118,10 @@ async def verify_email(
             raise TokenExpired(path=("input", "token"))
         return Verified(user_id, None)
 
-    return await transact(database, follow, step="verify-email")
+    try:
+        return await transact(database, follow, step="verify-email")
+    except EmailTaken:
+        raise EmailTaken(path=("input", "token")) from None
 
 
 async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None) -> OpenedSession:

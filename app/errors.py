@@ -6,6 +6,7 @@ becomes a GraphQL error with `extensions.code`. Anything else that is raised is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
@@ -130,9 +131,21 @@ class RateLimited(ProtocolError):
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(
-            f"Too many attempts. Try again in {retry_after_seconds} seconds.",
+            f"Too many attempts. Try again in {_duration(retry_after_seconds)}.",
             extensions={"retryAfterSeconds": retry_after_seconds},
         )
+
+
+def _duration(seconds: int) -> str:
+    """A time to wait as people say it, and never less than it is: 40 seconds, 12 minutes, 24 hours."""
+    minutes = math.ceil(seconds / 60)
+    if seconds < 60:
+        number, unit = seconds, "second"
+    elif minutes < 120 and minutes != 60:
+        number, unit = minutes, "minute"
+    else:
+        number, unit = math.ceil(minutes / 60), "hour"
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 class InvalidInput(DomainError):

@@ -65,7 +65,7 @@ class Context:
     """One operation's context.
 
     `remote_address` and `user_agent` describe the client; `is_browser` tells that the request came from a web page, which never
-    sees a token. `new_cookies` is filled by signing in and out.
+    sees a token; `takes_cookies` that the answer can set cookies. `new_cookies` is filled by signing in and out.
     """
 
     runtime: Runtime
@@ -73,6 +73,7 @@ class Context:
     remote_address: str
     user_agent: str | None
     is_browser: bool
+    takes_cookies: bool
     new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
     loaders: Loaders = field(init=False)
 

@@ -18,7 +18,7 @@ from app.accounts.users import User
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow, SessionRow
 from app.db.unit_of_work import transact
-from app.errors import Unauthenticated
+from app.errors import BadUserInput, Unauthenticated
 from resolvers import ids
 from resolvers.context import Context, NewCookie
 
@@ -114,7 +114,13 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
     For an added address it is the caller as they are now; None when the one who followed the link is not signed in as its user.
     """
     runtime = context.runtime
-    verified = await follow_link(runtime.database, runtime.keys, token, user_agent=context.user_agent)
+    verified = await follow_link(
+        runtime.database,
+        runtime.keys,
+        token,
+        user_agent=context.user_agent,
+        before_opening=lambda: require_hand_over(context, issue_token=issue_token),
+    )
     if verified.opened is not None:
         return await signed_in(context, verified.opened, issue_token=issue_token)
     caller = context.caller
@@ -125,6 +131,7 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
 
 async def sign_in(context: Context, email_address: str, password: str, *, issue_token: bool) -> SignedIn:
     """Sign in by address and password."""
+    require_hand_over(context, issue_token=issue_token)
     runtime = context.runtime
     opened = await open_by_password(
         runtime.database,
@@ -202,10 +209,27 @@ async def viewer_of(context: Context, caller: UserCaller) -> Viewer:
     return Viewer(found, caller)
 
 
+def require_hand_over(context: Context, *, issue_token: bool | None) -> None:
+    """Raise `BadUserInput` where a session, once opened, could be handed to nobody: asked before anything is changed or used up.
+
+    `issue_token` is None where no token can be asked for.
+    """
+    if context.takes_cookies or _shows_token(context, issue_token=issue_token is True):
+        return
+    message = "A socket can't set the cookie of a session: send this by HTTP"
+    if issue_token is None or context.is_browser:
+        raise BadUserInput(f"{message}.")
+    raise BadUserInput(f"{message}, or ask for a token with issueToken.")
+
+
 async def signed_in(context: Context, opened: OpenedSession, *, issue_token: bool) -> SignedIn:
     """Hand over a session just opened: in the answer to a program that asked for it there, in a cookie to all others."""
-    shows_token = issue_token and not context.is_browser
+    shows_token = _shows_token(context, issue_token=issue_token)
     if not shows_token:
         context.new_cookies.append(NewCookie(opened.token))
     found = await viewer_of(context, UserCaller(opened.user_id, opened.session_id))
     return SignedIn(found, opened.token if shows_token else None)
+
+
+def _shows_token(context: Context, *, issue_token: bool) -> bool:
+    return issue_token and not context.is_browser

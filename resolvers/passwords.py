@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.accounts import password_changes
 from app.accounts.access import require_user
 from resolvers.context import Context
-from resolvers.identity import SignedIn, Viewer, signed_in, viewer_of
+from resolvers.identity import SignedIn, Viewer, require_hand_over, signed_in, viewer_of
 
 
 async def request_reset(context: Context, email_address: str) -> None:
@@ -18,6 +18,7 @@ async def request_reset(context: Context, email_address: str) -> None:
 
 async def reset_password(context: Context, token: str, new_password: str) -> SignedIn:
     """Follow a mailed link: the password is the new one, and the person is signed in, with a cookie."""
+    require_hand_over(context, issue_token=None)
     runtime = context.runtime
     opened = await password_changes.reset_password(
         runtime.database, runtime.passwords, runtime.keys, token, new_password, user_agent=context.user_agent

@@ -15,7 +15,7 @@ described(
     {
         ErrorCode.INVALID_INPUT: "A value is not acceptable; path says which.",
         ErrorCode.CONFLICT: "Somebody else changed this at the same moment; look again and retry.",
-        ErrorCode.EMAIL_TAKEN: "Another account has verified this address; told only to the holder of the mailed link.",
+        ErrorCode.EMAIL_TAKEN: "An account has verified this address already; told only to the holder of the mailed link.",
         ErrorCode.HANDLE_TAKEN: "Another user or organization goes by this handle, or did so less than 30 days ago.",
         ErrorCode.REAUTHENTICATION_REQUIRED: "Prove again who you are: the password, or a mailed code.",
         ErrorCode.HANDLE_INVALID: "The handle (User ID) does not have the form of one, or is reserved.",

@@ -130,7 +130,8 @@ class IdentityMutation:
         description=(
             "Takes the token of a mailed link; for a new account it also signs in. For an address that was added to an account, "
             "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than 24 hours; "
-            "EMAIL_TAKEN when another account has verified the address meanwhile."
+            "EMAIL_TAKEN when an account has verified the address meanwhile. What signs in can't be sent over a socket, which sets "
+            "no cookie, unless a program asks for the token: BAD_USER_INPUT, and the link stays good."
         )
     )
     async def verify_email(
@@ -142,7 +143,8 @@ class IdentityMutation:
     @strawberry.mutation(
         description=(
             "Signs in by address and password, with a cookie or a bearer token. WRONG_CREDENTIALS for everything that is wrong, an "
-            "unverified address too. Failures are rate-limited per address and per network address."
+            "unverified address too. Failures are rate-limited per address and per network address. A socket can't set the cookie: "
+            "BAD_USER_INPUT there, unless a program asks for the token."
         )
     )
     async def sign_in(
@@ -175,8 +177,9 @@ class IdentityMutation:
 
     @strawberry.mutation(
         description=(
-            "Verifies a number for a workspace with the code that was texted. CODE_WRONG up to 5 times, then CODE_EXPIRED until "
-            "a new code is sent; PHONE_IN_USE when the number has verified three other workspaces. Owners only."
+            "Verifies a number for a workspace with the code that was texted; sent twice, it answers alike. INVALID_INPUT for what "
+            "is no code, CODE_WRONG up to 5 times, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE when the number has "
+            "verified three other workspaces. Owners only."
         )
     )
     async def verify_phone(

@@ -45,7 +45,8 @@ class PasswordMutation:
     @strawberry.mutation(
         description=(
             "Takes the token of a mailed link and sets a new password. Every session of the account ends, and a new one "
-            "begins, in a cookie. TOKEN_EXPIRED for a link that is used, unknown or older than an hour."
+            "begins, in a cookie. TOKEN_EXPIRED for a link that is used, unknown or older than an hour; BAD_USER_INPUT over a "
+            "socket, which can't set the cookie: the link stays good."
         )
     )
     async def reset_password(

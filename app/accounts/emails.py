@@ -9,8 +9,9 @@ from app.errors import InvalidInput
 
 _MOST_CHARACTERS = 254
 _MOST_LOCAL_LETTERS = 64
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_MOST_LABEL_LETTERS = 63
+_NOT_IN_LOCAL_PART = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]")
+_NOT_IN_DOMAIN = re.compile(r"[^a-z0-9.-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,52 @@ def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddre
         raise InvalidInput("An e-mail address can't hold control characters.", path=path)
     local, at, domain = address.rpartition("@")
     domain = domain.lower()
-    if not at or not _is_local_part(local) or not _is_domain(domain):
-        raise InvalidInput("This is not an e-mail address. Write one like name@example.com.", path=path)
+    wrong = _wrong_with_local_part(local) or _wrong_with_domain(domain) if at else "An e-mail address has an @ in it."
+    if wrong is not None:
+        raise InvalidInput(f"{wrong} Write one like name@example.com.", path=path)
     return EmailAddress(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
 
-def _is_local_part(text: str) -> bool:
-    return len(text) <= _MOST_LOCAL_LETTERS and _LOCAL_PART.fullmatch(text) is not None
+def _wrong_with_local_part(text: str) -> str | None:
+    """What is wrong with the part before the @, as a sentence for whoever wrote it; None for nothing."""
+    if not text:
+        return "There is nothing before the @ of this e-mail address."
+    if "@" in text:
+        return "An e-mail address has a single @."
+    odd = _NOT_IN_LOCAL_PART.search(text)
+    if odd is not None:
+        return f"An e-mail address can't have {_named(odd.group())} before the @."
+    if len(text) > _MOST_LOCAL_LETTERS:
+        return f"An e-mail address has at most {_MOST_LOCAL_LETTERS} characters before the @."
+    if not all(text.split(".")):
+        return "An e-mail address can't have a dot first or last before the @, nor two in a row."
+    return None
 
 
-def _is_domain(text: str) -> bool:
+def _wrong_with_domain(text: str) -> str | None:
+    """The same of the part after the @, in lower case."""
+    if not text:
+        return "There is nothing after the @ of this e-mail address."
+    odd = _NOT_IN_DOMAIN.search(text)
+    if odd is not None:
+        return f"An e-mail address can't have {_named(odd.group())} after the @."
     labels = text.split(".")
-    return len(labels) > 1 and not labels[-1].isdigit() and all(map(_DOMAIN_LABEL.fullmatch, labels))
+    if not all(labels):
+        return "An e-mail address can't have a dot first or last after the @, nor two in a row."
+    if len(labels) == 1:
+        return "There is no dot after the @ of this e-mail address."
+    if labels[-1].isdigit():
+        return "An e-mail address can't end in a number after the @."
+    return next(filter(None, map(_wrong_with_label, labels)), None)
+
+
+def _wrong_with_label(text: str) -> str | None:
+    if len(text) > _MOST_LABEL_LETTERS:
+        return f"An e-mail address has at most {_MOST_LABEL_LETTERS} characters between two dots after the @."
+    if text.startswith("-") or text.endswith("-"):
+        return f"After the @ of an e-mail address no part begins or ends with a hyphen, as “{text}” does."
+    return None
+
+
+def _named(letter: str) -> str:
+    return "a blank" if letter == " " else f"“{letter}”"

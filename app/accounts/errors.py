@@ -6,7 +6,7 @@ from app.errors import DomainError, ErrorCode
 
 
 class EmailTaken(DomainError):
-    """Another account has verified this address. Sign in to it, or sign up with another address."""
+    """An account has verified this address already. Sign in with it, or use another address."""
 
     code = ErrorCode.EMAIL_TAKEN
 

@@ -26,6 +26,9 @@ MAIL_RESET_LINK = "mail_reset_link"
 
 LINK_LIFETIME = timedelta(hours=1)
 
+_NOT_YOURS = "This is not your password."
+_NONE_YET = "Your account has no password yet. Set one by the link that is mailed to those who forgot theirs."
+
 RESETS_PER_ADDRESS = Limit("reset:address", most=5, per_seconds=3_600)
 RESETS_PER_NETWORK = Limit("reset:network", most=50, per_seconds=3_600)
 # Only failures stay counted; no switch turns it off.
@@ -123,7 +126,7 @@ async def change_password(
 
     async def change(session: Session) -> None:
         if not await users.lock_password(session, caller.user_id, kept):
-            raise WrongCredentials(path=("input", "currentPassword"))
+            raise WrongCredentials(_NOT_YOURS, path=("input", "currentPassword"))
         await _keep(session, keys, caller.user_id, hashed, but_session=caller.session_id)
 
     await transact(database, change, step="password.change")
@@ -145,9 +148,11 @@ async def check_password(
     attempt = await hit(database, limits, (TRIES_PER_USER, str(caller.user_id)))
     async with database.read() as session:
         kept = await users.password_of(session, caller.user_id)
+    if kept is None:
+        raise WrongCredentials(_NONE_YET, path=path)
     checked = await passwords.check(password, kept)
-    if kept is None or not checked.is_right:
-        raise WrongCredentials("This is not your password.", path=path)
+    if not checked.is_right:
+        raise WrongCredentials(_NOT_YOURS, path=path)
     await take_back(database, attempt)
     return kept
 

@@ -14,9 +14,11 @@ SHOWN_DIGITS = 4
 
 _MOST_CHARACTERS = 40
 
-# these can't receive a text message, or make money for whoever has them texted
+# these can't receive a text message, or make money for whoever has them texted; where a country's numbers don't tell landlines
+# from mobiles, the number is tried
 _UNFIT = frozenset(
     {
+        PhoneNumberType.FIXED_LINE,
         PhoneNumberType.PREMIUM_RATE,
         PhoneNumberType.SHARED_COST,
         PhoneNumberType.TOLL_FREE,

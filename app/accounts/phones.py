@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
@@ -15,7 +17,8 @@ from app.accounts.secrets import Keys
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
-from app.messages.sms import CODE_LIFETIME, CodeGone, Texter
+from app.errors import InvalidInput
+from app.messages.sms import CODE_DIGITS, CODE_LIFETIME, CodeGone, Texter
 from app.store import phones as store
 
 PER_NUMBER = Limit("phone-code:number", most=5, per_seconds=3_600)
@@ -26,6 +29,13 @@ PER_NETWORK_A_DAY = Limit("phone-code:network-day", most=50, per_seconds=86_400)
 
 MOST_TRIES = 5
 MOST_WORKSPACES = 3
+
+# how often a code that did its work was tried
+_DONE = MOST_TRIES + 1
+_CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
+# for what lies between another call's look at the code and its writing down that the number is verified
+_WAITS_SECONDS = 0.5
+_LOOKS_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +96,26 @@ async def verify_phone(
 ) -> WorkspaceAccess:
     """Verify the number for the workspace with the code that was texted.
 
-    For owners. Raises `CodeExpired` when no code is out, or it is older than 10 minutes or was tried 5 times, `CodeWrong`,
-    `PhoneInUse` when the number has verified three other workspaces, and what `workspace_for` raises.
+    Sent twice, it answers alike: until the code would have expired, a number that it verified counts as verified. A code sent after
+    that is looked at like any other, so that nobody learns by guesses which number it is.
+
+    For owners. Raises `InvalidInput` for what is no code, which counts as no try, `CodeExpired` when no code is out, or it is older
+    than 10 minutes or was tried 5 times, `CodeWrong`, `PhoneInUse` when the number has verified three other workspaces, and what
+    `workspace_for` raises.
     """
     user = require_user(caller)
     async with database.read() as session:
         await _as_owner(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=())
+    code = code.strip()
+    if _CODE.fullmatch(code) is None:
+        raise InvalidInput(f"The code that was texted has {CODE_DIGITS} digits.", path=("input", "code"))
     hashed = number_hash(keys.phones, number)
 
-    async def try_once(session: Session) -> int:
-        await _as_owner(session, user, phone.workspace_id, lock=True)
+    async def try_once(session: Session) -> int | WorkspaceAccess:
+        access = await _as_owner(session, user, phone.workspace_id, lock=True)
+        if await _is_done(session, phone.workspace_id, hashed):
+            return access
         tries = await store.use_try(session, phone.workspace_id, hashed, at=session.real_now, at_most=MOST_TRIES)
         if tries is None:
             raise CodeExpired(path=("input", "code"))
@@ -109,15 +128,21 @@ async def verify_phone(
 
     # the try is counted before the code is looked at, and stays counted whatever comes of it
     tries = await transact(database, try_once, step="phone-try")
+    if not isinstance(tries, int):
+        return tries
+    refusal: CodeExpired | CodeWrong = CodeWrong(path=("input", "code"))
     try:
-        is_right = await texter.check_code(number, str(phone.workspace_id), code.strip())
+        is_right = await texter.check_code(number, str(phone.workspace_id), code)
     except CodeGone:
-        raise CodeExpired(path=("input", "code")) from None
-    if not is_right:
-        if tries == MOST_TRIES:
-            await texter.drop_code(number, str(phone.workspace_id))
-        raise CodeWrong(path=("input", "code"))
-    return await transact(database, settle, step="phone-verified")
+        is_right, refusal = False, CodeExpired(path=("input", "code"))
+    if is_right:
+        return await transact(database, settle, step="phone-verified")
+    if tries == MOST_TRIES and isinstance(refusal, CodeWrong):
+        await texter.drop_code(number, str(phone.workspace_id))
+    access = await _verified_meanwhile(database, user, phone.workspace_id, hashed)
+    if access is None:
+        raise refusal
+    return access
 
 
 async def phone_of(session: Session, workspace_id: UUID) -> PhoneRow | None:
@@ -137,11 +162,33 @@ async def _as_owner(session: Session, caller: UserCaller, workspace_id: UUID, *,
     return await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_BILLING, lock=lock)
 
 
+async def _is_done(session: Session, workspace_id: UUID, hashed: bytes) -> bool:
+    """Whether the last code sent verified the number, which it still is."""
+    tries = await store.tries_of(session, workspace_id, hashed, at=session.real_now)
+    verified = await store.of_workspace(session, workspace_id)
+    return tries == _DONE and verified is not None and verified.number_hash == hashed
+
+
+async def _verified_meanwhile(
+    database: Database, caller: UserCaller, workspace_id: UUID, hashed: bytes
+) -> WorkspaceAccess | None:
+    """The workspace, if another call used the code up, as the first of two clicks does; waits for one that is just doing so."""
+    for _ in range(round(_WAITS_SECONDS / _LOOKS_EVERY_SECONDS)):
+        async with database.read() as session:
+            if await _is_done(session, workspace_id, hashed):
+                return await _as_owner(session, caller, workspace_id)
+            tries = await store.tries_of(session, workspace_id, hashed, at=session.real_now)
+        if tries is None or tries == 1:
+            return None
+        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+    return None
+
+
 async def _keep_number(session: Session, caller: UserCaller, workspace_id: UUID, hashed: bytes, digits: str) -> None:
     before = await store.of_workspace(session, workspace_id)
     await _count_use(session, workspace_id, hashed)
     await store.set_phone(session, workspace_id, hashed, digits, session.now)
-    await store.end_check(session, workspace_id, hashed)
+    await store.end_check(session, workspace_id, hashed, tries=_DONE)
     await audit.record(
         session,
         workspace_id,
@@ -160,6 +207,9 @@ async def _count_use(session: Session, workspace_id: UUID, hashed: bytes) -> Non
         return
     free = sorted(set(range(1, MOST_WORKSPACES + 1)) - {use.slot for use in uses})
     if not free:
-        raise PhoneInUse(path=("input", "phoneNumber"))
+        raise PhoneInUse(
+            f"This phone number has verified {MOST_WORKSPACES} workspaces, as many as one may. Use another number.",
+            path=("input", "phoneNumber"),
+        )
     use = PhoneUseRow(number_hash=hashed, slot=free[0], workspace_id=workspace_id, used_at=session.now)
     await store.add_use(session, use)

@@ -9,7 +9,7 @@ from app.accounts import audit
 from app.accounts.access import UserCaller
 from app.accounts.handles import change_handle
 from app.accounts.secrets import Keys
-from app.accounts.users import Visibility
+from app.accounts.users import Visibility, name_of
 from app.accounts.words import optional_line, optional_text
 from app.db.engine import Session
 from app.db.tables.accounts import UserRow
@@ -27,18 +27,23 @@ _LINES: Final = {
     "company": ("company", "A company's name"),
     "job_title": ("jobTitle", "A job title"),
 }
+_NAMES: Final = frozenset({"first_name", "last_name"})
 
 
 async def update_profile(session: Session, caller: UserCaller, changes: Mapping[str, str | None]) -> None:
     """Change what the caller tells about themselves: the fields that `changes` names, None and blanks clearing them.
 
-    The fields are `first_name`, `last_name`, `company`, `job_title` and `bio`. Raises `InvalidInput` for what is too long or holds
-    control characters; then nothing is changed.
+    The fields are `first_name`, `last_name`, `company`, `job_title` and `bio`. The personal workspace goes by the new names too,
+    unless it was renamed. Raises `InvalidInput` for what is too long or holds control characters; then nothing is changed.
     """
     told = {name: _told(name, text) for name, text in changes.items()}
     user = await _lock(session, caller)
+    workspace = await _personal_workspace(session, caller) if told.keys() & _NAMES else None
+    before = name_of(user.first_name, user.last_name, workspace.handle) if workspace is not None else None
     for name, text in told.items():
         setattr(user, name, text)
+    if workspace is not None and workspace.name == before:
+        await _rename(session, caller, workspace, name_of(user.first_name, user.last_name, workspace.handle))
 
 
 async def set_visibility(session: Session, caller: UserCaller, visibility: Visibility) -> None:
@@ -50,10 +55,12 @@ async def set_visibility(session: Session, caller: UserCaller, visibility: Visib
 async def change_user_id(session: Session, keys: Keys, caller: UserCaller, handle: str) -> None:
     """Let the caller go by another User ID from now on; the former one leads nowhere, and is nobody else's for 30 days.
 
-    Raises `HandleInvalid` and `HandleTaken`.
+    So does the personal workspace of a person without names, unless it was renamed. Raises `HandleInvalid` and `HandleTaken`.
     """
+    user = await _lock(session, caller)
     workspace = await _personal_workspace(session, caller)
     before = workspace.handle
+    follows = workspace.name == name_of(user.first_name, user.last_name, before)
     if await change_handle(session, keys.guards, workspace, handle, path=("input", "handle")):
         await audit.record(
             session,
@@ -64,6 +71,8 @@ async def change_user_id(session: Session, keys: Keys, caller: UserCaller, handl
             before={"handle": before},
             after={"handle": workspace.handle},
         )
+        if follows:
+            await _rename(session, caller, workspace, name_of(user.first_name, user.last_name, workspace.handle))
 
 
 def _told(name: str, text: str | None) -> str | None:
@@ -71,6 +80,16 @@ def _told(name: str, text: str | None) -> str | None:
         return optional_text(text, "A bio", at_most=LONGEST_BIO, path=("input", "bio"))
     field, what = _LINES[name]
     return optional_line(text, what, at_most=LONGEST_LINE, path=("input", field))
+
+
+async def _rename(session: Session, caller: UserCaller, workspace: WorkspaceRow, name: str) -> None:
+    if workspace.name == name:
+        return
+    workspace.name = name
+    workspace.version += 1
+    # the names themselves stay out of the log, which outlives the person
+    summary = "The personal workspace goes by its owner's new name."
+    await audit.record(session, workspace.id, audit.actor_of(caller), "workspace.renamed", summary)
 
 
 async def _lock(session: Session, caller: UserCaller) -> UserRow:

@@ -25,6 +25,7 @@ from app.store import workspaces as workspace_store
 LIFETIME = timedelta(days=30)
 
 _NOTED_EVERY = timedelta(minutes=1)
+_COOKIE_RENEWED_EVERY = timedelta(days=1)
 _MAX_USER_AGENT_LETTERS = 255
 
 
@@ -58,8 +59,30 @@ async def authenticate(database: Database, token: str) -> Caller:
     Notes the use, at most once a minute, in a unit of its own.
     """
     async with database.read() as session:
-        row = await _row_of(session, token)
-        stale_since = session.real_now - _NOTED_EVERY
+        row, now = await _row_of(session, token), session.real_now
+    return await _used(database, row, now)
+
+
+async def authenticate_cookie(database: Database, token: str) -> tuple[Caller, bool]:
+    """Who the token in a cookie belongs to, as `authenticate`, and whether the answer must send the cookie again.
+
+    It must about once a day: a browser keeps it no longer than it was told to when it last came, however often it is used.
+    """
+    async with database.read() as session:
+        row, now = await _row_of(session, token), session.real_now
+    renewed_before = now - _COOKIE_RENEWED_EVERY
+    if not isinstance(row, SessionRow) or (row.cookie_renewed_at or row.created_at) >= renewed_before:
+        return await _used(database, row, now), False
+
+    async def renew(session: Session) -> bool:
+        return await store.renew_cookie(session, row.id, session.real_now, unless_since=renewed_before)
+
+    # of several requests at once one does
+    is_renewed = await transact(database, renew, step="session-renewed")
+    return UserCaller(row.user_id, row.id), is_renewed
+
+
+async def _used(database: Database, row: SessionRow | ApiKeyRow | None, now: datetime) -> Caller:
     match row:
         case None:
             return ANONYMOUS
@@ -68,7 +91,7 @@ async def authenticate(database: Database, token: str) -> Caller:
         case ApiKeyRow():
             scopes = frozenset(ApiScope(scope) for scope in row.scopes)
             caller, used_at = KeyCaller(row.id, row.workspace_id, row.name, scopes), row.last_used_at
-    if used_at is None or used_at < stale_since:
+    if used_at is None or used_at < now - _NOTED_EVERY:
         await transact(database, lambda session: _touch(session, caller), step="session-used")
     return caller
 

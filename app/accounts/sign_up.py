@@ -6,13 +6,14 @@ is an account.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 from uuid import UUID
 
 from app.accounts.addresses import LINK_LIFETIME, follow_verification
 from app.accounts.emails import EmailAddress, parse_email
-from app.accounts.errors import TokenExpired
+from app.accounts.errors import EmailTaken, TokenExpired
 from app.accounts.handles import check_handle, refuse_at_sign_up
 from app.accounts.passwords import Passwords, check_new_password
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
@@ -94,16 +95,26 @@ class Verified:
     opened: OpenedSession | None
 
 
-async def verify_email(database: Database, keys: Keys, token: str, *, user_agent: str | None) -> Verified:
+async def verify_email(
+    database: Database,
+    keys: Keys,
+    token: str,
+    *,
+    user_agent: str | None,
+    before_opening: Callable[[], None] | None = None,
+) -> Verified:
     """Follow a mailed link: make the account, its workspace and a session, all or nothing, or verify an address that was added.
 
-    Raises `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when another account has
-    verified the address meanwhile.
+    `before_opening` is called where the link is one that opens a session; what it raises leaves the link good. Raises
+    `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when an account has verified the
+    address meanwhile: another one, or the one that another link to it made.
     """
 
     async def follow(session: Session) -> Verified:
         pending = await store.take_sign_up(session, token_hash(token), at=session.real_now)
         if pending is not None:
+            if before_opening is not None:
+                before_opening()
             opened = await _open_account(session, keys, pending, user_agent)
             return Verified(opened.user_id, opened)
         user_id = await follow_verification(session, keys, token)
@@ -111,7 +122,10 @@ async def verify_email(database: Database, keys: Keys, token: str, *, user_agent
             raise TokenExpired(path=("input", "token"))
         return Verified(user_id, None)
 
-    return await transact(database, follow, step="verify-email")
+    try:
+        return await transact(database, follow, step="verify-email")
+    except EmailTaken:
+        raise EmailTaken(path=("input", "token")) from None
 
 
 async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None) -> OpenedSession:

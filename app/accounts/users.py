@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,14 +51,13 @@ class User:
     @property
     def display_name(self) -> str:
         """First and last name, or the handle of a person who gave neither."""
-        return full_name(self.first_name, self.last_name) or self.handle
+        return name_of(self.first_name, self.last_name, self.handle)
 
     @property
     def initials(self) -> str:
-        """One or two letters that stand in for an avatar."""
-        names = [name for name in (self.first_name, self.last_name) if name]
-        letters = "".join(name[0] for name in names) if names else self.handle[:2]
-        return letters.upper()
+        """One or two letters that stand in for an avatar: the first of each name, or the first two of the handle."""
+        names = [letter for letter in map(_initial, (self.first_name, self.last_name)) if letter]
+        return "".join(names) or "".join(filter(str.isalnum, self.handle))[:2].upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,24 @@ class NewUser:
     is_email_verified: bool = True
 
 
+def _initial(name: str | None) -> str:
+    """The first letter of a name, or else its first visible character; a capital where that is one letter too."""
+    visible = [
+        letter for letter in unicodedata.normalize("NFC", name or "") if unicodedata.category(letter)[0] not in "CMZ"
+    ]
+    first = next(filter(str.isalnum, visible), visible[0] if visible else "")
+    capital = first.upper()
+    return capital if len(capital) == 1 else first
+
+
 def full_name(first_name: str | None, last_name: str | None) -> str:
     """The names there are, first name first; empty for none."""
     return " ".join(name for name in (first_name, last_name) if name)
+
+
+def name_of(first_name: str | None, last_name: str | None, handle: str) -> str:
+    """What a person goes by, and so does their personal workspace until it is renamed."""
+    return full_name(first_name, last_name) or handle
 
 
 async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
@@ -122,7 +137,7 @@ async def _open_personal_workspace(session: Session, guards: bytes, user: UserRo
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",
-        name=name or handle,
+        name=name_of(new.first_name, new.last_name, handle),
         handle=handle,
         created_by=user.id,
         created_at=session.now,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -51,12 +51,23 @@ async def use_try(
     return counted.scalar_one_or_none()
 
 
-async def end_check(session: Session, workspace_id: UUID, number_hash: bytes) -> None:
-    """The code did its work."""
+async def tries_of(session: Session, workspace_id: UUID, number_hash: bytes, *, at: datetime) -> int | None:
+    """How often a code that is not too old at `at` was tried; None when there is none."""
+    query = select(PhoneCheckRow.tries).where(
+        PhoneCheckRow.workspace_id == workspace_id,
+        PhoneCheckRow.number_hash == number_hash,
+        PhoneCheckRow.expires_at > at,
+    )
+    return await session.scalar(query)
+
+
+async def end_check(session: Session, workspace_id: UUID, number_hash: bytes, *, tries: int) -> None:
+    """The code did its work: until it would have expired, `tries` says so."""
     await session.execute(
-        delete(PhoneCheckRow).where(
-            PhoneCheckRow.workspace_id == workspace_id, PhoneCheckRow.number_hash == number_hash
-        )
+        update(PhoneCheckRow)
+        .where(PhoneCheckRow.workspace_id == workspace_id, PhoneCheckRow.number_hash == number_hash)
+        .values(tries=tries)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
 from app.db.engine import Session
 from app.db.tables.accounts import SessionRow
@@ -53,6 +53,21 @@ async def touch(session: Session, session_id: UUID, at: datetime, *, unless_sinc
         .values(last_seen_at=at)
         .execution_options(synchronize_session=False)
     )
+
+
+async def renew_cookie(session: Session, session_id: UUID, at: datetime, *, unless_since: datetime) -> bool:
+    """Note that the session was used and its cookie sent again; False when that was done since `unless_since`, or it has ended."""
+    renewed = await session.execute(
+        update(SessionRow)
+        .where(
+            SessionRow.id == session_id,
+            func.coalesce(SessionRow.cookie_renewed_at, SessionRow.created_at) < unless_since,
+        )
+        .values(last_seen_at=at, cookie_renewed_at=at)
+        .returning(SessionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return renewed.one_or_none() is not None
 
 
 async def end(session: Session, session_id: UUID, user_id: UUID) -> bool:

@@ -26,36 +26,32 @@ def test_addresses_of_every_ordinary_form_are_taken(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "ada",
-        "ada@",
-        "@example.com",
-        "ada@example",
-        "ada@@example.com",
-        "ada@exa mple.com",
-        "ada lovelace@example.com",
-        ".ada@example.com",
-        "ada.@example.com",
-        "a..b@example.com",
-        "ada@-example.com",
-        "ada@example-.com",
-        "ada@example..com",
-        "ada@192.168.0.1",
-        "Ada <ada@example.com>",
-        f"{'a' * 65}@example.com",
-    ],
-)
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="not an e-mail address") as refused:
-        parse_email(text, path=("input", "emailAddress"))
-    assert refused.value.path == ("input", "emailAddress")
-
-
-@pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("", "has an @"),
+        ("ada", "has an @"),
+        ("ada@", "nothing after the @"),
+        ("@example.com", "nothing before the @"),
+        ("ada@@example.com", "a single @"),
+        ("ada@home@example.com", "a single @"),
+        (f"{'a' * 65}@example.com", "at most 64 characters before the @"),
+        (".ada@example.com", "a dot first or last before the @, nor two in a row"),
+        ("ada.@example.com", "a dot first or last before the @, nor two in a row"),
+        ("a..b@example.com", "a dot first or last before the @, nor two in a row"),
+        ("ada lovelace@example.com", "a blank before the @"),
+        ("Ada <ada@example.com>", "a blank before the @"),
+        ("ada,@example.com", "“,” before the @"),
+        ("ada@exa mple.com", "a blank after the @"),
+        ("ada@exa_mple.com", "“_” after the @"),
+        ("ada@[192.168.0.1]", r"“\[” after the @"),
+        ("ada@example.com>", "“>” after the @"),
+        ("ada@example", "no dot after the @"),
+        ("ada@example..com", "a dot first or last after the @, nor two in a row"),
+        ("ada@example.com.", "a dot first or last after the @, nor two in a row"),
+        ("ada@192.168.0.1", "end in a number"),
+        ("ada@-example.com", "with a hyphen, as “-example” does"),
+        ("ada@example-.com", "with a hyphen, as “example-” does"),
+        (f"ada@{'a' * 64}.com", "at most 63 characters"),
         ("ada\r\nBcc: eve@example.com", "control characters"),
         ("ada\0@example.com", "control characters"),
         ("аda@example.com", "ASCII"),
@@ -64,5 +60,6 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     ],
 )
 def test_an_odd_address_is_refused_with_its_own_reason(text: str, reason: str) -> None:
-    with pytest.raises(InvalidInput, match=reason):
-        parse_email(text)
+    with pytest.raises(InvalidInput, match=reason) as refused:
+        parse_email(text, path=("input", "emailAddress"))
+    assert refused.value.path == ("input", "emailAddress")

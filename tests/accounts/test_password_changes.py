@@ -104,9 +104,9 @@ async def test_a_wrong_current_password_changes_nothing(database: Database) -> N
     assert await _signs_in(database, address, PASSWORD)
 
 
-async def test_an_account_without_a_password_has_none_to_change(database: Database) -> None:
+async def test_who_has_no_password_to_change_is_told_how_to_set_one(database: Database) -> None:
     person = await new_person(database)
-    with pytest.raises(WrongCredentials):
+    with pytest.raises(WrongCredentials, match="Set one by the link"):
         await _change(database, person, "anything at all")
 
 
@@ -130,15 +130,28 @@ async def test_wrong_current_passwords_are_limited_and_right_ones_are_not(databa
         await _change(database, person, PASSWORD)
 
 
-async def test_of_two_changes_at_once_one_is_made(database: Database) -> None:
-    address = new_address()
-    person = await _with_password(database, address)
+async def test_of_two_changes_at_once_one_is_made_and_the_others_current_password_is_wrong_by_then(
+    database: Database,
+) -> None:
+    both_have_checked = asyncio.Barrier(2)
+
+    class AtOnce(Passwords):
+        async def hash(self, password: str) -> str:
+            await both_have_checked.wait()
+            return await _QUICK.hash(password)
+
+    person = await _with_password(database, new_address())
+    passwords = AtOnce(CountingHasher())
     outcomes = await asyncio.gather(
-        _change(database, person, PASSWORD, "the first of two"),
-        _change(database, person, PASSWORD, "the second of two"),
+        *(
+            password_changes.change_password(database, passwords, KEYS, LIMITS_OFF, person.caller, PASSWORD, new)
+            for new in ("the first of two", "the second of two")
+        ),
         return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in outcomes) == ["NoneType", "WrongCredentials"]
+    [refusal] = [each for each in outcomes if isinstance(each, WrongCredentials)]
+    assert (refusal.message, refusal.path) == ("This is not your password.", ("input", "currentPassword"))
 
 
 async def test_a_reset_link_sets_a_password_ends_every_session_and_signs_in(database: Database) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app.accounts import profile
 from app.accounts.errors import HandleInvalid, HandleTaken
+from app.accounts.organizations import WorkspaceChange, update_workspace
 from app.accounts.secrets import keyed_hash
 from app.accounts.users import User, Visibility, find_user
 from app.clock import Clock
 from app.db.engine import Database, Session
-from app.db.tables.workspaces import HandleHoldRow
+from app.db.tables.workspaces import AuditEventRow, HandleHoldRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
-from tests.support.accounts import KEYS, Person, new_person
+from app.ids import uuid7
+from tests.support.accounts import KEYS, LIMITS_OFF, Person, new_person
 
 
 async def _user(database: Database, person: Person) -> User:
@@ -70,6 +73,119 @@ async def test_what_is_too_long_or_no_text_is_refused_and_nothing_changes(
         await _update(database, person, **{"company": "Kept out", field: text})
     assert refused.value.path == ("input", path)
     assert await _user(database, person) == person.user
+
+
+async def _workspace(database: Database, person: Person) -> WorkspaceRow:
+    async with database.read() as session:
+        return (
+            await session.scalars(select(WorkspaceRow).where(WorkspaceRow.id == person.user.personal_workspace_id))
+        ).one()
+
+
+async def _rename(database: Database, person: Person, name: str) -> None:
+    await update_workspace(
+        database,
+        LIMITS_OFF,
+        KEYS.guards,
+        person.caller,
+        person.user.personal_workspace_id,
+        WorkspaceChange(name=name),
+        owners_set_external_ids=True,
+    )
+
+
+async def test_the_personal_workspace_goes_by_its_owners_present_names(database: Database) -> None:
+    person = await new_person(database)
+    versions = [(await _workspace(database, person)).version]
+    for changes, name in (
+        ({"first_name": "Old", "last_name": "Name"}, "Old Name"),
+        ({"first_name": "New"}, "New Name"),
+        ({"first_name": None}, "Name"),
+        ({"last_name": None}, person.user.handle),
+    ):
+        await _update(database, person, **changes)
+        workspace = await _workspace(database, person)
+        assert workspace.name == name
+        versions.append(workspace.version)
+    assert versions == [versions[0] + number for number in range(5)]
+    await _update(database, person, first_name=None, bio="Nothing of names")
+    assert (await _workspace(database, person)).version == versions[-1]
+
+
+async def test_the_personal_workspace_of_a_person_without_names_goes_by_their_present_user_id(
+    database: Database,
+) -> None:
+    person = await new_person(database, handle="before-this-one")
+    await _go_by(database, person, "after-that-one")
+    assert (await _workspace(database, person)).name == "after-that-one"
+    await _update(database, person, first_name="Ada")
+    await _go_by(database, person, "yet-another-one")
+    assert (await _workspace(database, person)).name == "Ada"
+
+
+async def test_a_personal_workspace_that_its_owner_renamed_keeps_that_name(database: Database) -> None:
+    person = await new_person(database)
+    await _update(database, person, first_name="Old")
+    await _rename(database, person, "Workshop")
+    await _update(database, person, first_name="New")
+    await _go_by(database, person, "keeps-the-workshop")
+    await _update(database, person, first_name=None)
+    assert (await _workspace(database, person)).name == "Workshop"
+
+
+async def test_that_the_personal_workspace_follows_is_logged_without_any_name(database: Database) -> None:
+    person = await new_person(database)
+    await _update(database, person, first_name="Clandestine", last_name="Person")
+    mine = AuditEventRow.workspace_id == person.user.personal_workspace_id
+    async with database.read() as session:
+        [event] = await session.scalars(select(AuditEventRow).where(mine, AuditEventRow.action == "workspace.renamed"))
+    assert event.actor_user_id == person.user.id
+    assert event.detail is None
+    assert "Clandestine" not in event.summary
+
+
+async def test_names_and_user_id_changed_at_once_both_reach_the_personal_workspace(database: Database) -> None:
+    for number in range(5):
+        person = await new_person(database)
+        await asyncio.gather(_update(database, person, first_name="Ada"), _go_by(database, person, f"at-once-{number}"))
+        assert (await _workspace(database, person)).name == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "initials"),
+    [
+        ("Ada", "Lovelace", "AL"),
+        ("ada", None, "A"),
+        (None, "lovelace", "L"),
+        ("ßtraße", "Sharp", "ßS"),
+        ("ﬁona", "ﬄ", "ﬁﬄ"),
+        ("ǆ", "ŉ", "Ǆŉ"),
+        ("e\u0301mile", "zola", "ÉZ"),
+        ("’t", "Hooft", "TH"),
+        ("\u200b\u200eada", "(King)", "AK"),
+        ("🎉", "李", "🎉李"),
+        ("!", None, "!"),
+        ("\u200b", None, "HA"),
+        (None, None, "HA"),
+    ],
+)
+def test_initials_are_one_visible_letter_for_each_name(first: str | None, last: str | None, initials: str) -> None:
+    assert _someone("h-a", first, last).initials == initials
+
+
+def _someone(handle: str, first: str | None, last: str | None) -> User:
+    return User(
+        id=uuid7(),
+        handle=handle,
+        first_name=first,
+        last_name=last,
+        company=None,
+        job_title=None,
+        bio=None,
+        visibility=Visibility.PRIVATE,
+        personal_workspace_id=uuid7(),
+        created_at=datetime(2030, 1, 1, tzinfo=UTC),
+    )
 
 
 async def test_a_new_account_is_private_and_its_owner_can_make_it_public(database: Database) -> None:

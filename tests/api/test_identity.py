@@ -137,7 +137,25 @@ async def test_that_an_address_is_taken_is_told_to_the_holder_of_its_mailed_link
         slow = await _mailed_token(api, client, address)
         await client.run(VERIFY, input={"token": await _mailed_token(api, client, address)})
         [error] = (await client.run(VERIFY, input={"token": slow}))["verifyEmail"]["userErrors"]
-    assert error["code"] == "EMAIL_TAKEN"
+    assert (error["code"], error["path"]) == ("EMAIL_TAKEN", ["input", "token"])
+
+
+async def test_that_an_address_is_taken_is_worded_right_for_ones_own_account_and_for_an_added_address(api: Api) -> None:
+    address, person = new_address(), await new_person(api.database)
+    add = "mutation ($address: String!) { addEmail(input: {address: $address}) { userErrors { code } } }"
+    follow = "mutation ($token: String!) { verifyEmail(input: {token: $token}) { userErrors { code message path } } }"
+    async with api.program() as stranger, api.program(person.token) as client:
+        second = await _mailed_token(api, stranger, address)
+        await client.run(add, address=address)
+        added = token_of((await queued_mails(api.database, address))[-1])
+        await stranger.run(VERIFY, input={"token": await _mailed_token(api, stranger, address)})
+        for token in (second, added):
+            [error] = (await client.run(follow, token=token))["verifyEmail"]["userErrors"]
+            assert error == {
+                "code": "EMAIL_TAKEN",
+                "message": "An account has verified this address already. Sign in with it, or use another address.",
+                "path": ["input", "token"],
+            }
 
 
 async def test_a_web_page_gets_an_http_only_cookie_and_never_sees_a_token(api: Api) -> None:

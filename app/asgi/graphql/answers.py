@@ -43,6 +43,12 @@ class HttpRefusal(ProtocolError):
 def success(body: bytes, media_type: str, cookies: Iterable[SetCookie], settings: GraphQLSettings) -> Response:
     """An executed operation: 200, also when some fields failed."""
     response = Response(body, 200, media_type=f"{media_type}; charset=utf-8")
+    set_cookies(response, cookies, settings)
+    return response
+
+
+def set_cookies(response: Response, cookies: Iterable[SetCookie], settings: GraphQLSettings) -> None:
+    """Have the response set these cookies."""
     for cookie in cookies:
         response.set_cookie(
             cookie.name,
@@ -52,7 +58,13 @@ def success(body: bytes, media_type: str, cookies: Iterable[SetCookie], settings
             samesite="lax",
             secure=settings.secure_cookies,
         )
-    return response
+
+
+def cookie_headers(cookies: Iterable[SetCookie], settings: GraphQLSettings) -> list[str]:
+    """What the headers `Set-Cookie` of an answer say that is no `Response`."""
+    response = Response()
+    set_cookies(response, cookies, settings)
+    return response.headers.getlist("set-cookie")
 
 
 def error_objects(error: BaseException, formatter: ErrorFormatter, request_id: str) -> list[ErrorObject]:

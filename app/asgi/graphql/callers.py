@@ -32,6 +32,7 @@ def request_info(connection: HTTPConnection, settings: GraphQLSettings, transpor
         user_agent=headers.get("user-agent"),
         is_browser=origin is not None or "sec-fetch-site" in headers,
         transport=transport,
+        takes_cookies=transport != "websocket",
     )
 
 

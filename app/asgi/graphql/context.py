@@ -22,6 +22,8 @@ class RequestInfo:
     is_browser: bool
     """A web page sent this (`Origin` or `Sec-Fetch-Site` was there): it must never be handed a token."""
     transport: Transport
+    takes_cookies: bool
+    """The answer can set cookies: not over a WebSocket, nor where credentials are only looked at beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class OperationContext(Protocol):
 
     @property
     def cookies(self) -> list[SetCookie]:
-        """Filled by mutations; applied to an HTTP response, never over WebSocket."""
+        """Those of the caller to renew, or else what mutations filled in; for an answer that `takes_cookies`, and no other."""
         ...
 
     @property

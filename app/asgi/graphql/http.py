@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -78,7 +78,8 @@ class GraphQLHttp:
         settings = self.engine.settings
         try:
             boundary = boundary_of(request)
-            info = request_info(request, settings, "http")
+            # what this finds is thrown away, so nothing of it can be handed over
+            info = replace(request_info(request, settings, "http"), takes_cookies=False)
             async with self.engine.context(info) as context:
                 if not context.is_authenticated:
                     raise Unauthenticated
@@ -97,7 +98,9 @@ class GraphQLHttp:
         async with self.engine.context(info) as context:
             if not self.explorer.is_open_to(is_authenticated=context.is_authenticated):
                 raise HttpRefusal(406, f"There is no page here. Answers come as {GRAPHQL_RESPONSE} or {JSON}.")
-        return self.explorer.page()
+            page = self.explorer.page()
+            answers.set_cookies(page, context.cookies, self.engine.settings)
+        return page
 
     async def _operate(
         self, request: Request, graphql_request: GraphQLRequest, wanted: Accepted, running: AsyncExitStack
@@ -130,7 +133,13 @@ class GraphQLHttp:
             raise HttpRefusal(406, f"Subscriptions need a WebSocket, or an Accept header with {EVENT_STREAM}.")
         settings = self.engine.settings
         headers = answers.cross_origin_headers(request, settings)
-        return EventStream(self._events(request, operation), settings.stream_keep_alive_seconds, headers, self.ending)
+        return EventStream(
+            self._events(request, operation),
+            settings.stream_keep_alive_seconds,
+            headers,
+            self.ending,
+            cookies=answers.cookie_headers(operation.context.cookies, settings),
+        )
 
     async def _events(self, request: Request, operation: Operation) -> AsyncGenerator[str]:
         try:

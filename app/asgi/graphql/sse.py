@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
@@ -22,11 +22,18 @@ def next_event(result: str) -> str:
 class EventStream:
     """An ASGI response that sends each text as it comes, keeps silent connections open, and ends when the client goes.
 
-    `ending` ends it early, without `complete`, so that clients connect again elsewhere.
+    `ending` ends it early, without `complete`, so that clients connect again elsewhere. `cookies` are set as it begins, with the
+    headers.
     """
 
     def __init__(
-        self, events: AsyncGenerator[str], keep_alive_seconds: float, headers: dict[str, str], ending: asyncio.Event
+        self,
+        events: AsyncGenerator[str],
+        keep_alive_seconds: float,
+        headers: dict[str, str],
+        ending: asyncio.Event,
+        *,
+        cookies: Sequence[str] = (),
     ) -> None:
         self._events = events
         self._keep_alive_seconds = keep_alive_seconds
@@ -36,10 +43,12 @@ class EventStream:
             "x-accel-buffering": "no",  # proxies would hold events back
             **headers,
         }
+        self._cookies = cookies
         self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.items()]
+        headers = [*self._headers.items(), *(("set-cookie", cookie) for cookie in self._cookies)]
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         sending = asyncio.create_task(self._send_all(send))
         others = (

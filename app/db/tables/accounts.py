@@ -92,7 +92,10 @@ class SignUpRow(Base):
 
 
 class SessionRow(Base):
-    """A signed-in browser or program. Ending it deletes the row."""
+    """A signed-in browser or program. Ending it deletes the row.
+
+    `cookie_renewed_at` is when its cookie was last sent again after signing in, if it ever was.
+    """
 
     __tablename__ = "sessions"
     erasure = Erased(person="user_id")
@@ -103,6 +106,7 @@ class SessionRow(Base):
     user_agent: Mapped[str | None]
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime] = mapped_column(index=True)
+    cookie_renewed_at: Mapped[datetime | None]
 
 
 class RateLimitRow(Base):

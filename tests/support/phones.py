@@ -1,0 +1,76 @@
+"""Phones for tests: numbers nobody has verified, codes sent to them and tried."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import count
+from uuid import UUID
+
+from app.accounts.access import Caller
+from app.accounts.phones import (
+    PhoneOf,
+    send_code,
+    verify_phone,
+)
+from app.accounts.rate_limits import RateLimits
+from app.db.engine import Database
+from app.messages.sms import Texter
+from tests.support.accounts import (
+    KEYS,
+    LIMITS_OFF,
+    Person,
+    new_network,
+    texted_codes,
+    texter,
+)
+
+_numbers = count(10_000_000)
+
+
+def new_number() -> str:
+    """A Dutch mobile number nobody verified yet."""
+    return f"+316{next(_numbers)}"
+
+
+def phone_for(person: Person, number: str, region: str | None = None) -> PhoneOf:
+    """The number for the person's own workspace."""
+    return PhoneOf(person.user.personal_workspace_id, number, region)
+
+
+async def send(
+    database: Database,
+    caller: Caller,
+    phone: PhoneOf,
+    *,
+    limits: RateLimits = LIMITS_OFF,
+    network: str | None = None,
+    countries: Collection[str] = (),
+    by: Texter | None = None,
+) -> None:
+    """Have a code sent, by default by the inbox and without limits."""
+    await send_code(
+        database,
+        by or texter(database),
+        KEYS,
+        limits,
+        caller,
+        phone,
+        remote_address=network or new_network(),
+        countries=countries,
+    )
+
+
+async def verify(database: Database, caller: Caller, phone: PhoneOf, code: str) -> UUID:
+    """Try a code; the workspace it verified the number for."""
+    return (await verify_phone(database, texter(database), KEYS, caller, phone, code)).workspace.id
+
+
+async def sent_code(database: Database, person: Person, number: str) -> str:
+    """The code just sent to a number for the person's own workspace."""
+    await send(database, person.caller, phone_for(person, number))
+    return (await texted_codes(database, number))[0]
+
+
+def other_than(code: str) -> str:
+    """A code that is not this one."""
+    return f"{(int(code) + 1) % 1_000_000:06}"

@@ -21,7 +21,7 @@ from app.accounts.access import ApiScope
 from app.billing.spend_limits import set_limit
 from app.catalog import CatalogError
 from app.clock import Clock
-from app.db import embedded, migrate
+from app.db import embedded
 from app.db.engine import Database, Session, connect
 from app.db.tables.payments import RefundState
 from app.db.tables.workspaces import ApiKeyRow
@@ -122,7 +122,7 @@ def worker() -> None:
 def migrate_command() -> None:
     """Bring the database to the newest schema."""
     with _database_url(_settings()) as url:
-        asyncio.run(migrate.upgrade_database(url))
+        asyncio.run(server.migrate_database(url))
     print("The database is at the newest schema.")
 
 

@@ -18,7 +18,7 @@ from app.settings import Settings
 from tests.support.accounts import new_person
 from tests.support.databases import empty_url
 from tests.support.house import GivenSettings
-from tests.support.server import run_command
+from tests.support.server import free_ports, run_command
 
 _PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -103,12 +103,44 @@ def test_the_usual_variables_of_aws_reach_s3_and_options_go_before_them() -> Non
     }
 
 
-@pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",)])
-def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...]) -> None:
-    ended = run_command(*command, environment={"DATABASE_URL": "postgresql://127.0.0.1:1/nothing"})
+@pytest.mark.parametrize("command", ["serve", "dev", "worker", "migrate"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_PUBLISHABLE_KEY", "sk_live_hidden"),
+        ("SMTP_URL", "http://user:hidden@x"),
+        ("BROADCAST_URL", "foo:hidden"),
+        ("DATABASE_URL", "mysql://user:hidden@x"),
+        ("PUBLIC_URL", "user:hidden@example.com"),
+        ("MAIL_FROM", "Billing"),
+    ],
+)
+def test_keys_and_addresses_that_make_no_sense_are_told_by_name_and_not_repeated(
+    command: str, name: str, value: str
+) -> None:
+    ended = run_command(command, environment={name: value})
+
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"{name}: ")
+    assert "hidden" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",), ("worker",), ("dev",), ("migrate",)])
+def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...], tmp_path: Path) -> None:
+    sandbox_port = str(free_ports(1)[0])
+    ended = run_command(
+        *command,
+        environment={
+            "DATABASE_URL": "postgresql://user:hidden@127.0.0.1:1/nothing",
+            "COUNTERFOIL_HOME": str(tmp_path),
+            "SANDBOX_PORT": sandbox_port,
+        },
+    )
 
     assert ended.returncode == 2
     assert "DATABASE_URL" in ended.stderr
+    assert "hidden" not in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -59,6 +60,9 @@ cli.add_typer(workspace_cli, name="workspace")
 cli.add_typer(schema_cli, name="schema")
 
 _err = Console(stderr=True)
+
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_NEGATIVE = re.compile(rf"-{_PLAIN.pattern}", re.ASCII)
 
 
 # what the operator can mend: said in a sentence, without a traceback
@@ -236,7 +240,8 @@ def ledger_verify() -> None:
         raise typer.Exit(1)
 
 
-@workspace_cli.command("set-limit")
+# a negative amount is told to be one, and not to be an option that there isn't
+@workspace_cli.command("set-limit", context_settings={"ignore_unknown_options": True})
 def workspace_set_limit(
     handle: Annotated[str, typer.Argument(help="The workspace's handle.")],
     amount: Annotated[
@@ -249,7 +254,7 @@ def workspace_set_limit(
         raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
 
     async def work(house: House) -> str:
-        limit = Money.of(_amount(amount), house.runtime.catalog.currency) if amount is not None else None
+        limit = Money.of(plain_amount(amount), house.runtime.catalog.currency) if amount is not None else None
         return await transact(
             house.runtime.database, lambda session: set_limit(session, handle, limit), step="limit.set"
         )
@@ -257,14 +262,13 @@ def workspace_set_limit(
     print(_in_house(work))
 
 
-def _amount(text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise server.StartError(f"{text!r} is no amount: write it like 500.00.") from None
-    if not value.is_finite() or value < 0:
+def plain_amount(text: str) -> Decimal:
+    """An amount as the API takes it too: digits, and a point where there are some after it; no exponents and no NaN."""
+    if _NEGATIVE.fullmatch(text):
         raise server.StartError("The amount must not be negative.")
-    return value
+    if not _PLAIN.fullmatch(text):
+        raise server.StartError(f"{text!r} is no amount: write it like 500.00.")
+    return Decimal(text)
 
 
 @purchase_cli.command("refund")
@@ -278,7 +282,7 @@ def purchase_refund(
     If this is interrupted, or Stripe can't be reached, the worker goes on with what was begun: look at the purchase before you ask
     for another refund in part.
     """
-    chosen = _amount(amount) if amount is not None else None
+    chosen = plain_amount(amount) if amount is not None else None
 
     async def work(house: House) -> str:
         where = _purchase(purchase_id)

@@ -154,7 +154,13 @@ def catalog_sync() -> None:
 @keys_cli.command("create")
 def keys_create(
     name: Annotated[str, typer.Option(help="What the key is for; shown in audit logs.")],
-    scope: Annotated[list[ApiScope], typer.Option(help="What it may be used for; repeatable.")],
+    scope: Annotated[
+        list[ApiScope],
+        typer.Option(
+            help="What it may be used for, in every workspace; repeatable. CREDITS_WRITE, OPERATOR and USAGE_WRITE are for "
+            "service keys alone; BILLING_READ and BILLING_WRITE are what customers' keys have too."
+        ),
+    ],
     service: Annotated[bool, typer.Option("--service", help="A key of the host product, for every workspace.")] = False,
     expires: Annotated[
         str | None,

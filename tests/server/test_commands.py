@@ -159,6 +159,16 @@ async def test_a_server_does_not_start_on_a_database_that_was_not_migrated(serve
     assert (migrated.returncode, again.returncode) == (0, 0), migrated.stderr + again.stderr
 
 
+def test_the_url_of_the_database_can_say_how_to_encrypt(database_url: str) -> None:
+    sign = "&" if "?" in database_url else "?"
+    plain = run_command("ledger", "verify", environment={"DATABASE_URL": f"{database_url}{sign}sslmode=disable"})
+    unknown = run_command("ledger", "verify", environment={"DATABASE_URL": f"{database_url}{sign}sslmode=perhaps"})
+
+    assert plain.returncode == 0, plain.stderr
+    assert (unknown.returncode, "DATABASE_URL" in unknown.stderr) == (2, True), unknown.stderr
+    assert "Traceback" not in unknown.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [('[tax]\nmode = "stripe_tax"\n', "tax.mode"), (None, "can't be read")],

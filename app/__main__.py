@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from app.accounts.access import ApiScope
 from app.billing.spend_limits import set_limit
 from app.catalog import CatalogError
 from app.clock import Clock
-from app.db import embedded, migrate
+from app.db import embedded
 from app.db.engine import Database, Session, connect
 from app.db.tables.payments import RefundState
 from app.db.tables.workspaces import ApiKeyRow
@@ -59,6 +60,9 @@ cli.add_typer(workspace_cli, name="workspace")
 cli.add_typer(schema_cli, name="schema")
 
 _err = Console(stderr=True)
+
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_NEGATIVE = re.compile(rf"-{_PLAIN.pattern}", re.ASCII)
 
 
 # what the operator can mend: said in a sentence, without a traceback
@@ -122,7 +126,7 @@ def worker() -> None:
 def migrate_command() -> None:
     """Bring the database to the newest schema."""
     with _database_url(_settings()) as url:
-        asyncio.run(migrate.upgrade_database(url))
+        asyncio.run(server.migrate_database(url))
     print("The database is at the newest schema.")
 
 
@@ -150,7 +154,13 @@ def catalog_sync() -> None:
 @keys_cli.command("create")
 def keys_create(
     name: Annotated[str, typer.Option(help="What the key is for; shown in audit logs.")],
-    scope: Annotated[list[ApiScope], typer.Option(help="What it may be used for; repeatable.")],
+    scope: Annotated[
+        list[ApiScope],
+        typer.Option(
+            help="What it may be used for, in every workspace; repeatable. CREDITS_WRITE, OPERATOR and USAGE_WRITE are for "
+            "service keys alone; BILLING_READ and BILLING_WRITE are what customers' keys have too."
+        ),
+    ],
     service: Annotated[bool, typer.Option("--service", help="A key of the host product, for every workspace.")] = False,
     expires: Annotated[
         str | None,
@@ -236,7 +246,8 @@ def ledger_verify() -> None:
         raise typer.Exit(1)
 
 
-@workspace_cli.command("set-limit")
+# a negative amount is told to be one, and not to be an option that there isn't
+@workspace_cli.command("set-limit", context_settings={"ignore_unknown_options": True})
 def workspace_set_limit(
     handle: Annotated[str, typer.Argument(help="The workspace's handle.")],
     amount: Annotated[
@@ -249,7 +260,7 @@ def workspace_set_limit(
         raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
 
     async def work(house: House) -> str:
-        limit = Money.of(_amount(amount), house.runtime.catalog.currency) if amount is not None else None
+        limit = Money.of(plain_amount(amount), house.runtime.catalog.currency) if amount is not None else None
         return await transact(
             house.runtime.database,
             lambda session: set_limit(session, house.runtime.catalog, handle, limit),
@@ -259,14 +270,13 @@ def workspace_set_limit(
     print(_in_house(work))
 
 
-def _amount(text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise server.StartError(f"{text!r} is no amount: write it like 500.00.") from None
-    if not value.is_finite() or value < 0:
+def plain_amount(text: str) -> Decimal:
+    """An amount as the API takes it too: digits, and a point where there are some after it; no exponents and no NaN."""
+    if _NEGATIVE.fullmatch(text):
         raise server.StartError("The amount must not be negative.")
-    return value
+    if not _PLAIN.fullmatch(text):
+        raise server.StartError(f"{text!r} is no amount: write it like 500.00.")
+    return Decimal(text)
 
 
 @purchase_cli.command("refund")
@@ -280,7 +290,7 @@ def purchase_refund(
     If this is interrupted, or Stripe can't be reached, the worker goes on with what was begun: look at the purchase before you ask
     for another refund in part.
     """
-    chosen = _amount(amount) if amount is not None else None
+    chosen = plain_amount(amount) if amount is not None else None
 
     async def work(house: House) -> str:
         where = _purchase(purchase_id)

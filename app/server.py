@@ -69,9 +69,10 @@ def secret_key(settings: Settings) -> str:
 def run_development(settings: Settings) -> None:
     """Run everything on this machine until Ctrl-C or SIGTERM, and end all of it."""
     _exit_on_signals()
-    with _only_one(settings.counterfoil_home), _database(settings) as url, _sandbox(settings, url):
-        asyncio.run(migrate.upgrade_database(url))
-        uvloop.run(_serve(settings, url, serves=True, works=True, is_development=True))
+    with _only_one(settings.counterfoil_home), _database(settings) as url:
+        asyncio.run(migrate_database(url))
+        with _sandbox(settings, url):
+            uvloop.run(_serve(settings, url, serves=True, works=True, is_development=True))
 
 
 def run_server(settings: Settings, *, serves: bool, works: bool) -> None:
@@ -100,13 +101,33 @@ async def check_database(url: str) -> None:
     """Raise `StartError` unless the database can be reached and is at the newest schema."""
     engine = connect(url, pool_size=1)
     try:
-        newest = await migrate.is_newest(engine)
-    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
-        raise StartError(f"The database can't be reached: {error.__class__.__name__}. Look at DATABASE_URL.") from error
+        with _reaching():
+            newest = await migrate.is_newest(engine)
     finally:
         await engine.dispose()
     if not newest:
         raise StartError("The database is not at the newest schema: run `counterfoil migrate` first.")
+
+
+async def migrate_database(url: str) -> None:
+    """Bring the database to the newest schema; raises `StartError` unless it can be reached."""
+    engine = connect(url, pool_size=1)
+    try:
+        with _reaching():
+            async with engine.connect():
+                pass
+        # what goes wrong from here on is no matter of settings
+        await migrate.upgrade(engine)
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _reaching() -> Generator[None]:
+    try:
+        yield
+    except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartError(f"The database can't be reached: {error.__class__.__name__}. Look at DATABASE_URL.") from error
 
 
 def _warn_of_what_goes_nowhere(settings: Settings) -> None:

@@ -2,87 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Self
-from urllib.parse import urlsplit
+from typing import Self
 
-from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def _words(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value.lstrip().startswith("["):
-        return [word.strip() for word in value.split(",") if word.strip()]
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise ValueError("write a list with commas between its members, or as JSON") from None
-
-
-def _origin(text: str) -> str:
-    """An origin as browsers send it; raises ValueError for what no browser would."""
-    try:
-        parts = urlsplit(text.lower())
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "*" in parts.netloc:
-        raise ValueError(f"{text!r} is no origin, such as https://app.example.com")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is an address: an origin ends after the host and the port")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    shown = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
-    return f"{parts.scheme}://{host}{shown}"
-
-
-def _country(text: str) -> str:
-    """A country's two letters in upper case; raises ValueError for letters that no phone number begins with."""
-    if text.upper() not in SUPPORTED_REGIONS:
-        raise ValueError(f"{text!r} is no country with phone numbers, in two letters such as NL")
-    return text.upper()
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no network, such as 10.0.0.0/8: {error}") from None
-
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-"""A list, written with commas between its members, or as JSON."""
-
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_words)]
-"""A list of origins: scheme, host and port."""
-
-Countries = Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], NoDecode, BeforeValidator(_words)]
-"""A list of countries in two letters."""
-
-Networks = Annotated[
-    tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_words)
-]
-"""A list of networks, each an address or one with the length of its prefix."""
-
-
-def _options(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise ValueError('give a JSON object of texts, such as {"aws_request_payer": "true"}') from None
-
-
-Options = Annotated[dict[str, str], NoDecode, BeforeValidator(_options)]
-"""Names and values, written as a JSON object."""
+from app.setting_values import (
+    ApiKey,
+    BroadcastUrl,
+    Countries,
+    DatabaseUrl,
+    Networks,
+    Options,
+    Origins,
+    PublicUrl,
+    PublishableKey,
+    Sender,
+    SmtpUrl,
+    WebhookSecret,
+    Words,
+    is_secret,
+)
 
 
 class Environment(StrEnum):
@@ -106,20 +48,6 @@ class ExternalIds(StrEnum):
     SERVERS = "servers"
 
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-def _is_secret(url: str, *, allows_loopback: bool) -> bool:
-    """Whether nobody else can read what is said to this address: https or, in development, plain http to this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    if not parts.hostname or "@" in parts.netloc or "?" in url or "#" in url:
-        return False
-    return parts.scheme == "https" or (allows_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK)
-
-
 # In production each of these must be given; the description says what goes wrong without it.
 _REQUIRED_IN_PRODUCTION = {
     "secret_key": "signs codes and encrypts stored secrets",
@@ -134,7 +62,7 @@ _REQUIRED_IN_PRODUCTION = {
 class Settings(BaseSettings):
     """Everything that can be set from outside, by environment variables of the same names in upper case."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
@@ -142,12 +70,12 @@ class Settings(BaseSettings):
     sandbox_port: int = Field(8001, ge=0, le=65535)
     counterfoil_home: Path = Path(".counterfoil")
     catalog: Path = Path("catalogs/analytics.toml")
-    database_url: str | None = None
-    broadcast_url: str | None = None
-    stripe_api_key: str | None = None
-    stripe_publishable_key: str | None = None
-    stripe_webhook_secret: str | None = None
-    public_url: str | None = None
+    database_url: DatabaseUrl | None = None
+    broadcast_url: BroadcastUrl | None = None
+    stripe_api_key: ApiKey | None = None
+    stripe_publishable_key: PublishableKey | None = None
+    stripe_webhook_secret: WebhookSecret | None = None
+    public_url: PublicUrl | None = None
     secret_key: str | None = Field(None, min_length=16)
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
     external_ids: ExternalIds = ExternalIds.OWNERS
@@ -155,8 +83,8 @@ class Settings(BaseSettings):
     allowed_origins: Origins = ()
     return_origins: Origins = ()
     trusted_proxies: Networks = ()
-    mail_from: str = "Counterfoil <no-reply@localhost>"
-    smtp_url: str | None = None
+    mail_from: Sender = "Counterfoil <no-reply@localhost>"
+    smtp_url: SmtpUrl | None = None
     storage_url: str | None = None
     storage_options: Options = Field(default_factory=dict[str, str])
     aws_access_key_id: str | None = None
@@ -183,6 +111,10 @@ class Settings(BaseSettings):
             for name, purpose in _REQUIRED_IN_PRODUCTION.items()
             if not getattr(self, name)
         ]
+        if self.public_url is not None and not is_secret(self.public_url, allows_loopback=True):
+            missing.append(
+                "PUBLIC_URL begins with https:// in production: mailed links and the session cookie are secrets"
+            )
         if self.rate_limits is RateLimitSwitch.OFF:
             missing.append("RATE_LIMITS=off is refused in production: take it away")
         if self.fault_point is not None:
@@ -207,7 +139,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _outsiders_are_spoken_to_in_secret(self) -> Self:
         for name, url in (("OIDC_ISSUER", self.oidc_issuer), ("TWILIO_BASE_URL", self.twilio_base_url)):
-            if url is not None and not _is_secret(url, allows_loopback=not self.is_production):
+            if url is not None and not is_secret(url, allows_loopback=not self.is_production):
                 raise ValueError(f"{name} is an address that begins with https://, without user, query and fragment")
         return self
 

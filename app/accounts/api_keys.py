@@ -95,7 +95,7 @@ async def keys_of(session: Session, workspace_id: UUID) -> Sequence[ApiKeyRow]:
 async def create_service_key(
     session: Session, name: str, scopes: Iterable[ApiScope], *, expires_at: datetime | None = None
 ) -> tuple[ApiKeyRow, str]:
-    """A key that reaches every workspace within its scopes, and its secret, which can't be read again.
+    """A key that reaches every workspace within its scopes, any of them, and its secret, which can't be read again.
 
     Raises `InvalidInput` for a name that is empty, too long or not one line, for no scopes, and for an expiry in the past.
     """

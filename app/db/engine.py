@@ -88,6 +88,22 @@ def _dumps(value: Any) -> str:
 
 def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
     """An engine for `url` (`postgresql://…`), with UTC, JSON through orjson and statements that can't run for ever."""
+
+    async def open_pooled() -> Connection:
+        # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
+        return cast(
+            Connection,
+            await asyncpg.connect(  # pyright: ignore[reportUnknownMemberType]
+                url,
+                server_settings={
+                    "timezone": "UTC",
+                    "application_name": "counterfoil",
+                    "statement_timeout": "30000",
+                    "idle_in_transaction_session_timeout": "60000",
+                },
+            ),
+        )
+
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
@@ -95,12 +111,5 @@ def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
         pool_pre_ping=False,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
-        connect_args={
-            "server_settings": {
-                "timezone": "UTC",
-                "application_name": "counterfoil",
-                "statement_timeout": "30000",
-                "idle_in_transaction_session_timeout": "60000",
-            }
-        },
+        async_creator=open_pooled,
     )

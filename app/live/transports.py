@@ -38,11 +38,18 @@ class Events(Protocol):
 def is_transactional(url: str) -> bool:
     """Whether a transaction can carry messages itself, so that they are sent if and only if it commits.
 
-    Raises `ValueError` for a URL that is neither PostgreSQL's nor Redis's nor `memory://`.
+    Raises `ValueError`, which doesn't repeat it, for a URL that is neither PostgreSQL's nor Redis's nor `memory://`.
     """
-    scheme = urlsplit(url).scheme
+    try:
+        # a port that is none is mostly a password that was not encoded
+        scheme, _ = urlsplit(url).scheme, urlsplit(url).port
+    except ValueError:
+        scheme = ""
     if scheme not in _POSTGRES_SCHEMES | _REDIS_SCHEMES | _MEMORY_SCHEMES:
-        raise ValueError(f"cannot broadcast over {scheme!r}: use postgresql, redis or memory")
+        raise ValueError(
+            "what carries live hints begins with redis://, rediss:// or postgresql://, and signs such as / and # in its password "
+            "are percent-encoded"
+        )
     return scheme in _POSTGRES_SCHEMES
 
 

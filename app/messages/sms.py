@@ -17,7 +17,8 @@ class Texter(Protocol):
     """Sends codes and knows them: a provider that makes its own codes never tells them.
 
     `number` is in E.164 form; `purpose` keeps apart the codes that one number is sent for different things.
-    Sending and checking raise `Unavailable` when the provider can't be reached, and `RateLimited` when it won't for now.
+    Sending and checking raise `Unavailable` when the provider can't be reached or doesn't do what it is for; sending raises
+    `RateLimited` when the number gets no more for now.
     """
 
     async def send_code(self, number: str, purpose: str) -> None:

@@ -39,16 +39,23 @@ class SmtpMailer:
 
     @classmethod
     def from_url(cls, url: str, sender: str) -> SmtpMailer:
-        """For `smtp://user:password@host:587` or `smtps://…`; raises `ValueError` saying what is wrong with the URL."""
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
+        """For `smtp://user:password@host:587` or `smtps://…`; raises `ValueError`, which doesn't repeat it, for any other URL."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        # what else follows a host is the rest of a password with a sign in it that ends a host
+        is_whole = parts.path in {"", "/"} and not parts.query and not parts.fragment
+        if parts.scheme not in _PORTS or not parts.hostname or not is_whole or " " in url or not url.isprintable():
             raise ValueError(
-                "the mail server is given as smtp://host or smtps://host, with user:password@ where it asks for them"
+                "a mail server is given as smtp://host or smtps://host, with user:password@ before the host where it asks for "
+                "them, and signs such as / and # in these percent-encoded"
             )
         return cls(
             sender=sender,
             host=parts.hostname,
-            port=parts.port or _PORTS[parts.scheme],
+            port=port or _PORTS[parts.scheme],
             is_tls=parts.scheme == "smtps",
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,

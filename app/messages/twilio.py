@@ -26,11 +26,15 @@ _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 # what becomes of a code that was not right in time
 _ENDED: Final = frozenset({"canceled", "expired", "max_attempts_reached", "deleted", "failed"})
 
+# Twilio's error codes, https://www.twilio.com/docs/api/errors; what is not listed here is for operators to look into, such as a
+# country that the account may not text (60605, 21408), a range of numbers that Fraud Guard blocks (60410), or too many requests
+# of the account's together (20429, 60207)
 _TOO_MANY_CHECKS: Final = 60202
-_TOO_MANY_SENDS: Final = 60203
 _INVALID_PARAMETER: Final = 60200
-# no number, no mobile number, a landline, or one in a place or a range that messages are not sent to
-_NOT_TEXTABLE: Final = frozenset({_INVALID_PARAMETER, 60205, 21211, 21408, 21612, 21614, 60410, 60605})
+# no number, no mobile number, or a landline
+_NOT_TEXTABLE: Final = frozenset({60205, 21211, 21614, 21635})
+# too many sends to one number, all in all or at once, and how many seconds to wait where Twilio doesn't say
+_SENT_TOO_OFTEN: Final = {60203: int(CODE_LIFETIME.total_seconds()), 60212: 60}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -49,17 +53,20 @@ class TwilioTexter:
     async def send_code(self, number: str, purpose: str) -> None:
         """Have a code texted.
 
-        Raises `InvalidInput` for a number that can't be texted, `RateLimited` when Twilio sends no more for now, and `Unavailable`.
+        Raises `InvalidInput` for a number that can't be texted, `RateLimited` when Twilio sends it no more for now, and
+        `Unavailable` for whatever is not about this number.
         """
         answer = await self._post("/Verifications", {"To": number, "Channel": "sms"})
         if answer.is_success and _members(answer).get("status") == "pending":
             return
         code = _error_code(answer)
-        if code in _NOT_TEXTABLE:
+        # we give a number and a channel; if it is the channel, Twilio names it
+        is_no_number = code == _INVALID_PARAMETER and "Channel" not in str(_members(answer).get("message"))
+        if is_no_number or code in _NOT_TEXTABLE:
             message = "This number can't get text messages. Use the number of a mobile phone."
             raise InvalidInput(message, path=("input", "phoneNumber"))
-        if code == _TOO_MANY_SENDS or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimited(_wait_seconds(answer))
+        if code in _SENT_TOO_OFTEN:
+            raise RateLimited(_wait_seconds(answer, _SENT_TOO_OFTEN[code]))
         _give_up("send", answer)
 
     async def check_code(self, number: str, purpose: str, code: str) -> bool:
@@ -74,8 +81,6 @@ class TwilioTexter:
         # it is gone once it was right, was tried too often or is ten minutes old; then Twilio may not know the number either
         if answer.status_code == HTTPStatus.NOT_FOUND or told == _INVALID_PARAMETER:
             raise CodeGone
-        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimited(_wait_seconds(answer))
         status = str(_members(answer).get("status")) if answer.is_success else None
         if status in _ENDED:
             raise CodeGone
@@ -118,12 +123,12 @@ def _error_code(answer: httpx.Response) -> int | None:
     return code if isinstance(code, int) else None
 
 
-def _wait_seconds(answer: httpx.Response) -> int:
-    """How long Twilio says to wait or, as it mostly doesn't, until it has forgotten the codes it sent."""
+def _wait_seconds(answer: httpx.Response, otherwise: int) -> int:
+    """How long Twilio says to wait, or `otherwise`, as it mostly doesn't."""
     told = answer.headers.get("retry-after", "")
     if told.isdecimal() and len(told) < 9:
         return min(max(int(told), 1), _LONGEST_WAIT_SECONDS)
-    return int(CODE_LIFETIME.total_seconds())
+    return otherwise
 
 
 def _give_up(call: str, answer: httpx.Response) -> NoReturn:

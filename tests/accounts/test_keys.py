@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from app.accounts.access import ANONYMOUS, ApiScope, KeyCaller
+from app.accounts.access import ANONYMOUS, ApiScope, KeyCaller, usable_scopes
 from app.accounts.api_keys import create_service_key, create_workspace_key, revoke_key, service_keys
 from app.accounts.secrets import derive_key, derive_keys, keyed_hash, new_token, token_hash
 from app.accounts.sessions import authenticate, ended
@@ -29,6 +29,16 @@ async def test_a_service_keys_secret_is_its_holders_within_its_scopes(database: 
     assert caller == KeyCaller(row.id, None, "a server", scopes)
     assert isinstance(caller, KeyCaller)
     assert caller.is_service
+
+
+@pytest.mark.parametrize("scope", ApiScope)
+async def test_a_service_key_can_have_any_scope_those_of_customers_keys_too(
+    database: Database, scope: ApiScope
+) -> None:
+    _, secret = await _key(database, scope)
+    caller = await authenticate(database, secret)
+    assert isinstance(caller, KeyCaller)
+    assert usable_scopes(caller) == {scope}
 
 
 async def test_a_secret_has_256_random_bits_and_only_its_hash_and_beginning_are_kept(database: Database) -> None:

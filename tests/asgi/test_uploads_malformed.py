@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.asgi.conftest import Client, code_of
+from app.asgi.graphql.settings import GraphQLSettings
+from tests.asgi.conftest import Client, client_for, code_of
 from tests.asgi.uploading import (
     FILE,
     KEEP,
@@ -121,6 +123,50 @@ async def test_a_malformed_multipart_body_is_a_400_with_errors(client: Client, b
 async def test_a_batch_of_operations_with_files_is_refused_by_name(client: Client) -> None:
     response = await send(client, MALFORMED["a batch"])
     assert "Batches are not supported" in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["operations", "map"])
+async def test_a_part_that_is_no_text_is_named(client: Client, name: str) -> None:
+    parts = {"operations": OPERATIONS, "map": MAP, name: a_field(name, '{"query": "é"}'.encode("latin-1"))}
+    response = await send(client, body_of(*parts.values(), FILE))
+    assert response.json()["errors"][0]["message"] == f"The field {name} is not valid UTF-8."
+
+
+_PREAMBLES = {
+    "a line": b"This is a message with several parts.\r\n",
+    "an empty line": b"\r\n",
+    "lines": b"one\r\n\r\ntwo\n\r\n",
+    "what looks like boundaries": b"--\r\n--a-bound\r\n x--" + BOUNDARY.encode() + b"\r\n\r\n-\r\n",
+    "a long one": b"x" * 200_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("preamble", _PREAMBLES.values(), ids=_PREAMBLES.keys())
+@pytest.mark.parametrize("epilogue", [b"", b"The end.", b"\r\n--" + BOUNDARY.encode() + b"\r\n"])
+async def test_what_stands_before_the_first_and_after_the_last_boundary_means_nothing(
+    client: Client, preamble: bytes, epilogue: bytes
+) -> None:
+    response = await send(client, preamble + WHOLE + epilogue)
+    assert response.json() == (await send(client, WHOLE)).json()
+    assert response.json()["data"]["keep"]
+
+
+async def test_however_the_body_is_cut_on_its_way(client: Client) -> None:
+    async def in_pieces(size: int) -> AsyncGenerator[bytes]:
+        body = b"before\r\n\r" + b"\r\n" + WHOLE + b"after"
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    whole = (await send(client, WHOLE)).json()
+    for size in (1, 2, 3, 7, 21):
+        assert (await send(client, in_pieces(size))).json() == whole
+
+
+async def test_but_counts_as_what_is_sent() -> None:
+    async with client_for(GraphQLSettings(upload_bytes=len(WHOLE) + 100)) as client:
+        for body in (b"x" * 99 + b"\r\n" + WHOLE, WHOLE + b"x" * 101):
+            assert (await send(client, body)).status_code == 413
+            assert files_of(client) == []
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,9 @@ async def test_the_command_refunds_in_part_then_in_full_and_says_what_it_did(
     [
         (("{id}", "--amount", "5.01"), "At most 5.00 EUR of this purchase can still be refunded"),
         (("{id}", "--amount", "much"), "'much' is no amount"),
-        (("{id}", "--amount", "NaN"), "must not be negative"),
+        (("{id}", "--amount", "NaN"), "'NaN' is no amount"),
+        (("{id}", "--amount", "-1"), "must not be negative"),
+        (("{id}", "--amount", "1e0"), "'1e0' is no amount"),
         (("Workspace_AAAA",), "'Workspace_AAAA' is no id of a purchase."),
         (("{unknown}",), "There is no such object"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app.__main__ import plain_amount
 from app.accounts.api_keys import SERVICE_KEY_PREFIX
 from app.clock import Clock
 from app.db.engine import Database, connect, open_connection
@@ -14,11 +16,13 @@ from app.db.unit_of_work import transact
 from app.ledger.chart import Source
 from app.ledger.movements import Grant
 from app.ledger.post import post_one
+from app.server import StartError
 from app.settings import Settings
+from app.store import billing_accounts
 from tests.support.accounts import new_person
 from tests.support.databases import empty_url
 from tests.support.house import GivenSettings
-from tests.support.server import run_command
+from tests.support.server import free_ports, run_command
 
 _PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -103,12 +107,44 @@ def test_the_usual_variables_of_aws_reach_s3_and_options_go_before_them() -> Non
     }
 
 
-@pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",)])
-def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...]) -> None:
-    ended = run_command(*command, environment={"DATABASE_URL": "postgresql://127.0.0.1:1/nothing"})
+@pytest.mark.parametrize("command", ["serve", "dev", "worker", "migrate"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_PUBLISHABLE_KEY", "sk_live_hidden"),
+        ("SMTP_URL", "http://user:hidden@x"),
+        ("BROADCAST_URL", "foo:hidden"),
+        ("DATABASE_URL", "mysql://user:hidden@x"),
+        ("PUBLIC_URL", "user:hidden@example.com"),
+        ("MAIL_FROM", "Billing"),
+    ],
+)
+def test_keys_and_addresses_that_make_no_sense_are_told_by_name_and_not_repeated(
+    command: str, name: str, value: str
+) -> None:
+    ended = run_command(command, environment={name: value})
+
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"{name}: ")
+    assert "hidden" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("command", [("ledger", "verify"), ("serve",), ("worker",), ("dev",), ("migrate",)])
+def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple[str, ...], tmp_path: Path) -> None:
+    sandbox_port = str(free_ports(1)[0])
+    ended = run_command(
+        *command,
+        environment={
+            "DATABASE_URL": "postgresql://user:hidden@127.0.0.1:1/nothing",
+            "COUNTERFOIL_HOME": str(tmp_path),
+            "SANDBOX_PORT": sandbox_port,
+        },
+    )
 
     assert ended.returncode == 2
     assert "DATABASE_URL" in ended.stderr
+    assert "hidden" not in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -121,6 +157,16 @@ async def test_a_server_does_not_start_on_a_database_that_was_not_migrated(serve
     assert refused.returncode == 2
     assert "counterfoil migrate" in refused.stderr
     assert (migrated.returncode, again.returncode) == (0, 0), migrated.stderr + again.stderr
+
+
+def test_the_url_of_the_database_can_say_how_to_encrypt(database_url: str) -> None:
+    sign = "&" if "?" in database_url else "?"
+    plain = run_command("ledger", "verify", environment={"DATABASE_URL": f"{database_url}{sign}sslmode=disable"})
+    unknown = run_command("ledger", "verify", environment={"DATABASE_URL": f"{database_url}{sign}sslmode=perhaps"})
+
+    assert plain.returncode == 0, plain.stderr
+    assert (unknown.returncode, "DATABASE_URL" in unknown.stderr) == (2, True), unknown.stderr
+    assert "Traceback" not in unknown.stderr
 
 
 @pytest.mark.parametrize(
@@ -191,6 +237,42 @@ async def test_ledger_verify_ends_with_0_for_a_sound_ledger_and_with_1_naming_an
     assert altered.returncode == 1
     assert str(workspace_id) in altered.stdout
     assert "Traceback" not in altered.stderr
+
+
+@pytest.mark.parametrize(("text", "amount"), [("500.00", "500.00"), ("0", "0"), ("007.5", "7.5")])
+def test_an_amount_is_written_in_digits(text: str, amount: str) -> None:
+    assert plain_amount(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1e5", "1E5", "NaN", "inf", "-inf", "1,000", "1_000", " 5", "5\n", "+5", ".5", "5.", "٣", "--plam", "0x1"],
+)
+def test_and_in_nothing_else(text: str) -> None:
+    with pytest.raises(StartError, match="is no amount: write it like"):
+        plain_amount(text)
+
+
+async def test_a_limit_that_is_no_amount_of_money_is_told_in_a_sentence_and_sets_nothing(database_url: str) -> None:
+    database = Database(connect(database_url), Clock())
+    person = await new_person(database)
+    environment = {"DATABASE_URL": database_url}
+    for text, told in (
+        ("1e5", "'1e5' is no amount: write it like 500.00."),
+        ("-1", "The amount must not be negative."),
+        ("1.234", "The amount may have at most 2 digits after the point."),
+        ("", "'' is no amount: write it like 500.00."),
+    ):
+        refused = run_command("workspace", "set-limit", person.user.handle, text, environment=environment)
+        assert (refused.returncode, refused.stderr.strip()) == (2, told)
+    async with database.read() as session:
+        account = await billing_accounts.find(session, person.user.personal_workspace_id)
+    await database.close()
+
+    # the account is made at its first use
+    assert account is None
+    taken = run_command("workspace", "set-limit", person.user.handle, "1.23", environment=environment)
+    assert (taken.returncode, "1.23 EUR" in taken.stdout) == (0, True), taken.stderr
 
 
 def test_every_setting_can_be_left_out_in_development() -> None:

@@ -7,12 +7,17 @@ right or canceled; the account's token is asked for each time, and can be change
 from __future__ import annotations
 
 import base64
+import io
 import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
+
+import pytest
+import structlog
 
 from app.messages.twilio import TwilioTexter
 from tests.support.http_double import Answer, Answered, Asked, as_json, http_double
@@ -126,6 +131,15 @@ def failure(code: int, status: int | None = None, *, retry_after: str | None = N
     headers = {"retry-after": retry_after} if retry_after is not None else {}
     status = _STATUS_OF[code] if status is None else status
     return as_json({"code": code, "message": "Something about +31612345678", "status": status}, status, headers)
+
+
+def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is logged of Twilio from now on."""
+    written = io.StringIO()
+    plain: Any = structlog.processors.KeyValueRenderer(key_order=["event"])
+    logger: Any = structlog.wrap_logger(structlog.PrintLogger(written), processors=[plain])
+    monkeypatch.setattr("app.messages.twilio._log", logger)
+    return written
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ _ROOMS = {
     *("db", "catalog", "federation"),
 }
 _MODULES = {
-    *("__init__", "__main__", "main", "server", "settings", "logs", "faults"),
+    *("__init__", "__main__", "main", "server", "settings", "setting_values", "logs", "faults"),
     *("storage", "money", "ids", "clock", "errors"),
 }
 _EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|managers?|services?|common|misc|stuff)(_|$)")

@@ -36,11 +36,21 @@ def read_json(data: bytes | str, what: str) -> object:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if not _is_utf8(data):
+            raise MalformedRequest(f"The {what} is not valid UTF-8.") from None
         raise MalformedRequest(
             f"The {what} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
     except RecursionError:
         raise MalformedRequest(f"The {what} is nested too deeply.") from None
+
+
+def _is_utf8(data: bytes | str) -> bool:
+    try:
+        data.decode() if isinstance(data, bytes) else data.encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def read_object(data: bytes | str, what: str) -> JsonObject:

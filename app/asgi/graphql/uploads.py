@@ -82,7 +82,7 @@ async def upload(request: Request, boundary: str, settings: GraphQLSettings) -> 
 
     Raises HttpRefusal for a body that is too large or slow, and MalformedRequest for whatever is wrong with its shape.
     """
-    stream = counted(request, settings.upload_bytes)
+    stream = _from_first_boundary(counted(request, settings.upload_bytes), boundary.encode("latin-1"))
     parser = _Parser(Headers({"content-type": f'{MULTIPART}; boundary="{boundary}"'}), stream, settings)
     try:
         async with in_time(settings.upload_seconds):
@@ -90,6 +90,21 @@ async def upload(request: Request, boundary: str, settings: GraphQLSettings) -> 
         yield _assembled(parser.fields, parser.uploads)
     finally:
         parser.close()
+
+
+async def _from_first_boundary(stream: AsyncGenerator[bytes], boundary: bytes) -> AsyncGenerator[bytes]:
+    """A body without its preamble, which RFC 2046 allows as it does an epilogue, but which the parser doesn't know."""
+    line = b"\r\n--" + boundary
+    held = b"\r\n"
+    async for chunk in stream:
+        held += chunk
+        start = held.find(line)
+        if start >= 0:
+            yield held[start + len(b"\r\n") :]
+            break
+        held = held[1 - len(line) :]
+    async for chunk in stream:
+        yield chunk
 
 
 class _Parser(MultiPartParser):

@@ -75,10 +75,14 @@ class Context:
     is_browser: bool
     takes_cookies: bool
     new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
-    loaders: Loaders = field(init=False)
+    _loaders: Loaders | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self.runtime.database)
+    @property
+    def loaders(self) -> Loaders:
+        """What this operation loads in batches."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.runtime.database)
+        return self._loaders
 
     @property
     def is_authenticated(self) -> bool:

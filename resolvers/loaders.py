@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -24,32 +25,53 @@ class Loaders:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.purchases: DataLoader[Owned, CreditPurchaseRow | None] = DataLoader(self._purchases)
-        self.invoices_of_purchases: DataLoader[Owned, InvoiceRow | None] = DataLoader(self._invoices)
-        self.holds: DataLoader[Owned, HoldState | None] = DataLoader(self._holds)
-        self.handles: DataLoader[UUID, str | None] = DataLoader(self._handles)
-        self.key_names: DataLoader[UUID, str | None] = DataLoader(self._key_names)
-        self.profiles: DataLoader[UUID, User | None] = DataLoader(self._profiles)
+
+    # each made when it is asked for: a socket that watches one thing would hold all of them for nothing
+
+    @cached_property
+    def purchases(self) -> DataLoader[Owned, CreditPurchaseRow | None]:
+        """Purchases by owner and id."""
+        return DataLoader(self._purchases)
 
     async def _purchases(self, keys: list[Owned]) -> Sequence[CreditPurchaseRow | None]:
         async with self._database.read() as session:
             found = await purchases.find_many(session, keys)
         return [found.get(key) for key in keys]
 
+    @cached_property
+    def invoices_of_purchases(self) -> DataLoader[Owned, InvoiceRow | None]:
+        """The invoices of purchases, by the purchase's owner and id."""
+        return DataLoader(self._invoices)
+
     async def _invoices(self, keys: list[Owned]) -> Sequence[InvoiceRow | None]:
         async with self._database.read() as session:
             found = await invoices.of_purchases(session, keys)
         return [found.get(key) for key in keys]
+
+    @cached_property
+    def handles(self) -> DataLoader[UUID, str | None]:
+        """The handles of users."""
+        return DataLoader(self._handles)
 
     async def _handles(self, user_ids: list[UUID]) -> Sequence[str | None]:
         async with self._database.read() as session:
             found = await audit.handles(session, user_ids)
         return [found.get(user_id) for user_id in user_ids]
 
+    @cached_property
+    def key_names(self) -> DataLoader[UUID, str | None]:
+        """The names of keys."""
+        return DataLoader(self._key_names)
+
     async def _key_names(self, key_ids: list[UUID]) -> Sequence[str | None]:
         async with self._database.read() as session:
             found = await audit.key_names(session, key_ids)
         return [found.get(key_id) for key_id in key_ids]
+
+    @cached_property
+    def holds(self) -> DataLoader[Owned, HoldState | None]:
+        """Holds by owner and id."""
+        return DataLoader(self._holds)
 
     async def _holds(self, keys: list[Owned]) -> Sequence[HoldState | None]:
         found: dict[Owned, HoldState] = {}
@@ -59,6 +81,11 @@ class Loaders:
                 holds = await balances.holds(session, workspace_id, hold_ids)
                 found.update({(workspace_id, hold_id): hold for hold_id, hold in holds.items()})
         return [found.get(key) for key in keys]
+
+    @cached_property
+    def profiles(self) -> DataLoader[UUID, User | None]:
+        """The profiles of users."""
+        return DataLoader(self._profiles)
 
     async def _profiles(self, keys: list[UUID]) -> Sequence[User | None]:
         async with self._database.read() as session:

@@ -13,21 +13,18 @@ from typing import Final
 
 import structlog
 from cryptography.fernet import Fernet
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 
 from app.accounts.avatar_images import AvatarImages
 from app.accounts.passwords import Passwords
 from app.accounts.rate_limits import RateLimits
 from app.accounts.secrets import derive_key, derive_keys
+from app.asgi.application import Application
 from app.asgi.auth import Authentication
 from app.asgi.dev import dev_routes
 from app.asgi.failures import classify
 from app.asgi.files import file_routes
-from app.asgi.graphql import GraphQLSettings, graphql_routes
+from app.asgi.graphql import GraphQLSettings, graphql_endpoint
 from app.asgi.health import health_routes
-from app.asgi.middleware import JsonErrorsMiddleware, RequestIdMiddleware, SecurityHeadersMiddleware, http_error
 from app.asgi.pages import page_routes
 from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
 from app.asgi.stripe_webhook import stripe_webhook_routes
@@ -155,7 +152,7 @@ async def open_house(
         await database.close()
 
 
-def web_app(house: House) -> Starlette:
+def web_app(house: House) -> Application:
     """The routes of a server: the API, Stripe's events, health, and in development the inbox and the clock."""
     settings, runtime = house.settings, house.runtime
     graphql = GraphQLSettings(
@@ -166,25 +163,20 @@ def web_app(house: House) -> Starlette:
         allowed_origins=frozenset(settings.allowed_origins),
         trusted_proxies=settings.trusted_proxies,
     )
-    routes = graphql_routes(
+    endpoint = graphql_endpoint(
         graphql_schema,
         Authentication(runtime, _SESSION_COOKIE),
         graphql,
         classify=classify,
         ending=house.ending,
     )
-    routes += stripe_webhook_routes(runtime.database, house.webhook_secrets)
+    routes = stripe_webhook_routes(runtime.database, house.webhook_secrets)
     routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
     routes += page_routes(leads_to_explorer=not settings.is_production)
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
-    stack = [
-        Middleware(RequestIdMiddleware),
-        Middleware(SecurityHeadersMiddleware, https=graphql.secure_cookies),
-        Middleware(JsonErrorsMiddleware),
-    ]
-    return Starlette(routes=routes, middleware=stack, exception_handlers={HTTPException: http_error})
+    return Application(endpoint, routes, https=graphql.secure_cookies)
 
 
 async def work(house: House, stopping: asyncio.Event) -> None:

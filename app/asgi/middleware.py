@@ -31,11 +31,16 @@ _MESSAGE_BY_STATUS = {404: "There is nothing here.", 405: "This method is not al
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("counterfoil.http")
 
 
-class RequestIdMiddleware:
-    """Gives each request an id: in `scope["state"]["request_id"]`, in every log line, and in the `X-Request-ID` header.
+def identified(scope: Scope) -> str:
+    """The id of a request or socket, in `scope["state"]["request_id"]` from now on; one that a proxy set is kept if well formed."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    request_id = given if _WELL_FORMED_ID.fullmatch(given) else str(uuid7())
+    scope.setdefault("state", {})["request_id"] = request_id
+    return request_id
 
-    An id that a proxy set is kept if it is well formed.
-    """
+
+class RequestIdMiddleware:
+    """Gives each request an id (`identified`), which is in every log line and in the `X-Request-ID` header too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -44,9 +49,7 @@ class RequestIdMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _WELL_FORMED_ID.fullmatch(given) else str(uuid7())
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = identified(scope)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 import httpx
 import pytest_asyncio
 import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 
-from app.asgi.graphql import GraphQLSettings, graphql_routes
-from app.asgi.middleware import JsonErrorsMiddleware, RequestIdMiddleware, SecurityHeadersMiddleware, http_error
+from app.asgi.application import Application
+from app.asgi.graphql import GraphQLSettings, graphql_endpoint
 from app.errors import ProtocolError, Unavailable
 from tests.asgi.toy_schema import ToyContexts, graphql_schema
 
@@ -28,17 +25,9 @@ def classify(error: BaseException) -> ProtocolError | None:
     return Unavailable() if isinstance(error, ConnectionRefusedError) else None
 
 
-def make_app(contexts: ToyContexts, settings: GraphQLSettings, ending: asyncio.Event | None = None) -> Starlette:
-    """The endpoint with the middleware that the product wraps around it."""
-    return Starlette(
-        routes=graphql_routes(graphql_schema, contexts, settings, classify=classify, ending=ending),
-        middleware=[
-            Middleware(RequestIdMiddleware),
-            Middleware(SecurityHeadersMiddleware),
-            Middleware(JsonErrorsMiddleware),
-        ],
-        exception_handlers={HTTPException: http_error},
-    )
+def make_app(contexts: ToyContexts, settings: GraphQLSettings, ending: asyncio.Event | None = None) -> Application:
+    """The application with this endpoint and nothing else."""
+    return Application(graphql_endpoint(graphql_schema, contexts, settings, classify=classify, ending=ending))
 
 
 @dataclass

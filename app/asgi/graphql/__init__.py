@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from graphql import GraphQLSchema
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 
 from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo, SetCookie
 from app.asgi.graphql.documents import DocumentCache
@@ -21,23 +24,33 @@ from app.asgi.graphql.websocket import GraphQLWebSocket
 __all__ = [
     "ContextFactory",
     "DocumentLimits",
+    "GraphQLEndpoint",
     "GraphQLSettings",
     "OperationContext",
     "RequestInfo",
     "SetCookie",
-    "graphql_routes",
+    "graphql_endpoint",
 ]
 
 
-def graphql_routes(
+@dataclass(frozen=True, slots=True)
+class GraphQLEndpoint:
+    """The parts of an application that serve the endpoint: routes for requests, and the application for sockets at `path`."""
+
+    path: str
+    routes: Sequence[BaseRoute]
+    sockets: ASGIApp
+
+
+def graphql_endpoint(
     schema: GraphQLSchema,
     context: ContextFactory,
     settings: GraphQLSettings,
     *,
     classify: Classify = nothing_classified,
     ending: asyncio.Event | None = None,
-) -> list[BaseRoute]:
-    """The routes of the endpoint and of the explorer's assets.
+) -> GraphQLEndpoint:
+    """The endpoint, and the explorer's assets with it.
 
     `classify` names exceptions of drivers, such as a lost database connection. Setting `ending` closes sockets with 1012 and ends
     event streams, which would otherwise keep a server from stopping.
@@ -53,8 +66,7 @@ def graphql_routes(
     engine = Engine(schema, context, settings, documents, errors, SharedResults())
     routes: list[BaseRoute] = [
         Route(settings.path, GraphQLHttp(engine, Explorer(settings), ending, UploadSlots(settings))),
-        WebSocketRoute(settings.path, GraphQLWebSocket(engine, ending)),
     ]
     if settings.explorer_assets is not None:
         routes.append(Mount(settings.assets_path, ExplorerAssets(settings.explorer_assets)))
-    return routes
+    return GraphQLEndpoint(settings.path, routes, GraphQLWebSocket(engine, ending))

@@ -109,7 +109,8 @@ class Operation:
         events = aiter(source)
         try:
             async for event in events:
-                yield await self._event_result(event, share_key)
+                known = self.engine.shared.known(event, share_key) if share_key is not None else None
+                yield known if known is not None else await self._event_result(event, share_key)
         except ProtocolError:
             raise
         except Exception as error:

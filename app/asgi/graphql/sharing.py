@@ -28,6 +28,14 @@ class SharedResults:
     def __len__(self) -> int:
         return len(self._by_event)
 
+    def known(self, event: object, key: Hashable) -> str | None:
+        """The result for `event` if it is there already, as it is for all but the first of many: at the price of a look-up."""
+        known = self._by_event.get(id(event))
+        if known is None:
+            return None
+        result = known[1].get(key)
+        return result[0] if isinstance(result, tuple) and time.monotonic() < result[1] else None
+
     async def encoded(self, event: object, key: Hashable, encode: Encode) -> str:
         """The result for `event`, encoded by the first of all callers with this key; the others wait for it.
 

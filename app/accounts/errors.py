@@ -60,13 +60,13 @@ class LastOwner(DomainError):
 
 
 class TokenExpired(DomainError):
-    """This link is too old or was used already. Ask for a new one."""
+    """This link is too old, was used already, or is no longer good. Ask for a new one."""
 
     code = ErrorCode.TOKEN_EXPIRED
 
 
 class CodeWrong(DomainError):
-    """This is not the code that was sent."""
+    """This is not the code that was sent last: a new one makes those before it good for nothing."""
 
     code = ErrorCode.CODE_WRONG
 

@@ -17,6 +17,7 @@ from app.accounts.access import (
     WorkspaceRole,
     workspace_for,
 )
+from app.accounts.audit import Actor
 from app.accounts.errors import LastOwner
 from app.accounts.secrets import new_token, token_hash
 from app.db.engine import Session
@@ -68,7 +69,7 @@ async def change_role(
     if before is WorkspaceRole.OWNER:
         await _require_another_owner(session, workspace_id)
     await store.set_role(session, membership, role)
-    await _end_invitations_by(session, workspace_id, user_id, role)
+    await _end_invitations_by(session, workspace_id, audit.actor_of(caller), user_id, role)
     await audit.record(
         session,
         workspace_id,
@@ -103,7 +104,7 @@ async def remove_member(
     if role is WorkspaceRole.OWNER:
         await _require_another_owner(session, workspace_id)
     await store.remove(session, workspace_id, user_id)
-    await end_invitations(session, workspace_id, user_id)
+    await end_invitations(session, workspace_id, audit.actor_of(caller), user_id)
     await audit.record(
         session,
         workspace_id,
@@ -117,21 +118,31 @@ async def remove_member(
     return None if leaves else access
 
 
-async def end_invitations(session: Session, workspace_id: UUID, user_id: UUID) -> None:
+async def end_invitations(session: Session, workspace_id: UUID, actor: Actor, user_id: UUID) -> None:
     """Let the open invitations of who belongs to the workspace no longer lead nowhere: those they sent, and those that would bring
-    them back.
+    them back. `actor` is who lets them go.
 
     The latter stay on the list until they lapse: taken off it, they would tell whose addresses they went to.
     """
-    await _end_invitations_by(session, workspace_id, user_id, None)
+    await _end_invitations_by(session, workspace_id, actor, user_id, None)
     for invitation in await invitations.open_to_user(session, workspace_id, user_id):
         invitation.token_hash = token_hash(new_token())
 
 
-async def _end_invitations_by(session: Session, workspace_id: UUID, user_id: UUID, role: WorkspaceRole | None) -> None:
+async def _end_invitations_by(
+    session: Session, workspace_id: UUID, actor: Actor, user_id: UUID, role: WorkspaceRole | None
+) -> None:
     """Forget those open invitations of a user's whose role they may not give, having `role` now."""
     beyond = [other.value for other in WorkspaceRole if not manages(role, other)]
-    await invitations.remove_sent_by(session, workspace_id, user_id, beyond)
+    for invitation in await invitations.remove_sent_by(session, workspace_id, user_id, beyond):
+        await audit.record(
+            session,
+            workspace_id,
+            actor,
+            "invitation.revoked",
+            "An invitation ended with its sender's right to give the role.",
+            before={"role": invitation.role, "invitation": str(invitation.id)},
+        )
 
 
 async def _membership(session: Session, workspace_id: UUID, user_id: UUID) -> MembershipRow:

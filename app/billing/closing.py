@@ -7,7 +7,7 @@ from uuid import UUID
 from app.db.engine import Session
 from app.db.tables.payments import BillingAccountRow
 from app.errors import DomainError, ErrorCode
-from app.store import billing_accounts
+from app.store import billing_accounts, deletions
 
 
 class WorkspaceClosing(DomainError):
@@ -30,6 +30,7 @@ async def close(session: Session, workspace_id: UUID) -> None:
 
 
 async def open_again(session: Session, workspace_id: UUID) -> None:
-    """Let the workspace buy again: its deletion was stopped."""
+    """Let the workspace buy again: a deletion that took it along was stopped, and no other takes it."""
     account = await billing_accounts.lock(session, workspace_id)
-    account.closing_at = None
+    if not await deletions.takes(session, workspace_id):
+        account.closing_at = None

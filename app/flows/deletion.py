@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from app.accounts import audit
+from app.accounts.access import WorkspaceRole
 from app.accounts.audit import Actor
 from app.accounts.erasure import erase_person, erase_workspace
 from app.accounts.errors import LastOwner
@@ -30,7 +31,7 @@ from app.ids import uuid7
 from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.store import deletions as store
 from app.store import erasure as erasure_store
-from app.store import workspaces
+from app.store import memberships, workspaces
 
 # a deletion that somebody carries out right now takes less
 _LOOK_AFTER: Final = timedelta(minutes=2)
@@ -56,7 +57,9 @@ async def delete_account(desk: Desk, keys: Keys, user_id: UUID) -> None:
     """
 
     async def begin(session: Session) -> _Begun:
-        going = await _going_with(session, user_id)
+        # past the point of no return nobody can need them any more
+        decide = _alone_in if await store.is_settled(session, user_id) else _going_with
+        going = await decide(session, user_id)
         return await _begin(session, going, DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id))
 
     await _carry_out(desk, keys, await transact(desk.database, begin, step="deletion.begin"))
@@ -90,8 +93,10 @@ async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionR
     under_way = await store.of(session, user_id=row.user_id, workspace_id=row.workspace_id)
     if under_way is None:
         row.id, row.created_at, row.next_look_at = uuid7(), session.real_now, session.real_now + _LOOK_AFTER
+        row.workspace_ids = list(workspace_ids)
         await store.add(session, row)
         under_way = row
+    under_way.workspace_ids = sorted({*under_way.workspace_ids, *workspace_ids})
     for workspace_id in workspace_ids:
         await closing.close(session, workspace_id)
     return _Begun(under_way.id, under_way.user_id, under_way.requested_by, tuple(workspace_ids))
@@ -104,15 +109,13 @@ async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
     if row.user_id is None:
         assert row.workspace_id is not None
         await _put_off(session, row.id)
-        return _Begun(row.id, None, row.requested_by, (row.workspace_id,))
+        return await _begin(session, [row.workspace_id], row)
     try:
-        # past the point of no return nobody can need them any more
         decide = _alone_in if row.settled_at is not None else _going_with
         going = await decide(session, row.user_id)
         await _put_off(session, row.id)
     except LastOwner:
-        mine = [workspace_id for workspace_id, *_ in await store.workspaces_of(session, row.user_id)]
-        await _take_back(session, _Begun(row.id, row.user_id, row.requested_by, tuple(mine)))
+        await _take_back(session, row.id)
         return None
     return await _begin(session, going, row)
 
@@ -158,8 +161,17 @@ async def _settle(session: Session, begun: _Begun) -> bool:
     if row.settled_at is None:
         if begun.user_id is not None:
             await _leave_the_others(session, begun.user_id, begun.workspace_ids)
+        else:
+            await _require_owner(session, begun)
         row.settled_at = session.real_now
     return True
+
+
+async def _require_owner(session: Session, begun: _Begun) -> None:
+    """Whoever asked must be an owner still: others may have taken that from them meanwhile."""
+    membership = await memberships.find(session, begun.workspace_ids[0], begun.requested_by)
+    if membership is None or membership.role != WorkspaceRole.OWNER:
+        raise Conflict("Only owners delete an organization, and you are none any more. Nothing was deleted.")
 
 
 async def _lock(session: Session, begun: _Begun) -> bool:
@@ -181,12 +193,17 @@ async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID
     """Let the user belong to nothing else any more; the locked workspaces that go."""
     locked = await store.lock_workspaces(session, user_id)
     staying = [row.id for row in locked if row.id not in going]
-    for workspace_id in staying:
+    for workspace_id, role in (await store.leave(session, user_id, staying)).items():
         await audit.record(
-            session, workspace_id, Actor(user_id=user_id), "member.left", "A member's account was deleted."
+            session,
+            workspace_id,
+            Actor(user_id=user_id),
+            "member.left",
+            "A member's account was deleted.",
+            before={"role": role},
+            after={"role": None},
         )
-        await end_invitations(session, workspace_id, user_id)
-    await store.leave(session, user_id, staying)
+        await end_invitations(session, workspace_id, Actor(user_id=user_id), user_id)
     return [row for row in locked if row.id in going]
 
 
@@ -207,17 +224,18 @@ async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
 
 async def _stop(desk: Desk, begun: _Begun) -> bool:
     """Let everything be as it was before the deletion was asked for; False when there is no way back any more."""
-    return await transact(desk.database, lambda session: _take_back(session, begun), step="deletion.stop")
+    return await transact(desk.database, lambda session: _take_back(session, begun.deletion_id), step="deletion.stop")
 
 
-async def _take_back(session: Session, begun: _Begun) -> bool:
-    row = await store.find(session, begun.deletion_id)
+async def _take_back(session: Session, deletion_id: UUID) -> bool:
+    row = await store.find(session, deletion_id)
     if row is not None and row.settled_at is not None:
         return False
     if row is not None:
-        for workspace_id in begun.workspace_ids:
+        await store.end(session, deletion_id)
+        # whatever any of its calls closed
+        for workspace_id in row.workspace_ids:
             await closing.open_again(session, workspace_id)
-        await store.end(session, begun.deletion_id)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, delete, exists, func, select
@@ -36,6 +36,12 @@ async def is_settled(session: Session, user_id: UUID) -> bool:
     """Whether an account is being deleted and there is no way back; who has locked the user learns it for good."""
     query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.settled_at.is_not(None))
     return await session.scalar(query) is not None
+
+
+async def takes(session: Session, workspace_id: UUID) -> bool:
+    """Whether a deletion under way takes the workspace along; who has locked its billing account learns it for good."""
+    query = select(DeletionRow.id).where(DeletionRow.workspace_ids.any_() == workspace_id)
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def add(session: Session, row: DeletionRow) -> None:
@@ -83,7 +89,10 @@ async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[Workspace
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
-async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]) -> None:
-    """The user belongs to these workspaces no longer."""
+async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """The user belongs to these workspaces no longer; the role they had in each."""
     theirs = (MembershipRow.user_id == user_id) & MembershipRow.workspace_id.in_(workspace_ids)
-    await session.execute(delete(MembershipRow).where(theirs))
+    left = await session.execute(
+        delete(MembershipRow).where(theirs).returning(MembershipRow.workspace_id, MembershipRow.role)
+    )
+    return {row.workspace_id: row.role for row in left}

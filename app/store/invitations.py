@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Row, delete, func, select
 
 from app.db.engine import Session
 from app.db.tables.accounts import EmailRow
@@ -85,9 +85,11 @@ async def remove(session: Session, workspace_id: UUID, invitation_id: UUID) -> N
     )
 
 
-async def remove_sent_by(session: Session, workspace_id: UUID, user_id: UUID, roles: Collection[str]) -> None:
-    """Forget the open invitations that the user sent, to these roles."""
-    await session.execute(
+async def remove_sent_by(
+    session: Session, workspace_id: UUID, user_id: UUID, roles: Collection[str]
+) -> Sequence[Row[UUID, str]]:
+    """Forget the open invitations that the user sent, to these roles; the id and role of each."""
+    removed = await session.execute(
         delete(InvitationRow)
         .where(
             InvitationRow.workspace_id == workspace_id,
@@ -95,8 +97,10 @@ async def remove_sent_by(session: Session, workspace_id: UUID, user_id: UUID, ro
             InvitationRow.role.in_(roles),
             InvitationRow.accepted_by.is_(None),
         )
+        .returning(InvitationRow.id, InvitationRow.role)
         .execution_options(synchronize_session=False)
     )
+    return removed.all()
 
 
 async def open_to_user(session: Session, workspace_id: UUID, user_id: UUID) -> Sequence[InvitationRow]:

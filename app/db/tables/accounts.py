@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -171,7 +171,8 @@ class ErasedIdentityRow(Base):
 class DeletionRow(Base):
     """A deletion under way: of the account `user_id`, or of the workspace `workspace_id`; `requested_by` is who asked for it.
 
-    From `settled_at` on there is no way back: customers at the provider may be gone.
+    `workspace_ids` are closed for as long as it is under way: it takes them along, and others may take them too. From `settled_at`
+    on there is no way back: customers at the provider may be gone.
     """
 
     __tablename__ = "deletions"
@@ -181,6 +182,7 @@ class DeletionRow(Base):
     id: Mapped[PrimaryId]
     user_id: Mapped[UUID | None] = mapped_column(unique=True)
     workspace_id: Mapped[UUID | None] = mapped_column(unique=True)
+    workspace_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     requested_by: Mapped[UUID]
     next_look_at: Mapped[datetime] = mapped_column(index=True)
     settled_at: Mapped[datetime | None]

@@ -86,23 +86,25 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "application_name": "counterfoil",
+    "statement_timeout": "30000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+
+
 def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
     """An engine for `url` (`postgresql://…`), with UTC, JSON through orjson and statements that can't run for ever."""
 
     async def open_pooled() -> Connection:
         # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
-        return cast(
-            Connection,
-            await asyncpg.connect(  # pyright: ignore[reportUnknownMemberType]
-                url,
-                server_settings={
-                    "timezone": "UTC",
-                    "application_name": "counterfoil",
-                    "statement_timeout": "30000",
-                    "idle_in_transaction_session_timeout": "60000",
-                },
-            ),
-        )
+        try:
+            opened = await asyncpg.connect(url, server_settings=_SERVER_SETTINGS)  # pyright: ignore[reportUnknownMemberType]
+        except OSError as error:
+            # a missing socket or an unknown host, which elsewhere would be mistakes of ours
+            raise ConnectionError(f"the database can't be reached: {error.__class__.__name__}") from error
+        return cast(Connection, opened)
 
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),

@@ -86,10 +86,14 @@ async def test_an_attempt_refused_by_one_limit_is_counted_against_none(database:
     await hit(database, LIMITS_ON, (THREE_A_MINUTE, who))
 
 
+def _another_process(database: Database) -> Database:
+    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return Database(connect(url), Clock())
+
+
 async def test_of_many_at_once_from_two_processes_exactly_the_limit_passes(database: Database) -> None:
     who = str(uuid4())
-    url = database.engine.url.render_as_string(hide_password=False)
-    other_process = Database(connect(url), Clock())
+    other_process = _another_process(database)
     limit = Limit("many", most=10, per_seconds=60)
     try:
         attempts = [hit(each, LIMITS_ON, (limit, who)) for each in (database, other_process) for _ in range(15)]
@@ -173,7 +177,7 @@ async def test_looking_counts_nothing_and_noting_counts_past_the_limit(database:
 
 async def test_all_that_is_noted_at_once_from_two_processes_is_counted(database: Database) -> None:
     who, limit = str(uuid4()), Limit("noted", most=20, per_seconds=60)
-    other_process = Database(connect(database.engine.url.render_as_string(hide_password=False)), Clock())
+    other_process = _another_process(database)
     try:
         await asyncio.gather(*(note(each, LIMITS_ON, (limit, who)) for each in (database, other_process) * 10))
         with pytest.raises(RateLimited):

@@ -132,7 +132,9 @@ def migrate_command() -> None:
 
 @cli.command()
 def seed() -> None:
-    """Make the demo user, unless it is there."""
+    """Make the demo user, unless it is there; not in production, since everybody knows its password."""
+    if _settings().is_production:
+        raise server.StartError("`counterfoil seed` is for development: everybody knows the demo user's password.")
 
     async def work(house: House) -> bool:
         return await server.seed_demo(house.runtime.database, house.runtime.keys.guards)

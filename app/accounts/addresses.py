@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.access import UserCaller
 from app.accounts.emails import parse_email
-from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail
+from app.accounts.errors import AddressVerified, EmailTaken, EmailUnverified, PrimaryEmail
 from app.accounts.rate_limits import Limit, RateLimits, hit, network_of
 from app.accounts.secrets import Keys, new_token, token_hash
 from app.accounts.users import find_user
@@ -77,12 +77,14 @@ async def send_verification(
     remote_address: str,
     public_url: str,
 ) -> EmailRow:
-    """Mail another link to one of the caller's addresses; nothing for one that is verified.
+    """Mail another link to one of the caller's addresses.
 
-    Raises `NotFound` for an address that is not the caller's, and `RateLimited`.
+    Raises `AddressVerified` for one that is verified, `NotFound` for one that is not the caller's, and `RateLimited`.
     """
     async with database.read() as session:
         row = await _theirs(session, caller, email_id)
+    if row.verified_at is not None:
+        raise AddressVerified(path=("input", "id"))
     await _limit(database, limits, caller, row.address_key, remote_address)
 
     async def send(session: Session) -> EmailRow:

@@ -10,6 +10,10 @@ from app.errors import InvalidInput
 _MOST_CHARACTERS = 254
 _MOST_LOCAL_LETTERS = 64
 _MOST_LABEL_LETTERS = 63
+_NOT_ASCII_BEFORE = "Addresses with letters such as é or ü before the @ can't be used here. Use one without."
+_NOT_ASCII_AFTER = (
+    "Write the domain of an e-mail address in ASCII: one with letters such as é or ü as its Punycode, xn--…"
+)
 _NOT_IN_LOCAL_PART = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]")
 _NOT_IN_DOMAIN = re.compile(r"[^a-z0-9.-]")
 
@@ -31,7 +35,8 @@ def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddre
     if len(address) > _MOST_CHARACTERS:
         raise InvalidInput(f"An e-mail address has at most {_MOST_CHARACTERS} characters.", path=path)
     if not address.isascii():
-        raise InvalidInput("An e-mail address is written in ASCII; write its domain in Punycode.", path=path)
+        told = _NOT_ASCII_BEFORE if not address.rpartition("@")[0].isascii() else _NOT_ASCII_AFTER
+        raise InvalidInput(told, path=path)
     if not address.isprintable():
         raise InvalidInput("An e-mail address can't hold control characters.", path=path)
     local, at, domain = address.rpartition("@")

@@ -12,13 +12,13 @@ class EmailTaken(DomainError):
 
 
 class HandleInvalid(DomainError):
-    """It has 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."""
+    """Use 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."""
 
     code = ErrorCode.HANDLE_INVALID
 
 
 class HandleTaken(DomainError):
-    """A user or an organization goes by this one, or did so less than 30 days ago. Choose another one."""
+    """A user or an organization goes by this handle, or did so less than 30 days ago. Choose another one."""
 
     code = ErrorCode.HANDLE_TAKEN
 
@@ -39,6 +39,12 @@ class EmailUnverified(DomainError):
     """Verify this e-mail address first, by the link that was mailed to it."""
 
     code = ErrorCode.EMAIL_UNVERIFIED
+
+
+class AddressVerified(DomainError):
+    """This address is verified already: no link was mailed."""
+
+    code = ErrorCode.NO_CHANGE
 
 
 class PrimaryEmail(DomainError):

@@ -68,16 +68,16 @@ def _wrong_with(text: str) -> str | None:
         (letter for letter in text if not (letter.isascii() and letter.isalnum()) and letter not in _JOINERS), None
     )
     if strange is not None:
-        return f"{_named(strange)} can't be in it: only the letters A to Z, digits, hyphens and underscores can."
+        return f"{_named(strange)} can't be used here. Use the letters A to Z, digits, hyphens and underscores only."
     if len(text) < SHORTEST:
-        return f"It has at least {SHORTEST} letters and digits."
+        return f"This is too short: use at least {SHORTEST} letters or digits."
     if len(text) > LONGEST:
-        return f"It has at most {LONGEST} characters."
+        return f"This is too long: use at most {LONGEST} characters."
     if text[0] in _JOINERS or text[-1] in _JOINERS:
-        return "It begins and ends with a letter or a digit."
+        return "Begin and end with a letter or a digit."
     if any(one in _JOINERS and other in _JOINERS for one, other in pairwise(text)):
-        return "Hyphens and underscores stand alone, between letters and digits."
-    return "This one is reserved. Choose another one." if _is_reserved(text) else None
+        return "Use single hyphens and underscores, between letters and digits."
+    return "This handle is reserved. Choose another one." if _is_reserved(text) else None
 
 
 def _named(letter: str) -> str:

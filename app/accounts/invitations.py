@@ -35,6 +35,7 @@ from app.ids import uuid7
 from app.messages import texts
 from app.messages.mail import queue_mail
 from app.store import invitations as store
+from app.store import memberships
 from app.store import workspaces as workspace_store
 
 LIFETIME = timedelta(days=7)
@@ -182,11 +183,17 @@ async def open_invitation(
 
 
 async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | None:
-    """What the link's holder is invited to, once they have verified its address; None for a link that is good for nothing."""
+    """What the link's holder is invited to, once they have verified its address, or was, where they have followed it and belong to
+    the organization; None for a link that is good for nothing."""
     row = await store.by_token_hash(session, token_hash(token))
-    if row is None or not is_good(session, row):
+    if row is None:
         return None
     workspace = await workspace_store.get(session, row.workspace_id)
+    if row.accepted_by == caller.user_id and workspace is not None:
+        membership = await memberships.find(session, row.workspace_id, caller.user_id)
+        return Offer(workspace, row) if membership is not None else None
+    if not is_good(session, row):
+        return None
     try:
         await require_invitee(session, caller, row, lock=False)
     except EmailUnverified:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import unicodedata
 from dataclasses import dataclass
 
 from pwdlib import PasswordHash
@@ -43,7 +44,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """What is kept of a password."""
         async with self._turns:
-            return await asyncio.to_thread(self._hasher.hash, password)
+            return await asyncio.to_thread(self._hasher.hash, _typed(password))
 
     async def check(self, password: str, kept: str | None) -> Checked:
         """Whether `kept` is the hash of `password`.
@@ -53,6 +54,11 @@ class Passwords:
         """
         async with self._turns:
             is_right, rehashed = await asyncio.to_thread(
-                self._hasher.verify_and_update, password, kept or self._of_nobody
+                self._hasher.verify_and_update, _typed(password), kept or self._of_nobody
             )
         return Checked(is_right, rehashed)
+
+
+def _typed(password: str) -> str:
+    """The password in one form for all keyboards: some send an accented letter as one character, others as two."""
+    return unicodedata.normalize("NFKC", password)

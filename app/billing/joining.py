@@ -30,9 +30,10 @@ async def accept_invitation(
     """Follow a mailed link into an organization; the workspace as the caller may use it now.
 
     Who is a member already stays what they are, whatever the invitation says, and uses it up. Sent again with the same key, it
-    answers the present state: None for who has left since. Raises `TokenExpired` for a link that is unknown, used, revoked or
-    lapsed, and for one whose sender may no longer give its role; `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`,
-    and `WorkspaceClosing` and `AccountClosing` for a workspace or a person that is being deleted.
+    answers the present state, None for who has left since; and with another key too, for as long as they are a member. Raises
+    `TokenExpired` for a link that is unknown, used, revoked or lapsed, and for one whose sender may no longer give its role;
+    `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`, and `WorkspaceClosing` and `AccountClosing` for a workspace or a person
+    that is being deleted.
     """
     await lock_newcomer(session, caller.user_id)
     row = await _locked_invitation(session, token)
@@ -41,6 +42,10 @@ async def accept_invitation(
         if row is None or row.id != done.id:
             raise IdempotencyConflict
         return await _present_state(session, caller, row)
+    if row is not None and row.accepted_by == caller.user_id:
+        present = await _present_state(session, caller, row)
+        if present is not None:
+            return present
     if row is None or not is_good(session, row):
         raise TokenExpired(path=_PATH)
     # its lock is held, so that a deletion either was begun before or sees the new member

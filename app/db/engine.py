@@ -100,11 +100,11 @@ def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
     async def open_pooled() -> Connection:
         # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
         try:
-            opened = await asyncpg.connect(url, server_settings=_SERVER_SETTINGS)  # pyright: ignore[reportUnknownMemberType]
+            opened = cast(Connection, await asyncpg.connect(url, server_settings=_SERVER_SETTINGS))  # pyright: ignore[reportUnknownMemberType]
         except OSError as error:
             # a missing socket or an unknown host, which elsewhere would be mistakes of ours
             raise ConnectionError(f"the database can't be reached: {error.__class__.__name__}") from error
-        return cast(Connection, opened)
+        return opened
 
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),

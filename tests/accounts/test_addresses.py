@@ -11,7 +11,14 @@ import pytest
 from app.accounts import addresses
 from app.accounts.access import UserCaller
 from app.accounts.addresses import MOST_ADDRESSES, PER_ADDRESS
-from app.accounts.errors import EmailTaken, EmailUnverified, PrimaryEmail, TokenExpired, WrongCredentials
+from app.accounts.errors import (
+    AddressVerified,
+    EmailTaken,
+    EmailUnverified,
+    PrimaryEmail,
+    TokenExpired,
+    WrongCredentials,
+)
 from app.accounts.rate_limits import RateLimits
 from app.accounts.sign_in import sign_in
 from app.accounts.sign_up import SignUp, sign_up, verify_email
@@ -86,6 +93,18 @@ async def test_the_mailed_link_says_which_account_may_use_the_address_by_it(data
     for mail in mails:
         assert f'the account with the User ID "{person.user.handle}"' in mail.text
         assert "lets that account use this address" in mail.text
+
+
+async def test_a_verified_address_is_mailed_no_other_link(database: Database) -> None:
+    address = new_address()
+    person = await new_person(database, address=address)
+    async with database.read() as session:
+        [row] = await emails_of(session, person.user.id)
+    with pytest.raises(AddressVerified):
+        await addresses.send_verification(
+            database, KEYS, LIMITS_OFF, person.caller, row.id, remote_address=new_network(), public_url=_URL
+        )
+    assert await queued_mails(database, address) == []
 
 
 async def test_an_unverified_address_neither_signs_in_nor_becomes_primary(database: Database) -> None:

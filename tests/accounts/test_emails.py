@@ -54,8 +54,8 @@ def test_addresses_of_every_ordinary_form_are_taken(address: str) -> None:
         (f"ada@{'a' * 64}.com", "at most 63 characters"),
         ("ada\r\nBcc: eve@example.com", "control characters"),
         ("ada\0@example.com", "control characters"),
-        ("аda@example.com", "ASCII"),
-        ("ada@exämple.com", "ASCII"),
+        ("аda@example.com", "before the @ can't be used here"),
+        ("ada@exämple.com", "Punycode"),
         (f"ada@{'a.' * 125}com", "at most 254"),
     ],
 )

@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from app.accounts.passwords import Passwords
-from tests.support.accounts import CountingHasher
+from tests.support.accounts import CountingHasher, quick_passwords
 
 
 async def test_passwords_are_kept_as_argon2id_with_the_recommended_parameters() -> None:
@@ -55,3 +55,10 @@ async def test_no_more_than_a_few_are_hashed_at_once_and_none_on_the_event_loop(
     await asyncio.gather(*(passwords.hash("a password") for _ in range(12)))
     assert hasher.most == 4
     assert threading.get_ident() not in threads
+
+
+async def test_a_password_is_the_same_from_every_keyboard() -> None:
+    passwords = quick_passwords()
+    kept = await passwords.hash("Zo\u00eb's password")
+    assert (await passwords.check("Zoe\u0308's password", kept)).is_right
+    assert not (await passwords.check("Zoe's password", kept)).is_right

@@ -26,6 +26,7 @@ from tests.support.api import running_api
 from tests.support.house import CATALOGS
 from tests.support.organizations import Organization, Town
 
+_OFFER = "query ($token: String!) { invitationOffer(token: $token) { organizationName } }"
 _INVITATIONS = "query ($id: ID!) { workspace(id: $id) { invitations { emailAddress } } }"
 _CATALOG = load_catalog(CATALOGS / "compute.toml")
 
@@ -139,6 +140,25 @@ async def test_invitations_lapse_when_the_clock_of_development_moves(town: Town)
         await _accept_at(moved, person, token)
     await transact(moved, purge_expired)
     assert await _waiting(town, organization) == set()
+
+
+async def test_a_link_followed_again_by_who_joined_with_it_says_so(town: Town) -> None:
+    organization = await town.organization()
+    person, token = await town.invited(organization)
+    await town.accept(person, token)
+    before = await town.state(organization)
+
+    again = await town.accept(person, token)
+    offered = await town.ask(person, _OFFER, token=token)
+
+    assert (again["workspace"]["id"], again["userErrors"]) == (organization.id, [])
+    assert offered["invitationOffer"]["organizationName"] == "Acme"
+    assert await town.state(organization) == before
+    stranger = await town.person()
+    assert _codes(await town.accept(stranger, token)) == ["TOKEN_EXPIRED"]
+    assert (await town.ask(stranger, _OFFER, token=token))["invitationOffer"] is None
+    await town.do(person, "removeMember", id=organization.membership(person))
+    assert (await town.ask(person, _OFFER, token=token))["invitationOffer"] is None
 
 
 async def test_a_link_works_once(town: Town) -> None:

@@ -61,6 +61,13 @@ def test_production_refuses_what_would_be_unsafe_there(name: str, value: str) ->
         GivenSettings(**given)  # pyright: ignore[reportArgumentType]
 
 
+def test_production_gets_no_user_whose_password_everybody_knows() -> None:
+    ended = run_command("seed", environment=_PRODUCTION)
+
+    assert ended.returncode == 2
+    assert "everybody knows the demo user's password" in ended.stderr
+
+
 def test_production_does_not_run_the_command_for_development() -> None:
     ended = run_command("dev", environment=_PRODUCTION)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from graphql import (
     GraphQLArgument,
@@ -15,7 +18,7 @@ from graphql import (
     build_schema,
 )
 
-from tests.tidy.sources import ROOT
+from tests.tidy.sources import ROOT, nodes_of, python_files
 
 # GraphQL's own, which every client knows
 _BUILT_IN = {"String", "Int", "Float", "Boolean", "ID"}
@@ -55,3 +58,32 @@ def test_every_description_is_a_sentence() -> None:
         if description and not (description.strip()[0].isupper() or description.strip()[0].isdigit())
     ]
     assert unfinished == []
+
+
+_ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
+
+
+def _summaries() -> Iterator[tuple[str, str]]:
+    """What the audit log says for people, by where it is written: the text behind an action's name, and what is named summary."""
+    for path in python_files("app/accounts", "app/billing", "app/flows"):
+        for node in nodes_of(path):
+            match node:
+                case ast.Assign(targets=[ast.Name(id="summary")], value=ast.Constant() | ast.JoinedStr() as text):
+                    yield f"{path}:{node.lineno}", ast.unparse(text)
+                case ast.Call(args=beside) | ast.Tuple(elts=beside):
+                    for action, text in pairwise(beside):
+                        if _is_action(action) and isinstance(text, ast.Constant | ast.JoinedStr):
+                            yield f"{path}:{text.lineno}", ast.unparse(text)
+                case _:
+                    pass
+
+
+def _is_action(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_ACTION.fullmatch(node.value))
+
+
+def test_every_summary_in_the_audit_log_is_a_sentence_with_a_full_stop() -> None:
+    summaries = dict(_summaries())
+
+    assert len(summaries) > 25
+    assert {where: text for where, text in summaries.items() if not text.strip("f\"'").endswith(".")} == {}

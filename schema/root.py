@@ -63,7 +63,7 @@ class Query(IdentityQuery, ProfileQuery, OrganizationQuery):
 @strawberry.type(
     description=(
         "What can be changed. One input, one payload. On success userErrors is empty; otherwise the payload's other fields are "
-        "null, but for those of a payment that was tried."
+        "null, but for those of a purchase or payment that was begun."
     )
 )
 class Mutation(

@@ -17,9 +17,9 @@ described(
     {
         ApiScope.BILLING_READ: "See credits, cards, invoices and what is spent, as an owner does.",
         ApiScope.BILLING_WRITE: "Change what is billed as an owner would: buy, pay, add and remove cards; reading included.",
-        ApiScope.USAGE_WRITE: "Report usage: service keys only, since a customer must not report its own.",
+        ApiScope.USAGE_WRITE: "Reserved for reporting usage; allows nothing yet. Service keys only.",
         ApiScope.CREDITS_WRITE: "Spend and hold credits: service keys only.",
-        ApiScope.OPERATOR: "Give credits, and see what is billed: service keys only.",
+        ApiScope.OPERATOR: "Give credits, see what is billed and who belongs to a workspace, set external ids: service keys only.",
     },
 )
 

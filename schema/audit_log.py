@@ -23,7 +23,7 @@ class AuditEvent(Node):
 
     @strawberry.field(
         description=(
-            "Who did it: a person's handle as it is now, api-key:NAME, operator for who runs the service, or system. "
+            "Who did it: a person's handle as it is now, api-key:NAME for a key, operator for who runs the service, or system. "
             "Whose account is gone is deleted-user; a key that is gone is deleted-key."
         )
     )
@@ -33,7 +33,7 @@ class AuditEvent(Node):
     @strawberry.field(
         description=(
             "What changed, as JSON text: an object with before and after, and as subject the handle of the person it was done to. "
-            "Null where there is nothing more to say. Never a secret."
+            "Null where there is nothing more to say. A key is told by its prefix and scopes. Never a secret."
         )
     )
     async def detail(self, info: Info) -> str | None:

@@ -19,7 +19,7 @@ described(
     {
         PlanKind.FREE: "Costs nothing.",
         PlanKind.PAY_AS_YOU_GO: "No recurring price: what is used is paid with credits.",
-        PlanKind.STANDARD: "A recurring price, chosen by the customer.",
+        PlanKind.STANDARD: "A recurring price.",
         PlanKind.ENTERPRISE: "Arranged with sales.",
     },
 )
@@ -72,13 +72,13 @@ class CustomRecharge:
     credits_per_currency_unit: Decimal = strawberry.field(description="Credits for each whole unit of the currency.")
 
 
-@strawberry.type(description="Something whose use is counted.")
+@strawberry.type(description="Something that plans include, and that credits can be spent on.")
 class UsageResource:
-    code: str = strawberry.field(description="Short and lasting; what usage events name.")
+    code: str = strawberry.field(description="Short and lasting; what deductCredits takes as resource.")
     name: str = strawberry.field(description="For people, in the plural.")
     unit: str = strawberry.field(description="What one of it is, e.g. events or bytes.")
     is_gauge: bool = strawberry.field(
-        description="True for a level that stays, such as storage; false for a counter that starts again each period."
+        description="True for a level, such as storage; false for what is counted, such as events."
     )
     description: str | None = strawberry.field(description="More about it, for people.")
 
@@ -103,7 +103,7 @@ class Allowance:
     )
 
 
-@strawberry.type(description="A counted extra, such as a phone number, billed per unit with the subscription.")
+@strawberry.type(description="A counted extra, such as a phone number, with a price for each.")
 class AddOn:
     code: str = strawberry.field(description="Short and lasting.")
     name: str = strawberry.field(description="For people.")
@@ -130,16 +130,16 @@ class PlanPrice:
 
 @strawberry.type(description="Something a workspace can be on, with what it costs and includes.")
 class Plan(Node):
-    code: str = strawberry.field(description="Short and lasting; what changePlan takes.")
+    code: str = strawberry.field(description="Short and lasting, such as team.")
     name: str = strawberry.field(description="For people.")
     description: str | None = strawberry.field(description="Whom it is for, for people.")
     kind: PlanKind = strawberry.field(description="How it is sold.")
     is_legacy: bool = strawberry.field(description="True for a plan that nobody can choose any more.")
-    rank: int = strawberry.field(description="Higher is more; what decides between upgrade and downgrade.")
+    rank: int = strawberry.field(description="Higher is more: plans are listed by it.")
     prices: list[PlanPrice] = strawberry.field(description="By interval; empty for plans without a recurring price.")
     seats: SeatPolicy = strawberry.field(description="Its seats.")
     allowances: list[Allowance] = strawberry.field(description="What it includes of each resource.")
-    add_ons: list[AddOn] = strawberry.field(description="The extras that can be added to it.")
+    add_ons: list[AddOn] = strawberry.field(description="The extras that are offered with it.")
     features: list[str] = strawberry.field(description="What it offers beyond numbers, for people.")
     requests_per_second: int | None = strawberry.field(
         description="For the host product to enforce; null means no limit."
@@ -209,7 +209,9 @@ class Catalog:
     custom_recharge: CustomRecharge | None = strawberry.field(
         description="Set where any amount may be bought, not only packs."
     )
-    resources: list[UsageResource] = strawberry.field(description="Everything whose use is counted.")
+    resources: list[UsageResource] = strawberry.field(
+        description="Everything that plans include and that credits can be spent on."
+    )
     stripe_publishable_key: str = strawberry.field(description="For Stripe.js and the mobile SDKs.")
     prices_include_tax: bool = strawberry.field(
         description="Whether the prices shown include tax, or tax comes on top."

@@ -29,8 +29,8 @@ described(
     "Where credits came from.",
     {
         Source.PURCHASE: "Bought by someone.",
-        Source.AUTO_RECHARGE: "Bought by auto-recharge.",
-        Source.WELCOME_BONUS: "The one-time welcome bonus.",
+        Source.AUTO_RECHARGE: "Reserved for credits that are bought without anyone asking; there are none yet.",
+        Source.WELCOME_BONUS: "Reserved for a welcome bonus; there is none yet.",
         Source.PROMOTION: "Given by the seller as a promotion.",
         Source.ADJUSTMENT: "Given by the seller to put something right.",
     },
@@ -41,8 +41,8 @@ described(
     "What a transaction did.",
     {
         Kind.PURCHASE: "Credits were bought.",
-        Kind.AUTO_RECHARGE: "Auto-recharge bought credits.",
-        Kind.BONUS: "Credits were given: a bonus or a promotion.",
+        Kind.AUTO_RECHARGE: "Reserved for credits that are bought without anyone asking; there are none yet.",
+        Kind.BONUS: "Credits were given as a promotion.",
         Kind.ADJUSTMENT: "The seller put something right.",
         Kind.USAGE: "Credits were spent.",
         Kind.HOLD: "Credits were set aside.",

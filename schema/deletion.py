@@ -40,11 +40,12 @@ class DeletionMutation:
     @strawberry.mutation(
         description=(
             "Deletes the caller's account for good, with the personal workspace and the organizations nobody else belongs to: "
-            "names, addresses, phone, sessions and keys are erased, credits are lost. Open payments are ended and the customer is "
-            "deleted at the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased; "
-            "or, where the provider fails at the last step, the deletion goes on by itself, as the message says. LAST_OWNER while "
-            "the caller is the only owner of an organization with other members. REAUTHENTICATION_REQUIRED, WRONG_CREDENTIALS, "
-            "CODE_WRONG and CODE_EXPIRED for a missing or wrong proof."
+            "names, profile, avatar, addresses, phone, sessions and keys are erased, credits are lost. Open payments are ended and "
+            "the customer is deleted at the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and "
+            "nothing is erased; or, where the provider fails at the last step, it goes on by itself, as the message says. "
+            "INVALID_INPUT for another handle than the caller's. LAST_OWNER while the caller is the only owner of an organization "
+            "with other members. REAUTHENTICATION_REQUIRED, WRONG_CREDENTIALS, CODE_WRONG and CODE_EXPIRED for a missing or wrong "
+            "proof."
         )
     )
     async def delete_account(
@@ -55,8 +56,9 @@ class DeletionMutation:
 
     @strawberry.mutation(
         description=(
-            "Deletes an organization for good, whoever belongs to it; its credits are lost. For owners. What is open is settled at "
-            "the payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased."
+            "Deletes an organization for good, whoever belongs to it; its credits are lost. For owners. INVALID_INPUT for another "
+            "handle than its own, and for a personal workspace, which goes with its account. What is open is settled at the "
+            "payment provider first: PAYMENT_UNAVAILABLE or PAYMENT_PENDING when that fails, and nothing is erased."
         )
     )
     async def delete_workspace(

@@ -14,13 +14,18 @@ described(
     "What kind of thing a person can mend; programs switch on it, people read the message.",
     {
         ErrorCode.INVALID_INPUT: "A value is not acceptable; path says which.",
-        ErrorCode.CONFLICT: "Somebody else changed this at the same moment; look again and retry.",
+        ErrorCode.CONFLICT: (
+            "Something else stands against this now: another workspace has the externalId, the workspace or the account is being "
+            "deleted, or somebody changed the same thing at this moment. The message says which; look again before you retry."
+        ),
         ErrorCode.EMAIL_TAKEN: "An account has verified this address already; told only to the holder of the mailed link.",
         ErrorCode.HANDLE_TAKEN: "Another user or organization goes by this handle, or did so less than 30 days ago.",
         ErrorCode.REAUTHENTICATION_REQUIRED: "Prove again who you are: the password, or a mailed code.",
         ErrorCode.HANDLE_INVALID: "The handle (User ID) does not have the form of one, or is reserved.",
-        ErrorCode.WRONG_CREDENTIALS: "No account has this address and password.",
-        ErrorCode.EMAIL_UNVERIFIED: "The e-mail address must be verified first.",
+        ErrorCode.WRONG_CREDENTIALS: "Address and password do not belong together, or the current password is another one.",
+        ErrorCode.EMAIL_UNVERIFIED: (
+            "The account has not verified the e-mail address that this needs, or does not have it: the message says which."
+        ),
         ErrorCode.LAST_OWNER: "A workspace can't be left without an owner.",
         ErrorCode.PRIMARY_EMAIL: "The primary address can't be removed; make another one primary first.",
         ErrorCode.CODE_WRONG: "This is not the code that was sent.",
@@ -28,28 +33,28 @@ described(
         ErrorCode.TOKEN_EXPIRED: "The mailed link is too old, used or unknown; ask for a new one.",
         ErrorCode.PHONE_UNVERIFIED: "The workspace needs a verified phone first.",
         ErrorCode.PHONE_IN_USE: "This number has verified as many workspaces as one may.",
-        ErrorCode.FILE_TOO_LARGE: "The file has more bytes than one may.",
-        ErrorCode.FILE_TYPE: "The file is not of a kind that is taken here.",
+        ErrorCode.FILE_TOO_LARGE: "The file has more than 20 MB, or the picture in it more than 64 megapixels.",
+        ErrorCode.FILE_TYPE: "The file is neither JPEG nor PNG, or it is damaged: the message says which.",
         ErrorCode.PAYMENT_METHOD_REQUIRED: "There is no card to charge; add one first.",
         ErrorCode.PAYMENT_DECLINED: "The card was declined; nothing was charged.",
         ErrorCode.PAYMENT_ACTION_REQUIRED: "The bank wants the cardholder to confirm the payment.",
         ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key.",
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
-        ErrorCode.BILLING_ADDRESS_REQUIRED: "The tax on this needs a billing address first.",
+        ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
         ErrorCode.URL_NOT_ALLOWED: "The address to come back to is not on the configured list.",
-        ErrorCode.SPEND_LIMIT_REACHED: "This would pass the plan's limit of what may be spent on credits in a month.",
+        ErrorCode.SPEND_LIMIT_REACHED: "This would pass the limit of what may be spent on credits in a month.",
         ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",
-        ErrorCode.EVENT_TOO_OLD: "The usage happened longer ago than is still counted.",
-        ErrorCode.UNKNOWN_RESOURCE: "The catalog has no such resource.",
+        ErrorCode.EVENT_TOO_OLD: "Reserved for usage that happened too long ago; nothing answers it yet.",
+        ErrorCode.UNKNOWN_RESOURCE: "The catalog has no resource of this code.",
         ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",
-        ErrorCode.PLAN_UNAVAILABLE: "This plan can't be chosen here.",
-        ErrorCode.SEATS_IN_USE: "No seat is free, or more members hold one than there would be.",
-        ErrorCode.SEAT_LIMIT: "The plan has no more seats than this.",
-        ErrorCode.NO_CHANGE: "Things already are as asked.",
-        ErrorCode.NOT_SELF_SERVE: "This plan is arranged with sales.",
-        ErrorCode.PRICE_CHANGED: "The price is no longer the quoted one; ask for a new preview.",
-        ErrorCode.BONUS_UNAVAILABLE: "There is no welcome bonus to claim here.",
+        ErrorCode.PLAN_UNAVAILABLE: "Reserved for choosing a plan; nothing answers it yet.",
+        ErrorCode.SEATS_IN_USE: "No seat is free for one more member.",
+        ErrorCode.SEAT_LIMIT: "Reserved for buying seats; nothing answers it yet.",
+        ErrorCode.NO_CHANGE: "There is nothing to do: things already are as asked.",
+        ErrorCode.NOT_SELF_SERVE: "Reserved for choosing a plan that is arranged with sales; nothing answers it yet.",
+        ErrorCode.PRICE_CHANGED: "Reserved for prices that were quoted before; nothing answers it yet.",
+        ErrorCode.BONUS_UNAVAILABLE: "Reserved for a welcome bonus; nothing answers it yet.",
     },
 )
 
@@ -58,7 +63,9 @@ described(
 class UserError:
     code: ErrorCode = strawberry.field(description="What kind of error this is.")
     message: str = strawberry.field(description="What happened and what to do about it, in English, fit to be shown.")
-    path: list[str] | None = strawberry.field(description='The input field at fault, e.g. ["input", "seats"].')
+    path: list[str] | None = strawberry.field(
+        description='The input field at fault, e.g. ["input", "packCode"]; null for none in particular.'
+    )
 
 
 @strawberry.type(description="An error that needs no more than its code and message.")

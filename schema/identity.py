@@ -16,9 +16,9 @@ from schema.workspace import WorkspacePayload
 @strawberry.input(description="The form of someone who wants an account.")
 class SignUpInput:
     email_address: str = strawberry.field(
-        description="Where the link goes that finishes the sign-up; ASCII, at most 254 letters."
+        description="Where the link goes that finishes the sign-up; ASCII, at most 254 characters."
     )
-    password: str = strawberry.field(description="10 to 256 letters of any kind.")
+    password: str = strawberry.field(description="10 to 256 characters of any kind.")
     handle: str | None = strawberry.field(
         default=None,
         description=(
@@ -27,8 +27,8 @@ class SignUpInput:
             "up."
         ),
     )
-    first_name: str | None = strawberry.field(default=None, description="The first name, at most 100 letters.")
-    last_name: str | None = strawberry.field(default=None, description="The last name, at most 100 letters.")
+    first_name: str | None = strawberry.field(default=None, description="The first name, at most 100 characters.")
+    last_name: str | None = strawberry.field(default=None, description="The last name, at most 100 characters.")
 
 
 @strawberry.input(description="What a mailed link carries.")
@@ -50,7 +50,13 @@ class SignInInput:
 
 @strawberry.type(description="Who is signed in now, and for programs how.")
 class SessionPayload:
-    user: User | None = strawberry.field(default=None, description="The person who is signed in now.")
+    user: User | None = strawberry.field(
+        default=None,
+        description=(
+            "The person who is signed in now; null where userErrors is not empty, and after verifyEmail for an address of another "
+            "account."
+        ),
+    )
     token: str | None = strawberry.field(
         default=None,
         description=(
@@ -76,7 +82,7 @@ class SignOutPayload:
 
 @strawberry.type(description="The person as they are now.")
 class UserPayload:
-    user: User | None = strawberry.field(default=None, description="The person.")
+    user: User | None = strawberry.field(default=None, description="The person; null where userErrors is not empty.")
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
@@ -157,7 +163,11 @@ class IdentityMutation:
     async def sign_out(self, info: Info) -> SignOutPayload:
         return SignOutPayload(is_signed_out=await identity.sign_out(info.context))
 
-    @strawberry.mutation(description="Ends one of the caller's own sessions; its live updates end within a minute.")
+    @strawberry.mutation(
+        description=(
+            "Ends one of the caller's own sessions; its live updates end within a minute. NOT_FOUND for one that has ended already."
+        )
+    )
     async def revoke_session(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The session.")]
     ) -> UserPayload:

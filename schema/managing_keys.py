@@ -18,7 +18,10 @@ from schema.workspace import WorkspacePayload
 class CreateApiKeyInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace it will reach, and no other.")
     name: str = strawberry.field(
-        description="What it is for: one line of at most 100 characters; shown in the audit log."
+        description=(
+            "What it is for: one line of at most 100 characters. Where the key did something, the audit log tells it as "
+            "api-key:NAME."
+        )
     )
     scopes: list[ApiScope] = strawberry.field(
         description="BILLING_READ, BILLING_WRITE or both; the other scopes are for service keys."
@@ -30,9 +33,13 @@ class CreateApiKeyInput:
 
 @strawberry.type(description="The key, and its secret, which is shown this once.")
 class ApiKeyPayload:
-    api_key: ApiKey | None = strawberry.field(default=None, description="The key.")
+    api_key: ApiKey | None = strawberry.field(default=None, description="The key; null where userErrors is not empty.")
     secret: str | None = strawberry.field(
-        default=None, description="Send it as `Authorization: Bearer …`. It is shown this once and can't be read again."
+        default=None,
+        description=(
+            "Send it as `Authorization: Bearer …`. It is shown this once and can't be read again. Null where userErrors is not "
+            "empty."
+        ),
     )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 

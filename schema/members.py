@@ -23,8 +23,8 @@ described(
     "What a user is in a workspace. Billing is the owners'.",
     {
         WorkspaceRole.OWNER: "May do everything, billing included.",
-        WorkspaceRole.ADMIN: "Manages the members below owner.",
-        WorkspaceRole.MEMBER: "Sees the plan and the usage bars.",
+        WorkspaceRole.ADMIN: "Manages admins and members, and sees what members see.",
+        WorkspaceRole.MEMBER: "Sees the plan, the seats and the fellow members.",
     },
 )
 
@@ -80,7 +80,10 @@ class MembershipConnection:
 
 
 @strawberry.type(
-    description="An invitation that waits to be accepted. It is bound to an address, and its mailed link works once."
+    description=(
+        "An invitation that was sent and has neither been accepted, revoked nor lapsed. It is bound to an address, and its mailed "
+        "link works once."
+    )
 )
 class Invitation(Node):
     email_address: str = strawberry.field(description="Where the link was mailed to.")

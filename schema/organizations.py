@@ -17,7 +17,7 @@ from schema.workspace import WorkspacePayload
 
 @strawberry.input(description="What a new organization goes by.")
 class CreateOrganizationInput:
-    name: str = strawberry.field(description="For people: one line, at most 100 letters.")
+    name: str = strawberry.field(description="For people: one line, at most 100 characters.")
     handle: str | None = strawberry.field(
         default=None,
         description=(
@@ -28,7 +28,7 @@ class CreateOrganizationInput:
     external_id: str | None = strawberry.field(
         default=None,
         description=(
-            "The id the host product knows it by: unique, one line, at most 255 letters. Some hosts leave it to their servers."
+            "The id the host product knows it by: unique, one line, at most 255 characters. Some hosts leave it to their servers."
         ),
     )
 
@@ -37,7 +37,7 @@ class CreateOrganizationInput:
 class UpdateWorkspaceInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace.")
     name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="For people: one line, at most 100 letters; never null."
+        default=strawberry.UNSET, description="For people: one line, at most 100 characters; never null."
     )
     handle: str | None = strawberry.field(
         default=strawberry.UNSET,
@@ -46,8 +46,8 @@ class UpdateWorkspaceInput:
     external_id: str | None = strawberry.field(
         default=strawberry.UNSET,
         description=(
-            "The id the host product knows it by: unique, one line, at most 255 letters; null clears it. Owners set it where there "
-            "is none; service keys with OPERATOR change and clear it."
+            "The id the host product knows it by: unique, one line, at most 255 characters; null clears it. Owners set it where "
+            "there is none; service keys with OPERATOR change and clear it."
         ),
     )
 
@@ -55,7 +55,7 @@ class UpdateWorkspaceInput:
 @strawberry.input(description="Who is invited where.")
 class InviteMemberInput:
     workspace_id: strawberry.ID = strawberry.field(description="An organization whose members the caller manages.")
-    email_address: str = strawberry.field(description="Where the link is mailed: ASCII, at most 254 letters.")
+    email_address: str = strawberry.field(description="Where the link is mailed: ASCII, at most 254 characters.")
     role: WorkspaceRole | None = strawberry.field(
         default=WorkspaceRole.MEMBER, description="What they will be there; at most what the caller is."
     )
@@ -93,7 +93,10 @@ class OrganizationQuery:
 @strawberry.type
 class OrganizationMutation:
     @strawberry.mutation(
-        description="Makes an organization that the caller owns; 20 a day at most. HANDLE_TAKEN where another has its handle."
+        description=(
+            "Makes an organization that the caller owns; 20 a day at most. HANDLE_TAKEN where another has its handle; CONFLICT "
+            "where another workspace has the externalId, and while the caller's account is being deleted."
+        )
     )
     async def create_organization(
         self, info: Info, input: Annotated[CreateOrganizationInput, strawberry.argument(description="What it goes by.")]
@@ -119,8 +122,9 @@ class OrganizationMutation:
     @strawberry.mutation(
         description=(
             "Mails a link to an address; it works once, within 7 days, for an account that has verified the address. Inviting an "
-            "address again replaces the former link. Answers alike whether or not the address has an account or is a member's. For "
-            "those with MANAGE_MEMBERS; rate-limited per workspace, inviter, network address and invited address."
+            "address again replaces the former link. Answers alike whether or not the address has an account or is a member's. "
+            "INVALID_INPUT for a personal workspace. For those with MANAGE_MEMBERS; rate-limited per workspace, inviter, network "
+            "address and invited address."
         )
     )
     async def invite_member(
@@ -141,7 +145,8 @@ class OrganizationMutation:
         description=(
             "Joins an organization by a mailed link. EMAIL_UNVERIFIED until the caller has verified the address it was mailed to; "
             "SEATS_IN_USE while no seat is free; TOKEN_EXPIRED for a link that is used, revoked, unknown or older than 7 days, or "
-            "whose sender may no longer invite. Who is a member already stays what they are."
+            "whose sender may no longer invite; CONFLICT while the organization or the caller's account is being deleted. Who is a "
+            "member already stays what they are."
         )
     )
     async def accept_invitation(

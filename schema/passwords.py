@@ -19,13 +19,13 @@ class RequestPasswordResetInput:
 @strawberry.input(description="What a mailed link carries, and the new password.")
 class ResetPasswordInput:
     token: str = strawberry.field(description="The `token` of the mailed link; it works once, within an hour.")
-    new_password: str = strawberry.field(description="10 to 256 letters of any kind.")
+    new_password: str = strawberry.field(description="10 to 256 characters of any kind.")
 
 
 @strawberry.input(description="The password there is, and the new one.")
 class ChangePasswordInput:
     current_password: str = strawberry.field(description="The caller's password.")
-    new_password: str = strawberry.field(description="10 to 256 letters of any kind.")
+    new_password: str = strawberry.field(description="10 to 256 characters of any kind.")
 
 
 @strawberry.type

@@ -26,9 +26,12 @@ class AddPaymentMethodInput:
 @strawberry.type(description="How to save the card.")
 class AddPaymentMethodPayload:
     client_secret: str | None = strawberry.field(
-        default=None, description="Of a SetupIntent: confirm it with Stripe.js or the mobile SDK."
+        default=None,
+        description="Of a SetupIntent: confirm it with Stripe.js or the mobile SDK. Null where userErrors is not empty.",
     )
-    hosted_url: str | None = strawberry.field(default=None, description="A page for those without Stripe.js or an SDK.")
+    hosted_url: str | None = strawberry.field(
+        default=None, description="A page for those without Stripe.js or an SDK. Null where userErrors is not empty."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
@@ -39,7 +42,9 @@ class AddPaymentMethodPayload:
 
 @strawberry.type(description="The card as it is now.")
 class PaymentMethodPayload:
-    payment_method: PaymentMethod | None = strawberry.field(default=None, description="The card.")
+    payment_method: PaymentMethod | None = strawberry.field(
+        default=None, description="The card; null where userErrors is not empty."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
@@ -58,7 +63,9 @@ class PayInvoiceInput:
 
 @strawberry.type(description="The invoice as it is now.")
 class InvoicePayload:
-    invoice: Invoice | None = strawberry.field(default=None, description="The invoice.")
+    invoice: Invoice | None = strawberry.field(
+        default=None, description="The invoice, paid or not; null where no payment was tried: userErrors says why."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod

@@ -71,8 +71,8 @@ class PaymentMethod(Node):
 @strawberry.type(description="A line of an invoice.")
 class InvoiceLine:
     description: str = strawberry.field(description="What it is for, for people.")
-    plan: Plan | None = strawberry.field(description="The plan it bills, if it bills one.")
-    add_on: AddOn | None = strawberry.field(description="The add-on it bills, if it bills one.")
+    plan: Plan | None = strawberry.field(description="Reserved for lines that bill a plan; always null as yet.")
+    add_on: AddOn | None = strawberry.field(description="Reserved for lines that bill an add-on; always null as yet.")
     quantity: int | None = strawberry.field(description="How many, where it counts something.")
     unit_amount: Money | None = strawberry.field(
         description="What one costs, where that is a whole number of the smallest unit."
@@ -117,7 +117,7 @@ class TaxLine:
         )
 
 
-@strawberry.type(description="What Stripe billed: for a subscription or for credits.")
+@strawberry.type(description="What Stripe billed.")
 class Invoice(Node):
     number: str | None = strawberry.field(description="Its number, given when it was issued.")
     status: InvoiceStatus = strawberry.field(description="Where it is in its life.")

@@ -20,19 +20,19 @@ from schema.user import Email
 )
 class UpdateProfileInput:
     first_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The first name, at most 100 letters."
+        default=strawberry.UNSET, description="The first name, at most 100 characters."
     )
     last_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The last name, at most 100 letters."
+        default=strawberry.UNSET, description="The last name, at most 100 characters."
     )
     company: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Where they work, at most 100 letters."
+        default=strawberry.UNSET, description="Where they work, at most 100 characters."
     )
     job_title: str | None = strawberry.field(
-        default=strawberry.UNSET, description="What they do there, at most 100 letters."
+        default=strawberry.UNSET, description="What they do there, at most 100 characters."
     )
     bio: str | None = strawberry.field(
-        default=strawberry.UNSET, description="What they say about themselves: lines of text, at most 1,000 letters."
+        default=strawberry.UNSET, description="What they say about themselves: lines of text, at most 1,000 characters."
     )
 
     def changes(self) -> dict[str, str | None]:
@@ -54,12 +54,12 @@ class UpdateVisibilityInput:
 
 @strawberry.input(description="An address to be added to the account.")
 class AddEmailInput:
-    address: str = strawberry.field(description="Where the link goes that verifies it; ASCII, at most 254 letters.")
+    address: str = strawberry.field(description="Where the link goes that verifies it; ASCII, at most 254 characters.")
 
 
 @strawberry.type(description="The address as it is now.")
 class EmailPayload:
-    email: Email | None = strawberry.field(default=None, description="The address.")
+    email: Email | None = strawberry.field(default=None, description="The address; null where userErrors is not empty.")
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
@@ -122,7 +122,9 @@ class ProfileMutation:
         return await answer(EmailPayload, EmailPayload.of, profile.add_email(info.context, input.address))
 
     @strawberry.mutation(
-        description="Mails another link to one of the caller's addresses that is not verified yet. Rate-limited."
+        description=(
+            "Mails another link to one of the caller's addresses. NO_CHANGE for one that is verified already. Rate-limited."
+        )
     )
     async def send_email_verification(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The address.")]

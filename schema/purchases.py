@@ -44,7 +44,9 @@ class CreditPurchase(Node):
     price: Money = strawberry.field(
         description="The total charged, tax included; before the invoice exists, the price."
     )
-    is_auto_recharge: bool = strawberry.field(description="Whether auto-recharge made it.")
+    is_auto_recharge: bool = strawberry.field(
+        description="Reserved for purchases that nobody asked for; always false as yet."
+    )
     checkout_url: str | None = strawberry.field(description="Where to pay it, while it waits for a Checkout.")
     failure: str | None = strawberry.field(description="Why it failed, for people.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
@@ -99,7 +101,7 @@ class CreditPurchaseConnection:
         )
 
 
-@strawberry.type(description="What credits cost this month against the plan's ceiling.")
+@strawberry.type(description="What credits cost this month, against the limit.")
 class Spend:
     period: Period = strawberry.field(description="The calendar month, in UTC.")
     spent: Money = strawberry.field(

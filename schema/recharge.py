@@ -34,13 +34,21 @@ class RechargeCreditsInput:
 
 @strawberry.type(description="The purchase as it stands, and what it led to.")
 class RechargePayload:
-    purchase: CreditPurchase | None = strawberry.field(default=None, description="The purchase, whatever became of it.")
-    credit_balance: CreditBalance | None = strawberry.field(default=None, description="The balance now.")
+    purchase: CreditPurchase | None = strawberry.field(
+        default=None, description="The purchase, whatever became of it; null where none was begun: userErrors says why."
+    )
+    credit_balance: CreditBalance | None = strawberry.field(
+        default=None, description="The balance now; null where no purchase was begun."
+    )
     transaction: CreditTransaction | None = strawberry.field(
         default=None, description="The movement that credited it; null until it is paid."
     )
-    invoice: Invoice | None = strawberry.field(default=None, description="The invoice behind it.")
-    checkout_url: str | None = strawberry.field(default=None, description="Where to pay, without a card on file.")
+    invoice: Invoice | None = strawberry.field(
+        default=None, description="The invoice behind it; null until it is issued."
+    )
+    checkout_url: str | None = strawberry.field(
+        default=None, description="Where to pay, without a card on file; null with one, and once the Checkout is over."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod

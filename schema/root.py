@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 from graphql import GraphQLDirective, GraphQLSchema
@@ -60,7 +60,12 @@ class Query(IdentityQuery, ProfileQuery, OrganizationQuery):
         return await read_node(info.context, id)
 
 
-@strawberry.type(description="What can be changed. One input, one payload; userErrors is empty on success.")
+@strawberry.type(
+    description=(
+        "What can be changed. One input, one payload. On success userErrors is empty; otherwise the payload's other fields are "
+        "null, but for those of a purchase or payment that was begun."
+    )
+)
 class Mutation(
     IdentityMutation,
     ProfileMutation,
@@ -79,12 +84,15 @@ class Mutation(
 @strawberry.type(
     name="LiveUpdates",
     description=(
-        "What can be watched. Each sends the state as it stands first, then the whole state again after each change. Changes "
-        "that come faster than a client reads them are folded into the newest; versions never go back."
+        "What can be watched: the whole state is sent again after each change. Balance, purchase and cards are sent as they "
+        "stand first; invoiceChanged begins with nothing, or with what since asks for. Changes that come faster than a client "
+        "reads them are folded into the newest; versions never go back."
     ),
 )
 class LiveUpdates:
-    @strawberry.subscription(description="The credit balance of a workspace, for those with VIEW_BILLING.")
+    @strawberry.subscription(
+        description="The credit balance of a workspace, as it stands first. For those with VIEW_BILLING."
+    )
     async def credit_balance_changed(
         self,
         info: Info,
@@ -94,14 +102,18 @@ class LiveUpdates:
         async for state in live.watch_balance(info.context, workspace_id):
             yield state.shown(lambda balance: CreditBalance.of(balance, catalog))
 
-    @strawberry.subscription(description="One purchase of credits to its end, for those with VIEW_BILLING.")
+    @strawberry.subscription(
+        description="One purchase of credits to its end, as it stands first. For those with VIEW_BILLING."
+    )
     async def credit_purchase_changed(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The purchase.")]
     ) -> AsyncGenerator[CreditPurchase, None]:
         async for state in live.watch_purchase(info.context, id):
             yield CreditPurchase.of(state.value, info.context.runtime.catalog.credit_unit)
 
-    @strawberry.subscription(description="The workspace, when its cards changed, for those with VIEW_BILLING.")
+    @strawberry.subscription(
+        description="The workspace, as it stands first and when its cards changed. For those with VIEW_BILLING."
+    )
     async def payment_methods_changed(
         self,
         info: Info,
@@ -112,8 +124,8 @@ class LiveUpdates:
 
     @strawberry.subscription(
         description=(
-            "Each invoice of a workspace as it is issued or changes; with since, first those that changed after it. For those with "
-            "VIEW_BILLING."
+            "Each invoice of a workspace when it is issued or changes. Without since, nothing is sent before the first change; "
+            "with it, first the invoices that changed after that time. For those with VIEW_BILLING."
         )
     )
     async def invoice_changed(
@@ -121,14 +133,31 @@ class LiveUpdates:
         info: Info,
         workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose invoices.")],
         since: Annotated[
-            datetime | None, strawberry.argument(description="Send those first that changed after this time.")
+            datetime | None,
+            strawberry.argument(
+                description="Send those first that changed after this time: of more than 100, the latest 100."
+            ),
         ] = None,
     ) -> AsyncGenerator[Invoice, None]:
         async for state in live.watch_invoices(info.context, workspace_id, since):
             yield state.shown(Invoice.of)
 
 
-schema = strawberry.Schema(
+_DESCRIPTION: Final = (
+    "Counterfoil: people's accounts, workspaces, prepaid credits, cards, purchases and invoices. `viewer` is who is signed in, "
+    "`catalog` what is sold; everything else hangs on a workspace. Amounts are exact decimals in strings. What a person can mend "
+    "comes as userErrors, what a program got wrong as errors with extensions.code."
+)
+
+
+class _Described(strawberry.Schema):
+    """A schema whose text begins with its description, which Strawberry's printer leaves out."""
+
+    def as_str(self) -> str:
+        return f'"""\n{_DESCRIPTION}\n"""\n{super().as_str()}'
+
+
+schema = _Described(
     query=Query,
     mutation=Mutation,
     subscription=LiveUpdates,
@@ -151,4 +180,5 @@ _PLACES = frozenset(
 )
 
 graphql_schema: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]
+graphql_schema.description = _DESCRIPTION
 graphql_schema.directives = tuple(_for_clients_of_today(directive) for directive in graphql_schema.directives)

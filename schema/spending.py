@@ -16,8 +16,12 @@ from schema.errors import USER_ERRORS, UserError, answer, no_errors
 
 @strawberry.type(description="A movement of credits, and the balance now.")
 class CreditTransactionPayload:
-    transaction: CreditTransaction | None = strawberry.field(default=None, description="The movement.")
-    credit_balance: CreditBalance | None = strawberry.field(default=None, description="The balance now.")
+    transaction: CreditTransaction | None = strawberry.field(
+        default=None, description="The movement; null where userErrors is not empty."
+    )
+    credit_balance: CreditBalance | None = strawberry.field(
+        default=None, description="The balance now; null where userErrors is not empty."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
@@ -56,9 +60,15 @@ class GrantCreditsInput:
 
 @strawberry.type(description="The hold as it is now, the movement, and the balance now.")
 class CreditHoldPayload:
-    hold: CreditHold | None = strawberry.field(default=None, description="The hold.")
-    transaction: CreditTransaction | None = strawberry.field(default=None, description="The movement.")
-    credit_balance: CreditBalance | None = strawberry.field(default=None, description="The balance now.")
+    hold: CreditHold | None = strawberry.field(
+        default=None, description="The hold; null where userErrors is not empty."
+    )
+    transaction: CreditTransaction | None = strawberry.field(
+        default=None, description="The movement; null where userErrors is not empty."
+    )
+    credit_balance: CreditBalance | None = strawberry.field(
+        default=None, description="The balance now; null where userErrors is not empty."
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod

@@ -45,12 +45,18 @@ described(
 )
 described(
     WorkspacePermission,
-    "What may be done in a workspace beyond seeing its plan and usage bars.",
+    "What may be done in a workspace beyond seeing its plan, its seats and who belongs to it.",
     {
         WorkspacePermission.VIEW_BILLING: "See credits, cards, invoices and what is spent.",
-        WorkspacePermission.MANAGE_BILLING: "Buy, change and cancel; add and remove cards.",
-        WorkspacePermission.MANAGE_MEMBERS: "Invite and remove members and change their roles.",
-        WorkspacePermission.MANAGE_WORKSPACE: "Rename or delete the workspace.",
+        WorkspacePermission.MANAGE_BILLING: "Buy credits, pay invoices, add and remove cards, verify a phone.",
+        WorkspacePermission.MANAGE_MEMBERS: (
+            "In an organization: invite and remove members and change their roles. A personal workspace, whose owner has this too, "
+            "takes no other members: INVALID_INPUT."
+        ),
+        WorkspacePermission.MANAGE_WORKSPACE: (
+            "Rename the workspace and, where it is an organization, delete it. A personal workspace goes with its account only: "
+            "INVALID_INPUT."
+        ),
         WorkspacePermission.VIEW_AUDIT_LOG: "Read who did what.",
         WorkspacePermission.MANAGE_KEYS: "Create and revoke API keys.",
     },
@@ -79,7 +85,9 @@ class Workspace(Node):
     external_id: str | None = strawberry.field(description="The id the host product knows this workspace by.")
     viewer_role: WorkspaceRole | None = strawberry.field(description="What the caller is here; null for keys.")
     permissions: list[WorkspacePermission] = strawberry.field(
-        description="What the caller may do here: fields and mutations beyond it answer null or FORBIDDEN."
+        description=(
+            "What the caller may do here. Beyond it, fields answer null, invitations an empty list, and mutations FORBIDDEN."
+        )
     )
 
     @strawberry.field(
@@ -95,7 +103,11 @@ class Workspace(Node):
         return MembershipConnection.of(page, self.access.workspace.id)
 
     @strawberry.field(
-        description="The invitations that wait to be accepted, the newest first; an empty list for those without MANAGE_MEMBERS."
+        description=(
+            "The invitations that were sent and have neither been accepted, revoked nor lapsed, the newest first. One whose "
+            "addressee left or was removed since leads nowhere, but stays on the list. An empty list for those without "
+            "MANAGE_MEMBERS."
+        )
     )
     async def invitations(self, info: Info) -> list[Invitation]:
         return [Invitation.of(row) for row in await members.open_invitations(info.context, self.access)]
@@ -119,7 +131,7 @@ class Workspace(Node):
         return CreditBalance.of(balance, info.context.runtime.catalog) if balance is not None else None
 
     @strawberry.field(
-        description="What credits cost this month against the plan's ceiling. Null, without an error, without VIEW_BILLING."
+        description="What credits cost this month, against the limit. Null, without an error, without VIEW_BILLING."
     )
     async def spend(self, info: Info) -> Spend | None:
         found = await payments.spend(info.context, self.access)
@@ -204,7 +216,8 @@ class Workspace(Node):
 @strawberry.type(description="The workspace as it is now.")
 class WorkspacePayload:
     workspace: Workspace | None = strawberry.field(
-        default=None, description="The workspace; null for who does not belong to it any more."
+        default=None,
+        description="The workspace; null where userErrors is not empty, and for who does not belong to it any more.",
     )
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 

@@ -99,7 +99,7 @@ async def request(
     session.add(row)
     if by_operator:
         after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": _said(amount)}
-        summary = f"An operator asked for a refund of {_said(amount)}"
+        summary = f"An operator asked for a refund of {_said(amount)}."
         await audit.record(session, row.workspace_id, OPERATOR, "purchase.refund_requested", summary, after=after)
     return row
 
@@ -229,11 +229,11 @@ async def _record(session: Session, purchase: CreditPurchaseRow, returns: Return
 
 
 _TOLD: Final = {
-    ("refunded", True): ("purchase.refunded", "A purchase of credits was refunded"),
-    ("refunded", False): ("purchase.refund_failed", "The bank returned a refund of a purchase of credits"),
-    ("disputed", True): ("purchase.disputed", "The cardholder disputed a purchase of credits"),
-    ("disputed", False): ("purchase.dispute_won", "The bank decided a dispute against the cardholder"),
-    ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder"),
+    ("refunded", True): ("purchase.refunded", "A purchase of credits was refunded."),
+    ("refunded", False): ("purchase.refund_failed", "The bank returned a refund of a purchase of credits."),
+    ("disputed", True): ("purchase.disputed", "The cardholder disputed a purchase of credits."),
+    ("disputed", False): ("purchase.dispute_won", "The bank decided a dispute against the cardholder."),
+    ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder."),
 }
 
 

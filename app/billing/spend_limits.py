@@ -62,7 +62,7 @@ async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Mone
         workspace_id,
         audit.OPERATOR,
         "spend_limit.set",
-        "An operator set the monthly spend limit",
+        "An operator set the monthly spend limit.",
         before={"limit": _said(before)},
         after={"limit": _said(after)},
     )

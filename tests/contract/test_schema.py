@@ -22,7 +22,7 @@ from graphql import (
 )
 
 from app.errors import ErrorCode
-from schema.root import schema
+from schema.root import graphql_schema, schema
 from tests.support import operations
 from tests.tidy.sources import ROOT
 
@@ -129,6 +129,11 @@ def test_the_file_is_exactly_what_the_program_exports() -> None:
 def test_the_file_alone_is_a_valid_schema(exported: GraphQLSchema) -> None:
     assert validate_schema(exported) == []
     assert introspection_from_schema(exported)["__schema"]["types"]
+
+
+def test_the_file_says_of_the_whole_what_introspection_says(exported: GraphQLSchema) -> None:
+    assert exported.description
+    assert exported.description == introspection_from_schema(graphql_schema)["__schema"].get("description")
 
 
 def test_every_promised_name_is_there_with_its_type(exported: GraphQLSchema) -> None:

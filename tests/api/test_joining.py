@@ -171,69 +171,6 @@ async def test_a_link_works_once(town: Town) -> None:
     assert await town.state(organization) == before
 
 
-@pytest.mark.parametrize(
-    ("invited_as", "inviter_becomes"), [("ADMIN", "MEMBER"), ("MEMBER", "MEMBER"), ("OWNER", "ADMIN"), ("MEMBER", None)]
-)
-async def test_a_link_dies_with_its_senders_right_to_give_the_role(
-    town: Town, invited_as: str, inviter_becomes: str | None
-) -> None:
-    organization = await town.organization()
-    inviter = await town.member(organization, "OWNER")
-    address = new_address()
-    person, token = await town.person(address), await town.invite(organization, address, invited_as, by=inviter)
-    membership = organization.membership(inviter)
-    if inviter_becomes is None:
-        await town.do(organization.owner, "removeMember", id=membership)
-    else:
-        await town.do(organization.owner, "changeMemberRole", membershipId=membership, role=inviter_becomes)
-    before = await town.state(organization)
-    assert _codes(await town.accept(person, token)) == ["TOKEN_EXPIRED"]
-    assert await town.state(organization) == before
-
-
-async def test_what_leads_nowhere_any_more_waits_for_nobody(town: Town) -> None:
-    organization = await town.organization()
-    inviter = await town.member(organization, "OWNER")
-    addresses = {role: new_address() for role in ("OWNER", "ADMIN", "MEMBER")}
-    for role, address in addresses.items():
-        await town.invite(organization, address, role, by=inviter)
-    others = new_address()
-    await town.invite(organization, others)
-    given = {"membershipId": organization.membership(inviter)}
-    await town.do(organization.owner, "changeMemberRole", **given, role="ADMIN")
-    assert await _waiting(town, organization) == {addresses["ADMIN"], addresses["MEMBER"], others}
-    await town.do(organization.owner, "removeMember", id=organization.membership(inviter))
-    assert await _waiting(town, organization) == {others}
-
-
-@pytest.mark.parametrize("goes", ["is removed", "leaves"])
-async def test_who_goes_comes_back_by_no_invitation_from_before(town: Town, goes: str) -> None:
-    organization = await town.organization()
-    address = new_address()
-    person = await town.seat(organization, await town.person(address), "ADMIN")
-    token = await town.invite(organization, address, "OWNER")
-    listed = await _waiting(town, organization)
-    by = organization.owner if goes == "is removed" else person
-    await town.do(by, "removeMember", id=organization.membership(person))
-
-    assert _codes(await town.accept(person, token)) == ["TOKEN_EXPIRED"]
-    assert person.user.id not in await town.roles(organization)
-    # the list doesn't tell whose address it was
-    assert await _waiting(town, organization) == listed
-    again = await town.invite(organization, address)
-    assert (await town.accept(person, again))["workspace"]["viewerRole"] == "MEMBER"
-
-
-async def test_a_link_outlives_a_change_of_its_sender_who_may_still_give_the_role(town: Town) -> None:
-    organization = await town.organization()
-    inviter = await town.member(organization, "OWNER")
-    address = new_address()
-    person, token = await town.person(address), await town.invite(organization, address, "ADMIN", by=inviter)
-    given = {"membershipId": organization.membership(inviter), "role": "ADMIN"}
-    await town.do(organization.owner, "changeMemberRole", **given)
-    assert (await town.accept(person, token))["workspace"]["viewerRole"] == "ADMIN"
-
-
 @pytest.mark.parametrize("invited_as", ["OWNER", "MEMBER"])
 async def test_who_is_a_member_already_stays_what_they_are_and_uses_the_link_up(town: Town, invited_as: str) -> None:
     organization = await town.organization()
@@ -243,7 +180,8 @@ async def test_who_is_a_member_already_stays_what_they_are_and_uses_the_link_up(
     payload = await town.accept(person, token)
     assert (payload["userErrors"], payload["workspace"]["viewerRole"]) == ([], "ADMIN")
     assert payload["workspace"]["invitations"] == []
-    assert _codes(await town.accept(person, token)) == ["TOKEN_EXPIRED"]
+    again = await town.accept(person, token)
+    assert (again["userErrors"], again["workspace"]["viewerRole"]) == ([], "ADMIN")
 
 
 async def test_the_same_key_again_answers_the_present_state(town: Town) -> None:
@@ -310,12 +248,13 @@ async def test_one_key_at_once_has_one_effect_and_equal_answers(town: Town) -> N
     assert [event.action for event in await town.log(organization.row_id)].count("invitation.accepted") == 1
 
 
-async def test_two_keys_at_once_for_one_link_one_joins_and_the_other_finds_it_used(town: Town) -> None:
+async def test_many_keys_at_once_for_one_link_join_once(town: Town) -> None:
     organization = await town.organization()
     person, token = await town.invited(organization)
     answers = await asyncio.gather(*(town.accept(person, token) for _ in range(6)))
-    assert sorted(map(_codes, answers)) == [[], *[["TOKEN_EXPIRED"]] * 5]
+    assert [_codes(answer) for answer in answers] == [[]] * 6
     assert len(await town.roles(organization)) == 2
+    assert [event.action for event in await town.log(organization.row_id)].count("invitation.accepted") == 1
 
 
 async def test_one_key_at_once_for_two_links_joins_one(town: Town) -> None:

@@ -59,7 +59,7 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
         await page.shows("You belong to Acme <b>& Sons</b> now.")
 
         await page.open(await mailed_link(house, address, "accept-invitation"))
-        await page.shows("You belong to Acme <b>& Sons</b> already")
+        await page.shows(f"you belong to Acme <b>& Sons</b> ({handle}) already, as member.")
         assert await buttons(page) == ["Use another account"]
         await page.click("Use another account")
         await page.shows("Sign in to see what you are invited to.")

@@ -25,7 +25,7 @@ class WorkspaceRole(StrEnum):
 
 
 class WorkspacePermission(StrEnum):
-    """What may be done in a workspace beyond seeing its plan and usage bars, which all who belong to it may."""
+    """What may be done in a workspace beyond seeing its plan and seats, which all who belong to it may."""
 
     VIEW_BILLING = "VIEW_BILLING"
     MANAGE_BILLING = "MANAGE_BILLING"

@@ -10,6 +10,8 @@ from graphql import build_schema, parse, validate
 from app.asgi import invitation_page, reset_page, verification_page
 from app.asgi.page_frame import Page
 from app.db.engine import Database
+from app.main import web_app
+from tests.asgi.under_a_path import under_a_path
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.api import running_api
 from tests.support.browser import browser_page
@@ -154,3 +156,18 @@ async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(house: Runni
         return await mailed_link(house, person.address, "reset-password") != first
 
     await eventually(another)
+
+
+async def test_a_page_finds_the_endpoint_under_a_path_of_a_proxys_too(house: RunningHouse) -> None:
+    address = new_address()
+    await house.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
+    link = await mailed_link(house, address, "verify-email")
+    async with under_a_path(web_app(house.house), "/billing") as url, browser_page() as page:
+        await page.open(link.replace(house.api.url, url))
+        await ready(page, _CONFIRM)
+        await page.click(_CONFIRM)
+        await page.shows("The address is confirmed")
+        # which is the explorer's, beside the page
+        await page.open(f"{url}/")
+        await page.shows("GraphiQL")
+        assert await page.run("location.pathname") == "/billing/graphql"

@@ -37,6 +37,7 @@ from app.flows.catalog_sync import sync_catalog
 from app.flows.desk import Desk
 from app.flows.webhook_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
+from app.jobs.outages import Complaints, pauses, reason_of
 from app.jobs.queue import consume
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
@@ -60,7 +61,6 @@ SANDBOX_PUBLISHABLE_KEY: Final = "pk_test_sandbox"
 
 _SESSION_COOKIE: Final = "counterfoil_session"
 _EXPLORER_ASSETS: Final = Path(__file__).parents[1] / "web" / "graphiql" / "dist"
-_SET_UP_AGAIN_SECONDS: Final = 5.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -191,21 +191,30 @@ async def work(house: House, stopping: asyncio.Event) -> None:
 
 
 async def set_up_provider(house: House) -> None:
-    """Sync the catalog and make the webhook endpoint, trying again until the provider answers."""
-    settings = house.settings
-    while True:
+    """Sync the catalog and make the webhook endpoint, trying again, less and less often, until the provider answers."""
+    complaints = Complaints()
+    for pause in pauses():
         try:
-            await sync_catalog(house.desk)
-            if settings.stripe_webhook_secret is not None:
-                house.webhook_secrets[:] = [settings.stripe_webhook_secret]
-            elif not house.polls_events:
-                url = settings.base_url + WEBHOOK_PATH
-                secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.cipher)
-                house.webhook_secrets[:] = [secret]
-            return
+            await _set_up_provider(house)
         except (GatewayUnavailable, GatewayRefused) as error:
-            _log.warning("provider.set_up_failed", error=str(error))
-            await asyncio.sleep(_SET_UP_AGAIN_SECONDS)
+            if complaints.is_news("provider", error):
+                _log.warning("provider.set_up_failed", error=reason_of(error))
+            await asyncio.sleep(pause)
+        else:
+            if complaints.settle("provider"):
+                _log.info("provider.set_up")
+            return
+
+
+async def _set_up_provider(house: House) -> None:
+    settings = house.settings
+    await sync_catalog(house.desk)
+    if settings.stripe_webhook_secret is not None:
+        house.webhook_secrets[:] = [settings.stripe_webhook_secret]
+    elif not house.polls_events:
+        url = settings.base_url + WEBHOOK_PATH
+        secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.cipher)
+        house.webhook_secrets[:] = [secret]
 
 
 def _mailer(settings: Settings, database: Database) -> Mailer:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
+import re
 import secrets
 import signal
 import socket
@@ -12,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -21,6 +25,7 @@ import structlog
 import uvicorn
 import uvloop
 from rich.console import Console
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.accounts.emails import parse_email
@@ -40,6 +45,8 @@ _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 10
 _SANDBOX_ENDS_WITHIN_SECONDS: Final = 5.0
 _FIRST_SET_UP_SECONDS: Final = 15.0
+_NOT_OURS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+_SET_HOST: Final = "Set HOST to an address of this machine, such as 127.0.0.1, or to 0.0.0.0 for all of them."
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -101,7 +108,7 @@ async def check_database(url: str) -> None:
     """Raise `StartError` unless the database can be reached and is at the newest schema."""
     engine = connect(url, pool_size=1)
     try:
-        with _reaching():
+        with _reaching(url):
             newest = await migrate.is_newest(engine)
     finally:
         await engine.dispose()
@@ -113,7 +120,7 @@ async def migrate_database(url: str) -> None:
     """Bring the database to the newest schema; raises `StartError` unless it can be reached."""
     engine = connect(url, pool_size=1)
     try:
-        with _reaching():
+        with _reaching(url):
             async with engine.connect():
                 pass
         # what goes wrong from here on is no matter of settings
@@ -123,11 +130,30 @@ async def migrate_database(url: str) -> None:
 
 
 @contextmanager
-def _reaching() -> Generator[None]:
+def _reaching(url: str) -> Generator[None]:
     try:
         yield
     except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StartError(f"The database can't be reached: {error.__class__.__name__}. Look at DATABASE_URL.") from error
+        reason = _without_user(_reason(error), url)
+        raise StartError(f"The database can't be reached: {reason}. Look at DATABASE_URL.") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, in PostgreSQL's or the system's own words."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__
+        error = cause if isinstance(cause, Exception) else error
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.args[0] if error.args else "").strip().rstrip(".") or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _without_user(reason: str, url: str) -> str:
+    user = make_url(url).username
+    # as PostgreSQL tells names in English; a database is often called like its user, and is told
+    return re.sub(rf'(user|role) "{re.escape(user)}"', r"this \1", reason) if user else reason
 
 
 def _warn_of_what_goes_nowhere(settings: Settings) -> None:
@@ -157,28 +183,35 @@ async def _run(
         await asyncio.wait([set_up], timeout=_FIRST_SET_UP_SECONDS if is_development else 0)
         stopping = asyncio.Event()
         worker = asyncio.create_task(work(house, stopping)) if works else None
+        started = partial(_greet, settings) if is_development else partial(_say_started, house, listener, works=works)
         try:
             if listener is not None:
-                server = _Server(house, on_started=lambda: _greet(settings) if is_development else None)
-                await server.serve(sockets=[listener])
+                await _Server(house, on_started=started).serve(sockets=[listener])
             elif worker is not None:
+                started()
                 await _until_signalled()
         finally:
             stopping.set()
             set_up.cancel()
             await asyncio.gather(*(task for task in (worker, set_up) if task is not None), return_exceptions=True)
+            if not is_development:
+                _log.info("worker.ended" if listener is None else "server.ended")
 
 
 @contextmanager
 def _listening(settings: Settings) -> Generator[socket.socket]:
-    """The socket that the server answers on; raises `StartError` for a port that can't be had."""
+    """The socket that the server answers on; raises `StartError` for an address or a port that can't be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    wanted = f"Nothing can listen on {settings.host} port {settings.port}"
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+        address = socket.getaddrinfo(settings.host, settings.port, family, socket.SOCK_STREAM)[0][4]
+    except (OSError, UnicodeError):
+        raise StartError(f"{wanted}: no address is known by that name. {_SET_HOST}") from None
+    try:
+        listener = socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise StartError(
-            f"Nothing can listen on {settings.host} port {settings.port} ({error.strerror}): set PORT to a free one."
-        ) from None
+        advice = _SET_HOST if error.errno in _NOT_OURS else "Set PORT to a free one."
+        raise StartError(f"{wanted}: {os.strerror(error.errno or 0)}. {advice}") from None
     with listener:
         yield listener
 
@@ -295,6 +328,15 @@ def _sandbox(settings: Settings, url: str) -> Generator[None]:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _say_started(house: House, listener: socket.socket | None, *, works: bool) -> None:
+    about = {"version": version("counterfoil"), "catalog": house.runtime.catalog.code}
+    if listener is None:
+        _log.info("worker.started", **about)
+    else:
+        host, port = listener.getsockname()[:2]
+        _log.info("server.started", host=host, port=port, with_worker=works, **about)
 
 
 def _greet(settings: Settings) -> None:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from app.asgi.page_frame import Page
 
-_CONTENT = """<p id="said" role="status">One moment …</p>
-<form id="who" hidden>
-<p>Sign in with the e-mail address that this invitation was mailed to, or open an account with it.</p>
+_CONTENT = """<p id="said" role="status" tabindex="-1">One moment …</p>
+<div id="who" hidden>
+<form id="enter">
+<h2>I have an account</h2>
 <p><label>E-mail address<br><input id="address" type="email" autocomplete="username" required></label></p>
 <p><label>Password<br><input id="password" type="password" autocomplete="current-password" required></label></p>
-<p><button name="signIn">Sign in</button> <button name="signUp">Open an account</button></p>
+<p><button>Sign in</button></p>
 </form>
+<form id="begin">
+<h2>I am new here</h2>
+<p><label>The e-mail address that this invitation was mailed to<br>
+<input id="new-address" type="email" autocomplete="username" required></label></p>
+<p><label>A password of 10 characters at least<br>
+<input id="new-password" type="password" autocomplete="new-password" minlength="10" required></label></p>
+<p><button>Open an account</button></p>
+</form>
+</div>
+<p id="wait" hidden><button id="confirmed">I have confirmed my address</button></p>
 <p id="accept" hidden><button id="go">Accept the invitation</button> <button id="other">Use another account</button></p>"""
 
 _SCRIPT = """
-const [who, accept, go] = ["who", "accept", "go"].map(element);
+const [who, wait, accept, go] = ["who", "wait", "accept", "go"].map(element);
 // the same for every click, so that a click after a lost answer is no second acceptance
 const idempotencyKey = Array.from(crypto.getRandomValues(new Uint8Array(16)), each => each.toString(16)).join("-");
 
@@ -25,41 +36,62 @@ async function show() {
   if (!token) return say(INCOMPLETE);
   const {viewer, invitationOffer: offer} = await ask(
     `query ($token: String!) {
-      viewer { displayName workspaces { handle viewerRole } }
+      viewer { displayName handle primaryEmail { address } workspaces { handle viewerRole } }
       invitationOffer(token: $token) { organizationName organizationHandle role }
     }`,
     {token}
   );
   who.hidden = Boolean(viewer);
   accept.hidden = !viewer;
-  go.hidden = true;
+  go.hidden = wait.hidden = true;
   if (!viewer) return say("Sign in to see what you are invited to.");
-  const name = named(viewer.displayName);
-  if (!offer) return say("You are signed in as ", name, ". ", DEAD);
+  if (!offer) return say("You are signed in as ", account(viewer), ". ", DEAD);
   const organization = [named(offer.organizationName), ` (${offer.organizationHandle})`];
   const own = viewer.workspaces.find(({handle}) => handle === offer.organizationHandle);
   if (own) {
-    const change = own.viewerRole === "OWNER" ? "" : " An owner can change your role.";
-    return say(name, ", you belong to ", ...organization, ` already, as ${own.viewerRole.toLowerCase()}.`, change);
+    const isAsInvited = own.viewerRole === "OWNER" || own.viewerRole === offer.role;
+    const change = isAsInvited ? "" : " An owner can change your role.";
+    return say(...calling(viewer, "you belong to "), ...organization, ` already, as ${own.viewerRole.toLowerCase()}.`, change);
   }
-  say(name, ", you are invited to join ", ...organization, ` as ${offer.role.toLowerCase()}.`);
+  say(...calling(viewer, "you are invited to join "), ...organization, ` as ${offer.role.toLowerCase()}.`);
   go.hidden = false;
 }
 
-who.onsubmit = event => {
+element("enter").onsubmit = event => {
   event.preventDefault();
-  const name = event.submitter ? event.submitter.name : "signIn";
   const input = {emailAddress: element("address").value, password: element("password").value};
   act(async () => {
-    if (name === "signUp") {
-      await ask(`mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code message } } }`, {input});
-      say("Follow the link in the mail that is on its way to you, then come back to this page.");
-    } else {
-      await ask(`mutation ($input: SignInInput!) { signIn(input: $input) { userErrors { code message } } }`, {input});
-      await show();
-    }
+    await ask(`mutation ($input: SignInInput!) { signIn(input: $input) { userErrors { code message } } }`, {input});
+    await show();
   });
 };
+
+element("begin").onsubmit = event => {
+  event.preventDefault();
+  const emailAddress = element("new-address").value;
+  const input = {emailAddress, password: element("new-password").value};
+  act(async () => {
+    await ask(`mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code message } } }`, {input});
+    say("Follow the link in the mail that is on its way to ", named(emailAddress), ". This page waits for you.");
+    element("address").value = emailAddress;
+    who.hidden = true;
+    wait.hidden = false;
+  });
+};
+
+// the link signs in whoever follows it in this browser; elsewhere, or for an account that was there already, it takes the password
+async function lookAgain() {
+  await show();
+  if (!who.hidden) say("You are not signed in here yet. Once you have followed the link in the mail, sign in with your password.");
+}
+
+element("confirmed").onclick = () => act(lookAgain);
+
+document.addEventListener("visibilitychange", async () => {
+  if (document.hidden || wait.hidden) return;
+  const {viewer} = await ask(`query { viewer { handle } }`).catch(() => ({}));
+  if (viewer && !wait.hidden) act(show);
+});
 
 go.onclick = () => act(async () => {
   const {acceptInvitation: {workspace}} = await ask(

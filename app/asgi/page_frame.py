@@ -13,6 +13,7 @@ _FRAME = """<!doctype html>
 <style nonce="{nonce}">
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1rem; overflow-wrap: anywhere }}
 button, input {{ font: inherit; padding: .5rem 1rem }}
+input {{ box-sizing: border-box; width: 100% }}
 </style></head>
 <body><main><h1>{title}</h1>{content}</main>{script}</body>
 </html>
@@ -28,6 +29,11 @@ const INCOMPLETE = "This link is incomplete. Open it from the mail once more, or
 const named = name => Object.assign(document.createElement("bdi"), {textContent: name});
 const say = (...parts) => said.replaceChildren(...parts);
 
+// nobody is called by a handle that was made up for want of a name
+const hasName = user => user.displayName !== user.handle;
+const calling = (user, text) => hasName(user) ? [named(user.displayName), `, ${text}`] : [text[0].toUpperCase() + text.slice(1)];
+const account = user => named(hasName(user) ? user.displayName : user.primaryEmail.address);
+
 class Refusal extends Error {
   constructor({message, code, extensions}) {
     super(message);
@@ -35,8 +41,9 @@ class Refusal extends Error {
   }
 }
 
+// beside this page, wherever that is: a proxy may serve all of us under a path
 async function ask(query, variables = {}) {
-  const answer = await fetch("/graphql", {
+  const answer = await fetch("graphql", {
     method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({query, variables})
   });
   const {data, errors} = await answer.json();
@@ -47,8 +54,16 @@ async function ask(query, variables = {}) {
   return data;
 }
 
+// whoever used what is gone now is led to what is said instead, unless something else has the focus already
+function refocus(used) {
+  const now = document.activeElement;
+  if (used === document.body || (now !== document.body && now.offsetParent)) return;
+  (used.offsetParent ? used : said).focus();
+}
+
 // does the work while no button can be used; a refusal is said, and those with a code in `ends` are left to what stands there
 async function act(work, ends = {}) {
+  const used = document.activeElement;
   const buttons = document.querySelectorAll("button");
   buttons.forEach(each => each.disabled = true);
   try {
@@ -59,13 +74,14 @@ async function act(work, ends = {}) {
     else say(wrong.message);
   }
   buttons.forEach(each => each.disabled = false);
+  refocus(used);
 }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its title, its markup, and a script that may use what `_SHARED` defines and an element `said`."""
+    """One page: title, markup with an element `said` that can have the focus, and a script that may use what `_SHARED` defines."""
 
     title: str
     content: str

@@ -28,7 +28,8 @@ def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
     """
 
     async def root(_request: Request) -> Response:
-        return RedirectResponse("/graphql")
+        # relative, since a proxy may serve us under a path
+        return RedirectResponse("graphql")
 
     routes: list[BaseRoute] = [Route(path, _shows(page)) for path, page in _PAGES.items()]
     return [*routes, Route("/", root)] if leads_to_explorer else routes

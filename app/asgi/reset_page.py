@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from app.asgi.page_frame import Page
 
-_CONTENT = """<p id="said" role="status">Choose a new password of 10 characters or more. You will be signed out everywhere else.</p>
+_CONTENT = """<p id="said" role="status" tabindex="-1">Choose a new password of 10 characters or more.
+You will be signed out everywhere else.</p>
 <form id="choose">
-<p><label>New password<br><input id="password" type="password" autocomplete="new-password" minlength="10" required></label></p>
+<input id="account" autocomplete="username" hidden>
+<p><label>New password<br>
+<input id="password" type="password" autocomplete="new-password" minlength="10" required autofocus></label></p>
 <p><button>Set the password</button></p>
 </form>
 <form id="another" hidden>
@@ -21,6 +24,7 @@ const offerAnother = reason => {
   say(reason + " With your e-mail address you can have another link mailed to you here.");
   choose.hidden = true;
   another.hidden = false;
+  element("address").focus();
 };
 
 choose.onsubmit = event => {
@@ -28,11 +32,13 @@ choose.onsubmit = event => {
   act(async () => {
     const {resetPassword: {user}} = await ask(
       `mutation ($input: ResetPasswordInput!) {
-        resetPassword(input: $input) { user { displayName } userErrors { code message } }
+        resetPassword(input: $input) { user { displayName handle primaryEmail { address } } userErrors { code message } }
       }`,
       {input: {token, newPassword: element("password").value}}
     );
-    say("Your password is set, ", named(user.displayName), ", and you are signed in.");
+    // for password managers, which ask to keep the password when its form goes
+    element("account").value = user.primaryEmail.address;
+    say(...calling(user, "your password is set, and you are signed in."));
     choose.hidden = true;
   }, {TOKEN_EXPIRED: offerAnother});
 };
@@ -45,7 +51,10 @@ another.onsubmit = event => {
       `mutation ($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { userErrors { code message } } }`,
       {input: {emailAddress}}
     );
-    say("A mail is on its way to ", named(emailAddress), ". The link in it is good for an hour.");
+    say(
+      "If there is an account with ", named(emailAddress), ", a link that is good for an hour is on its way there. "
+      + "If there is none, the mail says so."
+    );
   });
 };
 

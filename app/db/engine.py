@@ -111,6 +111,8 @@ def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=10,
         pool_pre_ping=False,
+        # errors are logged, and what statements were given may name people
+        hide_parameters=True,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         async_creator=open_pooled,

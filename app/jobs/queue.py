@@ -17,6 +17,7 @@ from pgqueuer.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.models import Job
 
 from app.db.engine import open_connection
+from app.jobs.outages import Complaints, told_of
 
 Task: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
@@ -33,13 +34,16 @@ async def consume(database_url: str, tasks: Mapping[str, Task], stopping: asynci
     A task that fails is tried again, a second later at first and five minutes at most, for over three hours, which mail servers may
     be away; one whose process died is taken up by another within half a minute.
     """
+    complaints = Complaints()
     while not stopping.is_set():
         try:
             connection = await open_connection(database_url)
         except (OSError, asyncpg.PostgresError) as error:
-            _log.warning("queue.connection_failed", error=type(error).__name__)
+            if complaints.is_news("connection", error):
+                _log.warning("queue.connection_failed", error=type(error).__name__)
             await _pause(stopping)
             continue
+        complaints.settle("connection")
         try:
             await _consume_on(connection, tasks, stopping)
         except Exception as error:
@@ -72,8 +76,8 @@ async def _consume_on(connection: asyncpg.Connection, tasks: Mapping[str, Task],
 async def _run(name: str, task: Task, job: Job) -> None:
     try:
         await task(orjson.loads(job.payload or b"{}"))
-    except Exception:
-        _log.warning("task.failed", task=name, attempt=job.attempts, exc_info=True)
+    except Exception as error:
+        _log.warning("task.failed", task=name, attempt=job.attempts, **told_of(error))
         raise
 
 

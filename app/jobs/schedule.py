@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.db.engine import Database, Session
+from app.jobs.outages import Complaints, told_of
 
 _LOOKS_EVERY_SECONDS = 1.0
 _MAX_ROUNDS = 1_000
@@ -43,13 +44,17 @@ async def each_alone(
         try:
             await work(workspace_id, object_id)
             done += 1
-        except Exception:
-            _log.warning("due_work.put_off", work=name, object=str(object_id), exc_info=True)
+        except Exception as error:
+            _log.warning("due_work.put_off", work=name, object=str(object_id), **told_of(error))
     return done
 
 
-async def run_due(works: Sequence[DueWork]) -> int:
-    """Do everything that is due by now and return how much that was; work that fails is logged and waits for the next look."""
+async def run_due(works: Sequence[DueWork], complaints: Complaints | None = None) -> int:
+    """Do everything that is due by now and return how much that was; work that fails is logged and waits for the next look.
+
+    Looks that share `complaints` don't say the same each time.
+    """
+    complaints = complaints or Complaints()
     done = 0
     for work in works:
         try:
@@ -58,8 +63,10 @@ async def run_due(works: Sequence[DueWork]) -> int:
                 done += some
                 if some == 0:
                     break
-        except Exception:
-            _log.warning("due_work.failed", work=work.name, exc_info=True)
+            complaints.settle(work.name)
+        except Exception as error:
+            if complaints.is_news(work.name, error):
+                _log.warning("due_work.failed", work=work.name, **told_of(error))
     return done
 
 
@@ -72,7 +79,8 @@ async def next_due_at(database: Database, works: Sequence[DueWork], *, after: da
 
 async def watch(works: Sequence[DueWork], stopping: asyncio.Event) -> None:
     """Look every second for what is due, until `stopping` is set."""
+    complaints = Complaints()
     while not stopping.is_set():
-        await run_due(works)
+        await run_due(works, complaints)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stopping.wait(), _LOOKS_EVERY_SECONDS)

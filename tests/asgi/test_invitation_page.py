@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.browser import browser_page
 from tests.support.client import eventually
 from tests.support.house import Person, RunningHouse
-from tests.support.link_pages import buttons, isolated, mailed_link, sign_in_browser
+from tests.support.link_pages import buttons, focused, isolated, mailed_link, sign_in_browser
 from tests.support.organizations import mutation
 
 _VERIFY = "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { userErrors { code } } }"
@@ -40,29 +41,84 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
     async with browser_page() as page:
         await page.open(await mailed_link(house, address, "accept-invitation"))
         await page.shows("Sign in to see what you are invited to.")
-        await page.fill("address", address)
-        await page.fill("password", PASSWORD)
+        await page.fill("new-address", address)
+        await page.fill("new-password", PASSWORD)
         await page.click("Open an account")
-        await page.shows("Follow the link in the mail")
+        await page.shows(f"Follow the link in the mail that is on its way to {address}.")
+        assert await buttons(page) == ["I have confirmed my address"]
+        assert await focused(page) == "said"
         token = (await mailed_link(house, address, "verify-email")).partition("?token=")[2]
         verified = await house.api.query(_VERIFY, {"input": {"token": token}})
         assert verified["verifyEmail"]["userErrors"] == []
 
+        # in another browser, so that nobody is signed in here
+        await page.click("I have confirmed my address")
+        await page.shows("You are not signed in here yet.")
+        assert await buttons(page) == ["Sign in", "Open an account"]
         await page.fill("password", "not the password")
         await page.click("Sign in")
         await page.shows("No account has this e-mail address and password.")
         await page.fill("password", PASSWORD)
         await page.click("Sign in")
-        await page.shows(f"you are invited to join Acme <b>& Sons</b> ({handle}) as member.")
-        assert (await isolated(page))[1:] == ["Acme <b>& Sons</b>"]
+        # nobody is called by a handle that was made up
+        await page.shows(f"You are invited to join Acme <b>& Sons</b> ({handle}) as member.")
+        assert await isolated(page) == ["Acme <b>& Sons</b>"]
         await page.click("Accept the invitation")
         await page.shows("You belong to Acme <b>& Sons</b> now.")
 
         await page.open(await mailed_link(house, address, "accept-invitation"))
         await page.shows(f"you belong to Acme <b>& Sons</b> ({handle}) already, as member.")
+        await page.open(f"{house.api.url}/accept-invitation?token=nonsense")
+        await page.shows(f"You are signed in as {address}. This link is used up or too old")
         assert await buttons(page) == ["Use another account"]
         await page.click("Use another account")
         await page.shows("Sign in to see what you are invited to.")
+
+
+@pytest.mark.parametrize("comes_back_by", ["button", "looking at the page again"])
+@pytest.mark.catalogs("compute")
+async def test_whoever_opened_an_account_and_followed_its_link_here_comes_back_to_the_invitation(
+    house: RunningHouse, comes_back_by: str
+) -> None:
+    owner, address = await house.sign_up(), new_address()
+    await _invite(house, owner, address)
+    async with browser_page() as page:
+        await page.open(await mailed_link(house, address, "accept-invitation"))
+        await page.shows("Sign in to see what you are invited to.")
+        await page.fill("new-address", address)
+        await page.fill("new-password", PASSWORD)
+        await page.click("Open an account")
+        await page.shows("Follow the link in the mail")
+        look = "document.dispatchEvent(new Event('visibilitychange'))"
+        await page.run(look)
+        token = (await mailed_link(house, address, "verify-email")).partition("?token=")[2]
+        assert await buttons(page) == ["I have confirmed my address"]
+        await page.run(f"ask(`{_VERIFY}`, {{input: {{token: {token!r}}}}})")
+        if comes_back_by == "button":
+            await page.click("I have confirmed my address")
+        else:
+            await page.run(look)
+        await page.shows("You are invited to join Acme")
+        assert await buttons(page) == ["Accept the invitation", "Use another account"]
+        assert await focused(page) == "said"
+
+
+@pytest.mark.catalogs("compute")
+async def test_whoever_has_accepted_an_invitation_reads_so_on_its_page(house: RunningHouse) -> None:
+    member = await house.sign_up()
+    async with browser_page() as page:
+        await sign_in_browser(house, page, member)
+        await page.open(f"{house.api.url}/accept-invitation?token=used")
+        await page.shows("This link is used up or too old")
+        offer = {"organizationName": "Acme", "organizationHandle": "acme", "role": "ADMIN"}
+        for role, change in (("ADMIN", ""), ("OWNER", ""), ("MEMBER", " An owner can change your role.")):
+            viewer = {"displayName": "Ada", "handle": "a-1", "workspaces": [{"handle": "acme", "viewerRole": role}]}
+            answer = {"data": {"viewer": viewer, "invitationOffer": offer}}
+            await page.run(f"fetch = async () => new Response({orjson.dumps(orjson.dumps(answer).decode()).decode()})")
+            await page.run("show()")
+            said = await page.run("document.getElementById('said').innerText")
+            assert said == f"Ada, you belong to Acme (acme) already, as {role.lower()}.{change}"
+            assert await buttons(page) == ["Use another account"]
 
 
 @pytest.mark.catalogs("compute")
@@ -86,7 +142,7 @@ async def test_a_member_is_told_that_they_belong_to_it_already(house: RunningHou
     async with browser_page() as page:
         await sign_in_browser(house, page, member)
         await page.open(first)
-        await page.shows("you are invited to join")
+        await page.shows("ou are invited to join")
         await page.click("Accept the invitation")
         await page.shows("You belong to Acme <b>& Sons</b> now.")
         assert await isolated(page) == ["Acme <b>& Sons</b>"]
@@ -99,12 +155,12 @@ async def test_a_member_is_told_that_they_belong_to_it_already(house: RunningHou
         await eventually(another)
         await page.open(await mailed_link(house, member.address, "accept-invitation"))
         await page.shows(
-            f"you belong to Acme <b>& Sons</b> ({handle}) already, as member. An owner can change your role."
+            f"ou belong to Acme <b>& Sons</b> ({handle}) already, as member. An owner can change your role."
         )
         assert await buttons(page) == ["Use another account"]
 
         await _invite(house, owner, owner.address)
         await sign_in_browser(house, page, owner)
         await page.open(await mailed_link(house, owner.address, "accept-invitation"))
-        await page.shows(f"you belong to Acme <b>& Sons</b> ({handle}) already, as owner.")
+        await page.shows(f"ou belong to Acme <b>& Sons</b> ({handle}) already, as owner.")
         assert "can change your role" not in await page.run("document.body.innerText")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from app.__main__ import plain_amount
 from app.accounts.api_keys import SERVICE_KEY_PREFIX
@@ -22,7 +23,8 @@ from app.store import billing_accounts
 from tests.support.accounts import new_person
 from tests.support.databases import empty_url
 from tests.support.house import GivenSettings
-from tests.support.server import free_ports, run_command
+from tests.support.postgres import refusing_postgres
+from tests.support.server import free_ports, run_command, run_until
 
 _PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -153,6 +155,67 @@ def test_a_database_that_can_not_be_reached_is_told_in_a_sentence(command: tuple
     assert "DATABASE_URL" in ended.stderr
     assert "hidden" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"username": "hidden"}, "this role does not exist"),
+    ],
+)
+def test_why_postgresql_lets_nobody_in_is_told_in_its_own_words(
+    database_url: str, changed: dict[str, str], reason: str
+) -> None:
+    url = make_url(database_url).set(**changed).render_as_string(hide_password=False)  # pyright: ignore[reportArgumentType]
+    ended = run_command("serve", environment={"DATABASE_URL": url})
+
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        f"The database can't be reached: {reason}. Look at DATABASE_URL.\n",
+    )
+
+
+def test_a_wrong_password_is_told_without_it_and_without_its_user() -> None:
+    with refusing_postgres("28P01", 'password authentication failed for user "hidden"') as port:
+        url = f"postgresql://hidden:hidden2@127.0.0.1:{port}/nothing?sslmode=disable"
+        ended = run_command("serve", environment={"DATABASE_URL": url})
+
+    assert ended.returncode == 2
+    assert "password authentication failed for this user" in ended.stderr
+    assert "hidden" not in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["foo.invalid", "192.0.2.1", "a..b"])
+def test_an_address_that_is_not_this_machines_is_told_as_the_host_and_not_as_the_port(
+    database_url: str, host: str
+) -> None:
+    ended = run_command("serve", environment={"DATABASE_URL": database_url, "HOST": host})
+
+    assert ended.returncode == 2
+    assert f"Nothing can listen on {host} port 8000: " in ended.stderr
+    assert "Set HOST to an address of this machine" in ended.stderr
+    assert "PORT" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"), [(("serve", "--no-worker"), "server"), (("serve",), "server"), (("worker",), "worker")]
+)
+def test_a_line_of_the_log_says_that_a_process_has_started_and_another_that_it_ended(
+    database_url: str, tmp_path: Path, command: tuple[str, ...], kind: str
+) -> None:
+    [port] = free_ports(1)
+    environment = {"DATABASE_URL": database_url, "PORT": str(port), "COUNTERFOIL_HOME": str(tmp_path)}
+    log = run_until(f"{kind}.started", *command, environment=environment)
+
+    [started] = [line for line in log.splitlines() if f"{kind}.started" in line]
+    assert "catalog=analytics" in started
+    if kind == "server":
+        assert f"host=127.0.0.1 port={port}" in started
+        assert f"with_worker={'--no-worker' not in command}" in started
+    assert log.count(f"{kind}.ended") == 1
+    assert "Traceback" not in log
 
 
 async def test_a_server_does_not_start_on_a_database_that_was_not_migrated(server_url: str) -> None:

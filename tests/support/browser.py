@@ -35,6 +35,8 @@ class Page:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._calls = 0
+        self.complaints: list[str] = []
+        """What the browser's console has said, hints for makers of pages among it, since `listen`."""
 
     async def open(self, url: str) -> None:
         """Go to an address."""
@@ -64,11 +66,17 @@ class Page:
 
     async def click(self, button: str) -> None:
         """Click the button with this text."""
-        await self.run(f"[...document.querySelectorAll('button')].find(each => each.innerText === {button!r}).click()")
+        found = f"[...document.querySelectorAll('button')].find(each => each.innerText === {button!r})"
+        await self.run(f"(it => (it.focus(), it.click()))({found})")
 
     async def fill(self, field: str, text: str) -> None:
         """Type into the field with this id."""
         await self.run(f"document.getElementById({field!r}).value = {text!r}")
+
+    async def listen(self) -> None:
+        """Begin to keep what the console says."""
+        await self._call("Log.enable")
+        await self._call("Runtime.enable")
 
     async def screenshot(self) -> bytes:
         """The page as it looks, in PNG."""
@@ -80,6 +88,8 @@ class Page:
         await self._connection.send(orjson.dumps(message).decode())
         while True:
             answer = orjson.loads(await self._connection.recv())
+            if answer.get("method") == "Log.entryAdded":
+                self.complaints.append(answer["params"]["entry"]["text"])
             if answer.get("id") == self._calls:
                 assert "error" not in answer, answer
                 return answer["result"]

@@ -67,6 +67,11 @@ async def ready(page: Page, button: str) -> None:
     await eventually(look)
 
 
+async def focused(page: Page) -> str:
+    """The id of what has the focus; empty where nothing has."""
+    return await page.run("document.activeElement.id")
+
+
 async def isolated(page: Page) -> list[str]:
     """What is said on the page in a direction of writing of its own."""
     return await page.run("[...document.querySelectorAll('bdi')].map(each => each.textContent)")

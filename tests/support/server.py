@@ -158,6 +158,26 @@ def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.C
     )
 
 
+def run_until(text: str, *arguments: str, environment: Mapping[str, str]) -> str:
+    """Run `counterfoil` with `arguments` until its log has `text`, end it by SIGTERM, and return all of its log."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env={**bare_environment(), **environment},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    log = ""
+    for line in process.stderr:
+        log += line
+        if text in line:
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(_ENDS_WITHIN_SECONDS) == 0, log
+    return log
+
+
 def bare_environment() -> dict[str, str]:
     """The part of the environment that every program needs."""
     return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}

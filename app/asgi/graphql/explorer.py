@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import secrets
 from dataclasses import dataclass
 from html import escape
@@ -118,8 +119,8 @@ class Explorer:
         body = _GRAPHIQL if self.is_built else _PLAIN_FORM
         html = _HEAD + body.format(
             nonce=nonce,
-            endpoint=escape(self.settings.path, quote=True),
-            assets=escape(self.settings.assets_path, quote=True),
+            endpoint=escape(self._beside_the_page(self.settings.path), quote=True),
+            assets=escape(self._beside_the_page(self.settings.assets_path), quote=True),
         )
         # Monaco, GraphiQL's editor, writes style elements of its own and carries a font and cursors as data URLs.
         style, script = (
@@ -130,3 +131,7 @@ class Explorer:
             "font-src 'self' data:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         return HTMLResponse(html, headers={"content-security-policy": policy})
+
+    def _beside_the_page(self, path: str) -> str:
+        """A path relative to the page's own, which holds where a proxy serves us under a path of its own too."""
+        return posixpath.relpath(path, posixpath.dirname(self.settings.path))

@@ -103,7 +103,7 @@ def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
             opened = cast(Connection, await asyncpg.connect(url, server_settings=_SERVER_SETTINGS))  # pyright: ignore[reportUnknownMemberType]
         except OSError as error:
             # a missing socket or an unknown host, which elsewhere would be mistakes of ours
-            raise ConnectionError(f"the database can't be reached: {error.__class__.__name__}") from error
+            raise ConnectionError(error.errno, error.strerror or str(error)) from error
         return opened
 
     return create_async_engine(

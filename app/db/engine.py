@@ -12,6 +12,8 @@ import asyncpg
 import orjson
 from asyncpg import Connection
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.clock import Clock
@@ -80,6 +82,29 @@ class Database:
 async def open_connection(url: str) -> Connection:
     """A bare asyncpg connection outside the pool, for listening and for the worker; the caller closes it."""
     return cast(Connection, await asyncpg.connect(url))  # pyright: ignore[reportUnknownMemberType]
+
+
+_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of the pool or the driver says that the database can't be reached, or let go of a connection."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, (PoolTimeout, *_LOST))
+    driver = error.orig.__cause__ if error.orig is not None else None
+    return (
+        error.connection_invalidated
+        or isinstance(error, InterfaceError | OperationalError)
+        or isinstance(driver, _LOST)
+    )
 
 
 def _dumps(value: Any) -> str:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from socket import gaierror
 
-import asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.db.engine import is_away
 from app.errors import Unavailable
 from app.messages.mail import MailNotTaken
 from app.payments.values import GatewayRefused, GatewayUnavailable
@@ -19,16 +18,6 @@ from app.storage import StorageUnavailable
 # their words are written to be logged
 _OURS = (GatewayUnavailable, StorageUnavailable, MailNotTaken, Unavailable)
 _SYSTEM = (ConnectionError, TimeoutError, gaierror)
-_DATABASE = (
-    PoolTimeout,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
-
 _SAYS_AGAIN_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -43,8 +32,7 @@ def told_of(error: Exception) -> Mapping[str, object]:
         return {"error": type(cause).__name__, "reason": reason_of(cause)}
     if isinstance(cause, _SYSTEM):
         return {"error": type(cause).__name__, "reason": cause.strerror or ""}
-    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if is_lost or isinstance(cause, _DATABASE):
+    if is_away(error):
         # a driver's words may repeat what was written
         return {"error": type(cause).__name__, "reason": "the database is away"}
     return {"exc_info": error}

@@ -41,15 +41,15 @@ class SharedResults:
 
         A result that must not be shared, for example because it holds errors, or that failed, is made anew for each caller.
         """
+        known = self.known(event, key)
+        if known is not None:
+            return known
         results = self._results_of(event)
         if results is None:
             return (await encode())[0]
-        known = results.get(key)
-        if isinstance(known, tuple):
-            if time.monotonic() < known[1]:
-                return known[0]
-        elif known is not None:
-            text = await asyncio.shield(known)
+        pending = results.get(key)
+        if isinstance(pending, asyncio.Future):
+            text = await asyncio.shield(pending)
             return text if text is not None else (await encode())[0]
         return await self._encode_first(results, key, encode)
 

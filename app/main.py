@@ -14,46 +14,46 @@ from typing import Final
 import structlog
 from cryptography.fernet import Fernet
 
-from app.accounts.avatar_images import AvatarImages
-from app.accounts.passwords import Passwords
-from app.accounts.rate_limits import RateLimits
-from app.accounts.secrets import derive_key, derive_keys
+from app.accounts.avatars.stored_images import AvatarImages
+from app.accounts.security.passwords import Passwords
+from app.accounts.security.rate_limits import RateLimits
+from app.accounts.security.secrets import derive_key, derive_keys
 from app.asgi.application import Application
-from app.asgi.auth import Authentication
-from app.asgi.dev import dev_routes
-from app.asgi.failures import classify
-from app.asgi.files import file_routes
+from app.asgi.authentication import Authentication
+from app.asgi.avatar_files import file_routes
+from app.asgi.development import dev_routes
 from app.asgi.graphql import GraphQLSettings, graphql_endpoint
 from app.asgi.health import health_routes
-from app.asgi.pages import page_routes
-from app.asgi.stripe_webhook import PATH as WEBHOOK_PATH
-from app.asgi.stripe_webhook import stripe_webhook_routes
+from app.asgi.outage_errors import classify
+from app.asgi.own_pages import page_routes
+from app.asgi.stripe_events import PATH as WEBHOOK_PATH
+from app.asgi.stripe_events import stripe_webhook_routes
 from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.faults import fault_hook
-from app.federation.issuer import Issuer
-from app.flows.catalog_sync import sync_catalog
-from app.flows.desk import Desk
-from app.flows.webhook_endpoint import ensure_webhook_endpoint
+from app.flows.flow_context import Desk
+from app.flows.provider.catalog_sync import sync_catalog
+from app.flows.provider.event_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
-from app.jobs.outages import Complaints, pauses, reason_of
-from app.jobs.queue import consume
+from app.jobs.job_consumer import consume
+from app.jobs.outage_log import Complaints, pauses, reason_of
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
-from app.messages.inbox import InboxMailer, InboxTexter
+from app.messages.development_inbox import InboxMailer, InboxTexter
 from app.messages.mail import Mailer
 from app.messages.smtp import SmtpMailer
 from app.messages.twilio import TwilioTexter
+from app.object_storage import open_storage
+from app.oidc.issuer import Issuer
+from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
-from app.payments.values import GatewayRefused, GatewayUnavailable
 from app.settings import ExternalIds, RateLimitSwitch, Settings
-from app.storage import open_storage
 from resolvers.context import Runtime
-from resolvers.live import topics
+from resolvers.live_updates import topics
 from schema.root import graphql_schema
 
 SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"

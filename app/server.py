@@ -28,10 +28,10 @@ from rich.console import Console
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from app.accounts.emails import parse_email
-from app.accounts.errors import EmailTaken
-from app.accounts.passwords import Passwords
-from app.accounts.users import NewUser, create_user
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.users import NewUser, create_user
+from app.accounts.security.account_errors import EmailTaken
+from app.accounts.security.passwords import Passwords
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect
 from app.db.unit_of_work import transact

@@ -23,9 +23,9 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from app.accounts.emails import parse_email
-from app.accounts.sessions import open_session
-from app.accounts.users import NewUser, create_user
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.sessions import open_session
+from app.accounts.people.users import NewUser, create_user
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect, open_connection

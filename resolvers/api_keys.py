@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.accounts import api_keys
-from app.accounts.access import ApiScope, WorkspaceAccess, WorkspacePermission, require_user, workspace_for
+from app.accounts.access import api_keys
+from app.accounts.access.callers import require_user
+from app.accounts.access.permissions import ApiScope, WorkspacePermission
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.db.engine import Session
-from app.db.tables.workspaces import ApiKeyRow
+from app.db.tables.access import ApiKeyRow
 from app.db.unit_of_work import transact
-from resolvers import ids
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.rates import limit_new_keys
+from resolvers.payment_rate_limits import limit_new_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ async def keys(context: Context, access: WorkspaceAccess) -> Sequence[ApiKeyRow]
 
 async def key(context: Context, key_id: str) -> ApiKeyRow | None:
     """A key by its id, unless it was revoked."""
-    owner, row_id = ids.owned_id(key_id, "ApiKey")
+    owner, row_id = global_ids.owned_id(key_id, "ApiKey")
     async with context.runtime.database.read() as session:
         await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_KEYS)
         rows = await api_keys.keys_of(session, owner)
@@ -46,7 +48,7 @@ async def create_key(
 ) -> NewKey:
     """Make a key for a workspace, as one of its owners."""
     caller = require_user(context.caller)
-    owner = ids.workspace_id(workspace_id)
+    owner = global_ids.workspace_id(workspace_id)
     async with context.runtime.database.read() as session:
         await workspace_for(session, caller, owner, permission=WorkspacePermission.MANAGE_KEYS)
     await limit_new_keys(context, owner)
@@ -60,7 +62,7 @@ async def create_key(
 async def revoke_key(context: Context, key_id: str) -> WorkspaceAccess:
     """End a key of a workspace, as one of its owners; the workspace it was of."""
     caller = require_user(context.caller)
-    owner, row_id = ids.owned_id(key_id, "ApiKey")
+    owner, row_id = global_ids.owned_id(key_id, "ApiKey")
     return await transact(
         context.runtime.database,
         lambda session: api_keys.revoke_workspace_key(session, caller, owner, row_id),

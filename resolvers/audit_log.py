@@ -9,13 +9,14 @@ from uuid import UUID
 
 import orjson
 
-from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
-from app.db.tables.workspaces import AuditEventRow
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.db.tables.access import AuditEventRow
 from app.ids import GlobalId
-from app.store import audit as store
-from resolvers import ids
+from app.store import audit_log as audit_log_store
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size
 
 USUAL_FIRST: Final = 50
 
@@ -35,16 +36,16 @@ async def event_page(
     size = page_size(USUAL_FIRST if first is None else first)
     before = decode_cursor(after, _place) if after is not None else None
     async with context.runtime.database.read() as session:
-        rows = await store.page(session, access.workspace.id, limit=size + 1, before=before)
+        rows = await audit_log_store.page(session, access.workspace.id, limit=size + 1, before=before)
     return page_of(rows, size, after, lambda row: f"{row.at.isoformat()}|{row.id.hex}")
 
 
 async def event(context: Context, event_id: str) -> AuditEventRow | None:
     """An event by its id."""
-    owner, row_id = ids.owned_id(event_id, "AuditEvent")
+    owner, row_id = global_ids.owned_id(event_id, "AuditEvent")
     async with context.runtime.database.read() as session:
         await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_AUDIT_LOG)
-        return await store.find(session, owner, row_id)
+        return await audit_log_store.find(session, owner, row_id)
 
 
 async def actor(context: Context, row: AuditEventRow) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import BinaryIO, Final
 
-from app.accounts import avatars
-from app.accounts.avatar_images import SIZES, size_at_least
+from app.accounts.avatars import user_avatars
+from app.accounts.avatars.stored_images import SIZES, size_at_least
 from app.errors import BadUserInput, Unauthenticated
-from resolvers import identity
+from resolvers import current_user
 from resolvers.context import Context
-from resolvers.identity import Viewer
+from resolvers.current_user import Viewer
 
 USUAL_SIZE: Final = 128
 
@@ -17,13 +17,13 @@ USUAL_SIZE: Final = 128
 async def upload_avatar(context: Context, file: BinaryIO) -> Viewer:
     """Make a file's picture the caller's avatar."""
     runtime = context.runtime
-    await avatars.upload_avatar(runtime.database, runtime.avatars, runtime.rate_limits, context.caller, file)
+    await user_avatars.upload_avatar(runtime.database, runtime.avatars, runtime.rate_limits, context.caller, file)
     return await _again(context)
 
 
 async def remove_avatar(context: Context) -> Viewer:
     """Take the caller's avatar away."""
-    await avatars.remove_avatar(context.runtime.database, context.caller)
+    await user_avatars.remove_avatar(context.runtime.database, context.caller)
     return await _again(context)
 
 
@@ -39,7 +39,7 @@ def avatar_url(context: Context, digest: str | None, size: int | None) -> str | 
 
 
 async def _again(context: Context) -> Viewer:
-    found = await identity.viewer(context)
+    found = await current_user.viewer(context)
     if found is None:
         raise Unauthenticated
     return found

@@ -8,17 +8,17 @@ from typing import TypeAlias
 
 import strawberry
 
-from app.accounts.access import Anonymous, Caller
-from app.accounts.avatar_images import AvatarImages
-from app.accounts.passwords import Passwords
-from app.accounts.rate_limits import RateLimits
-from app.accounts.secrets import Keys
+from app.accounts.access.callers import Anonymous, Caller
+from app.accounts.avatars.stored_images import AvatarImages
+from app.accounts.security.passwords import Passwords
+from app.accounts.security.rate_limits import RateLimits
+from app.accounts.security.secrets import Keys
 from app.catalog import Catalog
 from app.db.engine import Database
-from app.federation.issuer import Issuer
 from app.ledger.committer import Committer
 from app.live import Hub
-from app.messages.sms import Texter
+from app.messages.sms_codes import Texter
+from app.oidc.issuer import Issuer
 from app.payments.gateway import Gateway
 from resolvers.loaders import Loaders
 

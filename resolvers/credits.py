@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.accounts.access import WorkspaceAccess
+from app.accounts.access.workspace_access import WorkspaceAccess
 from app.ledger import balances
 from app.ledger.balances import Balance, GrantState
 from app.ledger.chart import Kind
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
-from resolvers import ids
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size
 from resolvers.workspaces import require_billing, sees_billing
 
 
@@ -34,7 +34,7 @@ async def balance_of(context: Context, access: WorkspaceAccess) -> Balance | Non
 
 async def balance(context: Context, balance_id: str) -> Balance:
     """A balance by its id, for those who see the workspace's billing."""
-    owner = ids.row_id(balance_id, "CreditBalance")
+    owner = global_ids.row_id(balance_id, "CreditBalance")
     await require_billing(context, owner)
     return await read_balance(context, owner)
 
@@ -61,7 +61,7 @@ async def history(
 
 async def transaction(context: Context, transaction_id: str) -> Transaction | None:
     """A transaction by its id, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(transaction_id, "CreditTransaction")
+    owner, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
     await require_billing(context, owner)
     async with context.runtime.database.read() as session:
         return await balances.transaction(session, owner, row_id)
@@ -69,7 +69,7 @@ async def transaction(context: Context, transaction_id: str) -> Transaction | No
 
 async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | None]:
     """A grant by its id, spent ones too, and whose it is, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(grant_id, "CreditGrant")
+    owner, row_id = global_ids.owned_id(grant_id, "CreditGrant")
     await require_billing(context, owner)
     async with context.runtime.database.read() as session:
         return owner, (await balances.grants(session, owner, [row_id])).get(row_id)
@@ -77,7 +77,7 @@ async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | Non
 
 async def hold(context: Context, hold_id: str) -> HoldState | None:
     """A hold by its id, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(hold_id, "CreditHold")
+    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
     await require_billing(context, owner)
     return await context.loaders.holds.load((owner, row_id))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from app.accounts.access import WorkspacePermission, require_user, workspace_for
-from app.accounts.reauthentication import reauthenticate, send_code
+from app.accounts.access.callers import require_user
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import workspace_for
+from app.accounts.people.reauthentication import reauthenticate, send_code
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import InvalidInput
-from app.flows import deletion
-from app.store import workspaces
-from resolvers import ids
+from app.flows.deletion import deletions
+from app.store import workspaces as workspace_store
+from resolvers import global_ids
 from resolvers.context import Context, NewCookie
-from resolvers.identity import viewer_of
+from resolvers.current_user import viewer_of
 from resolvers.payments import desk_of
 
 _CONFIRM = ("input", "confirmHandle")
@@ -37,17 +39,17 @@ async def delete_account(context: Context, confirm_handle: str, password: str | 
         password=password,
         code=code,
     )
-    await deletion.delete_account(desk_of(context), runtime.keys, caller.user_id)
+    await deletions.delete_account(desk_of(context), runtime.keys, caller.user_id)
     context.new_cookies.append(NewCookie(None))
 
 
 async def delete_workspace(context: Context, workspace_id: str, confirm_handle: str) -> None:
     """Delete an organization of which the person is an owner, for good."""
     caller = require_user(context.caller)
-    wanted = ids.workspace_id(workspace_id)
+    wanted = global_ids.workspace_id(workspace_id)
 
     async def authorize(session: Session) -> WorkspaceRow:
-        await workspaces.lock(session, wanted)
+        await workspace_store.lock(session, wanted)
         access = await workspace_for(
             session, caller, wanted, permission=WorkspacePermission.MANAGE_WORKSPACE, lock=True
         )
@@ -58,7 +60,7 @@ async def delete_workspace(context: Context, workspace_id: str, confirm_handle: 
         _check_typed_out(confirm_handle, access.workspace.handle)
         return access.workspace
 
-    await deletion.delete_workspace(desk_of(context), context.runtime.keys, caller.user_id, authorize)
+    await deletions.delete_workspace(desk_of(context), context.runtime.keys, caller.user_id, authorize)
 
 
 def _check_typed_out(typed: str, handle: str) -> None:

@@ -8,13 +8,16 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from app.accounts import profiles
-from app.accounts.users import User
+from app.accounts.people import public_profiles
+from app.accounts.people.users import User
 from app.db.engine import Database
-from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import CreditPurchaseRow
 from app.ledger import balances
 from app.ledger.movements import HoldState
-from app.store import audit, invoices, purchases
+from app.store import audit_log as audit_log_store
+from app.store import invoices as invoice_store
+from app.store import purchases as purchase_store
 
 Owned = tuple[UUID, UUID]
 """The (workspace, id) of something that belongs to a workspace."""
@@ -35,7 +38,7 @@ class Loaders:
 
     async def _purchases(self, keys: list[Owned]) -> Sequence[CreditPurchaseRow | None]:
         async with self._database.read() as session:
-            found = await purchases.find_many(session, keys)
+            found = await purchase_store.find_many(session, keys)
         return [found.get(key) for key in keys]
 
     @cached_property
@@ -45,7 +48,7 @@ class Loaders:
 
     async def _invoices(self, keys: list[Owned]) -> Sequence[InvoiceRow | None]:
         async with self._database.read() as session:
-            found = await invoices.of_purchases(session, keys)
+            found = await invoice_store.of_purchases(session, keys)
         return [found.get(key) for key in keys]
 
     @cached_property
@@ -55,7 +58,7 @@ class Loaders:
 
     async def _handles(self, user_ids: list[UUID]) -> Sequence[str | None]:
         async with self._database.read() as session:
-            found = await audit.handles(session, user_ids)
+            found = await audit_log_store.handles(session, user_ids)
         return [found.get(user_id) for user_id in user_ids]
 
     @cached_property
@@ -65,7 +68,7 @@ class Loaders:
 
     async def _key_names(self, key_ids: list[UUID]) -> Sequence[str | None]:
         async with self._database.read() as session:
-            found = await audit.key_names(session, key_ids)
+            found = await audit_log_store.key_names(session, key_ids)
         return [found.get(key_id) for key_id in key_ids]
 
     @cached_property
@@ -89,5 +92,5 @@ class Loaders:
 
     async def _profiles(self, keys: list[UUID]) -> Sequence[User | None]:
         async with self._database.read() as session:
-            found = await profiles.profiles_of(session, keys)
+            found = await public_profiles.profiles_of(session, keys)
         return [found.get(key) for key in keys]

@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.accounts import invitations, members, profiles
-from app.accounts.access import (
-    ApiScope,
-    Caller,
-    KeyCaller,
-    UserCaller,
-    WorkspaceAccess,
-    WorkspaceRole,
-    require_user,
-    workspace_for,
-)
-from app.accounts.invitations import NewInvitation, Offer
-from app.accounts.users import User
-from app.billing.joining import accept_invitation as join
+from app.accounts.access.callers import Caller, KeyCaller, UserCaller, require_user
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.people import public_profiles
+from app.accounts.people.users import User
+from app.accounts.workspaces import invitations, members
+from app.accounts.workspaces.invitations import NewInvitation, Offer
+from app.billing.subscriptions.joining import accept_invitation as join
 from app.db.engine import Session
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, NotFound
 from app.ledger.movements import Key
-from app.store import memberships
-from resolvers import ids
+from app.store import memberships as membership_store
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size
 
 MEMBERS_PAGE = 50
 
@@ -41,23 +35,23 @@ async def member_page(
     size = page_size(first, usual=MEMBERS_PAGE)
     before = decode_cursor(after, _place) if after is not None else None
     async with context.runtime.database.read() as session:
-        rows = await memberships.page(session, access.workspace.id, limit=size + 1, before=before)
+        rows = await membership_store.page(session, access.workspace.id, limit=size + 1, before=before)
     return page_of(rows, size, after, lambda row: f"{row.joined_at.isoformat()}|{row.user_id.hex}")
 
 
 async def member_count(context: Context, workspace_id: UUID) -> int:
     """How many members there are, for callers whose rights were checked."""
     async with context.runtime.database.read() as session:
-        return await memberships.count(session, workspace_id)
+        return await membership_store.count(session, workspace_id)
 
 
 async def membership(context: Context, membership_id: str) -> MembershipRow | None:
     """A membership by its id, for members of the workspace and operators."""
-    owner, user_id = ids.owned_id(membership_id, "Membership")
+    owner, user_id = global_ids.owned_id(membership_id, "Membership")
     async with context.runtime.database.read() as session:
         access = await workspace_for(session, context.caller, owner)
         _require_sight(access, context.caller)
-        return await memberships.find(session, owner, user_id)
+        return await membership_store.find(session, owner, user_id)
 
 
 async def profile_of(context: Context, user_id: UUID) -> User:
@@ -70,9 +64,9 @@ async def profile_of(context: Context, user_id: UUID) -> User:
 
 async def profile(context: Context, profile_id: str) -> User | None:
     """A profile by its id, if the caller may see it."""
-    user_id = ids.row_id(profile_id, "Profile")
+    user_id = global_ids.row_id(profile_id, "Profile")
     async with context.runtime.database.read() as session:
-        return await profiles.profile_for(session, context.caller, user_id)
+        return await public_profiles.profile_for(session, context.caller, user_id)
 
 
 async def open_invitations(context: Context, access: WorkspaceAccess) -> Sequence[InvitationRow]:
@@ -83,7 +77,7 @@ async def open_invitations(context: Context, access: WorkspaceAccess) -> Sequenc
 
 async def invitation(context: Context, invitation_id: str) -> InvitationRow | None:
     """An open invitation by its id, for those who manage members."""
-    owner, row_id = ids.owned_id(invitation_id, "Invitation")
+    owner, row_id = global_ids.owned_id(invitation_id, "Invitation")
     async with context.runtime.database.read() as session:
         return await invitations.open_invitation(session, context.caller, owner, row_id)
 
@@ -108,7 +102,7 @@ async def invite_member(
         runtime.keys,
         runtime.rate_limits,
         context.caller,
-        NewInvitation(ids.workspace_id(workspace_id), email_address, role),
+        NewInvitation(global_ids.workspace_id(workspace_id), email_address, role),
         remote_address=context.remote_address,
         public_url=runtime.public_url,
     )
@@ -117,7 +111,7 @@ async def invite_member(
 async def revoke_invitation(context: Context, invitation_id: str) -> WorkspaceAccess:
     """Let a mailed link lead nowhere."""
     caller = require_user(context.caller)
-    owner, row_id = ids.owned_id(invitation_id, "Invitation")
+    owner, row_id = global_ids.owned_id(invitation_id, "Invitation")
 
     async def revoke(session: Session) -> WorkspaceAccess:
         return await invitations.revoke(session, caller, owner, row_id)
@@ -140,7 +134,7 @@ async def accept_invitation(context: Context, token: str, idempotency_key: str) 
 async def change_member_role(context: Context, membership_id: str, role: WorkspaceRole) -> WorkspaceAccess:
     """Give a member another role."""
     caller = require_user(context.caller)
-    owner, user_id = ids.owned_id(membership_id, "Membership")
+    owner, user_id = global_ids.owned_id(membership_id, "Membership")
 
     async def change(session: Session) -> WorkspaceAccess:
         return await members.change_role(session, caller, owner, user_id, role)
@@ -151,7 +145,7 @@ async def change_member_role(context: Context, membership_id: str, role: Workspa
 async def remove_member(context: Context, membership_id: str) -> WorkspaceAccess | None:
     """Remove a member, or leave; None for who left."""
     caller = require_user(context.caller)
-    owner, user_id = ids.owned_id(membership_id, "Membership")
+    owner, user_id = global_ids.owned_id(membership_id, "Membership")
 
     async def remove(session: Session) -> WorkspaceAccess | None:
         return await members.remove_member(session, caller, owner, user_id)

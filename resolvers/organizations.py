@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.accounts import organizations
-from app.accounts.access import Anonymous, WorkspaceAccess
-from app.accounts.organizations import NewOrganization, WorkspaceChange
-from app.billing.plans import plan_of
-from app.billing.seats import Seats, seats_of
+from app.accounts.access.callers import Anonymous
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.workspaces import organizations
+from app.accounts.workspaces.organizations import NewOrganization, WorkspaceChange
+from app.billing.subscriptions.seats import Seats, seats_of
+from app.billing.subscriptions.workspace_plan import plan_of
 from app.catalog import Plan
 from app.errors import Unauthenticated
-from resolvers import ids
+from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.workspaces import again
 
@@ -40,7 +41,7 @@ async def update_workspace(context: Context, workspace_id: str, change: Workspac
         runtime.rate_limits,
         runtime.keys.guards,
         context.caller,
-        ids.workspace_id(workspace_id),
+        global_ids.workspace_id(workspace_id),
         change,
         owners_set_external_ids=runtime.owners_set_external_ids,
     )
@@ -59,4 +60,4 @@ async def seats(context: Context, workspace_id: UUID) -> Seats:
 
 async def subscription(context: Context, subscription_id: str) -> WorkspaceAccess:
     """The workspace whose subscription this is the id of, if the caller may see it."""
-    return await again(context, ids.row_id(subscription_id, "Subscription"))
+    return await again(context, global_ids.row_id(subscription_id, "Subscription"))

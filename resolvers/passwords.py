@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.accounts import password_changes
-from app.accounts.access import require_user
+from app.accounts.access.callers import require_user
+from app.accounts.people import password_changes
 from resolvers.context import Context
-from resolvers.identity import SignedIn, Viewer, require_hand_over, signed_in, viewer_of
+from resolvers.current_user import Viewer, viewer_of
+from resolvers.sign_in import SignedIn, require_hand_over, signed_in
 
 
 async def request_reset(context: Context, email_address: str) -> None:

@@ -6,28 +6,31 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.accounts.access import Caller, UserCaller, WorkspaceAccess, WorkspacePermission, workspace_for
-from app.accounts.audit import actor_of
-from app.accounts.phones import require_phone
-from app.accounts.users import require_verified_email
-from app.billing import spend_limits
+from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import Caller, UserCaller
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.people.users import require_verified_email
+from app.accounts.workspaces.phones import require_phone
+from app.billing.purchases import spend_limits
 from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow
 from app.errors import PaymentDeclined
-from app.flows.cards import Authorize, CardSetup, add_card, remove_card, set_default_card
-from app.flows.customers import BilledParty
-from app.flows.desk import Desk
-from app.flows.pay_invoice import InvoicePaid, pay_invoice
+from app.flows.flow_context import Desk
+from app.flows.invoices.pay_invoice import InvoicePaid, pay_invoice
+from app.flows.provider.cards import Authorize, CardSetup, add_card, remove_card, set_default_card
+from app.flows.provider.customers import BilledParty
 from app.ledger.movements import Key
 from app.money import Money
-from app.payments.values import InvoiceStatus
-from app.store import billing_accounts, invoices
+from app.payments.gateway_values import InvoiceStatus
+from app.store import billing_accounts as billing_account_store
+from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
-from resolvers import ids
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pages import Page, decode_cursor, page_of, page_size
-from resolvers.rates import limit_card_testing, limit_recharges, note_decline
-from resolvers.urls import return_url
+from resolvers.pagination import Page, decode_cursor, page_of, page_size
+from resolvers.payment_rate_limits import limit_card_testing, limit_recharges, note_decline
+from resolvers.return_urls import return_url
 from resolvers.workspaces import sees_billing
 
 
@@ -47,7 +50,7 @@ async def cards(context: Context, access: WorkspaceAccess) -> Sequence[CardRow] 
     if not sees_billing(access):
         return None
     async with context.runtime.database.read() as session:
-        return await billing_accounts.cards(session, access.workspace.id)
+        return await billing_account_store.cards(session, access.workspace.id)
 
 
 async def invoice_page(
@@ -59,7 +62,7 @@ async def invoice_page(
     size = page_size(first)
     before = decode_cursor(after, _invoice_place) if after is not None else None
     async with context.runtime.database.read() as session:
-        rows = await invoices.page(
+        rows = await invoice_store.page(
             session,
             access.workspace.id,
             limit=size + 1,
@@ -79,31 +82,31 @@ def _invoice_place(text: str) -> tuple[datetime, UUID]:
 
 async def invoice(context: Context, invoice_id: str) -> InvoiceRow | None:
     """An invoice by its id, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(invoice_id, "Invoice")
+    owner, row_id = global_ids.owned_id(invoice_id, "Invoice")
     async with context.runtime.database.read() as session:
         await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
-        return await invoices.find(session, owner, row_id)
+        return await invoice_store.find(session, owner, row_id)
 
 
 async def card(context: Context, card_id: str) -> CardRow | None:
     """A card by its id, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     async with context.runtime.database.read() as session:
         await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
-        return await billing_accounts.card(session, owner, row_id)
+        return await billing_account_store.card(session, owner, row_id)
 
 
 async def add_payment_method(context: Context, workspace_id: str, return_to: str | None) -> CardSetup:
     """Begin to save a card: the client secret to confirm it with, and a page for those without an SDK."""
     urls = return_url(context, return_to)
-    owner = ids.workspace_id(workspace_id)
+    owner = global_ids.workspace_id(workspace_id)
     runtime = context.runtime
     async with runtime.database.read() as session:
         access = await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING)
         await require_payer(session, context.caller)
         if runtime.catalog.phone_required:
             await require_phone(session, owner)
-        address = await billing_accounts.contact_address(session, owner)
+        address = await billing_account_store.contact_address(session, owner)
     await limit_card_testing(context, owner)
     party = BilledParty(owner, access.workspace.name, address)
     return await add_card(desk_of(context), party, urls, actor_of(context.caller))
@@ -111,16 +114,16 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
     """Charge this card by default."""
-    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     asked = actor_of(context.caller), _managing_billing(context, owner)
     card = await set_default_card(desk_of(context), owner, row_id, *asked)
     async with context.runtime.database.read() as session:
-        return await billing_accounts.card(session, owner, row_id) or card
+        return await billing_account_store.card(session, owner, row_id) or card
 
 
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
     """Forget a card; the workspace it was on."""
-    owner, row_id = ids.owned_id(card_id, "PaymentMethod")
+    owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     await remove_card(desk_of(context), owner, row_id, actor_of(context.caller), _managing_billing(context, owner))
     async with context.runtime.database.read() as session:
         return await workspace_for(session, context.caller, owner)
@@ -128,7 +131,7 @@ async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAcce
 
 async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: str) -> InvoicePaid:
     """Charge the default card for an open invoice."""
-    owner, row_id = ids.owned_id(invoice_id, "Invoice")
+    owner, row_id = global_ids.owned_id(invoice_id, "Invoice")
 
     authorize = _managing_billing(context, owner)
     async with context.runtime.database.read() as session:
@@ -160,7 +163,7 @@ async def spend(
         return None
     catalog = context.runtime.catalog
     async with context.runtime.database.read() as session:
-        account = await billing_accounts.find(session, access.workspace.id)
+        account = await billing_account_store.find(session, access.workspace.id)
         month = spend_limits.month_of(session.now)
         spent = await purchase_store.charged_minor(session, access.workspace.id, since=month[0], until=month[1])
     limit = spend_limits.spend_limit(catalog, access.workspace.id, account)

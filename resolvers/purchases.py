@@ -6,26 +6,29 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from app.accounts.access import WorkspaceAccess, WorkspacePermission, workspace_for
-from app.accounts.audit import actor_of
-from app.billing.spend_limits import SpendLimitReached
+from app.accounts.access.audit_log import actor_of
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
-from app.db.tables.payments import CreditPurchaseRow, InvoiceRow
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import DomainError, PaymentDeclined
-from app.flows.recharge import RechargeRequest, recharge
+from app.flows.purchases.recharge import RechargeRequest, recharge
 from app.ledger import balances
 from app.ledger.balances import Balance
 from app.ledger.movements import (
     Key,
     Transaction,
 )
-from app.store import invoices, purchases
-from resolvers import ids
+from app.store import invoices as invoice_store
+from app.store import purchases as purchase_store
+from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pages import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size
+from resolvers.payment_rate_limits import limit_recharges, note_decline
 from resolvers.payments import desk_of, require_payer
-from resolvers.rates import limit_recharges, note_decline
-from resolvers.urls import return_urls
+from resolvers.return_urls import return_urls
 from resolvers.workspaces import require_billing, sees_billing
 
 
@@ -42,10 +45,10 @@ class RechargeAnswer:
 
 async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | None:
     """A purchase by its id, for those who see the workspace's billing."""
-    owner, row_id = ids.owned_id(purchase_id, "CreditPurchase")
+    owner, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     await require_billing(context, owner)
     async with context.runtime.database.read() as session:
-        return await purchases.find(session, owner, row_id)
+        return await purchase_store.find(session, owner, row_id)
 
 
 async def purchase_page(
@@ -57,7 +60,7 @@ async def purchase_page(
     size = page_size(first)
     before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else None
     async with context.runtime.database.read() as session:
-        rows = await purchases.page(session, access.workspace.id, limit=size + 1, before=before)
+        rows = await purchase_store.page(session, access.workspace.id, limit=size + 1, before=before)
     return page_of(rows, size, after, lambda row: row.id.hex)
 
 
@@ -74,7 +77,7 @@ async def recharge_credits(
 ) -> RechargeAnswer:
     """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
     urls = return_urls(context, success_url, cancel_url)
-    owner = ids.workspace_id(workspace_id)
+    owner = global_ids.workspace_id(workspace_id)
     card_id = _card_of(owner, payment_method_id)
 
     async def authorize(session: Session) -> WorkspaceAccess:
@@ -101,13 +104,13 @@ async def recharge_credits(
     async with context.runtime.database.read() as session:
         now = (await balances.read(session, [owner]))[owner]
         credited = (await balances.purchase_transactions(session, owner, [bought.id])).get(bought.id)
-        invoice = (await invoices.of_purchases(session, [(owner, bought.id)])).get((owner, bought.id))
+        invoice = (await invoice_store.of_purchases(session, [(owner, bought.id)])).get((owner, bought.id))
     return RechargeAnswer(bought, now, credited, invoice, result.error)
 
 
 def _card_of(workspace_id: UUID, payment_method_id: str | None) -> UUID | None:
     if payment_method_id is None:
         return None
-    owner, card_id = ids.owned_id(payment_method_id, "PaymentMethod")
+    owner, card_id = global_ids.owned_id(payment_method_id, "PaymentMethod")
     # another workspace's card does not exist here: the look-up finds nothing under this owner
     return card_id if owner == workspace_id else UUID(int=0)

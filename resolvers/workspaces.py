@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.accounts import phones
-from app.accounts.access import (
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import (
     WorkspaceAccess,
-    WorkspacePermission,
     workspace_by_external_id,
     workspace_by_handle,
     workspace_for,
 )
+from app.accounts.workspaces import phones
 from app.db.tables.workspaces import PhoneRow
 from app.errors import BadUserInput, NotFound
-from resolvers import ids
+from resolvers import global_ids
 from resolvers.context import Context
 
 
@@ -31,7 +31,7 @@ async def workspace(
     try:
         async with context.runtime.database.read() as session:
             if workspace_id is not None:
-                return await workspace_for(session, context.caller, ids.workspace_id(workspace_id))
+                return await workspace_for(session, context.caller, global_ids.workspace_id(workspace_id))
             if handle is not None:
                 return await workspace_by_handle(session, context.caller, handle)
             return await workspace_by_external_id(session, context.caller, external_id or "")

@@ -5,11 +5,11 @@ from typing import Self
 
 import strawberry
 
-from app.accounts.access import ApiScope
-from app.db.tables.workspaces import ApiKeyRow
+from app.accounts.access.permissions import ApiScope
+from app.db.tables.access import ApiKeyRow
 from app.ids import GlobalId
 from schema.enums import described
-from schema.node import Node
+from schema.node_interface import Node
 
 described(
     ApiScope,

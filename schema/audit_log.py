@@ -5,12 +5,12 @@ from typing import Self
 
 import strawberry
 
-from app.db.tables.workspaces import AuditEventRow
+from app.db.tables.access import AuditEventRow
 from app.ids import GlobalId
 from resolvers import audit_log
 from resolvers.context import Info
-from resolvers.pages import Page
-from schema.node import Node
+from resolvers.pagination import Page
+from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
 
 

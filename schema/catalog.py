@@ -11,7 +11,7 @@ from app.catalog import BillingInterval, PlanKind
 from app.ids import GlobalId
 from schema.enums import described
 from schema.money import Money
-from schema.node import Node
+from schema.node_interface import Node
 
 described(
     PlanKind,

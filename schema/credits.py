@@ -8,17 +8,17 @@ from uuid import UUID
 import strawberry
 
 from app.catalog import Catalog
-from app.db.tables.payments import CreditPurchaseRow
+from app.db.tables.purchases import CreditPurchaseRow
 from app.ids import GlobalId, made_at
 from app.ledger import balances, movements
 from app.ledger.chart import Kind, Source
 from app.money import CreditUnit as Unit
 from resolvers import credits
 from resolvers.context import Info
-from resolvers.pages import Page
+from resolvers.pagination import Page
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
-from schema.node import Node
+from schema.node_interface import Node
 from schema.pagination import AFTER, FIRST, PAGE, PageInfo, page_info
 from schema.payments import Invoice
 from schema.purchases import CreditPurchase

@@ -6,17 +6,17 @@ from uuid import UUID
 
 import strawberry
 
-from app.accounts.access import WorkspaceRole
-from app.accounts.invitations import Offer
+from app.accounts.access.permissions import WorkspaceRole
+from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.ids import GlobalId
 from resolvers import members
 from resolvers.context import Info
-from resolvers.pages import Page
+from resolvers.pagination import Page
 from schema.enums import described
-from schema.node import Node
+from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
-from schema.profile import Profile
+from schema.profiles import Profile
 
 described(
     WorkspaceRole,

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import strawberry
 
-from resolvers.pages import USUAL_FIRST
+from resolvers.pagination import USUAL_FIRST
 
 T = TypeVar("T")
 

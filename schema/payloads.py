@@ -4,7 +4,7 @@ from typing import Self
 
 import strawberry
 
-from schema.errors import USER_ERRORS, UserError, no_errors
+from schema.user_errors import USER_ERRORS, UserError, no_errors
 
 
 @strawberry.input(description="Names one object.")

@@ -10,12 +10,12 @@ import strawberry
 
 from app.db.tables.payments import CardRow, InvoiceRow
 from app.ids import GlobalId
-from app.payments.values import InvoiceStatus
-from resolvers.pages import Page
+from app.payments.gateway_values import InvoiceStatus
+from resolvers.pagination import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
 from schema.money import Money, Period
-from schema.node import Node
+from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
 from schema.scalars import BigInt
 

@@ -6,14 +6,14 @@ from typing import Self
 
 import strawberry
 
-from app.db.tables.payments import CreditPurchaseRow, PurchaseStatus
+from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.ids import GlobalId
 from app.money import CreditUnit as Unit
 from resolvers.context import Info
-from resolvers.pages import Page
+from resolvers.pagination import Page
 from schema.enums import described
 from schema.money import Money, Period
-from schema.node import Node
+from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
 from schema.payments import Invoice
 from schema.scalars import BigInt

@@ -8,27 +8,27 @@ import strawberry
 from graphql import GraphQLDirective, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import live, workspaces
+from resolvers import live_updates, workspaces
 from resolvers.context import Info
-from schema.avatars import AvatarMutation
+from schema.api_key_mutations import KeyMutation
+from schema.avatar_mutations import AvatarMutation
 from schema.catalog import Catalog
+from schema.credit_mutations import SpendingMutation
 from schema.credits import CreditBalance
-from schema.deletion import DeletionMutation
-from schema.errors import BasicError, PaymentActionRequired, PaymentDeclined
-from schema.identity import IdentityMutation, IdentityQuery
-from schema.managing_keys import KeyMutation
-from schema.node import Node
-from schema.nodes import read_node
-from schema.organizations import OrganizationMutation, OrganizationQuery
-from schema.passwords import PasswordMutation
-from schema.paying import PayingMutation
+from schema.deletion_mutations import DeletionMutation
+from schema.node_interface import Node
+from schema.node_lookup import read_node
+from schema.organization_mutations import OrganizationMutation, OrganizationQuery
+from schema.password_mutations import PasswordMutation
+from schema.payment_mutations import PayingMutation
 from schema.payments import Invoice
-from schema.profile_changes import ProfileMutation, ProfileQuery
+from schema.profile_mutations import ProfileMutation, ProfileQuery
+from schema.purchase_mutations import RechargeMutation
 from schema.purchases import CreditPurchase
-from schema.recharge import RechargeMutation
 from schema.scalars import SCALARS
-from schema.spending import SpendingMutation
-from schema.workspace import Workspace
+from schema.sign_in_mutations import IdentityMutation, IdentityQuery
+from schema.user_errors import BasicError, PaymentActionRequired, PaymentDeclined
+from schema.workspaces import Workspace
 
 
 @strawberry.type(description="What can be read.")
@@ -99,7 +99,7 @@ class LiveUpdates:
         workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose balance.")],
     ) -> AsyncGenerator[CreditBalance, None]:
         catalog = info.context.runtime.catalog
-        async for state in live.watch_balance(info.context, workspace_id):
+        async for state in live_updates.watch_balance(info.context, workspace_id):
             yield state.shown(lambda balance: CreditBalance.of(balance, catalog))
 
     @strawberry.subscription(
@@ -108,7 +108,7 @@ class LiveUpdates:
     async def credit_purchase_changed(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The purchase.")]
     ) -> AsyncGenerator[CreditPurchase, None]:
-        async for state in live.watch_purchase(info.context, id):
+        async for state in live_updates.watch_purchase(info.context, id):
             yield CreditPurchase.of(state.value, info.context.runtime.catalog.credit_unit)
 
     @strawberry.subscription(
@@ -119,7 +119,7 @@ class LiveUpdates:
         info: Info,
         workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose cards.")],
     ) -> AsyncGenerator[Workspace, None]:
-        async for state in live.watch_cards(info.context, workspace_id):
+        async for state in live_updates.watch_cards(info.context, workspace_id):
             yield Workspace.of(await workspaces.again(info.context, state.object_id))
 
     @strawberry.subscription(
@@ -139,7 +139,7 @@ class LiveUpdates:
             ),
         ] = None,
     ) -> AsyncGenerator[Invoice, None]:
-        async for state in live.watch_invoices(info.context, workspace_id, since):
+        async for state in live_updates.watch_invoices(info.context, workspace_id, since):
             yield state.shown(Invoice.of)
 
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from app.db.engine import Database
 from tests.support.databases import cloned_database, start_server
-from tests.support.house import RunningHouse, running_house
+from tests.support.running_backend import RunningHouse, running_house
 
 _URL = "COUNTERFOIL_TEST_SERVER"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalog.load import CatalogError, load_catalog
-from app.catalog.model import (
+from app.catalog.catalog_values import (
     AutoRechargeMode,
     AutoRechargeTerms,
     AutoRechargeTrigger,
@@ -16,7 +15,10 @@ from app.catalog.model import (
     TaxRate,
     WelcomeBonusTerms,
 )
-from app.catalog.plans import (
+from app.catalog.cross_checks import MINIMUM_CHARGE
+from app.catalog.load_catalog import CatalogError, load_catalog
+from app.catalog.plan_terms import plan_from_terms, terms_of, terms_version
+from app.catalog.plan_values import (
     AddOn,
     AddOnQuantity,
     Allowance,
@@ -29,9 +31,7 @@ from app.catalog.plans import (
     SeatPolicy,
     TrialTerms,
 )
-from app.catalog.rules import MINIMUM_CHARGE
 from app.catalog.stripe_prices import PricePart, StripePrice, add_on_price, pack_price, plan_prices, stripe_prices
-from app.catalog.terms import plan_from_terms, terms_of, terms_version
 
 __all__ = [
     "MINIMUM_CHARGE",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from app.catalog.plans import (
+from app.catalog.plan_values import (
     AddOn,
     AddOnQuantity,
     Allowance,
@@ -17,7 +17,7 @@ from app.catalog.plans import (
     SeatPolicy,
     TrialTerms,
 )
-from app.catalog.table import Table, listed
+from app.catalog.toml_reader import Table, listed
 from app.money import Money
 
 _INTERVALS = tuple(interval.value for interval in BillingInterval)

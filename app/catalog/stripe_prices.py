@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.catalog.model import Catalog, CreditPack
-from app.catalog.plans import AddOn, BillingInterval, Plan
+from app.catalog.catalog_values import Catalog, CreditPack
+from app.catalog.plan_values import AddOn, BillingInterval, Plan
 from app.money import Money
 
 

@@ -9,17 +9,19 @@ from uuid import UUID
 
 import structlog
 
-from app.billing import invoices
+from app.billing.payments import invoice_mirror
 from app.db.engine import Database, Session
-from app.db.tables.payments import ProviderEventRow
+from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
-from app.flows.cards import sync_cards
-from app.flows.checkout import checkout_changed
-from app.flows.desk import Desk
-from app.flows.purchase_outcome import conclude
-from app.flows.refunds import sync_returns
-from app.payments.values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnReport
-from app.store import billing_accounts, provider_events, purchases
+from app.flows.flow_context import Desk
+from app.flows.provider.cards import sync_cards
+from app.flows.purchases.checkout import checkout_changed
+from app.flows.purchases.outcome import conclude
+from app.flows.purchases.refunds import sync_returns
+from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnReport
+from app.store import billing_accounts as billing_account_store
+from app.store import provider_events as provider_event_store
+from app.store import purchases as purchase_store
 
 TASK = "provider_event"
 
@@ -55,7 +57,7 @@ async def _receive(session: Session, event: ProviderEvent) -> bool:
         created_at=event.created_at,
         received_at=session.real_now,
     )
-    is_new = await provider_events.receive(session, row)
+    is_new = await provider_event_store.receive(session, row)
     if is_new:
         session.outbox.enqueue(TASK, {"event_id": event.id})
     return is_new
@@ -64,7 +66,7 @@ async def _receive(session: Session, event: ProviderEvent) -> bool:
 async def poll(desk: Desk, event_types: Collection[str]) -> int:
     """Receive the events of these types since the last look, for a service that no webhook reaches; returns how many were new."""
     async with desk.database.read() as session:
-        cursor = await provider_events.cursor(session)
+        cursor = await provider_event_store.cursor(session)
     new = 0
     for event in await desk.gateway.events_after(cursor):
         is_wanted = event.type in event_types
@@ -78,7 +80,7 @@ async def poll(desk: Desk, event_types: Collection[str]) -> int:
 
 async def _receive_and_move(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
     is_new = is_wanted and await _receive(session, event)
-    await provider_events.move_cursor(session, event.id)
+    await provider_event_store.move_cursor(session, event.id)
     return is_new
 
 
@@ -89,7 +91,7 @@ async def look_for_returns(desk: Desk, since: datetime) -> int:
     """
     events = await desk.gateway.events_since(since, event_types=tuple(RETURN_EVENTS))
     async with desk.database.read() as session:
-        processed = await provider_events.processed(session, [event.id for event in events])
+        processed = await provider_event_store.processed(session, [event.id for event in events])
     missed = [event for event in events if event.id not in processed]
     for event in missed:
         try:
@@ -103,7 +105,7 @@ async def look_for_returns(desk: Desk, since: datetime) -> int:
 async def process(desk: Desk, event_id: str) -> None:
     """Act on a received event, once or more often; raises `GatewayUnavailable` to be tried again."""
     async with desk.database.read() as session:
-        event = await provider_events.find(session, event_id)
+        event = await provider_event_store.find(session, event_id)
     if event is None or event.processed_at is not None:
         return
     if event.type.startswith("invoice."):
@@ -119,7 +121,7 @@ async def process(desk: Desk, event_id: str) -> None:
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(desk, event)
     await transact(
-        desk.database, lambda session: provider_events.mark_processed(session, event_id), step="event.processed"
+        desk.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
 
 
@@ -128,10 +130,10 @@ async def _invoice_changed(desk: Desk, invoice_id: str) -> None:
     if invoice is None:
         return
     async with desk.database.read() as session:
-        account = await billing_accounts.of_customer(session, invoice.customer_id)
-        purchase = await purchases.of_invoice(session, invoice.id)
+        account = await billing_account_store.of_customer(session, invoice.customer_id)
+        purchase = await purchase_store.of_invoice(session, invoice.id)
         if purchase is None and account is not None and invoice.purchase_id is not None:
-            purchase = await purchases.find(session, account.workspace_id, UUID(invoice.purchase_id))
+            purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and purchase.pay_sent_at is not None:
         await conclude(desk, purchase, invoice)
     # A draft may yet be deleted, and then nothing would take it out of the mirror again.
@@ -150,7 +152,7 @@ async def _money_returned(desk: Desk, report: ReturnReport, object_id: str) -> N
 
 async def _mirror(desk: Desk, workspace_id: UUID, invoice: ProviderInvoice) -> None:
     await transact(
-        desk.database, lambda session: invoices.mirror(session, workspace_id, invoice), step="invoice.mirror"
+        desk.database, lambda session: invoice_mirror.mirror(session, workspace_id, invoice), step="invoice.mirror"
     )
 
 
@@ -158,11 +160,11 @@ async def _cards_changed(desk: Desk, event: ProviderEventRow) -> None:
     if event.customer_id is None:
         # A detached card no longer says whose it was: its mirror does.
         async with desk.database.read() as session:
-            card = await billing_accounts.card_with_provider_id(session, event.object_id)
+            card = await billing_account_store.card_with_provider_id(session, event.object_id)
         workspace_id = card.workspace_id if card is not None else None
     else:
         async with desk.database.read() as session:
-            account = await billing_accounts.of_customer(session, event.customer_id)
+            account = await billing_account_store.of_customer(session, event.customer_id)
         workspace_id = account.workspace_id if account is not None else None
     if workspace_id is not None:
         await sync_cards(desk, workspace_id)

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.db.engine import Database, Session
-from app.jobs.outages import Complaints, told_of
+from app.jobs.outage_log import Complaints, told_of
 
 _LOOKS_EVERY_SECONDS = 1.0
 _MAX_ROUNDS = 1_000

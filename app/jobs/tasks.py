@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.accounts import avatars, expiry, password_changes
-from app.accounts.avatar_images import AvatarImages
-from app.accounts.secrets import Keys
-from app.billing import credits
+from app.accounts import purge
+from app.accounts.avatars import user_avatars
+from app.accounts.avatars.stored_images import AvatarImages
+from app.accounts.people import password_changes
+from app.accounts.security.secrets import Keys
+from app.billing.purchases import credit_movements
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
-from app.flows import deletion, provider_events, reconcile
-from app.flows import refunds as refund_flows
-from app.flows.desk import Desk
-from app.jobs.queue import Task
+from app.flows import provider_events
+from app.flows.deletion import deletions
+from app.flows.flow_context import Desk
+from app.flows.purchases import reconcile
+from app.flows.purchases import refunds as refund_flows
+from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, deliver, unseal
-from app.store import deletions, purchases, refunds
+from app.store import deletions as deletion_store
+from app.store import purchases as purchase_store
+from app.store import refunds as refund_store
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
@@ -53,9 +59,9 @@ def due_works(desk: Desk, keys: Keys, *, polled_events: Sequence[str]) -> list[D
     With `polled_events`, also the next look for these events.
     """
     works = [
-        DueWork("credits", credits.next_due_at, lambda: credits.run_due(desk.database, limit=_BATCH)),
-        DueWork("purchases", purchases.next_look_at, lambda: _look_into_purchases(desk)),
-        DueWork("refunds", refunds.next_look_at, lambda: _carry_on_refunds(desk)),
+        DueWork("credits", credit_movements.next_due_at, lambda: credit_movements.run_due(desk.database, limit=_BATCH)),
+        DueWork("purchases", purchase_store.next_look_at, lambda: _look_into_purchases(desk)),
+        DueWork("refunds", refund_store.next_look_at, lambda: _carry_on_refunds(desk)),
         DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(desk, keys)),
         DueWork("returns", _nothing_waits, _Every(desk, _RETURNS_EVERY, lambda: _look_for_returns(desk)).run),
         DueWork("old_rows", _nothing_waits, _Every(desk, _CLEAN_EVERY, lambda: _clean(desk)).run),
@@ -70,28 +76,28 @@ def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
     """What falls due at the object storage, which may be slow: images that nobody shows any more."""
 
     async def erase() -> int:
-        return await avatars.erase_leftovers(database, images, limit=_BATCH)
+        return await user_avatars.erase_leftovers(database, images, limit=_BATCH)
 
-    return [DueWork("avatars", avatars.next_leftover_at, erase)]
+    return [DueWork("avatars", user_avatars.next_leftover_at, erase)]
 
 
 async def _look_into_purchases(desk: Desk) -> int:
     async with desk.database.read() as session:
-        due = await purchases.due(session, limit=_BATCH)
+        due = await purchase_store.due(session, limit=_BATCH)
     return await each_alone("purchases", due, lambda owner, purchase: reconcile.look_into_due(desk, owner, purchase))
 
 
 async def _carry_on_refunds(desk: Desk) -> int:
     async with desk.database.read() as session:
-        due = await refunds.due(session, limit=_BATCH)
+        due = await refund_store.due(session, limit=_BATCH)
     return await each_alone("refunds", due, lambda owner, refund: refund_flows.carry_on(desk, owner, refund))
 
 
 async def _carry_on_deletions(desk: Desk, keys: Keys) -> int:
     async with desk.database.read() as session:
-        due = await deletions.due(session, limit=_BATCH)
+        due = await deletion_store.due(session, limit=_BATCH)
     owners = [(deletion_id, deletion_id) for deletion_id in due]
-    return await each_alone("deletions", owners, lambda _, deletion_id: deletion.carry_on(desk, keys, deletion_id))
+    return await each_alone("deletions", owners, lambda _, deletion_id: deletions.carry_on(desk, keys, deletion_id))
 
 
 async def _look_for_returns(desk: Desk) -> int:
@@ -99,8 +105,8 @@ async def _look_for_returns(desk: Desk) -> int:
 
 
 async def _clean(desk: Desk) -> int:
-    await transact(desk.database, expiry.purge_expired, step="clean")
-    await transact(desk.database, credits.forget_keys, step="clean.keys")
+    await transact(desk.database, purge.purge_expired, step="clean")
+    await transact(desk.database, credit_movements.forget_keys, step="clean.keys")
     return 0
 
 

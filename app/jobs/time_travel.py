@@ -13,7 +13,8 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
 from app.jobs.schedule import DueWork, next_due_at, run_due
-from app.store import queue, system
+from app.store import job_queue as job_queue_store
+from app.store import system as system_store
 
 _MAX_ADVANCE = timedelta(days=3660)
 _DRAIN_SECONDS = 30.0
@@ -55,7 +56,7 @@ def parse_duration(text: object) -> timedelta:
 async def load_offset(database: Database) -> None:
     """Set the clock to where development has moved it."""
     async with database.read() as session:
-        database.clock.offset = await system.clock_offset(session)
+        database.clock.offset = await system_store.clock_offset(session)
 
 
 async def advance(database: Database, works: Sequence[DueWork], sandbox: SandboxTime, by: timedelta) -> datetime:
@@ -78,7 +79,7 @@ async def _move_clock(database: Database, moment: datetime) -> None:
     clock.offset = max(clock.offset, moment - clock.real_now())
 
     async def save(session: Session) -> None:
-        await system.save_clock_offset(session, clock.offset)
+        await system_store.save_clock_offset(session, clock.offset)
 
     await transact(database, save, step="clock.save")
 
@@ -96,4 +97,4 @@ async def _settle(database: Database, works: Sequence[DueWork]) -> None:
 
 async def _open_jobs(database: Database) -> int:
     async with database.read() as session:
-        return await queue.open_jobs(session)
+        return await job_queue_store.open_jobs(session)

@@ -12,7 +12,7 @@ from app.db.engine import Session
 from app.ledger.chart import Kind, Source
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
-from app.store import ledger_reads as store
+from app.store import ledger_reads as ledger_read_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ async def read(session: Session, workspace_ids: Iterable[UUID]) -> dict[UUID, Ba
     """The balance of each workspace, in one statement; what has expired by the session's time no longer counts."""
     wanted = list(workspace_ids)
     rows: dict[UUID, list[Mapping[Any, Any]]] = {workspace_id: [] for workspace_id in wanted}
-    for row in await store.balances(session, wanted):
+    for row in await ledger_read_store.balances(session, wanted):
         rows[row["workspace_id"]].append(row)
     return {workspace_id: _balance(workspace_id, of_it, session.now) for workspace_id, of_it in rows.items()}
 
@@ -84,7 +84,7 @@ async def history(
     end: datetime | None = None,
 ) -> History:
     """The newest `first` transactions, older than number `after_sequence`, of a kind, at or after `start` and before `end`."""
-    rows = await store.history(
+    rows = await ledger_read_store.history(
         session, workspace_id, limit=first + 1, before_sequence=after_sequence, kind=kind, start=start, end=end
     )
     return History(tuple(transaction_of(row) for row in rows[:first]), len(rows) > first)
@@ -94,7 +94,7 @@ async def transaction(session: Session, workspace_id: UUID, transaction_id: UUID
     """The transaction with this id."""
     if not 0 < transaction_id.int <= MAX_STEPS:
         return None
-    rows = await store.transactions(session, workspace_id, [transaction_id.int])
+    rows = await ledger_read_store.transactions(session, workspace_id, [transaction_id.int])
     return transaction_of(rows[0]) if rows else None
 
 
@@ -102,18 +102,18 @@ async def purchase_transactions(
     session: Session, workspace_id: UUID, purchase_ids: Sequence[UUID]
 ) -> dict[UUID, Transaction]:
     """The transactions that credited these purchases, by purchase; those not credited are left out."""
-    rows = await store.purchase_transactions(session, workspace_id, purchase_ids)
+    rows = await ledger_read_store.purchase_transactions(session, workspace_id, purchase_ids)
     return {row["purchase_id"]: transaction_of(row) for row in rows}
 
 
 async def grants(session: Session, workspace_id: UUID, grant_ids: Sequence[UUID]) -> dict[UUID, GrantState]:
     """The grants with these ids, by id; those that aren't there are left out."""
-    return {row["id"]: _grant(row) for row in await store.grants(session, workspace_id, grant_ids)}
+    return {row["id"]: _grant(row) for row in await ledger_read_store.grants(session, workspace_id, grant_ids)}
 
 
 async def holds(session: Session, workspace_id: UUID, hold_ids: Sequence[UUID]) -> dict[UUID, HoldState]:
     """The holds with these ids, by id; those that aren't there are left out."""
-    return {row["id"]: HoldState(**row) for row in await store.holds(session, workspace_id, hold_ids)}
+    return {row["id"]: HoldState(**row) for row in await ledger_read_store.holds(session, workspace_id, hold_ids)}
 
 
 def transaction_of(row: Mapping[Any, Any]) -> Transaction:

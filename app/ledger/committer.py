@@ -18,9 +18,9 @@ from app.db.unit_of_work import transact
 from app.errors import Unavailable
 from app.ledger.movements import Movement, Posted
 from app.ledger.post import TOPIC, Outcome, judge
-from app.ledger.queue import Line, Queue, Waiting
+from app.ledger.posting_queue import Line, Queue, Waiting
 from app.ledger.spends import plan
-from app.store import ledger as store
+from app.store import ledger_posting as ledger_posting_store
 
 OnLow: TypeAlias = Callable[[Session, Sequence[UUID]], Awaitable[None]]
 """Called, in the transaction that lowered them, with the workspaces whose balance has fallen to their `recharge_below`."""
@@ -132,7 +132,7 @@ class Committer:
             return list(chain.from_iterable(others))
         async with self._database.raw() as connection:
             self._database.fault("ledger:before-commit")
-            rows = await store.spend_alone(connection, spends.arguments)
+            rows = await ledger_posting_store.spend_alone(connection, spends.arguments)
             self._database.fault("ledger:after-commit")
         for waiting, posted in spends.answers(rows):
             waiting.settle(posted)

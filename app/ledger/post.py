@@ -8,11 +8,12 @@ from uuid import UUID
 
 from app.db.engine import Session
 from app.errors import DomainError, ProtocolError
+from app.idempotency import KEYS_KEPT
 from app.ledger.book import Book
-from app.ledger.books import KEYS_KEPT, open_books, write_books
+from app.ledger.book_rows import open_books, write_books
 from app.ledger.movements import Movement, Posted, Refusal
 from app.ledger.spends import plan
-from app.store import ledger as store
+from app.store import ledger_posting as ledger_posting_store
 
 TOPIC = "credit_balance"
 """The topic of the hints that a balance changed; their object is the workspace itself."""
@@ -59,7 +60,7 @@ async def post_watched(session: Session, movements: Sequence[Movement]) -> Outco
     batch, others = plan(by_workspace.values(), session.now)
     only_spends = batch is not None and not others
     if batch is not None and only_spends:
-        rows = await store.spend(session, batch.arguments)
+        rows = await ledger_posting_store.spend(session, batch.arguments)
         answers.update((asked.place, posted) for asked, posted in batch.answers(rows))
         for row in rows:
             workspace_id = batch.arguments.workspaces[row.number - 1]
@@ -106,7 +107,7 @@ async def settle_due(session: Session, limit: int = 500) -> Settlement:
 
     At most `limit` workspaces: call again until it answers that none was left.
     """
-    workspace_ids = await store.due_workspaces(session, limit)
+    workspace_ids = await ledger_posting_store.due_workspaces(session, limit)
     if not workspace_ids:
         return Settlement(0, [])
     books = await open_books(session, workspace_ids, [])
@@ -118,7 +119,7 @@ async def settle_due(session: Session, limit: int = 500) -> Settlement:
 
 async def forget_keys(session: Session, limit: int = 1000) -> int:
     """Forget idempotency keys that are older than 90 days, at most `limit`; returns how many were."""
-    return await store.forget_keys(session, session.now - KEYS_KEPT, limit)
+    return await ledger_posting_store.forget_keys(session, session.now - KEYS_KEPT, limit)
 
 
 async def set_recharge_below(session: Session, workspace_id: UUID, recharge_below: int | None) -> int:
@@ -126,7 +127,7 @@ async def set_recharge_below(session: Session, workspace_id: UUID, recharge_belo
 
     Returns the balance's new version.
     """
-    version = await store.touch(session, workspace_id, recharge_below)
+    version = await ledger_posting_store.touch(session, workspace_id, recharge_below)
     session.outbox.hint(TOPIC, workspace_id, workspace_id, version)
     return version
 

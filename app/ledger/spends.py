@@ -11,7 +11,7 @@ from app.ledger.chart import Kind
 from app.ledger.entries import seal
 from app.ledger.movements import Movement, Posted, Spend, Transaction
 from app.money import MAX_STEPS
-from app.store.ledger import BalanceRow, SpendArguments
+from app.store.ledger_posting import BalanceRow, SpendArguments
 
 
 class Asking(Protocol):

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from app.db.engine import Session
-from app.ledger.audit import Audit, Disagreement
-from app.store import ledger_audit as store
-from app.store.ledger_audit import Range
+from app.ledger.replay import Audit, Disagreement
+from app.store import ledger_verification as ledger_verification_store
+from app.store.ledger_verification import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ async def verify(session: Session, *, workspaces_at_a_time: int = 200) -> Report
     what remains of grants, holds, seals over everything that can't be recomputed, and the balances. Stops at the first row that
     disagrees. The session must be new: it reads one snapshot, without locking anything, a range of workspaces at a time.
     """
-    await store.take_snapshot(session)
+    await ledger_verification_store.take_snapshot(session)
     workspaces = transactions = 0
-    async for within in store.ranges(session, workspaces_at_a_time):
-        balances = {row["workspace_id"]: row for row in await store.balances(session, within)}
+    async for within in ledger_verification_store.ranges(session, workspaces_at_a_time):
+        balances = {row["workspace_id"]: row for row in await ledger_verification_store.balances(session, within)}
         fault = await _stray(session, within)
         if fault is None:
             counted, fault = await _audit(session, within, balances)
@@ -61,11 +61,11 @@ async def verify(session: Session, *, workspaces_at_a_time: int = 200) -> Report
 
 
 async def _stray(session: Session, within: Range) -> Fault | None:
-    for row in await store.stray_entries(session, within):
+    for row in await ledger_verification_store.stray_entries(session, within):
         return Fault(
             row["workspace_id"], f"entry {row['line']} of transaction {row['sequence']}", "no such transaction"
         )
-    for row in await store.stray_holds(session, within):
+    for row in await ledger_verification_store.stray_holds(session, within):
         return Fault(row["workspace_id"], f"hold {row['id']}", "no transaction opened it")
     return None
 
@@ -75,14 +75,14 @@ async def _audit(
 ) -> tuple[int, Fault | None]:
     """Replay the workspaces of a range; how many transactions that were, and the first fault."""
     audits = {workspace_id: Audit(workspace_id, {}) for workspace_id in balances}
-    for row in await store.grants(session, within):
+    for row in await ledger_verification_store.grants(session, within):
         workspace_id = row["workspace_id"]
         opened = audits.setdefault(workspace_id, Audit(workspace_id, {})).grants
         if row["opened_sequence"] in opened:
             return 0, Fault(workspace_id, f"grant {row['id']}", "its transaction opened another grant")
         opened[row["opened_sequence"]] = row
     counted = 0
-    async for rows in store.transactions(session, within):
+    async for rows in ledger_verification_store.transactions(session, within):
         workspace_id = rows[0]["workspace_id"]
         fault = _try(audits.setdefault(workspace_id, Audit(workspace_id, {})), rows)
         if fault is not None:

@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from app.errors import InvalidInput, RateLimited, Unavailable
-from app.messages.sms import CODE_DIGITS, CODE_LIFETIME, CodeGone
+from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME, CodeGone
 
 _TIMEOUT_SECONDS: Final = 10.0
 _LONGEST_WAIT_SECONDS: Final = 3_600

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from app.payments.values import (
+from app.payments.gateway_values import (
     Charge,
     Checkout,
     Price,

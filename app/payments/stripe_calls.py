@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import stripe
 from stripe import V1Services
 
-from app.payments.values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from app.payments.gateway_values import GatewayRefused, Price, Product, TaxRate
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
-from app.payments.values import GatewayRefused, Price, Product, TaxRate
 
 
 class StripeCatalog(StripeCalls):

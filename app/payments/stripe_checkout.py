@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from app.payments.gateway_values import Charge, Checkout, GatewayRefused, ReturnUrls
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import checkout_value
-from app.payments.values import Charge, Checkout, GatewayRefused, ReturnUrls
 
 
 class StripeCheckout(StripeCalls):

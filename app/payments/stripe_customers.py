@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import stripe
 
+from app.payments.gateway_values import Card, GatewayRefused, Wallet
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
-from app.payments.values import Card, GatewayRefused, Wallet
 
 
 class StripeCustomers(StripeCalls):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import stripe
 
+from app.payments.gateway_values import ProviderEvent
 from app.payments.stripe_values import event_value
-from app.payments.values import ProviderEvent
 
 # What the product listens to; everything else Stripe need not send.
 EVENT_TYPES = (

@@ -9,9 +9,9 @@ import stripe
 from app.payments.stripe_catalog import StripeCatalog
 from app.payments.stripe_checkout import StripeCheckout
 from app.payments.stripe_customers import StripeCustomers
+from app.payments.stripe_event_endpoints import StripeWebhooks
 from app.payments.stripe_invoices import StripeInvoices
 from app.payments.stripe_refunds import StripeRefunds
-from app.payments.stripe_webhooks import StripeWebhooks
 
 
 class StripeGateway(StripeCustomers, StripeInvoices, StripeRefunds, StripeCheckout, StripeCatalog, StripeWebhooks):

@@ -10,9 +10,9 @@ from typing import Any, cast
 import stripe
 from stripe import V1Services
 
+from app.payments.gateway_values import Charge, GatewayRefused, ProviderInvoice
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import invoice_value
-from app.payments.values import Charge, GatewayRefused, ProviderInvoice
 
 _EXPAND_PAYMENT = ["payments.data.payment.payment_intent"]
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import stripe
 
-from app.payments.stripe_calls import PAGE, StripeCalls, keyed
-from app.payments.values import (
+from app.payments.gateway_values import (
     DisputeStatus,
     GatewayRefused,
     ProviderDispute,
@@ -17,6 +16,7 @@ from app.payments.values import (
     ReturnReport,
     Returns,
 )
+from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 _REFUND_STATUS: Final = {
     "pending": RefundStatus.PENDING,

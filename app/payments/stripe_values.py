@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.values import (
+from app.payments.gateway_values import (
     Checkout,
     CheckoutStatus,
     InvoiceLine,

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app.db.engine import Session
-from app.db.tables.workspaces import ApiKeyRow
+from app.db.tables.access import ApiKeyRow
 
 
 async def add(session: Session, row: ApiKeyRow) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 
 from app.db.engine import Session
-from app.db.tables.accounts import AvatarLeftoverRow, UserRow
+from app.db.tables.people import AvatarLeftoverRow, UserRow
 
 
 class Shown(NamedTuple):

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow
 from app.db.tables.payments import BillingAccountRow, CardRow
+from app.db.tables.people import EmailRow
 from app.db.tables.workspaces import MembershipRow
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
-from app.db.tables.accounts import DeletionRow
+from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 
 

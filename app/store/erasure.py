@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, Table, bindparam, delete, func, or_, selec
 
 from app.db.engine import Session
 from app.db.tables import Base
-from app.db.tables.accounts import EmailRow, UserRow
+from app.db.tables.access import AuditEventRow
 from app.db.tables.base import Erased
-from app.db.tables.messages import InboxMessageRow
-from app.db.tables.payments import CreditPurchaseRow
-from app.db.tables.workspaces import AuditEventRow, PhoneCheckRow, PhoneRow
+from app.db.tables.development_inbox import InboxMessageRow
+from app.db.tables.people import EmailRow, UserRow
+from app.db.tables.purchases import CreditPurchaseRow
+from app.db.tables.workspaces import PhoneCheckRow, PhoneRow
 
 _QUEUED = text("SELECT id, entrypoint, payload FROM pgqueuer WHERE entrypoint IN :tasks").bindparams(
     bindparam("tasks", expanding=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, select
 
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow
+from app.db.tables.people import EmailRow
 from app.db.tables.workspaces import InvitationRow
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import MailedLinkRow, ReauthenticationCodeRow
+from app.db.tables.people import MailedLinkRow, ReauthenticationCodeRow
 
 
 async def add(session: Session, row: MailedLinkRow) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.payments import EventCursorRow, ProviderEventRow, ProviderObjectRow
+from app.db.tables.provider import EventCursorRow, ProviderEventRow, ProviderObjectRow
 
 _ONLY = 1
 

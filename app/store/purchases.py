@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_, update
 
 from app.db.engine import Session
-from app.db.tables.payments import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
 
 
 async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, text, update
 
 from app.db.engine import Session
-from app.db.tables.accounts import RateLimitRow
+from app.db.tables.security import RateLimitRow
 
 # sorted, so that two callers that share several keys wait for each other instead of deadlocking
 _LOCK = text(

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app.db.engine import Session
-from app.db.tables.payments import InvoiceRow, RefundRow, RefundState
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import RefundRow, RefundState
 
 
 class Watched(NamedTuple):

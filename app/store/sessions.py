@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text, update
 
 from app.db.engine import Session
-from app.db.tables.accounts import SessionRow
+from app.db.tables.people import SessionRow
 
 # One look-up in the key's index for each, however many: they are those of everyone who watches.
 _ENDED = text("""

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.accounts import EmailRow, SignUpRow, UserRow
+from app.db.tables.people import EmailRow, SignUpRow, UserRow
 from app.db.tables.workspaces import WorkspaceRow
 
 

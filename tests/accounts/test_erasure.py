@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
-from app.accounts.addresses import add_email
 from app.accounts.erasure import erase_person
-from app.accounts.sign_up import SignUp, sign_up
+from app.accounts.people.email_addresses import add_email
+from app.accounts.people.sign_up import SignUp, sign_up
 from app.db.engine import Database, Session
-from app.db.tables.accounts import AvatarLeftoverRow, SignUpRow, UserRow
+from app.db.tables.people import AvatarLeftoverRow, SignUpRow, UserRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from tests.support.accounts import (

@@ -10,8 +10,8 @@ import pytest_asyncio
 from app.db.engine import Database
 from tests.support.api import Api, running_api
 from tests.support.avatars import AvatarHolder, Gallery, running_gallery
-from tests.support.house import CATALOGS
 from tests.support.organizations import Town
+from tests.support.running_backend import CATALOGS
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete
 
-from app.accounts.access import WorkspaceRole
+from app.accounts.access.permissions import WorkspaceRole
 from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
 from tests.support import operations
-from tests.support.house import RunningHouse
 from tests.support.members import let_in
+from tests.support.running_backend import RunningHouse
 
 
 @pytest.mark.parametrize("token", ["made-up", "cfk_" + "0" * 43, "cfs_" + "0" * 43, "cfs_"])

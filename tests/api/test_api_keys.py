@@ -10,17 +10,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from app.accounts.access import ApiScope, WorkspaceRole
-from app.accounts.api_keys import MOST_KEYS
+from app.accounts.access.api_keys import MOST_KEYS
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
 from app.db.engine import Database, Session
-from app.db.tables.workspaces import ApiKeyRow, AuditEventRow
+from app.db.tables.access import ApiKeyRow, AuditEventRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId, parse_global_id, uuid7
 from tests.support import operations
 from tests.support.accounts import new_person
 from tests.support.api import running_api
-from tests.support.house import Person, RunningHouse
 from tests.support.members import let_in
+from tests.support.running_backend import Person, RunningHouse
 
 READ, WRITE = ApiScope.BILLING_READ, ApiScope.BILLING_WRITE
 _VIEWER = "{ viewer { id } }"

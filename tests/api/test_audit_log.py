@@ -13,18 +13,18 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, event, text, update
 
-from app.accounts import audit
-from app.accounts.access import ApiScope, WorkspaceRole
-from app.accounts.audit import OPERATOR, SYSTEM, Actor
-from app.accounts.handles import RESERVED
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import OPERATOR, SYSTEM, Actor
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
+from app.accounts.people.handles import RESERVED
 from app.db.engine import Database, Session
-from app.db.tables.accounts import UserRow
+from app.db.tables.people import UserRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
 from tests.support.members import let_in
+from tests.support.running_backend import Person, RunningHouse
 
 _NODE = "query ($id: ID!) { node(id: $id) { ... on AuditEvent { id action actor detail } } }"
 
@@ -39,7 +39,7 @@ async def _record(
 ) -> None:
     async def work(session: Session) -> None:
         for _ in range(times):
-            await audit.record(session, owner.workspace_id, actor, action, "A test did something.", **more)
+            await audit_log.record(session, owner.workspace_id, actor, action, "A test did something.", **more)
 
     await transact(house.database, work)
 

@@ -9,14 +9,14 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from app.accounts.access import ApiScope
-from app.billing.spend_limits import set_limit
+from app.accounts.access.permissions import ApiScope
+from app.billing.purchases.spend_limits import set_limit
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from app.money import Money
 from tests.support import operations
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _DEFAULT = "mutation ($id: ID!) { setDefaultPaymentMethod(input: {id: $id}) { userErrors { code } } }"
 _REMOVE = "mutation ($id: ID!) { removePaymentMethod(input: {id: $id}) { userErrors { code } } }"

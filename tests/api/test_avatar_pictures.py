@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from app.accounts.avatar_images import SIZES
+from app.accounts.avatars.stored_images import SIZES
 from tests.support.avatars import AvatarHolder
 from tests.support.pictures import (
     BLUE,

@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from tests.support.avatars import REMOVE, UPLOAD, AvatarHolder, Gallery, digest_of, get, upload_as_a_program
 from tests.support.client import eventually
-from tests.support.house import RunningHouse
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT
 from tests.support.pictures import corners, decoded, encoded, quadrants
+from tests.support.running_backend import RunningHouse
 
 PICTURE = encoded(quadrants())
 SEE_THROUGH = encoded(quadrants(mode="RGBA").rotate(45, expand=True), "PNG")

@@ -11,8 +11,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from app.accounts.access import ApiScope
-from app.accounts.api_keys import create_service_key
+from app.accounts.access.api_keys import create_service_key
+from app.accounts.access.permissions import ApiScope
 from app.db.engine import Database
 from app.db.unit_of_work import transact
 from tests.support.api import ORIGIN

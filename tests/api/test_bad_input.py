@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 from tests.support import operations
-from tests.support.house import RunningHouse
+from tests.support.running_backend import RunningHouse
 
 _AMOUNTS = [
     '"NaN"',

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from app.accounts.rate_limits import RateLimits
-from app.store import billing_accounts
+from app.accounts.security.rate_limits import RateLimits
+from app.store import billing_accounts as billing_account_store
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 ADD = "mutation ($input: AddPaymentMethodInput!) { addPaymentMethod(input: $input) { clientSecret hostedUrl userErrors { code } } }"
 DEFAULT = """mutation ($id: ID!) { setDefaultPaymentMethod(input: {id: $id}) {
@@ -138,7 +138,7 @@ async def test_a_paid_invoice_has_nothing_to_pay(house: RunningHouse) -> None:
 async def _bill(house: RunningHouse, person: Person) -> str:
     """An invoice that the seller issued in Stripe, open here; its id in the API."""
     async with house.database.read() as session:
-        account = await billing_accounts.find(session, person.workspace_id)
+        account = await billing_account_store.find(session, person.workspace_id)
     assert account is not None
     stripe = house.sandbox
     made = await stripe.post("/v1/invoices", customer=account.customer_id or "", currency="eur", auto_advance="false")

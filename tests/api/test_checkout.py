@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from app.store import billing_accounts, purchases
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 RECHARGE = """mutation ($input: RechargeCreditsInput!) { rechargeCredits(input: $input) {
   checkoutUrl purchase { id status checkoutUrl failure price { amount } } creditBalance { available }
@@ -125,7 +126,7 @@ async def test_of_checkouts_opened_at_once_one_stays_open(house: RunningHouse) -
     )
 
     async with house.database.read() as session:
-        assert len(await purchases.open_checkouts(session, person.workspace_id)) == 1
+        assert len(await purchase_store.open_checkouts(session, person.workspace_id)) == 1
 
 
 async def test_a_checkout_that_nobody_pays_expires_after_half_an_hour(own_house: RunningHouse) -> None:
@@ -177,7 +178,7 @@ async def test_a_checkout_past_the_monthly_limit_is_refused_and_leaves_no_page_o
     assert [error["code"] for error in refused["userErrors"]] == ["SPEND_LIMIT_REACHED"]
     assert refused["checkoutUrl"] is None
     async with house.database.read() as session:
-        account = await billing_accounts.find(session, person.workspace_id)
+        account = await billing_account_store.find(session, person.workspace_id)
     assert account is not None
     pages = await house.sandbox.listed("/v1/checkout/sessions", customer=account.customer_id or "")
     assert {page["status"] for page in pages} == {"expired"}

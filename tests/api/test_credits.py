@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 BOTH = pytest.mark.catalogs("analytics", "compute")
 

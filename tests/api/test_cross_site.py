@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.support.digest import digest_of, settled
-from tests.support.house import Person, RunningHouse, running_house
+from tests.support.running_backend import Person, RunningHouse, running_house
 
 _APP = "https://app.example.com"
 _FOREIGN = {

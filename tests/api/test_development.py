@@ -10,11 +10,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app.asgi.dev import dev_routes
+from app.asgi.development import dev_routes
 from app.db.engine import Database
 from tests.support.accounts import new_address
 from tests.support.client import eventually
-from tests.support.house import RunningHouse
+from tests.support.running_backend import RunningHouse
 
 _SIGN_UP = "mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }"
 _VERIFY = "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { token userErrors { code } } }"

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _FIND = "query ($id: String!) { workspace(externalId: $id) { id externalId handle viewerRole } }"
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest_asyncio
 
-from app.accounts.handles import REFUSALS_PER_USER
+from app.accounts.people.handles import REFUSALS_PER_USER
 from app.db.engine import Database
 from tests.support.accounts import Person, new_person
 from tests.support.api import running_api

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 
 async def _person_with_history(house: RunningHouse) -> Person:

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from app.accounts.access import ApiScope
-from tests.support.house import Person, RunningHouse
+from app.accounts.access.permissions import ApiScope
+from tests.support.running_backend import Person, RunningHouse
 
 PARTS = """hold { id amount captured isOpen } transaction { kind amount heldDelta balanceAfter heldAfter hold { id } }
   creditBalance { available held version } userErrors { code message path }"""

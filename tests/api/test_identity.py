@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.accounts.access import ApiScope
-from app.accounts.api_keys import create_service_key
-from app.accounts.sessions import open_session
+from app.accounts.access.api_keys import create_service_key
+from app.accounts.access.permissions import ApiScope
+from app.accounts.people.sessions import open_session
 from app.db.unit_of_work import transact
 from tests.support.accounts import PASSWORD, Person, new_address, new_person, queued_mails, token_of
 from tests.support.api import Api, Client

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from app.accounts.access import ApiScope
-from app.accounts.api_keys import create_service_key
+from app.accounts.access.api_keys import create_service_key
+from app.accounts.access.permissions import ApiScope
 from app.db.engine import Database
 from app.db.unit_of_work import transact
 from tests.support.accounts import new_person, texted_codes

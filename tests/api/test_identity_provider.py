@@ -18,14 +18,14 @@ from websockets.typing import Subprotocol
 
 from app.clock import Clock
 from app.ids import GlobalId, parse_global_id
-from app.store import billing_accounts
+from app.store import billing_accounts as billing_account_store
 from tests.support import operations
 from tests.support.accounts import new_address
 from tests.support.api import running_api
 from tests.support.client import Socket
 from tests.support.databases import cloned_url
-from tests.support.house import Person, RunningHouse, running_house
 from tests.support.oidc import IssuerDouble, issuer_double
+from tests.support.running_backend import Person, RunningHouse, running_house
 
 VIEWER = """{ viewer {
   id displayName handle primaryEmail { address isPrimary isVerified } emails { address }
@@ -252,7 +252,7 @@ async def test_a_rotated_key_is_taken_at_once(
 ) -> None:
     house, idp = own
     # as if the provider had not been asked a moment ago
-    monkeypatch.setattr("app.federation.key_cache.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("app.oidc.key_cache.PAUSE_SECONDS", 0.0)
     person = await _signed_in(house, idp, sub="ada")
     idp.rotate("RS256", keeps_old=True)
     assert (await _person(house, idp.token(sub="ada"), person.address)).user_id == person.user_id
@@ -290,7 +290,7 @@ async def _spent_nothing(house: RunningHouse, person: Person) -> None:
     data = await house.api.query(operations.PURCHASES, {"id": person.workspace}, token=person.token)
     assert data["workspace"]["purchases"]["nodes"] == []
     async with house.database.read() as session:
-        account = await billing_accounts.find(session, person.workspace_id)
+        account = await billing_account_store.find(session, person.workspace_id)
     assert account is None or account.customer_id is None
 
 

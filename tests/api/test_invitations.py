@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.accounts import invitations
-from app.accounts.access import ApiScope
-from app.accounts.expiry import purge_expired
-from app.accounts.invitations import PER_ADDRESS_A_DAY, NewInvitation
+from app.accounts.access.permissions import ApiScope
+from app.accounts.purge import purge_expired
+from app.accounts.workspaces import invitations
+from app.accounts.workspaces.invitations import PER_ADDRESS_A_DAY, NewInvitation
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, RateLimited

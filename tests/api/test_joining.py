@@ -9,22 +9,23 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from app.accounts.access import ApiScope, WorkspaceAccess
-from app.accounts.errors import TokenExpired
-from app.accounts.expiry import purge_expired
-from app.billing.joining import accept_invitation
+from app.accounts.access.permissions import ApiScope
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.purge import purge_expired
+from app.accounts.security.account_errors import TokenExpired
+from app.billing.subscriptions.joining import accept_invitation
 from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, Session
-from app.db.tables.accounts import EmailRow, UserRow
+from app.db.tables.people import EmailRow, UserRow
 from app.db.tables.workspaces import InvitationRow
 from app.db.unit_of_work import transact
 from app.errors import Unauthenticated
 from app.ids import GlobalId, uuid7
 from tests.support.accounts import Person, at_later, new_address
 from tests.support.api import running_api
-from tests.support.house import CATALOGS
 from tests.support.organizations import Organization, Town
+from tests.support.running_backend import CATALOGS
 
 _OFFER = "query ($token: String!) { invitationOffer(token: $token) { organizationName } }"
 _INVITATIONS = "query ($id: ID!) { workspace(id: $id) { invitations { emailAddress } } }"

@@ -15,7 +15,7 @@ from app.main import open_house
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY
 from tests.support.client import Socket
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 BOTH = pytest.mark.catalogs("analytics", "compute")
 

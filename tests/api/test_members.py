@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event, update
 
-from app.accounts.access import ApiScope, WorkspaceRole
-from app.accounts.api_keys import KEY_PREFIXES
-from app.accounts.members import manages
-from app.accounts.secrets import new_token, token_hash
-from app.accounts.users import Visibility
+from app.accounts.access.api_keys import KEY_PREFIXES
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
+from app.accounts.people.users import Visibility
+from app.accounts.security.secrets import new_token, token_hash
+from app.accounts.workspaces.members import manages
 from app.db.engine import Database, Session
-from app.db.tables.accounts import UserRow
-from app.db.tables.workspaces import ApiKeyRow, MembershipRow
+from app.db.tables.access import ApiKeyRow
+from app.db.tables.people import UserRow
+from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId, uuid7
 from tests.support.accounts import Person

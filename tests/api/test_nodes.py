@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 from app.ids import GlobalId
 from schema.root import schema
 from tests.support.accounts import new_address
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _EVERYTHING = """query ($id: ID!) {
   viewer { id emails { id } sessions { id } }

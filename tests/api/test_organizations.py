@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.accounts.access import ApiScope
-from app.accounts.organizations import HANDLES_PER_WORKSPACE_A_DAY, PER_USER_A_DAY
+from app.accounts.access.permissions import ApiScope
+from app.accounts.workspaces.organizations import HANDLES_PER_WORKSPACE_A_DAY, PER_USER_A_DAY
 from app.db.engine import Database
 from app.ids import GlobalId
 from tests.support.accounts import Person, new_person

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 BOTH = pytest.mark.catalogs("analytics", "compute")
 ALL = pytest.mark.catalogs("analytics", "compute", "messaging")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import operations
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 pytestmark = pytest.mark.catalogs("analytics", "compute")
 

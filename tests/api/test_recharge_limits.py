@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.accounts.rate_limits import Limit, RateLimits
+from app.accounts.security.rate_limits import Limit, RateLimits
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _DECLINES_AN_HOUR = 10
 _FEW = 3
@@ -21,7 +21,7 @@ _FEW = 3
 @pytest_asyncio.fixture
 async def strict(house: RunningHouse, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RunningHouse]:
     """The house with its limits on, nothing counted so far, and three declines in place of ten."""
-    monkeypatch.setattr("resolvers.rates._DECLINES_PER_WORKSPACE", Limit("declines", _FEW, 3600))
+    monkeypatch.setattr("resolvers.payment_rate_limits._DECLINES_PER_WORKSPACE", Limit("declines", _FEW, 3600))
     runtime = house.house.runtime
     usual = runtime.rate_limits
     object.__setattr__(runtime, "rate_limits", RateLimits(uuid4().bytes, enabled=True))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 pytestmark = pytest.mark.catalogs("analytics", "compute")
 

@@ -17,16 +17,16 @@ from sqlalchemy import func, select, update
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from app.accounts.access import UserCaller
-from app.accounts.sessions import authenticate
+from app.accounts.access.callers import UserCaller
+from app.accounts.people.sessions import authenticate
 from app.db.engine import Session
-from app.db.tables.accounts import SessionRow
-from app.db.tables.messages import InboxMessageRow
+from app.db.tables.development_inbox import InboxMessageRow
+from app.db.tables.people import SessionRow
 from app.db.unit_of_work import transact
 from app.store.users import set_password
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.client import Socket, eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _DAY = timedelta(days=1)
 _MONTH_SECONDS = 30 * 24 * 60 * 60

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.billing.spend_limits import set_limit
+from app.billing.purchases.spend_limits import set_limit
 from app.db.unit_of_work import transact
 from app.errors import NotFound
 from app.money import Money
-from app.store import workspaces
-from tests.support.house import Person, RunningHouse
+from app.store import workspaces as workspace_store
+from tests.support.running_backend import Person, RunningHouse
 
 pytestmark = pytest.mark.catalogs("compute")
 
@@ -31,7 +31,7 @@ async def _buyer(house: RunningHouse) -> Person:
 
 async def _raise_limit(house: RunningHouse, person: Person, limit: Money | None) -> str:
     async with house.database.read() as session:
-        workspace = await workspaces.get(session, person.workspace_id)
+        workspace = await workspace_store.get(session, person.workspace_id)
     assert workspace is not None
     handle = workspace.handle
     return await transact(

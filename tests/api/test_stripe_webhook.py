@@ -13,9 +13,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.db.tables.payments import ProviderEventRow
+from app.db.tables.provider import ProviderEventRow
 from tests.support.client import eventually
-from tests.support.house import RunningHouse
+from tests.support.running_backend import RunningHouse
 
 
 def _event(event_id: str, event_type: str = "invoice.paid") -> bytes:

@@ -8,9 +8,9 @@ import pytest
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.browser import browser_page
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
 from tests.support.link_pages import buttons, focused, isolated, mailed_link, sign_in_browser
 from tests.support.organizations import mutation
+from tests.support.running_backend import Person, RunningHouse
 
 _VERIFY = "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { userErrors { code } } }"
 _BY_HANDLE = "query ($handle: String!) { workspace(handle: $handle) { id } }"

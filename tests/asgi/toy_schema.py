@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from app.asgi.graphql.context import RequestInfo, SetCookie
+from app.asgi.graphql.transport_context import RequestInfo, SetCookie
 from app.errors import InvalidInput, NotFound, Unauthenticated
 
 

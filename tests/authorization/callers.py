@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 
 
 class Who(Enum):

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest_asyncio
 
 from tests.authorization.scene import Scene, open_scene
-from tests.support.house import running_house
+from tests.support.running_backend import running_house
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -9,18 +9,18 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from app.accounts.access import ApiScope, WorkspaceRole
-from app.accounts.sessions import OpenedSession, open_session
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
+from app.accounts.people.sessions import OpenedSession, open_session
 from app.db.engine import Session
-from app.db.tables.accounts import UserRow
+from app.db.tables.people import UserRow
 from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from tests.authorization.callers import SERVICES, Who
 from tests.support.accounts import new_address
 from tests.support.digest import settled
-from tests.support.house import Person, RunningHouse
 from tests.support.members import let_in
+from tests.support.running_backend import Person, RunningHouse
 
 T = TypeVar("T")
 

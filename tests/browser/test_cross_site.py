@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from app.db.unit_of_work import transact
-from app.store import users
+from app.store import users as user_store
 from tests.support.accounts import PASSWORD
 from tests.support.browser import Page, browser_page, empty_pages
 from tests.support.digest import digest_of, settled
-from tests.support.house import Person, RunningHouse, running_house
+from tests.support.running_backend import Person, RunningHouse, running_house
 
 # each attempt comes to what the page has learned, or to the error it got
 _ATTEMPTS = """(async (url, mutation, query, subscription) => {
@@ -113,7 +113,7 @@ async def victim(server_url: str) -> AsyncGenerator[_Victim]:
             person = await house.sign_up()
             await house.grant(person, "42")
             hashed = await house.house.runtime.passwords.hash(PASSWORD)
-            await transact(house.database, lambda session: users.set_password(session, person.user_id, hashed))
+            await transact(house.database, lambda session: user_store.set_password(session, person.user_id, hashed))
             api = f"http://billing.victim.test:{urlsplit(house.api.url).port}"
             victim = _Victim(house, person, page, port, api, app)
             await _sign_in(victim)

@@ -89,7 +89,7 @@ class Nursery:
 
 def main() -> None:
     """Import the programs and carry out orders until there are no more."""
-    import app.__main__
+    import app.cli.main
     import app.main
     import sandbox.__main__
 
@@ -97,7 +97,7 @@ def main() -> None:
         importlib.import_module(name)
     # the dummy password that a server hashes in its start would cost more than everything else there
     app.main.Passwords = quick_passwords  # pyright: ignore[reportPrivateImportUsage]
-    programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}
+    programs: Programs = {"counterfoil": app.cli.main.main, "sandbox": sandbox.__main__.main}
     codes: dict[int, int | None] = {}
     try:
         _say(_READY)

@@ -17,8 +17,8 @@ from app.db.engine import Database
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY, new_person
 from tests.support.client import Api, eventually
-from tests.support.house import CATALOGS, Person
-from tests.support.house_sandbox import SandboxControls
+from tests.support.running_backend import CATALOGS, Person
+from tests.support.sandbox_controls import SandboxControls
 from tests.support.server import ServerProcess
 
 

@@ -16,8 +16,8 @@ from tests.crash.nursery import Nursery
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY, texted_codes
 from tests.support.client import Api, eventually
-from tests.support.house import CATALOGS, Person
-from tests.support.house_sandbox import SandboxControls
+from tests.support.running_backend import CATALOGS, Person
+from tests.support.sandbox_controls import SandboxControls
 
 _LAST_OF_SET_UP: Final = "stripe.list_webhook_endpoints:after"
 

@@ -16,8 +16,8 @@ from tests.crash.world import Ground, Prepare, World, answers, end
 from tests.support.accounts import new_person
 from tests.support.client import Api, eventually
 from tests.support.databases import TEMPLATE, on_database
-from tests.support.house import Person
-from tests.support.house_sandbox import SandboxControls
+from tests.support.running_backend import Person
+from tests.support.sandbox_controls import SandboxControls
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
-from app.accounts.sessions import open_session
+from app.accounts.people.sessions import open_session
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.ledger.chart import Source
@@ -17,7 +17,7 @@ from app.ledger.movements import Grant, Movement, Spend
 from app.ledger.post import post
 from tests.support import operations
 from tests.support.client import Api, Socket
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _HELD_BY_THE_TEST_RUN = 500
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from app.accounts.access import WorkspaceRole
+from app.accounts.access.permissions import WorkspaceRole
 from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
@@ -15,8 +15,8 @@ from app.ledger.chart import Source
 from app.ledger.movements import Grant
 from tests.live.screens import Screen, change
 from tests.support import operations
-from tests.support.house import Person, RunningHouse
 from tests.support.organizations import mutation
+from tests.support.running_backend import Person, RunningHouse
 
 _ACTS: dict[str, tuple[str, str, dict[str, str], str]] = {
     "is removed": ("removeMember", "id", {}, "NOT_FOUND"),

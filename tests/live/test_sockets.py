@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from tests.live.screens import Screen, grant, screens, sessions_of, spend
 from tests.support import operations
 from tests.support.client import Api, Socket
-from tests.support.house import RunningHouse
+from tests.support.running_backend import RunningHouse
 from tests.support.server import ServerProcess, run_command, server_process
 
 _CHANGES = 200

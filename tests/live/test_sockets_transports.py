@@ -15,7 +15,7 @@ from tests.live.screens import grant, screens, sessions_of, spend
 from tests.live.transports import redis_transport
 from tests.support.accounts import SECRET_KEY
 from tests.support.client import eventually
-from tests.support.house import RunningHouse, running_house
+from tests.support.running_backend import RunningHouse, running_house
 
 # The connection that listens; the worker has one of its own, on another channel.
 _CUT_LISTENERS = text("""

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import make_url
 
-from app.__main__ import plain_amount
-from app.accounts.api_keys import SERVICE_KEY_PREFIX
+from app.accounts.access.api_keys import SERVICE_KEY_PREFIX
+from app.cli.arguments import plain_amount
 from app.clock import Clock
 from app.db.engine import Database, connect, open_connection
 from app.db.unit_of_work import transact
@@ -19,11 +19,11 @@ from app.ledger.movements import Grant
 from app.ledger.post import post_one
 from app.server import StartError
 from app.settings import Settings
-from app.store import billing_accounts
+from app.store import billing_accounts as billing_account_store
 from tests.support.accounts import new_person
 from tests.support.databases import empty_url
-from tests.support.house import GivenSettings
 from tests.support.postgres import refusing_postgres
+from tests.support.running_backend import GivenSettings
 from tests.support.server import free_ports, run_command, run_until
 
 _PRODUCTION = {
@@ -328,7 +328,7 @@ async def test_a_limit_that_is_no_amount_of_money_is_told_in_a_sentence_and_sets
         refused = run_command("workspace", "set-limit", person.user.handle, text, environment=environment)
         assert (refused.returncode, refused.stderr.strip()) == (2, told)
     async with database.read() as session:
-        account = await billing_accounts.find(session, person.user.personal_workspace_id)
+        account = await billing_account_store.find(session, person.user.personal_workspace_id)
     await database.close()
 
     # the account is made at its first use

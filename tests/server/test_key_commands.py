@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from app.__main__ import moment
-from app.accounts.access import ANONYMOUS, KeyCaller
-from app.accounts.sessions import authenticate
+from app.accounts.access.callers import ANONYMOUS, KeyCaller
+from app.accounts.people.sessions import authenticate
+from app.cli.arguments import moment
 from app.clock import Clock
 from app.db.engine import Database, connect
-from app.db.tables.workspaces import ApiKeyRow
+from app.db.tables.access import ApiKeyRow
 from app.server import StartError
 from tests.support.server import run_command
 

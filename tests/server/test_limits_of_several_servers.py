@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from app.clock import Clock
 from app.db.engine import Database, connect
-from app.db.tables.workspaces import ApiKeyRow
+from app.db.tables.access import ApiKeyRow
 from app.ids import GlobalId
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY, new_person

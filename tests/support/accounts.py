@@ -10,18 +10,18 @@ import orjson
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, text
 
-from app.accounts.access import UserCaller
-from app.accounts.emails import parse_email
-from app.accounts.passwords import Passwords
-from app.accounts.rate_limits import RateLimits
-from app.accounts.secrets import derive_keys
-from app.accounts.sessions import open_session
-from app.accounts.users import NewUser, User, create_user
+from app.accounts.access.callers import UserCaller
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.sessions import open_session
+from app.accounts.people.users import NewUser, User, create_user
+from app.accounts.security.passwords import Passwords
+from app.accounts.security.rate_limits import RateLimits
+from app.accounts.security.secrets import derive_keys
 from app.clock import Clock
 from app.db.engine import Database, Session
-from app.db.tables.messages import InboxMessageRow
+from app.db.tables.development_inbox import InboxMessageRow
 from app.db.unit_of_work import transact
-from app.messages.inbox import InboxTexter
+from app.messages.development_inbox import InboxTexter
 from app.messages.mail import SEND_MAIL, Mail, deliver
 
 SECRET_KEY = "a secret key for tests only"

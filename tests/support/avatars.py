@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 import orjson
 
-from app.accounts.avatar_images import AvatarImages
-from app.accounts.avatars import erase_leftovers
+from app.accounts.avatars.stored_images import AvatarImages
+from app.accounts.avatars.user_avatars import erase_leftovers
 from app.db.engine import Database
-from app.storage import open_storage
+from app.object_storage import open_storage
 from tests.support.accounts import Person, at_later, new_person
 from tests.support.api import Api, Client, running_api
-from tests.support.house import Person as Signed
-from tests.support.house import RunningHouse
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT, upload_body
+from tests.support.running_backend import Person as Signed
+from tests.support.running_backend import RunningHouse
 
 SHOWN = "{ viewer { avatar { url initials } } }"
 REMOVE = "mutation { removeAvatar { user { avatar { url initials } } userErrors { code message } } }"

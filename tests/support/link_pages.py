@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 
 from app.db.unit_of_work import transact
-from app.store import users
+from app.store import users as user_store
 from tests.support.accounts import PASSWORD
 from tests.support.browser import Page
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 
 _SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { user { id } userErrors { code } } }"
 _POST = """((body) => fetch("/graphql", {method: "POST", headers: {"content-type": "application/json"}, body})
@@ -37,7 +37,7 @@ async def mailed_link(house: RunningHouse, address: str, path: str) -> str:
 async def sign_in_browser(house: RunningHouse, page: Page, person: Person) -> None:
     """Give the person a password, and sign their browser in with it."""
     hashed = await house.house.runtime.passwords.hash(PASSWORD)
-    await transact(house.database, lambda session: users.set_password(session, person.user_id, hashed))
+    await transact(house.database, lambda session: user_store.set_password(session, person.user_id, hashed))
     await page.open(f"{house.api.url}/done")
     await page.shows("You can close this page")
     given = {"input": {"emailAddress": person.address, "password": PASSWORD}}

@@ -12,7 +12,7 @@ from uuid import uuid4
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from app.federation.issuer import Issuer
+from app.oidc.issuer import Issuer
 from tests.support.http_double import Answer, Answered, Asked, as_json, http_double
 
 AUDIENCE = "counterfoil"

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from app.accounts.access import ApiScope, WorkspaceRole
-from app.accounts.api_keys import create_service_key
+from app.accounts.access.api_keys import create_service_key
+from app.accounts.access.permissions import ApiScope, WorkspaceRole
 from app.db.engine import Database, Session
-from app.db.tables.workspaces import AuditEventRow, InvitationRow, MembershipRow, WorkspaceRow
+from app.db.tables.access import AuditEventRow
+from app.db.tables.workspaces import InvitationRow, MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId, parse_global_id
 from tests.support.accounts import Person, new_address, new_person, queued_mails, token_of

@@ -6,15 +6,11 @@ from collections.abc import Collection
 from itertools import count
 from uuid import UUID
 
-from app.accounts.access import Caller
-from app.accounts.phones import (
-    PhoneOf,
-    send_code,
-    verify_phone,
-)
-from app.accounts.rate_limits import RateLimits
+from app.accounts.access.callers import Caller
+from app.accounts.security.rate_limits import RateLimits
+from app.accounts.workspaces.phones import PhoneOf, send_code, verify_phone
 from app.db.engine import Database
-from app.messages.sms import Texter
+from app.messages.sms_codes import Texter
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,

@@ -11,25 +11,26 @@ import httpx
 import stripe
 from sqlalchemy import select
 
-from app.billing.refunds import apply_returns
+from app.billing.purchases.refunds_and_disputes import apply_returns
 from app.db.engine import Database, Session
-from app.db.tables.payments import CreditPurchaseRow, InvoiceRow, RefundRow
-from app.db.tables.workspaces import AuditEventRow
+from app.db.tables.access import AuditEventRow
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import CreditPurchaseRow, RefundRow
 from app.db.unit_of_work import transact
-from app.flows.desk import Desk
-from app.flows.refunds import refund_purchase
+from app.flows.flow_context import Desk
+from app.flows.purchases.refunds import refund_purchase
 from app.ids import GlobalId, parse_global_id
 from app.ledger import balances
 from app.ledger.movements import Movement
 from app.ledger.post import post_one
 from app.ledger.verify import verify
 from app.main import SANDBOX_SECRET_KEY
+from app.payments.gateway_values import Returns
 from app.payments.stripe_gateway import stripe_gateway
-from app.payments.values import Returns
-from app.store import purchases
+from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 from tests.support.client import eventually
-from tests.support.house import Person, RunningHouse
+from tests.support.running_backend import Person, RunningHouse
 from tests.support.sandbox import sdk
 
 
@@ -87,7 +88,7 @@ class Bought:
     async def row(self) -> CreditPurchaseRow:
         """The purchase as it stands."""
         async with self.house.database.read() as session:
-            found = await purchases.find(session, self.person.workspace_id, self.id)
+            found = await purchase_store.find(session, self.person.workspace_id, self.id)
         assert found is not None
         return found
 
@@ -154,7 +155,7 @@ async def bought_by(person: Person, house: RunningHouse, purchase_id: str) -> Bo
     found = parse_global_id(purchase_id).id
     assert isinstance(found, UUID)
     async with house.database.read() as session:
-        row = await purchases.find(session, person.workspace_id, found)
+        row = await purchase_store.find(session, person.workspace_id, found)
     assert row is not None
     assert row.invoice_id is not None
     assert row.total_minor is not None

@@ -10,14 +10,14 @@ from graphql import GraphQLSchema
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo, SetCookie
 from app.asgi.graphql.documents import DocumentCache
-from app.asgi.graphql.errors import Classify, ErrorFormatter, nothing_classified
+from app.asgi.graphql.error_formatter import Classify, ErrorFormatter, nothing_classified
 from app.asgi.graphql.execution import Engine
 from app.asgi.graphql.explorer import Explorer, ExplorerAssets
+from app.asgi.graphql.graphql_settings import DocumentLimits, GraphQLSettings
 from app.asgi.graphql.http import GraphQLHttp
-from app.asgi.graphql.settings import DocumentLimits, GraphQLSettings
-from app.asgi.graphql.sharing import SharedResults
+from app.asgi.graphql.shared_results import SharedResults
+from app.asgi.graphql.transport_context import ContextFactory, OperationContext, RequestInfo, SetCookie
 from app.asgi.graphql.uploads import UploadSlots
 from app.asgi.graphql.websocket import GraphQLWebSocket
 

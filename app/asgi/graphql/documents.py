@@ -11,9 +11,16 @@ from graphql.language import DocumentNode, OperationDefinitionNode
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from app.asgi.graphql.errors import ParseFailed, ValidationFailed, refused
-from app.asgi.graphql.limits import DocumentMeasure, check, check_cost, check_size, overlapping_pairs, refuse_literals
-from app.asgi.graphql.settings import DocumentLimits
+from app.asgi.graphql.document_limits import (
+    DocumentMeasure,
+    check,
+    check_cost,
+    check_size,
+    overlapping_pairs,
+    refuse_literals,
+)
+from app.asgi.graphql.error_formatter import ParseFailed, ValidationFailed, refused
+from app.asgi.graphql.graphql_settings import DocumentLimits
 from app.errors import BadUserInput, QueryTooComplex
 
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)

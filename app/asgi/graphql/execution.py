@@ -14,12 +14,12 @@ from graphql.execution import Executor
 from graphql.language import OperationDefinitionNode, OperationType
 from strawberry.execution import optimized_is_awaitable
 
-from app.asgi.graphql.context import ContextFactory, OperationContext, RequestInfo
 from app.asgi.graphql.documents import DocumentCache
-from app.asgi.graphql.errors import ErrorFormatter, RequestRefused, refused
-from app.asgi.graphql.requests import GraphQLRequest
-from app.asgi.graphql.settings import GraphQLSettings
-from app.asgi.graphql.sharing import SharedResults
+from app.asgi.graphql.error_formatter import ErrorFormatter, RequestRefused, refused
+from app.asgi.graphql.graphql_settings import GraphQLSettings
+from app.asgi.graphql.request_parser import GraphQLRequest
+from app.asgi.graphql.shared_results import SharedResults
+from app.asgi.graphql.transport_context import ContextFactory, OperationContext, RequestInfo
 from app.errors import BadUserInput, OperationTimeout, ProtocolError
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.asgi.graphql.settings import GraphQLSettings
+from app.asgi.graphql.graphql_settings import GraphQLSettings
 
 _HEAD = """<!doctype html>
 <html lang="en">

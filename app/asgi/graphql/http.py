@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.asgi.graphql import answers, bodies, requests
-from app.asgi.graphql.answers import HttpRefusal
-from app.asgi.graphql.callers import request_id, request_info
+from app.asgi.graphql import http_answers, request_bodies, request_parser
 from app.asgi.graphql.execution import Engine, Operation
 from app.asgi.graphql.explorer import Explorer
+from app.asgi.graphql.http_answers import HttpRefusal
 from app.asgi.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted, accepted
-from app.asgi.graphql.requests import GraphQLRequest
+from app.asgi.graphql.request_headers import request_id, request_info
+from app.asgi.graphql.request_parser import GraphQLRequest
 from app.asgi.graphql.sse import COMPLETE, EventStream, next_event
 from app.asgi.graphql.uploads import MULTIPART, UploadSlots, boundary_of, upload
 from app.errors import Unauthenticated
@@ -50,27 +50,29 @@ class GraphQLHttp:
             except Exception as error:  # whatever it was, the answer has the shape of GraphQL
                 response = self._refusal(request, wanted, error)
             if isinstance(response, Response):
-                response.headers.update(answers.cross_origin_headers(request, self.engine.settings))
+                response.headers.update(http_answers.cross_origin_headers(request, self.engine.settings))
                 await running.aclose()
             await response(scope, receive, send)
 
     async def _respond(self, request: Request, wanted: Accepted, running: AsyncExitStack) -> ASGIApp:
         settings = self.engine.settings
         if request.method == "OPTIONS":
-            return answers.preflight(request, settings)
+            return http_answers.preflight(request, settings)
         if request.method not in ("GET", "POST"):
-            raise HttpRefusal(405, "Use GET for queries or POST.", {"allow": answers.ALLOWED_METHODS})
+            raise HttpRefusal(405, "Use GET for queries or POST.", {"allow": http_answers.ALLOWED_METHODS})
         if request.method == "GET" and wanted.prefers_html:
             return await self._page(request)
         if wanted.single is None and not wanted.event_stream:
             raise HttpRefusal(406, f"Answers come as {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
         if request.method == "GET":
-            graphql_request = requests.read_query_string(request.scope["query_string"])
+            graphql_request = request_parser.read_query_string(request.scope["query_string"])
         else:
             _check_content_headers(request)
             if _media_type(request) == MULTIPART:
                 return await self._upload(request, wanted, running)
-            graphql_request = requests.read_body(await bodies.read(request, settings.body_bytes, settings.body_seconds))
+            graphql_request = request_parser.read_body(
+                await request_bodies.read(request, settings.body_bytes, settings.body_seconds)
+            )
         return await self._operate(request, graphql_request, wanted, running)
 
     async def _upload(self, request: Request, wanted: Accepted, running: AsyncExitStack) -> ASGIApp:
@@ -87,7 +89,7 @@ class GraphQLHttp:
         except Exception as error:
             refusal = self._refusal(request, wanted, error)
             # a large body is not waited for
-            await bodies.discard(request, settings.body_bytes, _REFUSED_BODY_SECONDS)
+            await request_bodies.discard(request, settings.body_bytes, _REFUSED_BODY_SECONDS)
             refusal.headers["connection"] = "close"
             return refusal
         graphql_request = await running.enter_async_context(upload(request, boundary, settings))
@@ -99,7 +101,7 @@ class GraphQLHttp:
             if not self.explorer.is_open_to(is_authenticated=context.is_authenticated):
                 raise HttpRefusal(406, f"There is no page here. Answers come as {GRAPHQL_RESPONSE} or {JSON}.")
             page = self.explorer.page()
-            answers.set_cookies(page, context.cookies, self.engine.settings)
+            http_answers.set_cookies(page, context.cookies, self.engine.settings)
         return page
 
     async def _operate(
@@ -125,20 +127,20 @@ class GraphQLHttp:
             body, cookies = bytes(refusal.body), []
         if wanted.prefers_event_stream:
             body = (next_event(body.decode()) + COMPLETE).encode()
-            return answers.success(body, EVENT_STREAM, cookies, settings)
-        return answers.success(body, wanted.single or JSON, cookies, settings)
+            return http_answers.success(body, EVENT_STREAM, cookies, settings)
+        return http_answers.success(body, wanted.single or JSON, cookies, settings)
 
     def _subscribe(self, request: Request, operation: Operation, wanted: Accepted) -> EventStream:
         if not wanted.event_stream:
             raise HttpRefusal(406, f"Subscriptions need a WebSocket, or an Accept header with {EVENT_STREAM}.")
         settings = self.engine.settings
-        headers = answers.cross_origin_headers(request, settings)
+        headers = http_answers.cross_origin_headers(request, settings)
         return EventStream(
             self._events(request, operation),
             settings.stream_keep_alive_seconds,
             headers,
             self.ending,
-            cookies=answers.cookie_headers(operation.context.cookies, settings),
+            cookies=http_answers.cookie_headers(operation.context.cookies, settings),
         )
 
     async def _events(self, request: Request, operation: Operation) -> AsyncGenerator[str]:
@@ -147,12 +149,14 @@ class GraphQLHttp:
                 async for result in results:
                     yield next_event(result)
         except Exception as error:  # the stream has begun: errors can only be one more event
-            objects = answers.error_objects(error, self.engine.errors, request_id(request))
+            objects = http_answers.error_objects(error, self.engine.errors, request_id(request))
             yield next_event(orjson.dumps({"errors": objects}).decode())
         yield COMPLETE
 
     def _refusal(self, request: Request, wanted: Accepted, error: Exception, *, in_document: bool = False) -> Response:
-        return answers.refusal(error, self.engine.errors, request_id(request), wanted.single, in_document=in_document)
+        return http_answers.refusal(
+            error, self.engine.errors, request_id(request), wanted.single, in_document=in_document
+        )
 
 
 def _media_type(request: Request) -> str:

@@ -18,11 +18,11 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from app.asgi.graphql import requests
-from app.asgi.graphql.answers import PREFLIGHT_HEADERS, HttpRefusal
-from app.asgi.graphql.bodies import counted, in_time
-from app.asgi.graphql.requests import GraphQLRequest, JsonObject, MalformedRequest
-from app.asgi.graphql.settings import GraphQLSettings
+from app.asgi.graphql import request_parser
+from app.asgi.graphql.graphql_settings import GraphQLSettings
+from app.asgi.graphql.http_answers import PREFLIGHT_HEADERS, HttpRefusal
+from app.asgi.graphql.request_bodies import counted, in_time
+from app.asgi.graphql.request_parser import GraphQLRequest, JsonObject, MalformedRequest
 from app.errors import RateLimited, Unavailable
 
 T = TypeVar("T")
@@ -153,8 +153,8 @@ def _assembled(fields: list[tuple[str, bytes]], uploads: list[tuple[str, UploadF
     for name in _FIELDS:
         if name not in texts:
             raise MalformedRequest(f"The field {name} is missing.")
-    request = requests.read_parameters(requests.read_object(texts["operations"], "field operations"))
-    paths = _paths(requests.read_object(texts["map"], "field map"))
+    request = request_parser.read_parameters(request_parser.read_object(texts["operations"], "field operations"))
+    paths = _paths(request_parser.read_object(texts["map"], "field map"))
     for name in files.keys() - paths.keys():
         raise MalformedRequest(f"The file {_quoted(name)} is not in the map.")
     for name, targets in paths.items():

@@ -12,11 +12,11 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.asgi.graphql.answers import error_objects
-from app.asgi.graphql.callers import bearer_token, is_allowed_origin, request_info
-from app.asgi.graphql.context import RequestInfo
 from app.asgi.graphql.execution import Engine
-from app.asgi.graphql.requests import GraphQLRequest, JsonObject, MalformedRequest, read_object, read_parameters
+from app.asgi.graphql.http_answers import error_objects
+from app.asgi.graphql.request_headers import bearer_token, is_allowed_origin, request_info
+from app.asgi.graphql.request_parser import GraphQLRequest, JsonObject, MalformedRequest, read_object, read_parameters
+from app.asgi.graphql.transport_context import RequestInfo
 from app.errors import ProtocolError, QueryTooComplex
 from app.ids import uuid7
 

@@ -1,6 +1,31 @@
 """The tables. Importing this package knows them all."""
 
-from app.db.tables import accounts, ledger, messages, payments, system, workspaces
+from app.db.tables import (
+    access,
+    deletions,
+    development_inbox,
+    ledger,
+    payments,
+    people,
+    provider,
+    purchases,
+    security,
+    system,
+    workspaces,
+)
 from app.db.tables.base import Base
 
-__all__ = ["Base", "accounts", "ledger", "messages", "payments", "system", "workspaces"]
+__all__ = [
+    "Base",
+    "access",
+    "deletions",
+    "development_inbox",
+    "ledger",
+    "payments",
+    "people",
+    "provider",
+    "purchases",
+    "security",
+    "system",
+    "workspaces",
+]

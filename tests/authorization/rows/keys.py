@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.accounts.access import ApiScope
+from app.accounts.access.permissions import ApiScope
 from tests.authorization.callers import KEYS, OWNERS
 from tests.authorization.rows.makers import nodes
 from tests.authorization.scene import Scene

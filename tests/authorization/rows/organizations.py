@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from app.accounts.access import WorkspaceRole
+from app.accounts.access.permissions import WorkspaceRole
 from app.ids import GlobalId
 from tests.authorization.callers import EVERYONE, KEYS, MANAGERS, MEMBERS, OWNERS, PERSONS, SEE_WORKSPACE, Who
 from tests.authorization.rows.makers import fields_of_workspace, nodes, the_workspace

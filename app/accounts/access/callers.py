@@ -1,0 +1,63 @@
+"""Who is asking: nobody, a person, or a program with a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from app.accounts.access.permissions import (
+    SERVICE_SCOPES,
+    ApiScope,
+)
+from app.errors import Forbidden, Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody: no credentials, or ones that are good for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserCaller:
+    """A signed-in person: with a session, or with a token of the identity provider, which has none but an end."""
+
+    user_id: UUID
+    session_id: UUID | None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCaller:
+    """A program with a key: `workspace_id` is the workspace of a customer's key, None for a service key of the host product."""
+
+    key_id: UUID
+    workspace_id: UUID | None
+    name: str
+    scopes: frozenset[ApiScope]
+
+    @property
+    def is_service(self) -> bool:
+        """Whether this is a key of the host product, which reaches every workspace."""
+        return self.workspace_id is None
+
+
+Caller: TypeAlias = Anonymous | UserCaller | KeyCaller
+
+
+ANONYMOUS = Anonymous()
+
+
+def require_user(caller: Caller) -> UserCaller:
+    """The caller as a person; raises `Unauthenticated` for nobody and `Forbidden` for a key."""
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    if isinstance(caller, KeyCaller):
+        raise Forbidden("A key can't do this: it needs a person who is signed in.")
+    return caller
+
+
+def usable_scopes(key: KeyCaller) -> frozenset[ApiScope]:
+    """What a key may be used for: the scopes of the host product's servers are good on their own keys only, whatever a row says."""
+    return key.scopes if key.is_service else key.scopes - SERVICE_SCOPES

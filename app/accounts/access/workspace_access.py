@@ -1,0 +1,136 @@
+"""Who is asking, and who may do what in a workspace: the one place that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.accounts.access.callers import Anonymous, Caller, KeyCaller, UserCaller, usable_scopes
+from app.accounts.access.permissions import (
+    ROLE_PERMISSIONS,
+    ApiScope,
+    WorkspacePermission,
+    WorkspaceRole,
+    key_permissions,
+)
+from app.db.engine import Session
+from app.db.tables.workspaces import WorkspaceRow
+from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
+from app.store import api_keys as api_key_store
+from app.store import workspaces as workspace_store
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceAccess:
+    """A workspace as one caller may use it; `role` is None for keys."""
+
+    workspace: WorkspaceRow
+    role: WorkspaceRole | None
+    permissions: frozenset[WorkspacePermission]
+
+
+async def workspace_for(
+    session: Session,
+    caller: Caller,
+    workspace_id: UUID,
+    *,
+    permission: WorkspacePermission | None = None,
+    scope: ApiScope | None = None,
+    lock: bool = False,
+) -> WorkspaceAccess:
+    """The workspace, if the caller may see it and, where one is named, has the permission there or the scope.
+
+    `permission` is had by role or by a key's scopes; `scope` asks for a key with that scope, so no person passes. Mutations `lock`:
+    then the membership that was checked can't be changed or taken away, nor the key revoked, before the transaction ends.
+    Raises `Unauthenticated` for nobody and for a key that ended meanwhile, `NotFound` for what the caller may not know exists,
+    `Forbidden` for what it may not do.
+    """
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    if isinstance(caller, UserCaller):
+        access = await _for_user(session, caller, workspace_id, lock)
+        has_scope = scope is None
+    else:
+        access = await _for_key(session, caller, workspace_id, lock)
+        has_scope = scope is None or scope in usable_scopes(caller)
+    if not has_scope or (permission is not None and permission not in access.permissions):
+        raise Forbidden
+    return access
+
+
+async def refusals_of(
+    session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission
+) -> dict[Caller, ProtocolError]:
+    """What `workspace_for` raises, for each of the callers that it refuses; a person is looked up once for all their sessions."""
+    refused: dict[UUID | None, ProtocolError] = {}
+    for principal, caller in {_principal(caller): caller for caller in callers}.items():
+        try:
+            await workspace_for(session, caller, workspace_id, permission=permission)
+        except (Unauthenticated, NotFound, Forbidden) as refusal:
+            refused[principal] = refusal
+    return (
+        {caller: refused[_principal(caller)] for caller in callers if _principal(caller) in refused} if refused else {}
+    )
+
+
+def _principal(caller: Caller) -> UUID | None:
+    """Whose rights a caller has: the person's, or the key's."""
+    match caller:
+        case UserCaller():
+            return caller.user_id
+        case KeyCaller():
+            return caller.key_id
+        case Anonymous():
+            return None
+
+
+async def workspaces_of(session: Session, caller: UserCaller) -> list[WorkspaceAccess]:
+    """The workspaces the caller belongs to, the personal one first, then in the order of joining."""
+    found = await workspace_store.of_user(session, caller.user_id)
+    return [_as_member(workspace, role) for workspace, role in found]
+
+
+async def _for_user(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
+    found = await workspace_store.with_role(session, workspace_id, caller.user_id, lock=lock)
+    if found is None:
+        raise NotFound
+    return _as_member(*found)
+
+
+def _as_member(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
+    role = WorkspaceRole(role_name)
+    return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
+
+
+async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
+    if lock and not await api_key_store.hold(session, caller.key_id, at=session.real_now):
+        raise Unauthenticated
+    if not caller.is_service and caller.workspace_id != workspace_id:
+        raise NotFound
+    workspace = await workspace_store.get(session, workspace_id)
+    if workspace is None:
+        raise NotFound
+    return WorkspaceAccess(workspace, None, key_permissions(usable_scopes(caller)))
+
+
+async def workspace_by_handle(session: Session, caller: Caller, handle: str) -> WorkspaceAccess:
+    """The workspace that goes by `handle`, without regard to case; raises as `workspace_for` does."""
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    workspace_id = await workspace_store.id_by_handle(session, handle.lower())
+    if workspace_id is None:
+        raise NotFound
+    return await workspace_for(session, caller, workspace_id)
+
+
+async def workspace_by_external_id(session: Session, caller: Caller, external_id: str) -> WorkspaceAccess:
+    """The workspace that the host product knows by `external_id`: for its own keys only, `Forbidden` for all others."""
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    if not isinstance(caller, KeyCaller) or not caller.is_service:
+        raise Forbidden("Only a service key can look a workspace up by its external id.")
+    workspace_id = await workspace_store.id_by_external_id(session, external_id)
+    if workspace_id is None:
+        raise NotFound
+    return await workspace_for(session, caller, workspace_id)

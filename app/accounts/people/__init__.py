@@ -1,0 +1,1 @@
+"""People: signing up and in, sessions, e-mail addresses, handles, profiles, and the identity provider's users."""

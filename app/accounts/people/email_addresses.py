@@ -1,0 +1,215 @@
+"""A user's e-mail addresses: one is primary, and a new one counts for nothing until the link mailed to it was followed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from app.accounts.access.callers import UserCaller
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.users import find_user
+from app.accounts.security.account_errors import AddressVerified, EmailTaken, EmailUnverified, PrimaryEmail
+from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.db.engine import Database, Session
+from app.db.tables.people import EmailRow, MailedLinkRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput, NotFound, Unauthenticated
+from app.ids import uuid7
+from app.messages import message_texts
+from app.messages.mail import queue_mail
+from app.store import email_addresses as email_address_store
+from app.store import mailed_links as mailed_link_store
+
+LINK_LIFETIME = timedelta(hours=24)
+MOST_ADDRESSES = 10
+
+PER_USER = Limit("verify-email:user", most=20, per_seconds=3_600)
+PER_ADDRESS = Limit("verify-email:address", most=5, per_seconds=3_600)
+PER_NETWORK = Limit("verify-email:network", most=50, per_seconds=3_600)
+
+
+async def add_email(
+    database: Database,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    address: str,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> EmailRow:
+    """Add an address to the caller's and mail it a link; one that they have already and is not verified is mailed another.
+
+    Answers alike, and mails alike, whether or not another account has the address. Raises `InvalidInput` for what is no address and
+    for an eleventh one, and `RateLimited`.
+    """
+    email = parse_email(address, path=("input", "address"))
+    await _limit(database, limits, caller, email.key, remote_address)
+
+    async def add(session: Session) -> EmailRow:
+        await _lock(session, caller)
+        row = await email_address_store.add_unverified(
+            session,
+            email_id=uuid7(),
+            user_id=caller.user_id,
+            address=email.address,
+            address_key=email.key,
+            at=session.now,
+        )
+        if await email_address_store.count(session, caller.user_id) > MOST_ADDRESSES:
+            raise InvalidInput(f"An account has at most {MOST_ADDRESSES} addresses.", path=("input", "address"))
+        if row.verified_at is None:
+            await _mail_link(session, keys, row, public_url)
+        return row
+
+    return await transact(database, add, step="email.add")
+
+
+async def send_verification(
+    database: Database,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    email_id: UUID,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> EmailRow:
+    """Mail another link to one of the caller's addresses.
+
+    Raises `AddressVerified` for one that is verified, `NotFound` for one that is not the caller's, and `RateLimited`.
+    """
+    async with database.read() as session:
+        row = await _theirs(session, caller, email_id)
+    if row.verified_at is not None:
+        raise AddressVerified(path=("input", "id"))
+    await _limit(database, limits, caller, row.address_key, remote_address)
+
+    async def send(session: Session) -> EmailRow:
+        await _lock(session, caller)
+        row = await _theirs(session, caller, email_id)
+        if row.verified_at is None:
+            await _mail_link(session, keys, row, public_url)
+        return row
+
+    return await transact(database, send, step="email.send_link")
+
+
+async def follow_verification(session: Session, keys: Keys, token: str) -> UUID | None:
+    """Follow a link mailed to an address: it is verified now, and primary where its user had no primary one; returns whose it is.
+
+    The primary one is told, since whoever has a verified address can choose the account a new password. None for what is no such
+    link, is used, or is older than 24 hours. Raises `EmailTaken` when another account has verified the address.
+    """
+    link = await mailed_link_store.take_verification(session, token_hash(token), at=session.real_now)
+    if link is None or link.email_id is None:
+        return None
+    await email_address_store.lock_owner(session, link.user_id)
+    row = await email_address_store.find(session, link.user_id, link.email_id)
+    if row is None:
+        return None
+    was_verified = row.verified_at is not None
+    if not await email_address_store.verify(session, row.id, session.now):
+        raise EmailTaken
+    primary = await email_address_store.primary(session, link.user_id)
+    if primary is None:
+        await email_address_store.make_primary(session, link.user_id, row.id)
+    elif not was_verified:
+        mail = message_texts.address_added(primary.address, await _user_id(session, link.user_id))
+        queue_mail(session, mail, keys.mail, about=link.user_id)
+    return link.user_id
+
+
+async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> EmailRow:
+    """Make one of the caller's verified addresses the one that mail about the account goes to; the former one is told.
+
+    Raises `NotFound` for an address that is not the caller's, `EmailUnverified` for one whose link was not followed.
+    """
+    await _lock(session, caller)
+    row = await _theirs(session, caller, email_id)
+    if row.verified_at is None:
+        raise EmailUnverified(path=("input", "id"))
+    former = await email_address_store.primary(session, caller.user_id)
+    if former is not None and former.id == row.id:
+        return row
+    await email_address_store.make_primary(session, caller.user_id, row.id)
+    await mailed_link_store.forget_resets(session, caller.user_id)
+    if former is not None:
+        mail = message_texts.primary_address_changed(former.address, await _user_id(session, caller.user_id))
+        queue_mail(session, mail, keys.mail, about=caller.user_id)
+    return await _theirs(session, caller, email_id)
+
+
+async def remove_email(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> None:
+    """Forget one of the caller's addresses; one that was verified is told, and so is the primary one.
+
+    Raises `NotFound` for an address that is not the caller's, `PrimaryEmail` for the primary one and for the only one.
+    """
+    await _lock(session, caller)
+    row = await _theirs(session, caller, email_id)
+    if row.is_primary or await email_address_store.count(session, caller.user_id) == 1:
+        raise PrimaryEmail(path=("input", "id"))
+    await email_address_store.remove(session, row.id)
+    # one may have been mailed to the address that just stopped being theirs
+    await mailed_link_store.forget_resets(session, caller.user_id)
+    if row.verified_at is not None:
+        await _tell_of_removal(session, keys, caller, row.address)
+
+
+async def _tell_of_removal(session: Session, keys: Keys, caller: UserCaller, removed: str) -> None:
+    user_id = await _user_id(session, caller.user_id)
+    queue_mail(session, message_texts.address_removed(removed, user_id), keys.mail, about=caller.user_id)
+    # either may be the real owner's: a thief may remove theirs after making an own one primary, or one they would get back in by
+    primary = await email_address_store.primary(session, caller.user_id)
+    if primary is not None:
+        mail = message_texts.another_address_removed(primary.address, user_id)
+        queue_mail(session, mail, keys.mail, about=caller.user_id)
+
+
+async def _user_id(session: Session, user_id: UUID) -> str:
+    """What the account goes by: mails say which one they are about."""
+    user = await find_user(session, user_id)
+    if user is None:
+        raise Unauthenticated
+    return user.handle
+
+
+async def _lock(session: Session, caller: UserCaller) -> None:
+    if await email_address_store.lock_owner(session, caller.user_id) is None:
+        raise Unauthenticated
+
+
+async def _theirs(session: Session, caller: UserCaller, email_id: UUID) -> EmailRow:
+    row = await email_address_store.find(session, caller.user_id, email_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: str) -> None:
+    token = new_token()
+    link = MailedLinkRow(
+        token_hash=token_hash(token),
+        user_id=row.user_id,
+        email_id=row.id,
+        created_at=session.real_now,
+        expires_at=session.real_now + LINK_LIFETIME,
+    )
+    await mailed_link_store.add(session, link)
+    link_to = f"{public_url}/verify-email?token={quote(token)}"
+    mail = message_texts.verify_address(row.address, link_to, await _user_id(session, row.user_id))
+    queue_mail(session, mail, keys.mail, about=row.user_id)
+
+
+async def _limit(
+    database: Database, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
+) -> None:
+    await hit(
+        database,
+        limits,
+        (PER_USER, str(caller.user_id)),
+        (PER_ADDRESS, address_key),
+        (PER_NETWORK, network_of(remote_address)),
+    )

@@ -1,0 +1,163 @@
+"""Signing in with the host product's identity provider: whose a token is, and the account made at its first sight.
+
+An account is found by issuer and subject. At first sight it is linked by an address only if the issuer calls that verified; an
+address it does not vouch for is never looked up, so that nobody learns from it whether it has an account.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import Actor
+from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
+from app.accounts.people.email_syntax import EmailAddress, parse_email
+from app.accounts.people.handles import check_handle
+from app.accounts.people.users import NewUser, create_user
+from app.accounts.security.account_errors import EmailTaken, HandleInvalid
+from app.accounts.security.secrets import keyed_hash
+from app.accounts.security.text_input import cleaned_line
+from app.db.engine import Database, Session
+from app.db.tables.people import IdentityRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput, Unavailable
+from app.oidc.issuer import Issuer
+from app.oidc.tokens import LEEWAY_SECONDS, Profile, TokenClaims
+from app.store import oidc_identities as oidc_identity_store
+from app.store import users as user_store
+
+# How long it is remembered whose account was deleted. No older token opens an account, so none outlives the memory.
+ERASED_KEPT: Final = timedelta(days=30)
+
+_LEEWAY: Final = timedelta(seconds=LEEWAY_SECONDS)
+_MAX_NAME_LETTERS: Final = 100
+_TRIES: Final = 3
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def authenticate(database: Database, issuer: Issuer, guards: bytes, token: str) -> Caller:
+    """Whose a token of the issuer is; whoever is seen for the first time gets an account. `Anonymous` for any other token.
+
+    `guards` is the key that identities of deleted accounts are hashed with. Raises `IssuerUnavailable` when the issuer must be
+    asked and can't be.
+    """
+    claims = await issuer.verify(token, database.clock.real_now())
+    if claims is None:
+        return ANONYMOUS
+    proven = _address(claims.profile) if claims.profile.is_email_verified else None
+    async with database.read() as session:
+        known = await oidc_identity_store.find(
+            session, claims.issuer, claims.subject, proven_key=proven.key if proven is not None else None
+        )
+        may_open = known is not None or await _may_open(session, guards, claims)
+    if known is None:
+        user_id = await _first_sight(database, issuer, guards, token, claims) if may_open else None
+        return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
+    if (email_id := known.provable_email_id) is not None:
+        await transact(
+            database,
+            lambda session: oidc_identity_store.prove_email(session, email_id, session.now),
+            step="identity.email",
+        )
+    return UserCaller(known.user_id, None, claims.expires_at)
+
+
+async def forget(session: Session, user_id: UUID, guards: bytes) -> None:
+    """What the deletion of an account calls before it deletes the user: no token issued until now brings the account back.
+
+    Of each identity a hash made with `guards` is kept for 30 days.
+    """
+    hashes = [_hash(guards, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
+    await oidc_identity_store.lock(session, hashes)
+    now = session.real_now
+    await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_KEPT)
+
+
+async def _first_sight(
+    database: Database, issuer: Issuer, guards: bytes, token: str, claims: TokenClaims
+) -> UUID | None:
+    profile = await issuer.profile(token, claims)
+    email = _address(profile)
+    if email is None:
+        if issuer.is_first_complaint(claims.subject):
+            _log.warning("identity.without_address", hint="the issuer names no e-mail address: ask for its email scope")
+        return None
+    new = _new_user(profile, email)
+
+    async def sign_in(session: Session) -> UUID | None:
+        return await _sign_in(session, guards, claims, new)
+
+    for _ in range(_TRIES):
+        try:
+            return await transact(database, sign_in, step="identity.first-sight")
+        except EmailTaken:
+            # somebody has just verified the address: next time they are found by it
+            continue
+    raise Unavailable
+
+
+async def _sign_in(session: Session, guards: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+    await oidc_identity_store.lock(session, [_hash(guards, claims.issuer, claims.subject)])
+    known = await oidc_identity_store.find(session, claims.issuer, claims.subject, proven_key=None)
+    if known is not None:
+        return known.user_id
+    if not await _may_open(session, guards, claims):
+        return None
+    user_id = await oidc_identity_store.lock_owner_of_address(session, new.email.key) if new.is_email_verified else None
+    if user_id is None:
+        user_id = (await create_user(session, guards, new)).id
+    else:
+        await _record_link(session, user_id)
+    row = IdentityRow(issuer=claims.issuer, subject=claims.subject, user_id=user_id, created_at=session.now)
+    await oidc_identity_store.add(session, row)
+    return user_id
+
+
+async def _record_link(session: Session, user_id: UUID) -> None:
+    found = await user_store.with_personal_workspace(session, user_id)
+    if found is not None:
+        summary = "The account can now be signed in to through the identity provider, which verified its address."
+        await audit_log.record(session, found[1].id, Actor(user_id=user_id), "identity.linked", summary)
+
+
+async def _may_open(session: Session, guards: bytes, claims: TokenClaims) -> bool:
+    """Whether a token is young enough to open an account: younger than the deletion of an earlier one, as far as clocks agree."""
+    if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_KEPT:
+        return False
+    identity_hash = _hash(guards, claims.issuer, claims.subject)
+    erased: datetime | None = await oidc_identity_store.erased_at(session, identity_hash, at=session.real_now)
+    return erased is None or claims.issued_at > erased + _LEEWAY
+
+
+def _new_user(profile: Profile, email: EmailAddress) -> NewUser:
+    return NewUser(
+        email=email,
+        password_hash=None,
+        handle=_handle(profile),
+        first_name=cleaned_line(profile.given_name, at_most=_MAX_NAME_LETTERS),
+        last_name=cleaned_line(profile.family_name, at_most=_MAX_NAME_LETTERS),
+        is_email_verified=profile.is_email_verified,
+    )
+
+
+def _address(profile: Profile) -> EmailAddress | None:
+    try:
+        return parse_email(profile.email or "")
+    except InvalidInput:
+        return None
+
+
+def _handle(profile: Profile) -> str | None:
+    try:
+        return check_handle(profile.preferred_username or "")
+    except HandleInvalid:
+        return None
+
+
+def _hash(guards: bytes, issuer: str, subject: str) -> bytes:
+    return keyed_hash(guards, "identity", issuer, subject)

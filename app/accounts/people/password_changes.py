@@ -1,0 +1,169 @@
+"""Changing a password, and resetting one by a mailed link. Either ends the other sessions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.accounts.access.callers import UserCaller
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.sessions import OpenedSession, open_session
+from app.accounts.security.account_errors import TokenExpired, WrongCredentials
+from app.accounts.security.passwords import Passwords, check_new_password
+from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.db.engine import Database, Session
+from app.db.tables.people import MailedLinkRow
+from app.db.unit_of_work import transact
+from app.messages import message_texts
+from app.messages.mail import queue_mail, seal
+from app.store import email_addresses as email_address_store
+from app.store import mailed_links as mailed_link_store
+from app.store import sessions as session_store
+from app.store import users as user_store
+
+MAIL_RESET_LINK = "mail_reset_link"
+
+LINK_LIFETIME = timedelta(hours=1)
+
+_NOT_YOURS = "This is not your password."
+_NONE_YET = "Your account has no password yet. Set one by the link that is mailed to those who forgot theirs."
+
+RESETS_PER_ADDRESS = Limit("reset:address", most=5, per_seconds=3_600)
+RESETS_PER_NETWORK = Limit("reset:network", most=50, per_seconds=3_600)
+# Only failures stay counted; no switch turns it off.
+TRIES_PER_USER = Limit("password:user", most=10, per_seconds=900, always_on=True)
+
+
+async def request_reset(
+    database: Database, keys: Keys, limits: RateLimits, email_address: str, *, remote_address: str
+) -> None:
+    """Have a link to choose a new password mailed to an address.
+
+    The worker looks whether it has an account, so that neither the answer nor its time can tell. Raises `InvalidInput` for what is
+    no address, and `RateLimited`.
+    """
+    email = parse_email(email_address, path=("input", "emailAddress"))
+    await hit(database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address)))
+
+    async def ask(session: Session) -> None:
+        # the queue joins a transaction that has begun, which takes a statement
+        await session.execute(select(1))
+        session.outbox.enqueue(MAIL_RESET_LINK, seal(email.address, keys.mail))
+
+    await transact(database, ask, step="reset.request")
+
+
+async def mail_reset_link(database: Database, keys: Keys, address: str, *, public_url: str) -> None:
+    """What the job does: mail a link to whoever has verified the address, or else a mail saying that nobody has."""
+    email = parse_email(address)
+
+    async def send(session: Session) -> None:
+        found = await email_address_store.user_of(session, email.key)
+        if found is None:
+            queue_mail(session, message_texts.no_account(email.address), keys.mail)
+            return
+        user_id, written = found
+        token = new_token()
+        link = MailedLinkRow(
+            token_hash=token_hash(token),
+            user_id=user_id,
+            email_id=None,
+            created_at=session.real_now,
+            expires_at=session.real_now + LINK_LIFETIME,
+        )
+        await mailed_link_store.add(session, link)
+        mail = message_texts.reset_password(written, f"{public_url}/reset-password?token={quote(token)}")
+        queue_mail(session, mail, keys.mail, about=user_id)
+
+    await transact(database, send, step="reset.mail")
+
+
+async def reset_password(
+    database: Database, passwords: Passwords, keys: Keys, token: str, new_password: str, *, user_agent: str | None
+) -> OpenedSession:
+    """Follow a mailed link: the password is the new one, every session has ended, and one is opened.
+
+    Raises `InvalidInput` for a password that is none, `TokenExpired` for a link that is unknown, used or older than an hour.
+    """
+    check_new_password(new_password, path=("input", "newPassword"))
+    async with database.read() as session:
+        # a made-up link is not worth the work of a hash
+        if not await mailed_link_store.is_reset(session, token_hash(token), at=session.real_now):
+            raise TokenExpired(path=("input", "token"))
+    hashed = await passwords.hash(new_password)
+
+    async def finish(session: Session) -> OpenedSession:
+        link = await mailed_link_store.take_reset(session, token_hash(token), at=session.real_now)
+        if link is None:
+            raise TokenExpired(path=("input", "token"))
+        await email_address_store.lock_owner(session, link.user_id)
+        await _keep(session, keys, link.user_id, hashed, but_session=None)
+        return await open_session(session, link.user_id, user_agent)
+
+    return await transact(database, finish, step="reset")
+
+
+async def change_password(
+    database: Database,
+    passwords: Passwords,
+    keys: Keys,
+    limits: RateLimits,
+    caller: UserCaller,
+    current_password: str,
+    new_password: str,
+) -> None:
+    """Change the caller's password; their other sessions end.
+
+    Raises `InvalidInput` for a password that is none, `WrongCredentials` for a wrong current one and for an account without one,
+    `RateLimited` after too many failures.
+    """
+    check_new_password(new_password, path=("input", "newPassword"))
+    kept = await check_password(
+        database, passwords, limits, caller, current_password, path=("input", "currentPassword")
+    )
+    hashed = await passwords.hash(new_password)
+
+    async def change(session: Session) -> None:
+        if not await user_store.lock_password(session, caller.user_id, kept):
+            raise WrongCredentials(_NOT_YOURS, path=("input", "currentPassword"))
+        await _keep(session, keys, caller.user_id, hashed, but_session=caller.session_id)
+
+    await transact(database, change, step="password.change")
+
+
+async def check_password(
+    database: Database,
+    passwords: Passwords,
+    limits: RateLimits,
+    caller: UserCaller,
+    password: str,
+    *,
+    path: tuple[str, ...],
+) -> str:
+    """Check the caller's password once more, and return its hash; only failures stay counted.
+
+    Raises `WrongCredentials` for a wrong one and for an account without one, `RateLimited` after too many failures.
+    """
+    attempt = await hit(database, limits, (TRIES_PER_USER, str(caller.user_id)))
+    async with database.read() as session:
+        kept = await user_store.password_of(session, caller.user_id)
+    if kept is None:
+        raise WrongCredentials(_NONE_YET, path=path)
+    checked = await passwords.check(password, kept)
+    if not checked.is_right:
+        raise WrongCredentials(_NOT_YOURS, path=path)
+    await take_back(database, attempt)
+    return kept
+
+
+async def _keep(session: Session, keys: Keys, user_id: UUID, hashed: str, *, but_session: UUID | None) -> None:
+    await user_store.set_password(session, user_id, hashed)
+    await session_store.end_others(session, user_id, but_session)
+    await mailed_link_store.forget_resets(session, user_id)
+    primary = await email_address_store.primary(session, user_id)
+    if primary is not None:
+        queue_mail(session, message_texts.password_changed(primary.address), keys.mail, about=user_id)

@@ -1,0 +1,65 @@
+"""Signing in by address and password."""
+
+from __future__ import annotations
+
+from app.accounts.people.email_syntax import EmailAddress, parse_email
+from app.accounts.people.sessions import OpenedSession, open_session
+from app.accounts.security.account_errors import WrongCredentials
+from app.accounts.security.passwords import Passwords
+from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput
+from app.store import users as user_store
+
+# Only failures stay counted; these two no switch turns off.
+PER_ADDRESS = Limit("sign-in:address", most=10, per_seconds=900, always_on=True)
+PER_NETWORK = Limit("sign-in:network", most=100, per_seconds=900, always_on=True)
+
+# looked up in place of what is no address, so that it takes the same work
+_NOBODYS = ""
+
+
+async def sign_in(
+    database: Database,
+    passwords: Passwords,
+    limits: RateLimits,
+    email_address: str,
+    password: str,
+    *,
+    remote_address: str,
+    user_agent: str | None,
+) -> OpenedSession:
+    """Open a session for the account with this verified address and this password.
+
+    Raises `WrongCredentials`, after the same work, for an address that is unknown, not verified or no address at all, and for a
+    wrong password; `RateLimited` after too many failures, counted for unknown addresses alike.
+    """
+    email = _email_of(email_address)
+    whose = email.key if email is not None else email_address
+    attempt = await hit(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
+    async with database.read() as session:
+        found = await user_store.credentials(session, email.key if email is not None else _NOBODYS)
+    user_id, kept = found if found is not None else (None, None)
+    checked = await passwords.check(password, kept)
+    if user_id is None or kept is None or not checked.is_right:
+        raise WrongCredentials
+
+    async def open_unless_changed(session: Session) -> OpenedSession:
+        # between the check and now the password may have been changed, which ends sessions opened with the old one
+        if not await user_store.lock_password(session, user_id, kept):
+            raise WrongCredentials
+        if checked.rehashed is not None:
+            await user_store.set_password(session, user_id, checked.rehashed)
+        return await open_session(session, user_id, user_agent)
+
+    opened = await transact(database, open_unless_changed, step="sign-in")
+    await take_back(database, attempt)
+    return opened
+
+
+def _email_of(text: str) -> EmailAddress | None:
+    try:
+        return parse_email(text)
+    except InvalidInput:
+        return None

@@ -1,0 +1,172 @@
+"""Rate limits, counted in PostgreSQL: right across any number of processes, and in the wall's time.
+
+Each attempt is counted in a unit of its own before the work begins, so that refused and failed ones count too (`hit`); or only
+what turned out badly is counted, afterwards (`check`, then `note`). Who is limited is kept as a keyed hash: no address and no phone
+number lies in the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias, TypeVar
+
+from app.accounts.security.secrets import keyed_hash
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+from app.errors import DomainError, RateLimited
+from app.store import rate_limits as rate_limit_store
+
+T = TypeVar("T")
+
+_IPV6_SITE_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` times in any stretch of `per_seconds`; one that is `always_on` no switch turns off."""
+
+    name: str
+    most: int
+    per_seconds: int
+    always_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RateLimits:
+    """How limits are kept: `key` hashes who is limited; `enabled` is the switch for all limits but those always on."""
+
+    key: bytes
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that was counted, for `take_back`."""
+
+    keys: tuple[bytes, ...]
+    at: datetime
+
+
+Counted: TypeAlias = Mapping[bytes, Limit]
+"""The limits that count, by the keyed hash of whom each limits."""
+
+
+async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
+    """Count an attempt against several limits, each with whom it limits, such as an address.
+
+    Raises `RateLimited` with the seconds to wait when one of them is used up; then it is counted against none, so that knocking on
+    a closed door keeps it closed no longer.
+    """
+    counted = _counted(limits, uses)
+    if not counted:
+        return Attempt((), database.clock.real_now())
+
+    async def count(session: Session) -> Attempt | int:
+        return await _count(session, counted)
+
+    outcome = await transact(database, count, step="rate-limit")
+    if isinstance(outcome, int):
+        raise RateLimited(outcome)
+    return outcome
+
+
+async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Raise `RateLimited` as `hit` would, and count nothing: for limits of which only what turns out badly is counted."""
+    counted = _counted(limits, uses)
+    if not counted:
+        return
+    async with database.read() as session:
+        hits = await rate_limit_store.read(session, counted)
+        recent = {key: _recent(hits.get(key, ()), limit, session.real_now) for key, limit in counted.items()}
+        seconds = _seconds_to_wait(counted, recent, session.real_now)
+    if seconds is not None:
+        raise RateLimited(seconds)
+
+
+async def note(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Count what turned out badly, also past the limit: of many at once each was let through before any was counted."""
+    counted = _counted(limits, uses)
+    if counted:
+        await transact(database, lambda session: _note(session, counted), step="rate-limit")
+
+
+async def hit_unless_refused(
+    database: Database, limits: RateLimits, work: Callable[[], Awaitable[T]], *uses: tuple[Limit, str]
+) -> T:
+    """Do `work`, counted as with `hit` unless it ends with a `DomainError`: who has mended it may try again."""
+    attempt = await hit(database, limits, *uses)
+    try:
+        return await work()
+    except DomainError:
+        await take_back(database, attempt)
+        raise
+
+
+async def take_back(database: Database, attempt: Attempt) -> None:
+    """Uncount an attempt that turned out well, where only failures are to be limited."""
+    if attempt.keys:
+        await transact(
+            database, lambda session: rate_limit_store.take_back(session, attempt.keys, attempt.at), step="rate-limit"
+        )
+
+
+def network_of(remote_address: str) -> str:
+    """What counts as one network address: an IPv4 address, or the /64 that one IPv6 customer has at least."""
+    try:
+        address = ip_address(remote_address)
+    except ValueError:
+        return remote_address
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((int(address), _IPV6_SITE_BITS), strict=False))
+    return str(address)
+
+
+def _counted(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> Counted:
+    return {keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on}
+
+
+async def _count(session: Session, counted: Counted) -> Attempt | int:
+    """The attempt, or the seconds until one is allowed again."""
+    recent = await _lock(session, counted)
+    seconds = _seconds_to_wait(counted, recent, session.real_now)
+    if seconds is not None:
+        return seconds
+    await _save(session, counted, recent)
+    return Attempt(tuple(counted), session.real_now)
+
+
+async def _note(session: Session, counted: Counted) -> None:
+    await _save(session, counted, await _lock(session, counted))
+
+
+async def _lock(session: Session, counted: Counted) -> dict[bytes, list[datetime]]:
+    now = session.real_now
+    longest = max(timedelta(seconds=limit.per_seconds) for limit in counted.values())
+    hits = await rate_limit_store.lock(session, counted, expires_at=now + longest)
+    return {key: _recent(hits[key], limit, now) for key, limit in counted.items()}
+
+
+async def _save(session: Session, counted: Counted, recent: Mapping[bytes, Sequence[datetime]]) -> None:
+    for key, limit in counted.items():
+        expires_at = session.real_now + timedelta(seconds=limit.per_seconds)
+        await rate_limit_store.save(session, key, sorted([*recent[key], session.real_now]), expires_at=expires_at)
+
+
+def _seconds_to_wait(counted: Counted, recent: Mapping[bytes, Sequence[datetime]], now: datetime) -> int | None:
+    waits = [
+        # who waited for another to count was slower than the clock: none has longer to wait than the whole stretch
+        min(recent[key][-limit.most] - now, timedelta()) + timedelta(seconds=limit.per_seconds)
+        for key, limit in counted.items()
+        if len(recent[key]) >= limit.most
+    ]
+    return max(1, math.ceil(max(waits) / timedelta(seconds=1))) if waits else None
+
+
+def _recent(hits: Sequence[datetime], limit: Limit, now: datetime) -> list[datetime]:
+    return [at for at in hits if at > now - timedelta(seconds=limit.per_seconds)]

@@ -1,0 +1,1 @@
+"""Workspaces: organizations, their members and invitations, and verified phone numbers."""

@@ -1,0 +1,221 @@
+"""Invitations to organizations: bound to an address, mailed there, good for 7 days and once.
+
+Everything here answers alike, and mails alike, whether or not the address has an account or its owner is a member already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.callers import Caller, UserCaller, require_user
+from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.people.email_syntax import EmailAddress, parse_email
+from app.accounts.security.account_errors import EmailUnverified
+from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.accounts.workspaces.members import lock_workspace, require_manager
+from app.db.engine import Database, Session
+from app.db.tables.workspaces import InvitationRow, WorkspaceRow
+from app.db.unit_of_work import transact
+from app.errors import InvalidInput, NotFound
+from app.ids import uuid7
+from app.messages import message_texts
+from app.messages.mail import queue_mail
+from app.store import invitations as invitation_store
+from app.store import memberships as membership_store
+from app.store import workspaces as workspace_store
+
+LIFETIME = timedelta(days=7)
+MOST_OPEN = 500
+
+PER_WORKSPACE = Limit("invitation:workspace", most=100, per_seconds=3_600)
+PER_INVITER = Limit("invitation:inviter", most=100, per_seconds=3_600)
+PER_NETWORK = Limit("invitation:network", most=200, per_seconds=3_600)
+PER_ADDRESS_A_DAY = Limit("invitation:address-day", most=10, per_seconds=86_400)
+
+_MANAGES: Final = WorkspacePermission.MANAGE_MEMBERS
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvitation:
+    """Who is invited, by address, where to, and as what."""
+
+    workspace_id: UUID
+    email_address: str
+    role: WorkspaceRole = WorkspaceRole.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the holder of a mailed link is invited to."""
+
+    workspace: WorkspaceRow
+    invitation: InvitationRow
+
+
+async def invite(
+    database: Database,
+    keys: Keys,
+    limits: RateLimits,
+    caller: Caller,
+    invitation: NewInvitation,
+    *,
+    remote_address: str,
+    public_url: str,
+) -> WorkspaceAccess:
+    """Mail a link to an address, in place of any that was mailed there for this organization before.
+
+    For those who manage the role. Raises `InvalidInput` for a personal workspace, an address that is none, and with 500 open
+    invitations; `RateLimited`; and what `workspace_for` raises.
+    """
+    user = require_user(caller)
+    async with database.read() as session:
+        access = await workspace_for(session, user, invitation.workspace_id, permission=_MANAGES)
+    require_manager(access, invitation.role)
+    if access.workspace.kind == "PERSONAL":
+        raise InvalidInput(
+            "A personal workspace is one person's: make an organization to invite others.",
+            path=("input", "workspaceId"),
+        )
+    email = parse_email(invitation.email_address, path=("input", "emailAddress"))
+    await hit(
+        database,
+        limits,
+        (PER_WORKSPACE, str(invitation.workspace_id)),
+        (PER_INVITER, str(user.user_id)),
+        (PER_NETWORK, network_of(remote_address)),
+        (PER_ADDRESS_A_DAY, email.key),
+    )
+
+    async def keep(session: Session) -> WorkspaceAccess:
+        access = await lock_workspace(session, user, invitation.workspace_id, permission=_MANAGES)
+        token = await _replace(session, user, access, email, invitation.role)
+        queue_mail(
+            session, message_texts.invitation(email.address, f"{public_url}/accept-invitation?token={token}"), keys.mail
+        )
+        return access
+
+    return await transact(database, keep, step="invite-member")
+
+
+async def _replace(
+    session: Session, user: UserCaller, access: WorkspaceAccess, email: EmailAddress, role: WorkspaceRole
+) -> str:
+    """Keep a new invitation instead of the former one to the address; its token, as it stands in a link."""
+    workspace_id = access.workspace.id
+    former = await invitation_store.open_to(session, workspace_id, email.key)
+    if former is not None:
+        require_manager(access, WorkspaceRole(former.role))
+        await invitation_store.remove(session, workspace_id, former.id)
+    require_manager(access, role)
+    if await invitation_store.count_open(session, workspace_id, at=session.now) >= MOST_OPEN:
+        raise InvalidInput(f"There are {MOST_OPEN} open invitations, which is the most. Revoke some first.")
+    token = new_token()
+    row = InvitationRow(
+        workspace_id=workspace_id,
+        id=uuid7(),
+        address=email.address,
+        address_key=email.key,
+        role=role.value,
+        token_hash=token_hash(token),
+        invited_by=user.user_id,
+        created_at=session.now,
+        expires_at=session.now + LIFETIME,
+    )
+    await invitation_store.add(session, row)
+    await audit_log.record(
+        session,
+        workspace_id,
+        audit_log.actor_of(user),
+        "member.invited",
+        "Someone was invited." if former is None else "Someone was invited again; the former link is dead.",
+        before={"role": former.role, "invitation": str(former.id)} if former is not None else None,
+        after={"role": role.value, "invitation": str(row.id)},
+    )
+    return quote(token)
+
+
+async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID) -> WorkspaceAccess:
+    """Let an open invitation's link lead nowhere; for those who manage its role. Raises `NotFound` for any other."""
+    access = await lock_workspace(session, require_user(caller), workspace_id, permission=_MANAGES)
+    row = await invitation_store.open_one(session, workspace_id, invitation_id, at=session.now)
+    if row is None:
+        raise NotFound
+    require_manager(access, WorkspaceRole(row.role))
+    await invitation_store.remove(session, workspace_id, row.id)
+    await audit_log.record(
+        session,
+        workspace_id,
+        audit_log.actor_of(caller),
+        "invitation.revoked",
+        "An invitation was revoked.",
+        before={"role": row.role, "invitation": str(row.id)},
+    )
+    return access
+
+
+async def open_invitations(session: Session, access: WorkspaceAccess) -> Sequence[InvitationRow]:
+    """The open invitations, the newest first; none for who doesn't manage members, since addresses are the managers' to see."""
+    if _MANAGES not in access.permissions:
+        return ()
+    return await invitation_store.open_ones(session, access.workspace.id, at=session.now)
+
+
+async def open_invitation(
+    session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID
+) -> InvitationRow | None:
+    """One of the open invitations, for those who manage members."""
+    access = await workspace_for(session, caller, workspace_id)
+    if _MANAGES not in access.permissions:
+        return None
+    return await invitation_store.open_one(session, workspace_id, invitation_id, at=session.now)
+
+
+async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | None:
+    """What the link's holder is invited to, once they have verified its address, or was, where they have followed it and belong to
+    the organization; None for a link that is good for nothing."""
+    row = await invitation_store.by_token_hash(session, token_hash(token))
+    if row is None:
+        return None
+    workspace = await workspace_store.get(session, row.workspace_id)
+    if row.accepted_by == caller.user_id and workspace is not None:
+        membership = await membership_store.find(session, row.workspace_id, caller.user_id)
+        return Offer(workspace, row) if membership is not None else None
+    if not is_good(session, row):
+        return None
+    try:
+        await require_invitee(session, caller, row, lock=False)
+    except EmailUnverified:
+        return None
+    return Offer(workspace, row) if workspace is not None else None
+
+
+def is_good(session: Session, row: InvitationRow) -> bool:
+    """Whether the invitation can still be accepted: it is unused and not lapsed. One whose sender may no longer give its role is
+    gone (`members`)."""
+    return row.accepted_by is None and row.expires_at > session.now
+
+
+async def require_invitee(session: Session, user: UserCaller, row: InvitationRow, *, lock: bool) -> None:
+    """Raise `EmailUnverified`, with the step that is missing, unless the user has verified the invited address.
+
+    With `lock` they keep it until the transaction ends. The address is told only to who has it already: a link may have been passed
+    on.
+    """
+    email = await invitation_store.email_of(session, user.user_id, row.address_key or "", lock=lock)
+    if email is None:
+        raise EmailUnverified(
+            "This invitation went to an e-mail address that your account does not have. Add and verify that address, or sign in "
+            "to the account that has it; then follow the link again."
+        )
+    if email.verified_at is None:
+        raise EmailUnverified(
+            f"Verify {email.address} first: follow the link that was mailed there. Then accept the invitation again."
+        )

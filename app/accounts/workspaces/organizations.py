@@ -1,0 +1,276 @@
+"""Organizations: making one, and what a workspace goes by: its name, its handle, and the id the host product knows it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.callers import Caller, KeyCaller, UserCaller, require_user
+from app.accounts.access.permissions import ApiScope, WorkspacePermission, WorkspaceRole
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.people.handles import (
+    change_handle,
+    check_handle,
+    claim_handle,
+    claim_made_up_handle,
+    counting_refusals,
+)
+from app.accounts.people.users import lock_newcomer
+from app.accounts.security.account_errors import HandleTaken
+from app.accounts.security.rate_limits import Limit, RateLimits, hit_unless_refused
+from app.accounts.security.text_input import one_line
+from app.accounts.workspaces.members import lock_workspace
+from app.accounts.workspaces.partial_changes import KEPT, Change
+from app.db.engine import Database, Session
+from app.db.tables.workspaces import MembershipRow, WorkspaceRow
+from app.db.unit_of_work import transact
+from app.errors import Conflict, Forbidden, InvalidInput
+from app.ids import uuid7
+from app.store import workspaces as workspace_store
+
+PER_USER_A_DAY = Limit("organization:user-day", most=20, per_seconds=86_400)
+# each one keeps another handle from everybody else for a while
+HANDLES_PER_WORKSPACE_A_DAY = Limit("organization:handle-day", most=10, per_seconds=86_400)
+
+_MAX_NAME_LETTERS = 100
+_MAX_EXTERNAL_ID_LETTERS = 255
+_NAME, _HANDLE, _EXTERNAL_ID = ("input", "name"), ("input", "handle"), ("input", "externalId")
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganization:
+    """The form as it was filled in; without a handle one is made up from the name."""
+
+    name: str
+    handle: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceChange:
+    """What a workspace is to go by from now on."""
+
+    name: Change[str | None] = KEPT
+    handle: Change[str | None] = KEPT
+    external_id: Change[str | None] = KEPT
+
+
+async def create_organization(
+    database: Database,
+    guards: bytes,
+    limits: RateLimits,
+    caller: Caller,
+    form: NewOrganization,
+    *,
+    owners_set_external_ids: bool,
+) -> WorkspaceAccess:
+    """Make an organization, of which the caller is the owner.
+
+    Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
+    for one where only the host product's servers set them, `AccountClosing`, and `RateLimited` after 20 a day, or after 30 handles
+    an hour that are taken.
+    """
+    user = require_user(caller)
+    name = one_line(form.name, "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
+    handle = check_handle(form.handle, path=_HANDLE) if form.handle is not None else None
+    external_id = _checked_external_id(form.external_id)
+    if external_id is not None and not owners_set_external_ids:
+        raise Forbidden("Here only the host product's servers set external ids.")
+
+    async def make(session: Session) -> WorkspaceAccess:
+        return await _make(session, guards, user, name, handle, external_id)
+
+    async def make_it() -> WorkspaceAccess:
+        work = partial(transact, database, make, step="create-organization")
+        return await hit_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
+
+    return await (make_it() if handle is None else counting_refusals(database, limits, user.user_id, make_it))
+
+
+async def _make(
+    session: Session, guards: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
+) -> WorkspaceAccess:
+    await lock_newcomer(session, user.user_id)
+    workspace_id = uuid7()
+    if handle is None:
+        handle = await claim_made_up_handle(session, guards, workspace_id, name, otherwise="organization")
+    elif not await claim_handle(session, guards, handle, workspace_id):
+        raise HandleTaken(path=_HANDLE)
+    workspace = WorkspaceRow(
+        id=workspace_id,
+        kind="ORGANIZATION",
+        name=name,
+        handle=handle,
+        created_by=user.user_id,
+        created_at=session.now,
+        version=1,
+    )
+    await workspace_store.add(session, workspace)
+    owner = MembershipRow(
+        workspace_id=workspace_id, user_id=user.user_id, role=WorkspaceRole.OWNER, joined_at=session.now
+    )
+    await workspace_store.add_member(session, owner)
+    told = {"name": name, "handle": handle}
+    await _record(session, user, workspace_id, "organization.created", "The organization was made.", after=told)
+    if external_id is not None:
+        await _set_external_id(session, user, workspace, external_id)
+    return await workspace_for(session, user, workspace_id)
+
+
+async def update_workspace(
+    database: Database,
+    limits: RateLimits,
+    guards: bytes,
+    caller: Caller,
+    workspace_id: UUID,
+    change: WorkspaceChange,
+    *,
+    owners_set_external_ids: bool,
+) -> WorkspaceAccess:
+    """Let a workspace go by another name, handle or external id; what the change does not mention stays.
+
+    Owners may do all of it, but set an external id only where there is none, and only if `owners_set_external_ids`. A service key
+    with OPERATOR sets, changes and clears external ids, and nothing else; anything beyond is `Forbidden`. Raises `InvalidInput`,
+    `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, and what `workspace_for` raises.
+    """
+    async with database.read() as session:
+        access = await workspace_for(session, caller, workspace_id)
+    _require_right(access, caller, change)
+    change = _checked(access.workspace, change)
+
+    async def apply(session: Session) -> WorkspaceAccess:
+        access = await lock_workspace(session, caller, workspace_id)
+        _require_right(access, caller, change)
+        await _apply(session, guards, caller, access.workspace, change, owners_set_external_ids=owners_set_external_ids)
+        await session.flush()
+        return access
+
+    work = partial(transact, database, apply, step="update-workspace")
+    if change.handle is KEPT or change.handle == access.workspace.handle:
+        return await work()
+
+    async def limited() -> WorkspaceAccess:
+        return await hit_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
+
+    return await counting_refusals(database, limits, require_user(caller).user_id, limited)
+
+
+def _require_right(access: WorkspaceAccess, caller: Caller, change: WorkspaceChange) -> None:
+    if isinstance(caller, KeyCaller):
+        if not _is_operator(caller):
+            raise Forbidden
+        if change.name is not KEPT or change.handle is not KEPT:
+            raise Forbidden("A key can change a workspace's external id, and nothing else of it.")
+    elif WorkspacePermission.MANAGE_WORKSPACE not in access.permissions:
+        raise Forbidden
+
+
+def _is_operator(caller: Caller) -> bool:
+    return isinstance(caller, KeyCaller) and caller.is_service and ApiScope.OPERATOR in caller.scopes
+
+
+def _checked(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChange:
+    """The change with its values as they are kept; raises for values that nothing may go by."""
+    name, handle, external_id = change.name, change.handle, change.external_id
+    if name is not KEPT:
+        name = one_line(name or "", "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
+    if handle is not KEPT:
+        if workspace.kind == "PERSONAL":
+            raise InvalidInput(
+                "The handle of a personal workspace is its owner's User ID: change it with changeHandle.", path=_HANDLE
+            )
+        if handle is None:
+            raise InvalidInput("An organization can't be without a handle.", path=_HANDLE)
+        handle = check_handle(handle, path=_HANDLE)
+    if external_id is not KEPT:
+        external_id = _checked_external_id(external_id)
+    return WorkspaceChange(name, handle, external_id)
+
+
+def _checked_external_id(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return one_line(text, "An external id", at_most=_MAX_EXTERNAL_ID_LETTERS, path=_EXTERNAL_ID)
+
+
+async def _apply(
+    session: Session,
+    guards: bytes,
+    caller: Caller,
+    workspace: WorkspaceRow,
+    change: WorkspaceChange,
+    *,
+    owners_set_external_ids: bool,
+) -> None:
+    if change.name is not KEPT and change.name is not None and change.name != workspace.name:
+        before, workspace.name = workspace.name, change.name
+        workspace.version += 1
+        # a personal workspace's name is a person's
+        is_told = workspace.kind == "ORGANIZATION"
+        await _record(
+            session,
+            caller,
+            workspace.id,
+            "workspace.renamed",
+            "The workspace was given another name.",
+            before={"name": before} if is_told else None,
+            after={"name": workspace.name} if is_told else None,
+        )
+    if change.handle is not KEPT and change.handle is not None and change.handle != workspace.handle:
+        before = workspace.handle
+        await change_handle(session, guards, workspace, change.handle, path=_HANDLE)
+        await _record(
+            session,
+            caller,
+            workspace.id,
+            "workspace.handle_changed",
+            "The organization goes by another handle.",
+            before={"handle": before},
+            after={"handle": change.handle},
+        )
+    if change.external_id is not KEPT and change.external_id != workspace.external_id:
+        if not _is_operator(caller):
+            _require_owners_first_word(workspace, owners_set_external_ids)
+        workspace.version += 1
+        await _set_external_id(session, caller, workspace, change.external_id)
+
+
+def _require_owners_first_word(workspace: WorkspaceRow, owners_set_external_ids: bool) -> None:
+    if not owners_set_external_ids:
+        raise Forbidden("Here only the host product's servers set external ids.")
+    if workspace.external_id is not None:
+        raise Forbidden("Once set, an external id is changed by the host product's servers only.")
+
+
+async def _set_external_id(session: Session, caller: Caller, workspace: WorkspaceRow, external_id: str | None) -> None:
+    was_set = workspace.external_id is not None
+    if not await workspace_store.set_external_id(session, workspace.id, external_id):
+        raise Conflict("Another workspace has this external id.", path=_EXTERNAL_ID)
+    # not the ids themselves: a host product may use addresses for them
+    await _record(
+        session,
+        caller,
+        workspace.id,
+        "workspace.external_id_set" if external_id is not None else "workspace.external_id_cleared",
+        "The host product knows the workspace by an id." if external_id is not None else "The external id was cleared.",
+        before={"isSet": was_set},
+        after={"isSet": external_id is not None},
+    )
+
+
+async def _record(
+    session: Session,
+    caller: Caller,
+    workspace_id: UUID,
+    action: str,
+    summary: str,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    await audit_log.record(
+        session, workspace_id, audit_log.actor_of(caller), action, summary, before=before, after=after
+    )

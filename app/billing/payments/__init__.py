@@ -1,0 +1,1 @@
+"""Rules about payments: the mirror of cards and invoices, and workspaces that are being deleted."""

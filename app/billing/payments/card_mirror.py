@@ -1,0 +1,110 @@
+"""The mirror of a workspace's cards, and which one is charged."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import SYSTEM
+from app.db.engine import Session
+from app.db.tables.payments import CardRow
+from app.errors import DomainError, ErrorCode, NotFound
+from app.ids import uuid7
+from app.payments.gateway_values import Card, Wallet
+from app.store import billing_accounts as billing_account_store
+
+TOPIC = "payment_methods"
+
+
+class PaymentMethodRequired(DomainError):
+    """There is no card to charge: add one first."""
+
+    code = ErrorCode.PAYMENT_METHOD_REQUIRED
+
+
+async def card_to_charge(session: Session, workspace_id: UUID, card_id: UUID | None) -> CardRow:
+    """The named card, or the default one.
+
+    Raises `NotFound` for a card that isn't the workspace's, `PaymentMethodRequired` when it has none.
+    """
+    if card_id is not None:
+        named = await billing_account_store.card(session, workspace_id, card_id)
+        if named is None:
+            raise NotFound("There is no such payment method.")
+        return named
+    cards = await billing_account_store.cards(session, workspace_id)
+    if not cards:
+        raise PaymentMethodRequired
+    return cards[0]
+
+
+async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
+    """Make the workspace's cards what the provider has; True if that changed anything, which open screens are then told.
+
+    The audit log tells of cards that came, went or became the default, however that happened; who asked for it here is a line of
+    its own.
+    """
+    account = await billing_account_store.lock(session, workspace_id)
+    known = {row.provider_id: row for row in await billing_account_store.cards(session, workspace_id)}
+    default_before = next((row for row in known.values() if row.is_default), None)
+    changed = False
+    for card in wallet.cards:
+        row = known.pop(card.id, None)
+        is_default = card.id == wallet.default_card_id
+        if row is None:
+            session.add(_row(session, workspace_id, card, is_default))
+            await _record(session, workspace_id, "card.added", "A card was added.", after=told(card))
+            changed = True
+        elif _differs(row, card, is_default):
+            row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
+            row.is_default = is_default
+            changed = True
+    for gone in known.values():
+        await session.delete(gone)
+        await _record(session, workspace_id, "card.removed", "A card was removed.", before=told(gone))
+        changed = True
+    default = next((card for card in wallet.cards if card.id == wallet.default_card_id), None)
+    if default_before is not None and default is not None and default.id != default_before.provider_id:
+        before, after = told(default_before), told(default)
+        summary = "Another card became the default."
+        await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
+    if changed:
+        account.cards_version += 1
+        session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)
+    return changed
+
+
+async def _record(
+    session: Session,
+    workspace_id: UUID,
+    action: str,
+    summary: str,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    await audit_log.record(session, workspace_id, SYSTEM, action, summary, before=before, after=after)
+
+
+def told(card: CardRow | Card) -> dict[str, object]:
+    """What the audit log says of a card."""
+    return {"brand": card.brand, "last4": card.last4}
+
+
+def _row(session: Session, workspace_id: UUID, card: Card, is_default: bool) -> CardRow:
+    return CardRow(
+        workspace_id=workspace_id,
+        id=uuid7(),
+        provider_id=card.id,
+        brand=card.brand,
+        last4=card.last4,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        is_default=is_default,
+        created_at=session.now,
+    )
+
+
+def _differs(row: CardRow, card: Card, is_default: bool) -> bool:
+    mirrored = (row.brand, row.last4, row.exp_month, row.exp_year, row.is_default)
+    return mirrored != (card.brand, card.last4, card.exp_month, card.exp_year, is_default)

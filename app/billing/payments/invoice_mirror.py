@@ -1,0 +1,112 @@
+"""The mirror of the provider's invoices: what the list of invoices shows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import SYSTEM
+from app.db.engine import Session
+from app.db.tables.payments import InvoiceRow
+from app.ids import uuid7
+from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
+from app.store import billing_accounts as billing_account_store
+from app.store import invoices as invoice_store
+
+TOPIC = "invoice"
+
+
+async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice) -> InvoiceRow:
+    """Make the mirrored invoice what the provider has now, and tell open screens if that changed anything.
+
+    `invoice` must have been fetched after whatever made the caller look: the newest fetch wins. Drafts are not shown and not told.
+    """
+    await billing_account_store.lock(session, workspace_id)
+    values = _values(invoice)
+    row = await invoice_store.with_provider_id(session, invoice.id)
+    if row is None:
+        row = InvoiceRow(
+            workspace_id=workspace_id,
+            id=uuid7(),
+            provider_id=invoice.id,
+            changed_at=session.now,
+            amount_refunded_minor=0,
+            version=1,
+            **values,
+        )
+        session.add(row)
+    elif _stands_behind(row, invoice) or all(getattr(row, name) == value for name, value in values.items()):
+        return row
+    else:
+        if invoice.status is InvoiceStatus.PAID and row.status != InvoiceStatus.PAID and invoice.purchase_id is None:
+            # that of a purchase is told as the purchase's success
+            after = {"invoice": str(row.id), "number": invoice.number}
+            await audit_log.record(session, workspace_id, SYSTEM, "invoice.paid", "An invoice was paid.", after=after)
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.changed_at = session.now
+        row.version += 1
+    if invoice.status is not InvoiceStatus.DRAFT:
+        session.outbox.hint(TOPIC, workspace_id, row.id, row.version)
+    return row
+
+
+def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> None:
+    """Have a mirrored, locked invoice show how much of it was refunded, and tell open screens if that changed."""
+    if row.amount_refunded_minor == refunded_minor:
+        return
+    row.amount_refunded_minor = refunded_minor
+    row.changed_at = session.now
+    row.version += 1
+    session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
+
+
+# An invoice only ever moves on: a state fetched before a newer one was stored must not bring the old one back.
+_ORDER = {
+    InvoiceStatus.DRAFT: 0,
+    InvoiceStatus.OPEN: 1,
+    InvoiceStatus.UNCOLLECTIBLE: 2,
+    InvoiceStatus.PAID: 3,
+    InvoiceStatus.VOID: 3,
+}
+
+
+def _stands_behind(row: InvoiceRow, invoice: ProviderInvoice) -> bool:
+    return _ORDER[invoice.status] < _ORDER[InvoiceStatus(row.status)]
+
+
+def _values(invoice: ProviderInvoice) -> dict[str, Any]:
+    return {
+        "purchase_id": UUID(invoice.purchase_id) if invoice.purchase_id else None,
+        "number": invoice.number,
+        "status": invoice.status.value,
+        "currency": invoice.currency,
+        "issued_at": invoice.issued_at,
+        "due_at": invoice.due_at,
+        "paid_at": invoice.paid_at,
+        "subtotal_minor": invoice.subtotal_minor,
+        "tax_minor": invoice.tax_minor,
+        "total_minor": invoice.total_minor,
+        "amount_due_minor": invoice.amount_due_minor,
+        "amount_paid_minor": invoice.amount_paid_minor,
+        "credit_applied_minor": invoice.credit_applied_minor,
+        "lines": [_json(asdict(line)) for line in invoice.lines],
+        "tax_lines": [_json(asdict(line)) for line in invoice.tax_lines],
+        "hosted_url": invoice.hosted_url,
+        "pdf_url": invoice.pdf_url,
+    }
+
+
+def _json(value: dict[str, Any]) -> dict[str, Any]:
+    """`value` as it comes back from a JSON column: times in ISO 8601, decimals as text."""
+    plain = (str, int, bool, type(None))
+    return {
+        name: member
+        if isinstance(member, plain)
+        else member.isoformat()
+        if hasattr(member, "isoformat")
+        else str(member)
+        for name, member in value.items()
+    }

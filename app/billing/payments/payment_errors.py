@@ -1,0 +1,17 @@
+"""What a caller is told while a payment is under way, or when the provider can't be reached."""
+
+from __future__ import annotations
+
+from app.errors import DomainError, ErrorCode
+
+
+class PaymentPending(DomainError):
+    """The payment is under way. Watch the purchase, or ask again with the same idempotency key."""
+
+    code = ErrorCode.PAYMENT_PENDING
+
+
+class PaymentUnavailable(DomainError):
+    """The payment provider can't be reached. Nothing was charged; try again."""
+
+    code = ErrorCode.PAYMENT_UNAVAILABLE

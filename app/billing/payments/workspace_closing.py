@@ -1,0 +1,37 @@
+"""A workspace that is being deleted: nothing new is charged to it, and nobody joins it, from the moment that is decided."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.db.engine import Session
+from app.db.tables.payments import BillingAccountRow
+from app.errors import DomainError, ErrorCode
+from app.store import billing_accounts as billing_account_store
+from app.store import deletions as deletion_store
+
+
+class WorkspaceClosing(DomainError):
+    """This workspace is being deleted: nothing can be bought for it, and nobody can join it, any more."""
+
+    code = ErrorCode.CONFLICT
+
+
+def require_open(account: BillingAccountRow | None) -> None:
+    """Raise `WorkspaceClosing` for the account of a workspace that is being deleted."""
+    if account is not None and account.closing_at is not None:
+        raise WorkspaceClosing
+
+
+async def close(session: Session, workspace_id: UUID) -> None:
+    """Let nothing new be charged to the workspace; whoever is just beginning to is waited for."""
+    account = await billing_account_store.lock(session, workspace_id)
+    if account.closing_at is None:
+        account.closing_at = session.now
+
+
+async def open_again(session: Session, workspace_id: UUID) -> None:
+    """Let the workspace buy again: a deletion that took it along was stopped, and no other takes it."""
+    account = await billing_account_store.lock(session, workspace_id)
+    if not await deletion_store.takes(session, workspace_id):
+        account.closing_at = None

@@ -1,0 +1,86 @@
+"""Credits as billing moves them: the one door to the ledger for purchases and for what falls due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import Actor
+from app.db.engine import Database, Session
+from app.db.tables.purchases import CreditPurchaseRow
+from app.db.unit_of_work import transact
+from app.errors import DomainError, ErrorCode
+from app.idempotency import KEYS_KEPT
+from app.ledger import post as ledger_post
+from app.ledger.chart import Source
+from app.ledger.movements import Clawback, Grant, Posted, Reinstate
+from app.ledger.post import post_one, settle_due
+from app.money import CreditUnit
+from app.store import invoices as invoice_store
+from app.store import ledger_posting as ledger_posting_store
+from app.store import purchases as purchase_store
+
+
+class UnknownResource(DomainError):
+    """The catalog has no such resource."""
+
+    code = ErrorCode.UNKNOWN_RESOURCE
+
+
+async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Posted:
+    """Credit a purchase that was paid; the ledger grants a purchase once, whoever asks."""
+    source = Source.AUTO_RECHARGE if purchase.is_auto_recharge else Source.PURCHASE
+    return await post_one(
+        session,
+        Grant(
+            workspace_id=purchase.workspace_id,
+            amount=purchase.credits,
+            source=source,
+            description="Auto-recharge" if purchase.is_auto_recharge else "Recharge",
+            purchase_id=purchase.id,
+        ),
+    )
+
+
+async def record_grant(session: Session, unit: CreditUnit, actor: Actor, posted: Posted, source: Source) -> None:
+    """Write to the audit log that somebody gave credits; each is rare, unlike what spends them, which has its own history."""
+    given = posted.transaction
+    after = {"sequence": given.sequence, "source": source, "amount": f"{unit.from_steps(given.amount):f} {unit.name}"}
+    await audit_log.record(session, given.workspace_id, actor, "credits.granted", "Credits were given.", after=after)
+
+
+async def reclaim(session: Session, purchase: CreditPurchaseRow, target: int, *, description: str) -> None:
+    """See to it that `target` steps of what a locked, paid purchase granted have been taken back by now.
+
+    What is missing is clawed back, below zero if need be; what was taken too much is reinstated.
+    """
+    missing = target - purchase.reclaimed_credits
+    if missing == 0:
+        return
+    movement = Clawback if missing > 0 else Reinstate
+    await post_one(
+        session,
+        movement(
+            workspace_id=purchase.workspace_id, purchase_id=purchase.id, amount=abs(missing), description=description
+        ),
+    )
+    purchase.reclaimed_credits = target
+
+
+async def next_due_at(session: Session) -> datetime | None:
+    """When the next grant expires or the next hold lapses."""
+    return await ledger_posting_store.next_due_at(session)
+
+
+async def run_due(database: Database, *, limit: int) -> int:
+    """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
+    settled = await transact(database, lambda session: settle_due(session, limit), step="credits.due")
+    return settled.workspaces
+
+
+async def forget_keys(session: Session) -> None:
+    """Forget idempotency keys that are older than 90 days, a thousand of each kind at a time."""
+    before = session.now - KEYS_KEPT
+    await ledger_post.forget_keys(session)
+    await purchase_store.forget_keys(session, before)
+    await invoice_store.forget_payments(session, before)

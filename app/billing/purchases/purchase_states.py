@@ -1,0 +1,213 @@
+"""Buying credits: what may be bought, and what each outcome of the payment does to the purchase."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import SYSTEM, Actor
+from app.billing.payments import invoice_mirror
+from app.billing.purchases import credit_movements
+from app.billing.purchases.orders import Order
+from app.billing.purchases.spend_limits import check_spend_limit
+from app.catalog import Catalog
+from app.db.engine import Session
+from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.ids import uuid7
+from app.money import Money
+from app.payments.gateway_values import Checkout, ProviderInvoice
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
+
+TOPIC = "credit_purchase"
+
+# How long a customer has to confirm a payment with the bank.
+CONFIRM_WITHIN = timedelta(minutes=30)
+# After this long a purchase that nobody finished is looked into: longer than its calls to the provider ordinarily take.
+LOOK_AFTER = timedelta(seconds=90)
+
+
+class PurchaseOvertaken(Exception):
+    """While this process was preparing the payment, another one gave the purchase up."""
+
+
+async def begin(
+    session: Session,
+    workspace_id: UUID,
+    order: Order,
+    *,
+    card_id: str | None,
+    key: str,
+    key_hash: bytes,
+    is_auto: bool,
+    actor: Actor,
+) -> CreditPurchaseRow:
+    """Write the purchase down as pending, before anything is sent. Without a card it will be paid on a hosted page."""
+    row = CreditPurchaseRow(
+        workspace_id=workspace_id,
+        id=uuid7(),
+        status=PurchaseStatus.PENDING,
+        credits=order.credits,
+        pack_code=order.pack_code,
+        price_minor=order.price.minor,
+        currency=order.price.currency,
+        is_auto_recharge=is_auto,
+        card_id=card_id,
+        idempotency_key=key,
+        input_hash=key_hash,
+        expires_at=session.now + CONFIRM_WITHIN,
+        next_look_at=session.now + LOOK_AFTER,
+        refunded_minor=0,
+        disputed_minor=0,
+        reclaimed_credits=0,
+        created_at=session.now,
+        version=1,
+    )
+    session.add(row)
+    session.outbox.hint(TOPIC, workspace_id, row.id, row.version)
+    await _record(session, row, actor, "recharge.requested", "A purchase of credits was asked for.")
+    return row
+
+
+async def admit(
+    session: Session, catalog: Catalog, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
+) -> None:
+    """Allow the payment to be sent, and note that it is: from here on only the provider knows whether it happened.
+
+    The limit is checked with the total, tax included, in the order of the lock, so that two purchases can't pass it together.
+    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up meanwhile.
+    """
+    account = await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    if row.status != PurchaseStatus.PENDING or row.pay_sent_at is not None:
+        raise PurchaseOvertaken
+    await check_spend_limit(session, catalog, account, invoice.total_minor)
+    row.total_minor = invoice.total_minor
+    row.pay_sent_at = session.now
+    row.next_look_at = session.now + LOOK_AFTER
+    await invoice_mirror.mirror(session, workspace_id, invoice)
+
+
+async def admit_checkout(
+    session: Session,
+    catalog: Catalog,
+    workspace_id: UUID,
+    purchase_id: UUID,
+    checkout: Checkout,
+    *,
+    open_until: datetime,
+) -> CreditPurchaseRow:
+    """Allow a hosted page to be shown: from here on it counts against the limit, and only the provider knows if it was paid.
+
+    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up, or a later one opened its page, meanwhile.
+    """
+    account = await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    others = await purchase_store.open_checkouts(session, workspace_id)
+    if (
+        row.status != PurchaseStatus.PENDING
+        or row.pay_sent_at is not None
+        or any(other.id > row.id for other in others)
+    ):
+        raise PurchaseOvertaken
+    total_minor = checkout.total_minor if checkout.total_minor is not None else row.price_minor
+    await check_spend_limit(session, catalog, account, total_minor)
+    row.total_minor = total_minor
+    row.pay_sent_at = session.now
+    row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
+    row.expires_at = row.next_look_at = open_until
+    _changed(session, row)
+    return row
+
+
+async def settle(
+    session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
+    """The payment succeeded: grant the credits, once, whoever says so and however often.
+
+    A purchase that had ended before, as whoever made it was told, is left so: `charged_at` stays None.
+    """
+    await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    await invoice_mirror.mirror(session, workspace_id, invoice)
+    if row.status not in UNSETTLED:
+        return row
+    await credit_movements.grant_purchase(session, row)
+    row.status = PurchaseStatus.SUCCEEDED
+    row.invoice_id = invoice.id
+    row.charged_at = invoice.paid_at or session.now
+    row.total_minor = invoice.total_minor
+    row.failure = row.decline_code = row.next_look_at = row.checkout_url = None
+    _changed(session, row)
+    await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
+    return row
+
+
+async def await_confirmation(
+    session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
+    """The bank wants the cardholder: the purchase waits until it lapses."""
+    await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    await invoice_mirror.mirror(session, workspace_id, invoice)
+    if row.status == PurchaseStatus.PENDING:
+        row.status = PurchaseStatus.ACTION_REQUIRED
+        row.next_look_at = row.expires_at
+        _changed(session, row)
+    return row
+
+
+async def fail(
+    session: Session,
+    workspace_id: UUID,
+    purchase_id: UUID,
+    invoice: ProviderInvoice | None,
+    *,
+    reason: str,
+    decline_code: str | None = None,
+    status: PurchaseStatus = PurchaseStatus.FAILED,
+) -> CreditPurchaseRow:
+    """The purchase ended without a charge, and its invoice can't be paid any more. Its key stays: a replay answers the same."""
+    await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    if invoice is not None:
+        await invoice_mirror.mirror(session, workspace_id, invoice)
+    if row.status in UNSETTLED:
+        row.status = status
+        row.failure = reason
+        row.decline_code = decline_code
+        row.next_look_at = row.checkout_url = None
+        _changed(session, row)
+        await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was not paid.")
+    elif row.charged_at is None:
+        row.next_look_at = None
+    return row
+
+
+async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, reason: str) -> bool:
+    """Give up a purchase whose payment was never sent: it fails, its key is free again, its invoice is to be discarded.
+
+    False when the payment was sent after all, or the purchase has ended.
+    """
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    if row.status != PurchaseStatus.PENDING or row.pay_sent_at is not None:
+        return False
+    row.status = PurchaseStatus.FAILED
+    row.failure = reason
+    row.idempotency_key = None
+    row.next_look_at = session.now
+    _changed(session, row)
+    await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was given up before it was paid.")
+    return True
+
+
+async def _record(session: Session, row: CreditPurchaseRow, actor: Actor, action: str, summary: str) -> None:
+    price = Money(row.total_minor if row.total_minor is not None else row.price_minor, row.currency)
+    after = {"purchase": str(row.id), "status": row.status, "price": f"{price.amount} {price.currency}"}
+    await audit_log.record(session, row.workspace_id, actor, action, summary, after=after)
+
+
+def _changed(session: Session, row: CreditPurchaseRow) -> None:
+    row.version += 1
+    session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)

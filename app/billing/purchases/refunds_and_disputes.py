@@ -1,0 +1,241 @@
+"""Money that goes back: the refunds asked for here, and what refunds and disputes do to a purchase, its invoice and its credits.
+
+Nothing here follows single events. The provider's present state of the payment says how much has gone back by now, and the
+difference to what is known is made up for: so the same end is reached whatever was reported, how often and in which order.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import OPERATOR, SYSTEM
+from app.billing.payments import invoice_mirror
+from app.billing.purchases import credit_movements, purchase_states
+from app.db.engine import Session
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState
+from app.errors import Conflict, DomainError, ErrorCode
+from app.ids import uuid7
+from app.ledger.grants import steps_to_claw_back
+from app.money import Money
+from app.payments.gateway_values import Returns
+from app.store import billing_accounts as billing_account_store
+from app.store import invoices as invoice_store
+from app.store import purchases as purchase_store
+from app.store import refunds as refund_store
+from app.store.refunds import Watched
+
+# The provider may forget an idempotency key after 24 hours: from then on the same refund could be made twice.
+SEND_WITHIN: Final = timedelta(hours=23)
+
+_MAX_REASON_CHARACTERS: Final = 500
+
+
+class NotRefundable(DomainError):
+    """This purchase can't be refunded."""
+
+    code = ErrorCode.INVALID_INPUT
+
+
+class ReturnsOvertaken(Exception):
+    """Somebody else looked at what has gone back of the invoice at the same moment, and may have seen something newer."""
+
+
+class PurchaseUnsettled(Exception):
+    """Money of a purchase has gone back before the purchase itself was brought to its end: look again when it was."""
+
+
+async def request(
+    session: Session,
+    watched: Watched,
+    invoice_id: str,
+    returns: Returns,
+    *,
+    amount_minor: int | None,
+    reason: str | None,
+    by_operator: bool,
+) -> RefundRow:
+    """Write down a refund of `amount_minor`, or of all that is left, before it is sent.
+
+    `returns` is what the look `watched` saw of the purchase's invoice. One that was written down before, for the same amount, and
+    never reached the provider is answered instead: asking again after a crash refunds once. After a refund that the bank returned
+    only an operator may ask for another. Raises `NotRefundable`, `Conflict` when another amount is on its way, and
+    `ReturnsOvertaken` when there was a newer look.
+    """
+    await billing_account_store.lock(session, watched.workspace_id)
+    assert watched.purchase_id is not None
+    purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
+    await _check_newest(session, watched, invoice_id)
+    amount = Money(returns.left_minor if amount_minor is None else amount_minor, purchase.currency)
+    _check_refundable(amount, returns)
+    if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
+        raise NotRefundable("The bank returned a refund of this purchase before.")
+    for earlier in await refund_store.lock_standing(session, purchase.workspace_id, purchase.id):
+        if earlier.status != RefundState.REQUESTED:
+            continue
+        if earlier.amount_minor != amount.minor:
+            under_way = Money(earlier.amount_minor, purchase.currency)
+            raise Conflict(f"A refund of {_said(under_way)} is on its way; look again when it is through.")
+        return earlier
+    row = RefundRow(
+        workspace_id=purchase.workspace_id,
+        id=uuid7(),
+        purchase_id=purchase.id,
+        payment_id=returns.payment_id,
+        amount_minor=amount.minor,
+        reason=reason[:_MAX_REASON_CHARACTERS] if reason else None,
+        status=RefundState.REQUESTED,
+        next_look_at=session.now + purchase_states.LOOK_AFTER,
+        created_at=session.now,
+    )
+    session.add(row)
+    if by_operator:
+        after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": _said(amount)}
+        summary = f"An operator asked for a refund of {_said(amount)}."
+        await audit_log.record(session, row.workspace_id, OPERATOR, "purchase.refund_requested", summary, after=after)
+    return row
+
+
+def _check_refundable(amount: Money, returns: Returns) -> None:
+    left = Money(returns.left_minor, amount.currency)
+    if returns.disputed_minor:
+        raise NotRefundable("The cardholder disputes this payment: the bank decides where its money goes.")
+    if left.minor <= 0:
+        raise NotRefundable("All of this purchase was refunded before.")
+    if not 0 < amount.minor <= left.minor:
+        raise NotRefundable(f"At most {_said(left)} of this purchase can still be refunded, and it must be above zero.")
+
+
+async def refuse(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID, *, failure: str) -> None:
+    """The refund was not made and will not be: the provider refused it, or it could not be sent in time."""
+    for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
+        if row.id == refund_id and row.status == RefundState.REQUESTED:
+            row.status, row.failure, row.next_look_at = RefundState.FAILED, failure, None
+
+
+async def look_later(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID) -> None:
+    """The provider can't be reached: leave the refund as it is for now."""
+    for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
+        if row.id == refund_id and row.next_look_at is not None:
+            row.next_look_at = session.now + purchase_states.LOOK_AFTER
+
+
+async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
+    """Say of a purchase that was paid after it had ended that its payment goes back; False when it was not too late after all."""
+    await billing_account_store.lock(session, purchase.workspace_id)
+    row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
+    if row.status in UNSETTLED or row.charged_at is not None:
+        return False
+    if (row.failure, row.invoice_id) != (failure, invoice_id):
+        row.failure, row.invoice_id = failure, invoice_id
+        _changed(session, row)
+    return True
+
+
+async def apply_returns(session: Session, watched: Watched, invoice_id: str, returns: Returns) -> None:
+    """Bring invoice, purchase, credits and refunds in line with what has gone back by now, posting only the difference.
+
+    `returns` was fetched after `watched` was read. Credits taken back are returned ÷ total × credits, rounded down, of everything
+    returned so far: partial refunds sum exactly, a full one takes all, and refunds and disputes together never more than that.
+    Raises `ReturnsOvertaken` when there was a newer look, `PurchaseUnsettled` when the purchase must be settled first.
+    """
+    await billing_account_store.lock(session, watched.workspace_id)
+    purchase = None
+    if watched.purchase_id and await purchase_store.find(session, watched.workspace_id, watched.purchase_id):
+        purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
+    row = await _check_newest(session, watched, invoice_id)
+    row.returns_looks += 1
+    invoice_mirror.show_refunded(session, row, returns.refunded_minor)
+    if purchase is None:
+        return
+    if purchase.status in UNSETTLED:
+        raise PurchaseUnsettled
+    await _settle_requests(session, purchase, returns)
+    was = (purchase.refunded_minor, purchase.disputed_minor, purchase.lost_minor)
+    if was == (returns.refunded_minor, returns.disputed_minor, returns.lost_minor):
+        return
+    await _record(session, purchase, returns)
+    if purchase.charged_at is not None:
+        await _reclaim(session, purchase, returns)
+    purchase.refunded_minor = returns.refunded_minor
+    purchase.disputed_minor = returns.disputed_minor
+    purchase.lost_minor = returns.lost_minor
+    _changed(session, purchase)
+
+
+async def _check_newest(session: Session, watched: Watched, invoice_id: str) -> InvoiceRow:
+    row = await invoice_store.with_provider_id(session, invoice_id)
+    if row is None or row.returns_looks != watched.looks:
+        raise ReturnsOvertaken
+    return row
+
+
+async def _reclaim(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+    """Take back the share of the credits whose money has gone back, and give back what was taken of money that came again."""
+    total_minor = purchase.total_minor or purchase.price_minor
+    returned_minor = min(returns.refunded_minor + returns.disputed_minor, total_minor)
+    target = steps_to_claw_back(purchase.credits, returned_minor=returned_minor, total_minor=total_minor, already=0)
+    if returns.disputed_minor != purchase.disputed_minor:
+        description = "Dispute" if target > purchase.reclaimed_credits else "Dispute won"
+    else:
+        description = "Refund" if target > purchase.reclaimed_credits else "Refund returned by the bank"
+    await credit_movements.reclaim(session, purchase, target, description=description)
+    if returns.disputed_minor:
+        # a lost dispute stays one: it says best where the money went
+        purchase.status = PurchaseStatus.DISPUTED
+    else:
+        purchase.status = PurchaseStatus.REFUNDED if returned_minor == total_minor else PurchaseStatus.SUCCEEDED
+
+
+async def _settle_requests(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+    """Note of the refunds asked for here what the provider says of them."""
+    known = {refund.refund_id: refund for refund in returns.refunds if refund.refund_id is not None}
+    for row in await refund_store.lock_standing(session, purchase.workspace_id, purchase.id):
+        refund = known.get(str(row.id))
+        if refund is not None:
+            row.status, row.provider_id, row.failure = RefundState(refund.status), refund.id, refund.failure
+            row.next_look_at = None
+
+
+async def _record(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+    """Write to the audit log what became of the money, each change of its own kind."""
+    changes = (
+        ("refunded", purchase.refunded_minor, returns.refunded_minor),
+        ("disputed", purchase.disputed_minor, returns.disputed_minor),
+        ("lost", purchase.lost_minor, returns.lost_minor),
+    )
+    for name, before, after in changes:
+        told = _TOLD.get((name, after > before)) if after != before else None
+        if told is not None:
+            action, summary = told
+            was, now = (_said(Money(minor, purchase.currency)) for minor in (before, after))
+            await audit_log.record(
+                session,
+                purchase.workspace_id,
+                SYSTEM,
+                action,
+                summary,
+                before={name: was},
+                after={name: now, "purchase": str(purchase.id)},
+            )
+
+
+_TOLD: Final = {
+    ("refunded", True): ("purchase.refunded", "A purchase of credits was refunded."),
+    ("refunded", False): ("purchase.refund_failed", "The bank returned a refund of a purchase of credits."),
+    ("disputed", True): ("purchase.disputed", "The cardholder disputed a purchase of credits."),
+    ("disputed", False): ("purchase.dispute_won", "The bank decided a dispute against the cardholder."),
+    ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder."),
+}
+
+
+def _said(money: Money) -> str:
+    return f"{money.amount} {money.currency}"
+
+
+def _changed(session: Session, row: CreditPurchaseRow) -> None:
+    row.version += 1
+    session.outbox.hint(purchase_states.TOPIC, row.workspace_id, row.id, row.version)

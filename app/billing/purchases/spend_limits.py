@@ -1,0 +1,77 @@
+"""The monthly spend limit: what is charged for credits in a calendar month can't pass the plan's limit, or an operator's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.billing.subscriptions.workspace_plan import plan_of
+from app.catalog import Catalog
+from app.db.engine import Session
+from app.db.tables.payments import BillingAccountRow
+from app.errors import DomainError, ErrorCode, NotFound
+from app.money import Money
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
+from app.store import workspaces as workspace_store
+
+
+class SpendLimitReached(DomainError):
+    """This would pass the plan's limit of what may be spent on credits in a month."""
+
+    code = ErrorCode.SPEND_LIMIT_REACHED
+
+
+def month_of(moment: datetime) -> tuple[datetime, datetime]:
+    """The calendar month (UTC) that `moment` lies in: its start, and the next one's."""
+    start = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return start, (start + timedelta(days=32)).replace(day=1)
+
+
+def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | None) -> Money | None:
+    """The most that may be charged for credits in a month: an operator's word, else the plan's."""
+    if account is not None and account.monthly_spend_limit_minor is not None:
+        return Money(account.monthly_spend_limit_minor, catalog.currency)
+    return plan_of(catalog, workspace_id).monthly_spend_limit
+
+
+async def check_spend_limit(session: Session, catalog: Catalog, account: BillingAccountRow, amount_minor: int) -> None:
+    """Raise `SpendLimitReached` if charging `amount_minor` more this month would pass the limit. `account` is locked."""
+    limit = spend_limit(catalog, account.workspace_id, account)
+    if limit is None:
+        return
+    since, until = month_of(session.now)
+    spent = await purchase_store.charged_minor(session, account.workspace_id, since=since, until=until)
+    if spent + amount_minor > limit.minor:
+        left = Money(max(0, limit.minor - spent), limit.currency)
+        raise SpendLimitReached(
+            f"At most {limit.amount} {limit.currency} may be spent on credits a month; {left.amount} of it is left, tax included."
+        )
+
+
+async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Money | None) -> str:
+    """Let a workspace spend `limit` a month, None for its plan's own limit; says what was done. Raises `NotFound`."""
+    workspace_id = await workspace_store.id_by_handle(session, handle.lower())
+    if workspace_id is None:
+        raise NotFound(f"There is no workspace with the handle {handle!r}.")
+    account = await billing_account_store.lock(session, workspace_id)
+    before = spend_limit(catalog, workspace_id, account)
+    account.monthly_spend_limit_minor = limit.minor if limit is not None else None
+    after = spend_limit(catalog, workspace_id, account)
+    await audit_log.record(
+        session,
+        workspace_id,
+        audit_log.OPERATOR,
+        "spend_limit.set",
+        "An operator set the monthly spend limit.",
+        before={"limit": _said(before)},
+        after={"limit": _said(after)},
+    )
+    if limit is None:
+        return f"{handle} has its plan's own limit again."
+    return f"{handle} may spend {_said(limit)} on credits a month."
+
+
+def _said(limit: Money | None) -> str | None:
+    return f"{limit.amount} {limit.currency}" if limit is not None else None

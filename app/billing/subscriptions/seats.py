@@ -1,0 +1,46 @@
+"""Seats: every member holds one, and a workspace has as many as its plan includes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.billing.subscriptions.workspace_plan import plan_of
+from app.catalog import Catalog
+from app.db.engine import Session
+from app.errors import DomainError, ErrorCode
+from app.store import memberships as membership_store
+
+
+class SeatsInUse(DomainError):
+    """Every seat of this organization is taken. Ask one of its owners to make room, then accept again."""
+
+    code = ErrorCode.SEATS_IN_USE
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """How many seats a workspace has, and how many of them its members hold."""
+
+    total: int
+    used: int
+
+    @property
+    def available(self) -> int:
+        """How many more may join."""
+        return max(0, self.total - self.used)
+
+
+async def seats_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Seats:
+    """The seats of a workspace. They stay so where the caller has locked the workspace before."""
+    total = plan_of(catalog, workspace_id).seats.included
+    return Seats(total=total, used=await membership_store.count(session, workspace_id))
+
+
+async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
+    """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked.
+
+    Where the catalog says that seats are bought automatically this is no different: no seats can be bought so far.
+    """
+    if not (await seats_of(session, catalog, workspace_id)).available:
+        raise SeatsInUse

@@ -1,0 +1,44 @@
+"""The terms a customer bought: a plan written down so that a later catalog can't change it for those who are on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from app.catalog.plan_values import Plan
+
+_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+# What describes a plan, places it among the others or offers it can change without changing what was bought.
+_NOT_BINDING = {"name", "description", "features", "rank", "trial", "contact_url", "transition"}
+
+
+def terms_of(plan: Plan) -> dict[str, Any]:
+    """The whole plan as JSON values, to be kept with a subscription."""
+    return _PLAN.dump_python(plan, mode="json")
+
+
+def plan_from_terms(terms: Mapping[str, Any]) -> Plan:
+    """The plan that `terms_of` wrote down; raises `ValueError` if it didn't."""
+    return _PLAN.validate_python(terms)
+
+
+def terms_version(plan: Plan) -> str:
+    """16 hexadecimal digits that are equal for equal terms: prices, seats, allowances, add-ons and limits.
+
+    Neither texts nor the order in which things are listed count.
+    """
+    ordered = replace(
+        plan,
+        prices=tuple(sorted(plan.prices, key=lambda price: price.interval)),
+        allowances=tuple(sorted(plan.allowances, key=lambda allowance: allowance.resource)),
+        add_ons=tuple(sorted(plan.add_ons, key=lambda add_on: add_on.code)),
+    )
+    # Defaults are left out, so that a key that plans gain later leaves the versions of those without it alone.
+    terms = _PLAN.dump_python(ordered, mode="json", exclude=_NOT_BINDING, exclude_defaults=True)
+    canonical = json.dumps(terms, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

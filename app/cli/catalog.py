@@ -1,0 +1,21 @@
+"""`catalog …`: what is sold, at the payment provider."""
+
+from __future__ import annotations
+
+import typer
+
+from app.cli.running import with_backend
+from app.flows.provider.catalog_sync import sync_catalog
+from app.main import House
+
+commands = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
+
+
+@commands.command("sync")
+def catalog_sync() -> None:
+    """Make Stripe know the catalog's products, prices and tax rates; running it again changes nothing."""
+
+    async def work(house: House) -> int:
+        return await sync_catalog(house.desk)
+
+    print(f"{with_backend(work)} prices and tax rates are in Stripe.")

@@ -1,0 +1,65 @@
+"""The command line. `counterfoil dev` runs everything; the rest is for operators."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from app import server
+from app.catalog import CatalogError
+from app.cli import catalog, database, keys, ledger, purchase, schema, servers, workspace
+from app.errors import DomainError, NotFound
+from app.object_storage import StorageMisconfigured
+from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+
+commands = typer.Typer(
+    help="Counterfoil: accounts and billing behind one GraphQL schema.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+commands.add_typer(servers.commands)
+commands.add_typer(database.commands)
+commands.add_typer(catalog.commands, name="catalog")
+commands.add_typer(keys.commands, name="keys")
+commands.add_typer(purchase.commands, name="purchase")
+commands.add_typer(ledger.commands, name="ledger")
+commands.add_typer(workspace.commands, name="workspace")
+commands.add_typer(schema.commands, name="schema")
+
+_err = Console(stderr=True)
+
+# what the operator can mend: said in a sentence, without a traceback
+_MENDABLE = (
+    ValidationError,
+    CatalogError,
+    StorageMisconfigured,
+    DomainError,
+    NotFound,
+    server.StartError,
+    GatewayUnavailable,
+    GatewayRefused,
+)
+
+
+def main() -> None:
+    """Run the command line; what the operator can mend is said in a sentence, without a traceback."""
+    try:
+        commands()
+    except _MENDABLE as error:
+        _err.print(_plain(error), style="bold red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _plain(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    lines = [
+        f"{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+        if each["loc"]
+        else each["msg"].removeprefix("Value error, ")
+        for each in error.errors()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""`workspace …`: what an operator may change of a workspace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app import server
+from app.billing.purchases.spend_limits import set_limit
+from app.cli.arguments import plain_amount
+from app.cli.running import with_backend
+from app.db.unit_of_work import transact
+from app.main import House
+from app.money import Money
+
+commands = typer.Typer(help="One workspace.", no_args_is_help=True)
+
+
+# a negative amount is told to be one, and not to be an option that there isn't
+@commands.command("set-limit", context_settings={"ignore_unknown_options": True})
+def workspace_set_limit(
+    handle: Annotated[str, typer.Argument(help="The workspace's handle.")],
+    amount: Annotated[
+        str | None, typer.Argument(help="The most that may be spent on credits a month, e.g. 500.00.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Go back to the plan's own limit.")] = False,
+) -> None:
+    """Set the most that a workspace may spend on credits in a calendar month, tax included."""
+    if (amount is None) != plan:
+        raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
+
+    async def work(house: House) -> str:
+        limit = Money.of(plain_amount(amount), house.runtime.catalog.currency) if amount is not None else None
+        return await transact(
+            house.runtime.database,
+            lambda session: set_limit(session, house.runtime.catalog, handle, limit),
+            step="limit.set",
+        )
+
+    print(with_backend(work))

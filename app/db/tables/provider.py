@@ -1,0 +1,48 @@
+"""What is kept of the payment provider: the inbox of its events, the cursor of polling, the ids of its objects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.tables.base import Base, Kept
+
+
+class ProviderEventRow(Base):
+    """The inbox: each event of the provider once, whatever number of times it is delivered."""
+
+    __tablename__ = "provider_events"
+    erasure = Kept("an event counts once: ids and types")
+    __table_args__ = (
+        Index("provider_events_unprocessed_idx", "received_at", postgresql_where=text("processed_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    object_id: Mapped[str]
+    customer_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    processed_at: Mapped[datetime | None]
+
+
+class EventCursorRow(Base):
+    """The last event seen by polling, where no webhook can reach this service; one row at most."""
+
+    __tablename__ = "provider_event_cursor"
+    erasure = Kept("how far events were read")
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    event_id: Mapped[str]
+
+
+class ProviderObjectRow(Base):
+    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates by key."""
+
+    __tablename__ = "provider_objects"
+    erasure = Kept("the catalog at the provider")
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    provider_id: Mapped[str]

@@ -1,0 +1,62 @@
+"""Closing workspaces at the payment provider, which comes before anything is erased here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from app.billing.payments.payment_errors import PaymentPending
+from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.flows.flow_context import Desk
+from app.flows.purchases.checkout import close_checkout
+from app.flows.purchases.outcome import end_without_charge
+from app.flows.purchases.reconcile import look_into
+from app.payments.gateway_values import GatewayRefused
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
+
+_CLOSED: Final = "The workspace was deleted before this was paid."
+
+
+async def settle_open_purchases(desk: Desk, workspace_ids: Collection[UUID]) -> None:
+    """Bring every purchase of these workspaces to its end, so that nothing can be charged any more.
+
+    Pages to pay on are closed and payments that nobody confirmed made impossible. Asks the provider for each customer as well, so
+    that one who can't be reached is noticed while nothing is lost yet. Raises `PaymentPending` while the bank has not said what
+    became of a payment, and `GatewayUnavailable`.
+    """
+    for workspace_id in workspace_ids:
+        async with desk.database.read() as session:
+            account = await billing_account_store.find(session, workspace_id)
+            waiting = await purchase_store.unsettled(session, workspace_id)
+        for purchase in waiting:
+            if (await _end(desk, purchase)).status in UNSETTLED:
+                raise PaymentPending("A payment is under way. Wait until it is through, then try again.")
+        if account is not None and account.card_page_id is not None:
+            # refused where it was used or has closed
+            with suppress(GatewayRefused):
+                await desk.gateway.expire_checkout(account.card_page_id)
+        if account is not None and account.customer_id is not None:
+            with suppress(GatewayRefused):
+                await desk.gateway.wallet(account.customer_id)
+
+
+async def forget_customers(desk: Desk, workspace_ids: Collection[UUID]) -> None:
+    """Have the provider forget the customers of these workspaces; raises `GatewayUnavailable`, to be tried again."""
+    for workspace_id in workspace_ids:
+        async with desk.database.read() as session:
+            account = await billing_account_store.find(session, workspace_id)
+        if account is not None and account.customer_id is not None:
+            await desk.gateway.delete_customer(account.customer_id)
+
+
+async def _end(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    if purchase.checkout_session_id is not None:
+        return await close_checkout(desk, purchase, reason=_CLOSED)
+    if purchase.status == PurchaseStatus.ACTION_REQUIRED and purchase.invoice_id is not None:
+        invoice = await desk.gateway.invoice(purchase.invoice_id)
+        if invoice is not None:
+            return await end_without_charge(desk, purchase, invoice)
+    return await look_into(desk, purchase.workspace_id, purchase.id) or purchase

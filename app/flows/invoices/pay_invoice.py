@@ -1,0 +1,200 @@
+"""Paying an open invoice with the default card."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import Actor
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.payments import card_mirror, invoice_mirror
+from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
+from app.billing.payments.workspace_closing import require_open
+from app.db.engine import Session
+from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
+from app.db.unit_of_work import transact
+from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
+from app.flows.flow_context import Desk
+from app.flows.purchases.outcome import conclude
+from app.idempotency import input_hash
+from app.ids import uuid7
+from app.money import Money
+from app.payments.gateway_values import (
+    GatewayRefused,
+    GatewayUnavailable,
+    InvoiceStatus,
+    PaymentStatus,
+    ProviderInvoice,
+)
+from app.store import billing_accounts as billing_account_store
+from app.store import invoices as invoice_store
+from app.store import purchases as purchase_store
+
+_REPLAY_WAITS_SECONDS: Final = 20.0
+_OVERTAKEN_WITHIN_SECONDS: Final = 2.0
+_LOOKS_EVERY_SECONDS: Final = 0.1
+
+Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+
+
+class InvoiceNotPayable(DomainError):
+    """This invoice is not open: there is nothing to pay."""
+
+    code = ErrorCode.NO_CHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePaid:
+    """The invoice as it stands, and what the caller must be told when it is not paid.
+
+    `is_replay` tells that an earlier call with the same key tried to pay it.
+    """
+
+    invoice: InvoiceRow
+    error: DomainError | None
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    invoice: InvoiceRow
+    card_id: str
+    payment: InvoicePaymentRow
+    is_replay: bool
+
+
+async def pay_invoice(
+    desk: Desk,
+    workspace_id: UUID,
+    invoice_id: UUID,
+    idempotency_key: str,
+    actor: Actor,
+    authorize: Authorize,
+) -> InvoicePaid:
+    """Charge the default card for an open invoice; the same key never charges twice, nor do two keys.
+
+    Raises `NotFound`, `InvoiceNotPayable`, `PaymentMethodRequired`, `IdempotencyConflict`, `PaymentUnavailable`.
+    """
+
+    async def begin(session: Session) -> _Begun:
+        await authorize(session)
+        return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
+
+    begun = await transact(desk.database, begin, step="pay_invoice.begin")
+    try:
+        paid = await _replayed(desk, begun) if begun.is_replay else await _sent(desk, begun)
+    except GatewayRefused:
+        # another payment of it was faster: what it is now decides
+        paid = await _look(desk, begun.invoice.provider_id)
+    except GatewayUnavailable:
+        # whether it was charged is the provider's to say: its event, or the next try with this key, tells
+        return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
+    if paid is None:
+        raise NotFound
+    return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid), begun.is_replay)
+
+
+async def _sent(desk: Desk, begun: _Begun) -> ProviderInvoice:
+    """The invoice once its payment was sent; without an answer it is looked at for a moment: a replay may have been faster."""
+    try:
+        return await _pay(desk, begun)
+    except GatewayUnavailable:
+        ends_at = asyncio.get_running_loop().time() + _OVERTAKEN_WITHIN_SECONDS
+        while asyncio.get_running_loop().time() < ends_at:
+            with suppress(GatewayUnavailable):
+                found = await desk.gateway.invoice(begun.invoice.provider_id)
+                if found is not None and found.status is not InvoiceStatus.OPEN:
+                    return found
+            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        raise
+
+
+async def _replayed(desk: Desk, begun: _Begun) -> ProviderInvoice | None:
+    """What the first call with this key came to, once that is through; raises `GatewayUnavailable` after 20 seconds.
+
+    The provider refuses a key that is in use, and answers one that was used with what came of it: nothing is charged twice.
+    """
+    if begun.invoice.status != InvoiceStatus.OPEN:
+        return await desk.gateway.invoice(begun.invoice.provider_id)
+    ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
+    while True:
+        try:
+            return await _pay(desk, begun)
+        except GatewayUnavailable:
+            if asyncio.get_running_loop().time() >= ends_at:
+                raise
+        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+
+
+async def _pay(desk: Desk, begun: _Begun) -> ProviderInvoice:
+    return await desk.gateway.pay_invoice(
+        begun.invoice.provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
+    )
+
+
+async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor) -> _Begun:
+    require_open(await billing_account_store.lock(session, workspace_id))
+    invoice = await invoice_store.find(session, workspace_id, invoice_id)
+    if invoice is None:
+        raise NotFound
+    key_hash = input_hash(invoice_id)
+    payment = await invoice_store.payment_with_key(session, workspace_id, idempotency_key)
+    if payment is not None:
+        if payment.input_hash != key_hash:
+            raise IdempotencyConflict(path=("input", "idempotencyKey"))
+        return _Begun(invoice, payment.card_id, payment, True)
+    if invoice.status != InvoiceStatus.OPEN:
+        raise InvoiceNotPayable
+    card = await card_mirror.card_to_charge(session, workspace_id, None)
+    payment = InvoicePaymentRow(
+        workspace_id=workspace_id,
+        idempotency_key=idempotency_key,
+        id=uuid7(),
+        invoice_id=invoice_id,
+        card_id=card.provider_id,
+        input_hash=key_hash,
+        created_at=session.now,
+    )
+    session.add(payment)
+    due = Money(invoice.amount_due_minor, invoice.currency)
+    after = {"invoice": str(invoice_id), "amount": f"{due.amount} {due.currency}"}
+    await audit_log.record(
+        session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
+    )
+    return _Begun(invoice, card.provider_id, payment, False)
+
+
+async def _look(desk: Desk, provider_id: str) -> ProviderInvoice | None:
+    try:
+        return await desk.gateway.invoice(provider_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+
+
+async def _mirror(desk: Desk, invoice: InvoiceRow, paid: ProviderInvoice) -> InvoiceRow:
+    if invoice.purchase_id is not None:
+        async with desk.database.read() as session:
+            purchase = await purchase_store.find(session, invoice.workspace_id, invoice.purchase_id)
+        if purchase is not None and purchase.pay_sent_at is not None:
+            await conclude(desk, purchase, paid)
+    return await transact(
+        desk.database, lambda session: invoice_mirror.mirror(session, invoice.workspace_id, paid), step="invoice.mirror"
+    )
+
+
+def _told(invoice: ProviderInvoice) -> DomainError | None:
+    attempt = invoice.attempt
+    if invoice.status is InvoiceStatus.PAID:
+        return None
+    if attempt.status is PaymentStatus.ACTION_REQUIRED and attempt.client_secret is not None:
+        return PaymentActionRequired(client_secret=attempt.client_secret, hosted_url=attempt.action_url)
+    if attempt.status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED):
+        return PaymentDeclined(attempt.decline_message or "The card was declined.", decline_code=attempt.decline_code)
+    if invoice.status is InvoiceStatus.OPEN:
+        return PaymentPending()
+    return InvoiceNotPayable()

@@ -1,0 +1,153 @@
+"""Cards: saved by the customer with the provider, mirrored here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import Actor
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.payments import card_mirror
+from app.billing.payments.payment_errors import PaymentUnavailable
+from app.db.engine import Session
+from app.db.tables.payments import CardRow
+from app.db.unit_of_work import transact
+from app.errors import NotFound
+from app.flows.flow_context import Desk
+from app.flows.provider.customers import BilledParty, ensure_customer
+from app.ids import uuid7
+from app.payments.gateway_values import GatewayRefused, GatewayUnavailable, ReturnUrls, Wallet
+from app.store import billing_accounts as billing_account_store
+
+# The provider wants at least 30 minutes, counted from when the request arrives there.
+_PAGE_OPEN_FOR: Final = timedelta(hours=1)
+
+Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+
+
+@dataclass(frozen=True, slots=True)
+class CardSetup:
+    """How a card is saved: the client secret for Stripe.js and the mobile SDKs, and a page for those without."""
+
+    client_secret: str
+    hosted_url: str | None
+
+
+async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls, actor: Actor) -> CardSetup:
+    """Begin to save a card. It appears once the provider says so; the first becomes the default.
+
+    The page that was open before is closed. Raises `PaymentUnavailable` when the provider can't be reached.
+    """
+    attempt = uuid7()
+    try:
+        customer_id = await ensure_customer(desk, party)
+        secret = await desk.gateway.create_setup_intent(customer_id, key=f"setup:{attempt}")
+        page = await desk.gateway.open_card_page(
+            customer_id,
+            urls=urls,
+            expires_at=desk.database.clock.now() + _PAGE_OPEN_FOR,
+            key=f"card-page:{attempt}",
+        )
+        replaced = await transact(
+            desk.database, lambda session: _keep_page(session, party, page.id, actor), step="cards.page"
+        )
+        if replaced is not None:
+            await desk.gateway.expire_checkout(replaced)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+    return CardSetup(secret, page.url)
+
+
+async def _keep_page(session: Session, party: BilledParty, page_id: str, actor: Actor) -> str | None:
+    account = await billing_account_store.lock(session, party.workspace_id)
+    replaced, account.card_page_id = account.card_page_id, page_id
+    await audit_log.record(session, party.workspace_id, actor, "card.requested", "A form to add a card was asked for.")
+    return replaced
+
+
+async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
+    """Mirror the provider's cards; where there are some and none is the default, the oldest becomes it.
+
+    Nothing to do for a workspace that the provider doesn't know or is about to forget. Raises `GatewayUnavailable`.
+    """
+    async with desk.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+    if account is None or account.customer_id is None or account.closing_at is not None:
+        return
+    written: Wallet | None = None
+    # Of two looks at once the older may be written last: whoever writes looks again whether that is what is there.
+    while (wallet := await _wallet(desk, account.customer_id)) != written:
+        written = await _write(desk, workspace_id, wallet)
+
+
+async def _wallet(desk: Desk, customer_id: str) -> Wallet:
+    wallet = await desk.gateway.wallet(customer_id)
+    if wallet.cards and wallet.default_card_id not in {card.id for card in wallet.cards}:
+        # refused where the card was removed a moment ago, which the next look shows
+        with suppress(GatewayRefused):
+            await desk.gateway.set_default_card(customer_id, wallet.cards[0].id)
+        wallet = await desk.gateway.wallet(customer_id)
+    return wallet
+
+
+async def _write(desk: Desk, workspace_id: UUID, wallet: Wallet) -> Wallet:
+    await transact(
+        desk.database, lambda session: card_mirror.mirror(session, workspace_id, wallet), step="cards.mirror"
+    )
+    return wallet
+
+
+async def set_default_card(
+    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
+) -> CardRow:
+    """Charge this card by default, and return it as it was before.
+
+    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
+    `PaymentUnavailable` when the provider can't be reached.
+    """
+    asked = "card.default_requested", "A card was asked to be the default."
+    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
+    async with desk.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+    try:
+        await desk.gateway.set_default_card(account.customer_id or "" if account else "", card.provider_id)
+        await sync_cards(desk, workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+    return card
+
+
+async def remove_card(desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize) -> None:
+    """Forget a card; where it was the default, the oldest that is left becomes it.
+
+    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
+    `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
+    """
+    asked = "card.removal_requested", "A card was asked to be removed."
+    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
+    try:
+        await desk.gateway.detach_card(card.provider_id)
+        await sync_cards(desk, workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
+
+
+async def _ask(
+    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize, action: str, summary: str
+) -> CardRow:
+    """The card, and who asked for the change written down before it is sent: what comes of it, the provider reports."""
+
+    async def work(session: Session) -> CardRow:
+        await authorize(session)
+        card = await billing_account_store.card(session, workspace_id, card_id)
+        if card is None:
+            raise NotFound
+        await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.told(card))
+        return card
+
+    return await transact(desk.database, work, step="cards.ask")

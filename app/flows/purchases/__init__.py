@@ -1,0 +1,1 @@
+"""Buying credits, step by step: recharge, Checkout, the outcome, the reconciler, refunds."""

@@ -1,0 +1,278 @@
+"""Recharge: buying credits, in short transactions with the provider's calls between them.
+
+Written down as pending; invoice made and finalized; admitted under the spend limit; paid; settled. Every step's call carries
+a key of its own and every id that comes back is saved at once, so that a crash leaves something the reconciler can finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from app import idempotency
+from app.accounts.access.audit_log import Actor
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.workspaces.phones import require_phone
+from app.billing.payments import card_mirror
+from app.billing.payments.card_mirror import PaymentMethodRequired
+from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
+from app.billing.payments.workspace_closing import require_open
+from app.billing.purchases import orders, purchase_states, spend_limits
+from app.billing.purchases.orders import Order
+from app.billing.purchases.purchase_states import PurchaseOvertaken
+from app.billing.purchases.spend_limits import SpendLimitReached
+from app.db.engine import Session
+from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
+from app.db.unit_of_work import transact
+from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
+from app.flows.flow_context import Desk
+from app.flows.provider.cards import sync_cards
+from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.purchases.checkout import UNAVAILABLE, abandon, open_checkout
+from app.flows.purchases.invoice_lines import charge_of
+from app.flows.purchases.outcome import conclude
+from app.flows.purchases.reconcile import look_into
+from app.payments.gateway_values import (
+    GatewayRefused,
+    GatewayUnavailable,
+    InvoiceStatus,
+    PaymentStatus,
+    ProviderInvoice,
+    ReturnUrls,
+)
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
+
+_REPLAY_WAITS_SECONDS: Final = 20.0
+_REPLAY_LOOKS_EVERY_SECONDS: Final = 0.1
+_PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
+
+
+@dataclass(frozen=True, slots=True)
+class RechargeRequest:
+    """What was asked for: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
+
+    `actor` is who asked, for the audit log.
+    """
+
+    workspace_id: UUID
+    pack_code: str | None
+    amount: Decimal | None
+    card_id: UUID | None
+    idempotency_key: str
+    return_urls: ReturnUrls
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RechargeResult:
+    """The purchase as it stands, and what the caller must be told when it has not succeeded.
+
+    `is_replay` tells that an earlier call made it, so that this one tried no card.
+    """
+
+    purchase: CreditPurchaseRow
+    error: DomainError | None
+    is_replay: bool = False
+
+
+Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    purchase: CreditPurchaseRow
+    is_new: bool
+    party: BilledParty
+
+
+async def recharge(desk: Desk, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
+    """Buy credits with a card on file, or, without one, open a page to pay on.
+
+    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises what made no purchase: `InvalidInput`,
+    `PhoneUnverified`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a wanted confirmation, a page to
+    pay on and a payment still under way come with the purchase.
+    """
+    order = orders.order(desk.catalog, pack_code=request.pack_code, amount=request.amount)
+
+    async def begin(session: Session, *, without_card: bool) -> _Begun:
+        return await _begin(session, desk, request, order, await authorize(session), without_card=without_card)
+
+    try:
+        begun = await transact(desk.database, partial(begin, without_card=False), step="recharge.begin")
+    except PaymentMethodRequired:
+        # A card confirmed a moment ago may not have been reported yet: ask before saying there is none.
+        await _sync_quietly(desk, request.workspace_id)
+        begun = await transact(desk.database, partial(begin, without_card=True), step="recharge.begin")
+    if not begun.is_new:
+        return replace(await _told(desk, await _until_settled(desk, begun.purchase)), is_replay=True)
+    if begun.purchase.card_id is None:
+        return await _told(desk, await open_checkout(desk, begun.party, begun.purchase, order, request.return_urls))
+    return await _told(desk, await _carry_out(desk, begun, order))
+
+
+async def _begin(
+    session: Session,
+    desk: Desk,
+    request: RechargeRequest,
+    order: Order,
+    access: WorkspaceAccess,
+    *,
+    without_card: bool,
+) -> _Begun:
+    workspace = access.workspace
+    account = await billing_account_store.lock(session, workspace.id)
+    require_open(account)
+    party = BilledParty(
+        workspace.id, workspace.name, await billing_account_store.contact_address(session, workspace.id)
+    )
+    # the same amount is the same input however many zeros it was written with
+    amount_minor = order.price.minor if order.pack_code is None else None
+    key_hash = idempotency.input_hash(request.pack_code, amount_minor, request.card_id)
+    earlier = await purchase_store.with_key(session, workspace.id, request.idempotency_key)
+    if earlier is not None:
+        if earlier.input_hash != key_hash:
+            raise IdempotencyConflict(path=("input", "idempotencyKey"))
+        return _Begun(earlier, False, party)
+    if desk.catalog.phone_required:
+        await require_phone(session, workspace.id)
+    card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
+    if card_id is not None:
+        # A page to pay on replaces the one open before, so its limit is checked once that one is closed.
+        await spend_limits.check_spend_limit(session, desk.catalog, account, order.price.minor)
+    purchase = await purchase_states.begin(
+        session,
+        workspace.id,
+        order,
+        card_id=card_id,
+        key=request.idempotency_key,
+        key_hash=key_hash,
+        is_auto=False,
+        actor=request.actor,
+    )
+    return _Begun(purchase, True, party)
+
+
+async def _card_to_charge(
+    session: Session, workspace_id: UUID, named: UUID | None, *, without_card: bool
+) -> str | None:
+    try:
+        return (await card_mirror.card_to_charge(session, workspace_id, named)).provider_id
+    except PaymentMethodRequired:
+        if without_card:
+            return None
+        raise
+
+
+async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseRow:
+    purchase = begun.purchase
+    try:
+        invoice = await _prepare(desk, begun, order)
+        await transact(
+            desk.database,
+            lambda session: purchase_states.admit(session, desk.catalog, purchase.workspace_id, purchase.id, invoice),
+            step="recharge.admit",
+        )
+    except (GatewayUnavailable, GatewayRefused) as error:
+        await abandon(desk, purchase, reason=UNAVAILABLE)
+        raise PaymentUnavailable from error
+    except SpendLimitReached as error:
+        await abandon(desk, purchase, reason=error.message)
+        with contextlib.suppress(GatewayUnavailable, GatewayRefused):
+            # its invoice was finalized to learn the total: it must not stay open
+            await look_into(desk, purchase.workspace_id, purchase.id)
+        raise
+    except PurchaseOvertaken as error:
+        raise PaymentUnavailable from error
+    try:
+        if invoice.status is not InvoiceStatus.PAID:
+            invoice = await desk.gateway.pay_invoice(
+                invoice.id,
+                card_id=purchase.card_id or "",
+                off_session=purchase.is_auto_recharge,
+                key=f"{purchase.id}:pay",
+            )
+        return await conclude(desk, purchase, invoice)
+    except (GatewayUnavailable, GatewayRefused):
+        # Whether the payment happened is the provider's to say: it stays unsettled, and is looked into.
+        return await _read(desk, purchase)
+
+
+async def _prepare(desk: Desk, begun: _Begun, order: Order) -> ProviderInvoice:
+    """An invoice ready to be paid, with nothing charged yet."""
+    purchase = begun.purchase
+    charge = await charge_of(desk, order)
+    customer_id = await ensure_customer(desk, begun.party)
+    invoice_id = await desk.gateway.create_invoice(
+        customer_id,
+        currency=order.price.currency,
+        metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
+        key=f"{purchase.id}:invoice",
+    )
+
+    async def save(session: Session) -> None:
+        row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
+        row.invoice_id = invoice_id
+
+    await transact(desk.database, save, step="recharge.save_invoice")
+    await desk.gateway.add_charge(customer_id, invoice_id, charge, key=f"{purchase.id}:line")
+    return await desk.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
+
+
+async def _sync_quietly(desk: Desk, workspace_id: UUID) -> None:
+    with contextlib.suppress(GatewayUnavailable, GatewayRefused):
+        await sync_cards(desk, workspace_id)
+
+
+async def _read(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    async with desk.database.read() as session:
+        return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
+
+
+async def _until_settled(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    """The purchase of a replay, once the caller who began it is through, or as it stands after 20 seconds."""
+    ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
+    while (
+        purchase.status == PurchaseStatus.PENDING
+        and purchase.checkout_url is None
+        and asyncio.get_running_loop().time() < ends_at
+    ):
+        await asyncio.sleep(_REPLAY_LOOKS_EVERY_SECONDS)
+        purchase = await _read(desk, purchase)
+    return purchase
+
+
+async def _told(desk: Desk, purchase: CreditPurchaseRow) -> RechargeResult:
+    """The purchase with what its status means to the caller."""
+    if purchase.status == PurchaseStatus.PENDING:
+        waits_on_page = purchase.checkout_url is not None
+        return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
+    if purchase.status == PurchaseStatus.ACTION_REQUIRED:
+        return RechargeResult(purchase, await _wanted_confirmation(desk, purchase))
+    if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):
+        if purchase.idempotency_key is None:
+            raise PaymentUnavailable
+        reason = purchase.failure or "The card was declined."
+        return RechargeResult(purchase, PaymentDeclined(reason, decline_code=purchase.decline_code))
+    return RechargeResult(purchase, None)
+
+
+async def _wanted_confirmation(desk: Desk, purchase: CreditPurchaseRow) -> DomainError:
+    """How to confirm: the secret is asked of the provider each time, so that it is stored nowhere."""
+    try:
+        invoice = await desk.gateway.invoice(purchase.invoice_id or "")
+    except (GatewayUnavailable, GatewayRefused):
+        return PaymentPending()
+    if (
+        invoice is None
+        or invoice.attempt.status is not PaymentStatus.ACTION_REQUIRED
+        or invoice.attempt.client_secret is None
+    ):
+        return PaymentPending()
+    return PaymentActionRequired(client_secret=invoice.attempt.client_secret, hosted_url=invoice.attempt.action_url)

@@ -1,0 +1,215 @@
+"""Refunds: made here by an operator or for a payment that came too late, or made at the provider, like disputes.
+
+A refund is written down, sent outside any transaction under a key of its own, and settled by looking at what has gone back of the
+payment: the same look that follows the provider's events. A crash in between leaves a refund that the worker carries on.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from app.billing.payments import invoice_mirror
+from app.billing.purchases import refunds_and_disputes
+from app.billing.purchases.refunds_and_disputes import SEND_WITHIN, NotRefundable, ReturnsOvertaken
+from app.db.engine import Session
+from app.db.tables.purchases import CreditPurchaseRow, RefundRow, RefundState
+from app.db.unit_of_work import transact
+from app.errors import Conflict, NotFound
+from app.flows.flow_context import Desk
+from app.money import Money
+from app.payments.gateway_values import GatewayRefused, ProviderInvoice, Returns
+from app.store import purchases as purchase_store
+from app.store import refunds as refund_store
+from app.store.refunds import Watched
+
+_LOOKS: Final = 10
+_NOTHING_CHARGED: Final = "Nothing was charged for this purchase, so there is nothing to refund."
+_LATE: Final = "The payment arrived after the purchase had ended, and goes back to the card."
+_NOT_SENT: Final = "It could not be sent in time."
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Look(NamedTuple):
+    """What was seen to have gone back of an invoice's payment, and the look that saw it."""
+
+    watched: Watched
+    returns: Returns
+
+
+async def sync_returns(desk: Desk, invoice_id: str) -> None:
+    """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now.
+
+    Safe to run twice, at once, and in any order. Raises `GatewayUnavailable`, and `PurchaseUnsettled` before the purchase is.
+    """
+    first: int | None = None
+    while True:
+        async with desk.database.read() as session:
+            watched = await refund_store.watched(session, invoice_id)
+        if watched is None:
+            return
+        first = watched.looks if first is None else first
+        if watched.looks >= first + 2:
+            # The second look since began after the first had ended, so after this began: it has seen all that this would.
+            return
+        try:
+            await _look(desk, watched, invoice_id)
+        except ReturnsOvertaken:
+            continue
+        return
+
+
+async def _look(desk: Desk, watched: Watched, invoice_id: str) -> Look | None:
+    """Look once; None where no card paid the invoice. Raises `ReturnsOvertaken` when another look began before this has ended."""
+    returns = await desk.gateway.returns(invoice_id)
+    if returns is None:
+        return None
+    await transact(
+        desk.database,
+        lambda session: refunds_and_disputes.apply_returns(session, watched, invoice_id, returns),
+        step="returns.apply",
+    )
+    return Look(watched._replace(looks=watched.looks + 1), returns)
+
+
+async def refund_purchase(
+    desk: Desk, workspace_id: UUID, purchase_id: UUID, *, amount: Decimal | None, reason: str | None
+) -> RefundRow:
+    """Refund `amount` of a purchase in whole units of its currency, or all that is left of it, as an operator.
+
+    Returns the refund as it stands: SUCCEEDED, or PENDING while the provider waits for the bank. One of the same amount that was
+    begun and is not settled is gone on with. Raises `NotFound`, `InvalidInput`, `NotRefundable` with the reason, `Conflict` while
+    one of another amount is on its way, and `GatewayUnavailable`: the refund may then have happened or not, and the worker carries
+    it on.
+    """
+    async with desk.database.read() as session:
+        purchase = await purchase_store.find(session, workspace_id, purchase_id)
+        begun = await refund_store.requested(session, workspace_id, purchase_id)
+    if purchase is None:
+        raise NotFound
+    amount_minor = Money.of(amount, purchase.currency).minor if amount is not None else None
+    if purchase.charged_at is None or purchase.invoice_id is None:
+        raise NotRefundable(_NOTHING_CHARGED)
+    if begun is not None and begun.amount_minor == amount_minor:
+        return await _go_on(desk, begun, purchase.invoice_id)
+    refund = await _request(desk, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
+    return await _carry_out(desk, refund, purchase.invoice_id)
+
+
+async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+    """Refund in full what was paid for a purchase that had already ended; it grants nothing, and its failure says so.
+
+    `invoice` is the paid invoice, just fetched. Safe to run twice and at once. A refund that the bank returned is left to an
+    operator. Raises `GatewayUnavailable` to be tried again.
+    """
+
+    async def note(session: Session) -> bool:
+        if not await refunds_and_disputes.note_late_payment(session, purchase, invoice.id, failure=_LATE):
+            return False
+        await invoice_mirror.mirror(session, purchase.workspace_id, invoice)
+        return True
+
+    if await transact(desk.database, note, step="refund.late"):
+        try:
+            refund = await _request(desk, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
+            await _carry_out(desk, refund, invoice.id)
+        except NotRefundable as refused:
+            # refunded or charged back already, or paid without a card: there is nothing left to give back
+            _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
+    async with desk.database.read() as session:
+        return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
+
+
+async def carry_on(desk: Desk, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+    """Bring a refund that may have been left unsent to its end; None if there is no such refund. Raises `GatewayUnavailable`."""
+    async with desk.database.read() as session:
+        refund = await refund_store.find(session, workspace_id, refund_id)
+        purchase = await purchase_store.find(session, workspace_id, refund.purchase_id) if refund is not None else None
+    if refund is None or purchase is None or purchase.invoice_id is None:
+        return None
+    try:
+        return await _go_on(desk, refund, purchase.invoice_id)
+    except NotRefundable:
+        return await _read(desk, refund)
+    except Exception:
+        # whatever it was, this refund waits, so that the others have their turn
+        where = (refund.workspace_id, refund.purchase_id, refund.id)
+        await transact(
+            desk.database, lambda session: refunds_and_disputes.look_later(session, *where), step="refund.look_later"
+        )
+        raise
+
+
+async def _go_on(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Look whether the provider has the refund before it is sent (again), under the same key; after 23 hours it is sent no more."""
+    await sync_returns(desk, invoice_id)
+    refund = await _read(desk, refund)
+    if refund.status != RefundState.REQUESTED:
+        return refund
+    if desk.database.clock.now() >= refund.created_at + SEND_WITHIN:
+        await _refuse(desk, refund, _NOT_SENT)
+        return await _read(desk, refund)
+    return await _carry_out(desk, refund, invoice_id)
+
+
+async def _request(
+    desk: Desk, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
+) -> RefundRow:
+    """Write a refund down on the strength of a look that nothing has overtaken; raises `Conflict` where that can't be had."""
+    for _ in range(_LOOKS):
+        async with desk.database.read() as session:
+            watched = await refund_store.watched(session, invoice_id)
+        try:
+            look = await _look(desk, watched, invoice_id) if watched is not None else None
+            if look is None:
+                raise NotRefundable(_NOTHING_CHARGED)
+            return await transact(
+                desk.database,
+                lambda session, look=look: refunds_and_disputes.request(
+                    session,
+                    look.watched,
+                    invoice_id,
+                    look.returns,
+                    amount_minor=amount_minor,
+                    reason=reason,
+                    by_operator=by_operator,
+                ),
+                step="refund.request",
+            )
+        except ReturnsOvertaken:
+            continue
+    raise Conflict
+
+
+async def _carry_out(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Send a refund that was written down, and settle it by what the provider then has."""
+    metadata = {"refund_id": str(refund.id), "purchase_id": str(refund.purchase_id)}
+    if refund.reason is not None:
+        metadata["reason"] = refund.reason
+    try:
+        await desk.gateway.refund(
+            refund.payment_id, amount_minor=refund.amount_minor, metadata=metadata, key=f"refund:{refund.id}"
+        )
+    except GatewayRefused as refused:
+        await _refuse(desk, refund, str(refused))
+        raise NotRefundable(str(refused)) from refused
+    await sync_returns(desk, invoice_id)
+    return await _read(desk, refund)
+
+
+async def _refuse(desk: Desk, refund: RefundRow, failure: str) -> None:
+    where = (refund.workspace_id, refund.purchase_id, refund.id)
+    await transact(
+        desk.database,
+        lambda session: refunds_and_disputes.refuse(session, *where, failure=failure),
+        step="refund.refuse",
+    )
+
+
+async def _read(desk: Desk, refund: RefundRow) -> RefundRow:
+    async with desk.database.read() as session:
+        return await refund_store.find(session, refund.workspace_id, refund.id) or refund

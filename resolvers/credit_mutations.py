@@ -1,0 +1,216 @@
+"""Moving credits for the host product: giving, spending, setting aside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+from app.accounts.access.audit_log import actor_of
+from app.accounts.access.permissions import ApiScope
+from app.accounts.access.workspace_access import workspace_for
+from app.billing.purchases import credit_movements
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.errors import IdempotencyConflict, InvalidInput
+from app.ledger.balances import Balance
+from app.ledger.chart import Source
+from app.ledger.movements import (
+    Capture,
+    Grant,
+    Hold,
+    HoldState,
+    InsufficientCredits,
+    Key,
+    Posted,
+    Release,
+    Spend,
+    Transaction,
+)
+from app.ledger.post import post_one
+from resolvers import global_ids
+from resolvers.context import Context
+from resolvers.credits import read_balance
+
+T = TypeVar("T")
+
+_MAX_DESCRIPTION_CHARACTERS = 500
+# a hold is for work under way; a week is more than any lasts
+_MAX_HOLD_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A transaction and the balance of its workspace now."""
+
+    transaction: Transaction
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class HoldMovement:
+    """A movement of a hold, the hold as it is now, and the balance of its workspace now."""
+
+    transaction: Transaction
+    balance: Balance
+    hold: HoldState
+
+
+async def grant_credits(
+    context: Context,
+    workspace_id: str,
+    *,
+    amount: Decimal,
+    source: Source,
+    description: str,
+    expires_at: datetime | None,
+    idempotency_key: str,
+) -> Movement:
+    """Give credits, as an operator: a promotion or an adjustment."""
+    owner = global_ids.workspace_id(workspace_id)
+    unit = context.runtime.catalog.credit_unit
+    if source not in (Source.PROMOTION, Source.ADJUSTMENT):
+        raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
+
+    async def work(session: Session) -> Posted:
+        await workspace_for(session, context.caller, owner, scope=ApiScope.OPERATOR, lock=True)
+        if expires_at is not None and expires_at <= session.now:
+            raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
+        posted = await post_one(
+            session,
+            Grant(
+                workspace_id=owner,
+                amount=unit.to_steps(_positive(amount), path=("input", "amount")),
+                source=source,
+                description=_described(description),
+                expires_at=expires_at,
+                key=Key.of("grantCredits", idempotency_key, amount.normalize(), source, description, expires_at),
+            ),
+        )
+        if not posted.is_replay:
+            await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
+        return posted
+
+    return await _moved(context, await _pointing(context, transact(context.runtime.database, work, step="grant")))
+
+
+async def deduct_credits(
+    context: Context,
+    workspace_id: str,
+    *,
+    amount: Decimal,
+    description: str,
+    resource: str | None,
+    idempotency_key: str,
+) -> Movement:
+    """Spend credits for the host product."""
+    owner = global_ids.workspace_id(workspace_id)
+    catalog = context.runtime.catalog
+    await _check_spends(context, owner)
+    if resource is not None and catalog.resource(resource) is None:
+        raise credit_movements.UnknownResource(path=("input", "resource"))
+    spend = Spend(
+        workspace_id=owner,
+        amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
+        description=_described(description),
+        resource=resource,
+        key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
+    )
+    return await _moved(context, await _pointing(context, context.runtime.committer.submit(spend)))
+
+
+async def hold_credits(
+    context: Context,
+    workspace_id: str,
+    *,
+    amount: Decimal,
+    description: str,
+    expires_in_seconds: int,
+    idempotency_key: str,
+) -> HoldMovement:
+    """Set credits aside for the host product."""
+    owner = global_ids.workspace_id(workspace_id)
+    unit = context.runtime.catalog.credit_unit
+    await _check_spends(context, owner)
+    if not 1 <= expires_in_seconds <= _MAX_HOLD_SECONDS:
+        raise InvalidInput(f"A hold lasts from 1 to {_MAX_HOLD_SECONDS} seconds.", path=("input", "expiresInSeconds"))
+    hold = Hold(
+        workspace_id=owner,
+        amount=unit.to_steps(_positive(amount), path=("input", "amount")),
+        expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
+        description=_described(description),
+        key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
+    )
+    return await _held(context, await _pointing(context, context.runtime.committer.submit(hold)))
+
+
+async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
+    """Spend up to the amount of an open hold, once; the rest returns."""
+    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, owner)
+    if amount < 0:
+        raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
+    capture = Capture(
+        workspace_id=owner,
+        hold_id=row_id,
+        amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
+        key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
+    )
+    return await _held(context, await _pointing(context, context.runtime.committer.submit(capture)))
+
+
+async def release_hold(context: Context, hold_id: str) -> HoldMovement:
+    """End an open hold unused."""
+    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, owner)
+    return await _held(context, await context.runtime.committer.submit(Release(workspace_id=owner, hold_id=row_id)))
+
+
+async def _check_spends(context: Context, workspace_id: UUID) -> None:
+    async with context.runtime.database.read() as session:
+        await workspace_for(session, context.caller, workspace_id, scope=ApiScope.CREDITS_WRITE)
+
+
+async def _held(context: Context, posted: Posted) -> HoldMovement:
+    moved = await _moved(context, posted)
+    if posted.hold is None:
+        raise LookupError("a movement of a hold answered without the hold")
+    return HoldMovement(moved.transaction, moved.balance, posted.hold)
+
+
+async def _pointing(context: Context, work: Awaitable[T]) -> T:
+    """`work`, whose refusals point at the field at fault, and say how many credits there are in the catalog's unit."""
+    try:
+        return await work
+    except InsufficientCredits as refusal:
+        pointed = refusal.in_unit(context.runtime.catalog.credit_unit)
+        pointed.path = ("input", "amount")
+        raise pointed from None
+    except IdempotencyConflict as refusal:
+        refusal.path = ("input", "idempotencyKey")
+        raise
+    except InvalidInput as refusal:
+        refusal.path = refusal.path or ("input", "amount")
+        raise
+
+
+async def _moved(context: Context, posted: Posted) -> Movement:
+    return Movement(posted.transaction, await read_balance(context, posted.transaction.workspace_id))
+
+
+def _positive(amount: Decimal) -> Decimal:
+    if amount <= 0:
+        raise InvalidInput("The amount must be above zero.", path=("input", "amount"))
+    return amount
+
+
+def _described(description: str) -> str:
+    text = description.strip()
+    if not 1 <= len(text) <= _MAX_DESCRIPTION_CHARACTERS:
+        raise InvalidInput(
+            f"A description has 1 to {_MAX_DESCRIPTION_CHARACTERS} characters.", path=("input", "description")
+        )
+    return text

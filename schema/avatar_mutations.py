@@ -1,0 +1,36 @@
+"""Avatars: the file that goes in, and the two mutations."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers import avatars
+from resolvers.context import Info
+from schema.scalars import Upload
+from schema.sign_in_mutations import UserPayload
+from schema.user_errors import answer
+
+
+@strawberry.input(description="A picture: JPEG or PNG, at most 20 MB and 64 megapixels.")
+class UploadAvatarInput:
+    file: Upload = strawberry.field(description="The file; judged by its content, whatever its name says.")
+
+
+@strawberry.type
+class AvatarMutation:
+    @strawberry.mutation(
+        description=(
+            "Makes a picture the caller's avatar, in place of the one before: its middle as a square, turned upright, without the "
+            "file's metadata. FILE_TYPE for what is neither JPEG nor PNG, or damaged; FILE_TOO_LARGE above 20 MB or 64 "
+            "megapixels. Rate-limited per person. Send it as the GraphQL multipart request specification says, with a header "
+            "such as GraphQL-Require-Preflight: 1."
+        )
+    )
+    async def upload_avatar(
+        self, info: Info, input: Annotated[UploadAvatarInput, strawberry.argument(description="The picture.")]
+    ) -> UserPayload:
+        return await answer(UserPayload, UserPayload.of, avatars.upload_avatar(info.context, input.file))
+
+    @strawberry.mutation(description="Takes the caller's avatar away, if there is one: then initials stand in.")
+    async def remove_avatar(self, info: Info) -> UserPayload:
+        return await answer(UserPayload, UserPayload.of, avatars.remove_avatar(info.context))

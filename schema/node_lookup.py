@@ -1,0 +1,129 @@
+"""How each object is read again by its id."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from app.errors import Forbidden, NotFound, Unauthenticated
+from app.ids import parse_global_id
+from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
+from resolvers.context import Context
+from schema.api_keys import ApiKey
+from schema.audit_log import AuditEvent
+from schema.catalog import CreditPack, Plan
+from schema.credits import CreditBalance, CreditGrant, CreditHold, CreditTransaction
+from schema.members import Invitation, Membership
+from schema.node_interface import Node
+from schema.payments import Invoice, PaymentMethod
+from schema.profiles import Profile
+from schema.purchases import CreditPurchase
+from schema.subscriptions import Subscription
+from schema.users import USER_NODES
+from schema.workspaces import Workspace
+
+
+async def _catalog_node(context: Context, node_id: str) -> Node | None:
+    catalog = context.runtime.catalog
+    match parse_global_id(node_id):
+        case parsed if parsed.type == "Plan":
+            plan = catalog.plan(str(parsed.id))
+            return Plan.of(plan, catalog) if plan is not None else None
+        case parsed:
+            pack = catalog.pack(str(parsed.id))
+            return CreditPack.of(pack, catalog.credit_unit) if pack is not None else None
+
+
+async def _workspace(context: Context, node_id: str) -> Node | None:
+    access = await workspaces.workspace(context, node_id, None, None)
+    return Workspace.of(access) if access is not None else None
+
+
+async def _balance(context: Context, node_id: str) -> Node | None:
+    return CreditBalance.of(await credits.balance(context, node_id), context.runtime.catalog)
+
+
+async def _transaction(context: Context, node_id: str) -> Node | None:
+    found = await credits.transaction(context, node_id)
+    return CreditTransaction.of(found, context.runtime.catalog.credit_unit) if found is not None else None
+
+
+async def _purchase(context: Context, node_id: str) -> Node | None:
+    found = await purchases.purchase(context, node_id)
+    return CreditPurchase.of(found, context.runtime.catalog.credit_unit) if found is not None else None
+
+
+async def _invoice(context: Context, node_id: str) -> Node | None:
+    found = await payments.invoice(context, node_id)
+    return Invoice.of(found) if found is not None and found.issued_at is not None else None
+
+
+async def _grant(context: Context, node_id: str) -> Node | None:
+    owner, found = await credits.grant(context, node_id)
+    return CreditGrant.of(found, owner, context.runtime.catalog.credit_unit) if found is not None else None
+
+
+async def _hold(context: Context, node_id: str) -> Node | None:
+    found = await credits.hold(context, node_id)
+    return CreditHold.of(found, context.runtime.catalog.credit_unit) if found is not None else None
+
+
+async def _card(context: Context, node_id: str) -> Node | None:
+    found = await payments.card(context, node_id)
+    return PaymentMethod.of(found) if found is not None else None
+
+
+async def _api_key(context: Context, node_id: str) -> Node | None:
+    found = await api_keys.key(context, node_id)
+    return ApiKey.of(found) if found is not None else None
+
+
+async def _audit_event(context: Context, node_id: str) -> Node | None:
+    found = await audit_log.event(context, node_id)
+    return AuditEvent.of(found) if found is not None else None
+
+
+async def _membership(context: Context, node_id: str) -> Node | None:
+    found = await members.membership(context, node_id)
+    return Membership.of(found) if found is not None else None
+
+
+async def _invitation(context: Context, node_id: str) -> Node | None:
+    found = await members.invitation(context, node_id)
+    return Invitation.of(found) if found is not None else None
+
+
+async def _profile(context: Context, node_id: str) -> Node | None:
+    found = await members.profile(context, node_id)
+    return Profile.of(found) if found is not None else None
+
+
+async def _subscription(context: Context, node_id: str) -> Node | None:
+    return Subscription.of((await organizations.subscription(context, node_id)).workspace.id)
+
+
+_NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
+    "Plan": _catalog_node,
+    "CreditPack": _catalog_node,
+    "Workspace": _workspace,
+    "CreditBalance": _balance,
+    "CreditTransaction": _transaction,
+    "CreditPurchase": _purchase,
+    "CreditGrant": _grant,
+    "CreditHold": _hold,
+    "Invoice": _invoice,
+    "PaymentMethod": _card,
+    "ApiKey": _api_key,
+    "AuditEvent": _audit_event,
+    "Membership": _membership,
+    "Invitation": _invitation,
+    "Profile": _profile,
+    "Subscription": _subscription,
+    **USER_NODES,
+}
+
+
+async def read_node(context: Context, node_id: str) -> Node | None:
+    """The object with this id; None for one that isn't there for the caller."""
+    try:
+        read = _NODES.get(parse_global_id(node_id).type)
+        return await read(context, node_id) if read is not None else None
+    except (NotFound, Forbidden, Unauthenticated):
+        return None

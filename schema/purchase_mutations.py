@@ -1,0 +1,92 @@
+"""Buying credits."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+import strawberry
+
+from app.catalog import Catalog
+from resolvers import purchases
+from resolvers.context import Info
+from schema.credits import CreditBalance, CreditTransaction
+from schema.payments import Invoice
+from schema.purchases import CreditPurchase
+from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
+
+
+@strawberry.input(description="What to buy: exactly one of packCode and amount.")
+class RechargeCreditsInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Who gets the credits and pays for them.")
+    idempotency_key: str = strawberry.field(
+        description="1 to 255 characters of your choice, kept 90 days: sending the same again buys nothing twice."
+    )
+    pack_code: str | None = strawberry.field(default=None, description="The pack to buy.")
+    amount: Decimal | None = strawberry.field(
+        default=None,
+        description="How much money to spend, in the catalog's currency, before tax where tax comes on top.",
+    )
+    payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The card to charge; the default one if absent."
+    )
+    success_url: str | None = strawberry.field(default=None, description="Where a Checkout leads to when it is paid.")
+    cancel_url: str | None = strawberry.field(default=None, description="Where a Checkout leads to when it is left.")
+
+
+@strawberry.type(description="The purchase as it stands, and what it led to.")
+class RechargePayload:
+    purchase: CreditPurchase | None = strawberry.field(
+        default=None, description="The purchase, whatever became of it; null where none was begun: userErrors says why."
+    )
+    credit_balance: CreditBalance | None = strawberry.field(
+        default=None, description="The balance now; null where no purchase was begun."
+    )
+    transaction: CreditTransaction | None = strawberry.field(
+        default=None, description="The movement that credited it; null until it is paid."
+    )
+    invoice: Invoice | None = strawberry.field(
+        default=None, description="The invoice behind it; null until it is issued."
+    )
+    checkout_url: str | None = strawberry.field(
+        default=None, description="Where to pay, without a card on file; null with one, and once the Checkout is over."
+    )
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, answer: purchases.RechargeAnswer, catalog: Catalog) -> Self:
+        """The payload of a purchase."""
+        return cls(
+            purchase=CreditPurchase.of(answer.purchase, catalog.credit_unit),
+            credit_balance=CreditBalance.of(answer.balance, catalog),
+            transaction=CreditTransaction.of(answer.transaction, catalog.credit_unit) if answer.transaction else None,
+            invoice=Invoice.of(answer.invoice) if answer.invoice and answer.invoice.issued_at else None,
+            checkout_url=answer.purchase.checkout_url,
+            user_errors=[user_error(answer.error)] if answer.error else [],
+        )
+
+
+@strawberry.type
+class RechargeMutation:
+    @strawberry.mutation(
+        description=(
+            "Buys credits with the default or a named card; without a card, checkoutUrl is where to pay. They are granted when, "
+            "and only when, the payment succeeded, once. EMAIL_UNVERIFIED for a person none of whose addresses is verified. "
+            "Owners only."
+        )
+    )
+    async def recharge_credits(
+        self, info: Info, input: Annotated[RechargeCreditsInput, strawberry.argument(description="What to buy.")]
+    ) -> RechargePayload:
+        return await answer(
+            RechargePayload,
+            lambda bought: RechargePayload.of(bought, info.context.runtime.catalog),
+            purchases.recharge_credits(
+                info.context,
+                input.workspace_id,
+                pack_code=input.pack_code,
+                amount=input.amount,
+                payment_method_id=input.payment_method_id,
+                success_url=input.success_url,
+                cancel_url=input.cancel_url,
+                idempotency_key=input.idempotency_key,
+            ),
+        )

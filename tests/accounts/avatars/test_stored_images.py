@@ -1,0 +1,82 @@
+"""Pictures are drawn two at a time at most, and whatever is in a file ends as a picture or as a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.accounts.avatars import image_drawing
+from app.accounts.avatars.stored_images import SIZES, AvatarImages, size_at_least
+from app.errors import DomainError
+from app.object_storage import open_storage
+from tests.support.pictures import PNG, decoded, encoded, quadrants, with_exif
+
+FILES = [
+    encoded(quadrants(20, 20), exif=with_exif(6)),
+    encoded(quadrants(20, 20), progressive=True),
+    encoded(quadrants(20, 20), "PNG"),
+    encoded(quadrants(20, 20).quantize(4), "PNG", exif=with_exif(3)),
+]
+
+
+async def test_two_pictures_are_drawn_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing, most = 0, 0
+    counting, both = threading.Lock(), threading.Barrier(2)
+
+    def draw(data: bytes) -> bytes:
+        nonlocal drawing, most
+        with counting:
+            drawing += 1
+            most = max(most, drawing)
+        # two must be here at the same time to go on
+        both.wait(60)
+        with counting:
+            drawing -= 1
+        return data
+
+    monkeypatch.setattr(image_drawing, "master_of", draw)
+    images = AvatarImages(open_storage("memory:///", {}))
+    await asyncio.gather(*(images.master_of(io.BytesIO(b"x")) for _ in range(8)))
+    assert most == 2
+
+
+async def test_a_file_is_read_from_its_beginning() -> None:
+    images = AvatarImages(open_storage("memory:///", {}))
+    file = io.BytesIO(FILES[0])
+    assert await images.master_of(file) == await images.master_of(file)
+
+
+def test_sizes_are_rounded_up_to_those_there_are() -> None:
+    assert [size_at_least(pixels) for pixels in (*SIZES, 1, 31, 1023)] == [*SIZES, 32, 32, 1024]
+    assert [size_at_least(pixels) for pixels in (0, -1, 1025)] == [None] * 3
+
+
+def _drawn_or_refused(data: bytes) -> None:
+    with suppress(DomainError):
+        picture = decoded(image_drawing.master_of(data))
+        assert picture.width == picture.height <= image_drawing.LARGEST_SIDE
+
+
+@given(st.sampled_from([PNG, b"\xff\xd8\xff", b""]), st.binary())
+def test_any_bytes_are_drawn_or_refused(beginning: bytes, rest: bytes) -> None:
+    _drawn_or_refused(beginning + rest)
+
+
+def _changed(draw: Callable[[st.SearchStrategy[int]], int], data: bytes) -> bytes:
+    at = draw(st.integers(0, len(data) - 1))
+    return data[:at] + bytes((draw(st.integers(0, 255)),)) + data[at + draw(st.integers(0, 3)) :]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(FILES), st.data())
+def test_any_change_to_a_picture_leaves_one_or_is_refused(file: bytes, data: st.DataObject) -> None:
+    for _ in range(3):
+        file = _changed(data.draw, file)
+    _drawn_or_refused(file)

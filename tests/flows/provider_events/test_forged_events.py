@@ -1,0 +1,62 @@
+"""Events that nobody should believe."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from sqlalchemy import func, select
+
+from app.db.tables.provider import ProviderEventRow
+from tests.flows.provider_events.stories import ASKING, Customer, Event, deliver, report, signature, somebody
+from tests.support.running_backend import RunningHouse
+
+
+async def _waiting_for_its_holder(house: RunningHouse) -> tuple[Customer, Event]:
+    """Somebody whose payment is not confirmed, and an event that says it was paid."""
+    customer = await somebody(house)
+    await house.sandbox.deliver("drop")
+    await customer.save_card(ASKING)
+    await customer.recharge_asking()
+    [about] = [event for event in await customer.news() if event["type"] == "invoice.finalized"]
+    invoice = {**about["data"]["object"], "status": "paid", "amount_paid": about["data"]["object"]["total"]}
+    return customer, {**about, "id": f"{about['id']}_forged", "type": "invoice.paid", "data": {"object": invoice}}
+
+
+async def _kept(house: RunningHouse, event: Event) -> bool:
+    found = select(func.count()).where(ProviderEventRow.id == event["id"])
+    async with house.database.read() as session:
+        return bool(await session.scalar(found))
+
+
+@pytest.mark.parametrize("forgery", ["unsigned", "another secret", "changed after signing", "signed an hour ago"])
+async def test_a_forged_event_is_refused_and_changes_nothing(house: RunningHouse, forgery: str) -> None:
+    customer, event = await _waiting_for_its_holder(house)
+    [secret] = house.house.webhook_secrets
+    payload = orjson.dumps(event)
+    before = await customer.ending()
+    signed = {
+        "unsigned": "",
+        "another secret": signature(payload, "whsec_guessed"),
+        "changed after signing": signature(payload.replace(b"paid", b"void"), secret),
+        "signed an hour ago": signature(payload, secret, age_seconds=3600),
+    }
+
+    answer = await deliver(house, payload, signed[forgery])
+    await house.advance("PT1M")
+
+    assert answer.status_code == 400
+    assert not await _kept(house, event)
+    assert await customer.ending() == before
+
+
+async def test_an_event_that_says_what_is_not_so_credits_nothing(house: RunningHouse) -> None:
+    customer, event = await _waiting_for_its_holder(house)
+    before = await customer.ending()
+
+    answer = await report(house, event)
+    await house.advance("PT1M")
+
+    assert answer.status_code == 200
+    assert await _kept(house, event)
+    assert before["charged"] == []
+    assert await customer.ending() == before

@@ -1,0 +1,100 @@
+"""What the issuer says of the holder of a token: in it, or when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.oidc.issuer import Issuer
+from app.oidc.key_cache import IssuerUnavailable
+from tests.oidc.oddities import ODD, fixed
+from tests.support.http_double import Answered, as_json
+from tests.support.oidc import USERINFO, IssuerDouble
+
+
+async def test_the_holder_is_asked_about_where_the_token_names_no_address(idp: IssuerDouble, issuer: Issuer) -> None:
+    idp.tells_more()
+    token = idp.token(sub="ada")
+    idp.people[token] = {"sub": "ada", "email": "ada@example.com", "email_verified": "true", "given_name": "Ada"}
+    claims = await issuer.verify(token, datetime.now(UTC))
+    assert claims is not None
+    first = await issuer.profile(token, claims)
+    profile, *_ = [await issuer.profile(token, claims) for _ in range(5)]
+    assert profile is first
+    assert (profile.email, profile.is_email_verified, profile.given_name) == ("ada@example.com", True, "Ada")
+    assert idp.count(USERINFO) == 1
+
+
+@pytest.mark.parametrize("email", [{"email": "ada@example.com"}, {"email": "no address"}])
+async def test_a_token_that_names_an_address_says_it_all(
+    idp: IssuerDouble, issuer: Issuer, email: Mapping[str, Any]
+) -> None:
+    idp.tells_more()
+    token = idp.token(**email)
+    claims = await issuer.verify(token, datetime.now(UTC))
+    assert claims is not None
+    assert (await issuer.profile(token, claims)).email == email["email"]
+    assert idp.count(USERINFO) == 0
+
+
+async def test_what_is_told_of_somebody_else_counts_for_nothing(idp: IssuerDouble, issuer: Issuer) -> None:
+    idp.tells_more()
+    for told in ({"sub": "eve"}, {}, {"sub": None}, {"sub": ["ada"]}):
+        token = idp.token(sub="ada")
+        idp.people[token] = {**told, "email": "eve@example.com", "email_verified": True}
+        claims = await issuer.verify(token, datetime.now(UTC))
+        assert claims is not None
+        assert (await issuer.profile(token, claims)).email is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_an_issuer_that_will_not_tell_more_has_told_all(idp: IssuerDouble, issuer: Issuer, status: int) -> None:
+    idp.tells_more()
+    idp.instead[USERINFO] = fixed(Answered(status))
+    token = idp.token()
+    claims = await issuer.verify(token, datetime.now(UTC))
+    assert claims is not None
+    assert (await issuer.profile(token, claims)).email is None
+
+
+@pytest.mark.parametrize("oddity", ["500", "a redirect", "HTML", "endless", "a break"])
+async def test_userinfo_that_can_not_be_had_means_that_the_issuer_is_not_there(
+    idp: IssuerDouble, issuer: Issuer, oddity: str
+) -> None:
+    idp.tells_more()
+    idp.instead[USERINFO] = ODD[oddity]
+    token = idp.token(sub="ada")
+    claims = await issuer.verify(token, datetime.now(UTC))
+    assert claims is not None
+    with pytest.raises(IssuerUnavailable):
+        await issuer.profile(token, claims)
+    idp.comes_back()
+    idp.people[token] = {"sub": "ada", "email": "ada@example.com"}
+    assert (await issuer.profile(token, claims)).email == "ada@example.com"
+
+
+async def test_a_token_is_shown_to_nobody_but_userinfo(idp: IssuerDouble, issuer: Issuer) -> None:
+    idp.tells_more()
+    token = idp.token(sub="ada")
+    claims = await issuer.verify(token, datetime.now(UTC))
+    assert claims is not None
+    await issuer.profile(token, claims)
+    assert [asked.path for asked in idp.asked if "authorization" in asked.headers] == [USERINFO]
+    assert [asked.path for asked in idp.asked if token in asked.path] == []
+
+
+async def test_what_is_set_while_one_person_is_asked_about_is_not_sent_along_for_the_next(
+    idp: IssuerDouble, issuer: Issuer
+) -> None:
+    idp.tells_more()
+    idp.instead[USERINFO] = fixed(as_json({"sub": "ada"}, headers={"set-cookie": "session=ada; Path=/"}))
+    for subject in ("ada", "eve"):
+        token = idp.token(sub=subject)
+        claims = await issuer.verify(token, datetime.now(UTC))
+        assert claims is not None
+        await issuer.profile(token, claims)
+    assert idp.count(USERINFO) == 2
+    assert [asked.path for asked in idp.asked if "cookie" in asked.headers] == []

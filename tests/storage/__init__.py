@@ -1,1 +1,0 @@
-"""The object storage: the same promises whatever lies behind it."""

@@ -32,19 +32,19 @@ from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.faults import fault_hook
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.event_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
-from app.jobs.outage_log import Complaints, pauses, reason_of
+from app.jobs.outage_log import OutageLog, pauses, reason_of
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
-from app.messages.development_inbox import InboxMailer, InboxTexter
+from app.messages.development_inbox import InboxMailer, InboxSmsSender
 from app.messages.mail import Mailer
 from app.messages.smtp import SmtpMailer
-from app.messages.twilio import TwilioTexter
+from app.messages.twilio import TwilioSmsSender
 from app.object_storage import open_storage
 from app.oidc.issuer import Issuer
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
@@ -66,7 +66,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class House:
+class Backend:
     """The running parts together, and what only the server and the worker need.
 
     `cipher` encrypts secrets that are stored; `ending` is set when the server is told to stop;
@@ -82,9 +82,9 @@ class House:
     webhook_secrets: list[str] = field(default_factory=list[str])
 
     @property
-    def desk(self) -> Desk:
+    def flow_context(self) -> FlowContext:
         """What the flows work with."""
-        return Desk(self.runtime.database, self.runtime.gateway, self.runtime.catalog)
+        return FlowContext(self.runtime.database, self.runtime.gateway, self.runtime.catalog)
 
     @property
     def polls_events(self) -> bool:
@@ -94,9 +94,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_backend(
     settings: Settings, database_url: str, secret_key: str, *, listens: bool = True
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[Backend]:
     """Make the running parts, and close them at the end.
 
     A command that serves nobody need not listen for hints: without `listens` it only sends them. Raises `CatalogError` for a
@@ -122,7 +122,7 @@ async def open_house(
         ),
         committer=committer,
         hub=hub,
-        texter=twilio or InboxTexter(database, keys.codes),
+        sms_sender=twilio or InboxSmsSender(database, keys.codes),
         passwords=Passwords(),
         avatars=images,
         rate_limits=RateLimits(keys.limits, enabled=settings.rate_limits is RateLimitSwitch.ON),
@@ -140,7 +140,7 @@ async def open_house(
         if listens:
             await hub.start()
         cipher = Fernet(base64.urlsafe_b64encode(derive_key(secret_key, "stored-secrets")))
-        yield House(settings, database_url, runtime, _mailer(settings, database), cipher)
+        yield Backend(settings, database_url, runtime, _mailer(settings, database), cipher)
     finally:
         images.close()
         await hub.aclose()
@@ -152,9 +152,9 @@ async def open_house(
         await database.close()
 
 
-def web_app(house: House) -> Application:
+def web_app(backend: Backend) -> Application:
     """The routes of a server: the API, Stripe's events, health, and in development the inbox and the clock."""
-    settings, runtime = house.settings, house.runtime
+    settings, runtime = backend.settings, backend.runtime
     graphql = GraphQLSettings(
         production=settings.is_production,
         explorer_assets=_EXPLORER_ASSETS,
@@ -168,53 +168,57 @@ def web_app(house: House) -> Application:
         Authentication(runtime, _SESSION_COOKIE),
         graphql,
         classify=classify,
-        ending=house.ending,
+        ending=backend.ending,
     )
-    routes = stripe_webhook_routes(runtime.database, house.webhook_secrets)
+    routes = stripe_webhook_routes(runtime.database, backend.webhook_secrets)
     routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
     routes += page_routes(leads_to_explorer=not settings.is_production)
     if not settings.is_production:
-        routes += dev_routes(runtime.database, _advance(house) if settings.uses_sandbox else None)
+        routes += dev_routes(runtime.database, _advance(backend) if settings.uses_sandbox else None)
     return Application(endpoint, routes, https=graphql.secure_cookies)
 
 
-async def work(house: House, stopping: asyncio.Event) -> None:
+async def work(backend: Backend, stopping: asyncio.Event) -> None:
     """The worker: the queue's tasks and what falls due, until `stopping` is set."""
-    events = EVENT_TYPES if house.polls_events else ()
+    events = EVENT_TYPES if backend.polls_events else ()
     async with asyncio.TaskGroup() as group:
-        by_name = tasks(house.desk, house.mailer, house.runtime.keys, public_url=house.runtime.public_url)
-        group.create_task(consume(house.database_url, by_name, stopping))
-        group.create_task(schedule.watch(due_works(house.desk, house.runtime.keys, polled_events=events), stopping))
+        by_name = tasks(
+            backend.flow_context, backend.mailer, backend.runtime.keys, public_url=backend.runtime.public_url
+        )
+        group.create_task(consume(backend.database_url, by_name, stopping))
+        group.create_task(
+            schedule.watch(due_works(backend.flow_context, backend.runtime.keys, polled_events=events), stopping)
+        )
         # apart from the others, which must not wait for a storage that hangs
-        group.create_task(schedule.watch(storage_works(house.runtime.database, house.runtime.avatars), stopping))
+        group.create_task(schedule.watch(storage_works(backend.runtime.database, backend.runtime.avatars), stopping))
 
 
-async def set_up_provider(house: House) -> None:
+async def set_up_provider(backend: Backend) -> None:
     """Sync the catalog and make the webhook endpoint, trying again, less and less often, until the provider answers."""
-    complaints = Complaints()
+    outage_log = OutageLog()
     for pause in pauses():
         try:
-            await _set_up_provider(house)
+            await _set_up_provider(backend)
         except (GatewayUnavailable, GatewayRefused) as error:
-            if complaints.is_news("provider", error):
+            if outage_log.is_news("provider", error):
                 _log.warning("provider.set_up_failed", error=reason_of(error))
             await asyncio.sleep(pause)
         else:
-            if complaints.settle("provider"):
+            if outage_log.settle("provider"):
                 _log.info("provider.set_up")
             return
 
 
-async def _set_up_provider(house: House) -> None:
-    settings = house.settings
-    await sync_catalog(house.desk)
+async def _set_up_provider(backend: Backend) -> None:
+    settings = backend.settings
+    await sync_catalog(backend.flow_context)
     if settings.stripe_webhook_secret is not None:
-        house.webhook_secrets[:] = [settings.stripe_webhook_secret]
-    elif not house.polls_events:
+        backend.webhook_secrets[:] = [settings.stripe_webhook_secret]
+    elif not backend.polls_events:
         url = settings.base_url + WEBHOOK_PATH
-        secret = await ensure_webhook_endpoint(house.desk, url, EVENT_TYPES, house.cipher)
-        house.webhook_secrets[:] = [secret]
+        secret = await ensure_webhook_endpoint(backend.flow_context, url, EVENT_TYPES, backend.cipher)
+        backend.webhook_secrets[:] = [secret]
 
 
 def _mailer(settings: Settings, database: Database) -> Mailer:
@@ -223,7 +227,7 @@ def _mailer(settings: Settings, database: Database) -> Mailer:
     return SmtpMailer.from_url(settings.smtp_url, settings.mail_from)
 
 
-def _twilio(settings: Settings) -> TwilioTexter | None:
+def _twilio(settings: Settings) -> TwilioSmsSender | None:
     account, token, verify = (
         settings.twilio_account_sid,
         settings.twilio_auth_token,
@@ -231,15 +235,15 @@ def _twilio(settings: Settings) -> TwilioTexter | None:
     )
     if account is None or token is None or verify is None:
         return None
-    return TwilioTexter(account, token, verify, base_url=settings.twilio_base_url)
+    return TwilioSmsSender(account, token, verify, base_url=settings.twilio_base_url)
 
 
-def _advance(house: House) -> Callable[[timedelta], asyncio.Future[datetime]]:
-    works = due_works(house.desk, house.runtime.keys, polled_events=())
-    works += storage_works(house.runtime.database, house.runtime.avatars)
-    sandbox = SandboxControl(f"http://127.0.0.1:{house.settings.sandbox_port}")
+def _advance(backend: Backend) -> Callable[[timedelta], asyncio.Future[datetime]]:
+    works = due_works(backend.flow_context, backend.runtime.keys, polled_events=())
+    works += storage_works(backend.runtime.database, backend.runtime.avatars)
+    sandbox = SandboxControl(f"http://127.0.0.1:{backend.settings.sandbox_port}")
 
     def advance(by: timedelta) -> asyncio.Future[datetime]:
-        return asyncio.ensure_future(time_travel.advance(house.runtime.database, works, sandbox, by))
+        return asyncio.ensure_future(time_travel.advance(backend.runtime.database, works, sandbox, by))
 
     return advance

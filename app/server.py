@@ -35,7 +35,7 @@ from app.accounts.security.passwords import Passwords
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect
 from app.db.unit_of_work import transact
-from app.main import House, open_house, set_up_provider, web_app, work
+from app.main import Backend, open_backend, set_up_provider, web_app, work
 from app.settings import Settings
 
 DEMO_ADDRESS: Final = "demo@example.com"
@@ -90,12 +90,12 @@ def run_server(settings: Settings, *, serves: bool, works: bool) -> None:
     uvloop.run(_serve(settings, settings.database_url, serves=serves, works=works, is_development=False))
 
 
-async def seed_demo(database: Database, guards: bytes) -> bool:
+async def seed_demo(database: Database, abuse_key: bytes) -> bool:
     """Make the demo user, verified and with neither phone nor card; False when it is there already."""
     hashed = await Passwords().hash(DEMO_PASSWORD)
 
     async def make(session: Session) -> None:
-        await create_user(session, guards, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
+        await create_user(session, abuse_key, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
 
     try:
         await transact(database, make, step="seed")
@@ -175,18 +175,18 @@ async def _serve(settings: Settings, url: str, *, serves: bool, works: bool, is_
 async def _run(
     settings: Settings, url: str, listener: socket.socket | None, *, works: bool, is_development: bool
 ) -> None:
-    async with open_house(settings, url, secret_key(settings)) as house:
+    async with open_backend(settings, url, secret_key(settings)) as backend:
         if is_development:
-            await seed_demo(house.runtime.database, house.runtime.keys.guards)
-        set_up = asyncio.create_task(set_up_provider(house))
+            await seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
+        set_up = asyncio.create_task(set_up_provider(backend))
         # In development everything is there when the address is printed; in production the provider must not keep us from serving.
         await asyncio.wait([set_up], timeout=_FIRST_SET_UP_SECONDS if is_development else 0)
         stopping = asyncio.Event()
-        worker = asyncio.create_task(work(house, stopping)) if works else None
-        started = partial(_greet, settings) if is_development else partial(_say_started, house, listener, works=works)
+        worker = asyncio.create_task(work(backend, stopping)) if works else None
+        started = partial(_greet, settings) if is_development else partial(_say_started, backend, listener, works=works)
         try:
             if listener is not None:
-                await _Server(house, on_started=started).serve(sockets=[listener])
+                await _Server(backend, on_started=started).serve(sockets=[listener])
             elif worker is not None:
                 started()
                 await _until_signalled()
@@ -219,10 +219,10 @@ def _listening(settings: Settings) -> Generator[socket.socket]:
 class _Server(uvicorn.Server):
     """uvicorn, which tells the streams that it is ending before it waits for them."""
 
-    def __init__(self, house: House, *, on_started: Callable[[], None]) -> None:
+    def __init__(self, backend: Backend, *, on_started: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                web_app(house),
+                web_app(backend),
                 loop="none",
                 ws="websockets-sansio",
                 ws_max_size=1024 * 1024,
@@ -236,7 +236,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
-        self._ending = house.ending
+        self._ending = backend.ending
         self._on_started = on_started
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -330,8 +330,8 @@ def _sandbox(settings: Settings, url: str) -> Generator[None]:
             child.wait()
 
 
-def _say_started(house: House, listener: socket.socket | None, *, works: bool) -> None:
-    about = {"version": version("counterfoil"), "catalog": house.runtime.catalog.code}
+def _say_started(backend: Backend, listener: socket.socket | None, *, works: bool) -> None:
+    about = {"version": version("counterfoil"), "catalog": backend.runtime.catalog.code}
     if listener is None:
         _log.info("worker.started", **about)
     else:

@@ -17,7 +17,7 @@ from app.catalog import Catalog
 from app.db.engine import Database
 from app.ledger.committer import Committer
 from app.live import Hub
-from app.messages.sms_codes import Texter
+from app.messages.sms_codes import SmsSender
 from app.oidc.issuer import Issuer
 from app.payments.gateway import Gateway
 from resolvers.loaders import Loaders
@@ -39,7 +39,7 @@ class Runtime:
     gateway: Gateway
     committer: Committer
     hub: Hub
-    texter: Texter
+    sms_sender: SmsSender
     passwords: Passwords
     avatars: AvatarImages
     rate_limits: RateLimits

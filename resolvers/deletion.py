@@ -14,7 +14,7 @@ from app.store import workspaces as workspace_store
 from resolvers import global_ids
 from resolvers.context import Context, NewCookie
 from resolvers.current_user import viewer_of
-from resolvers.payments import desk_of
+from resolvers.payments import flow_context_of
 
 _CONFIRM = ("input", "confirmHandle")
 
@@ -39,7 +39,7 @@ async def delete_account(context: Context, confirm_handle: str, password: str | 
         password=password,
         code=code,
     )
-    await deletions.delete_account(desk_of(context), runtime.keys, caller.user_id)
+    await deletions.delete_account(flow_context_of(context), runtime.keys, caller.user_id)
     context.new_cookies.append(NewCookie(None))
 
 
@@ -60,7 +60,7 @@ async def delete_workspace(context: Context, workspace_id: str, confirm_handle: 
         _check_typed_out(confirm_handle, access.workspace.handle)
         return access.workspace
 
-    await deletions.delete_workspace(desk_of(context), context.runtime.keys, caller.user_id, authorize)
+    await deletions.delete_workspace(flow_context_of(context), context.runtime.keys, caller.user_id, authorize)
 
 
 def _check_typed_out(typed: str, handle: str) -> None:

@@ -22,7 +22,7 @@ async def create_organization(context: Context, form: NewOrganization) -> Worksp
     runtime = context.runtime
     return await organizations.create_organization(
         runtime.database,
-        runtime.keys.guards,
+        runtime.keys.abuse_key,
         runtime.rate_limits,
         context.caller,
         form,
@@ -39,7 +39,7 @@ async def update_workspace(context: Context, workspace_id: str, change: Workspac
     return await organizations.update_workspace(
         runtime.database,
         runtime.rate_limits,
-        runtime.keys.guards,
+        runtime.keys.abuse_key,
         context.caller,
         global_ids.workspace_id(workspace_id),
         change,

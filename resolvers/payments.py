@@ -16,7 +16,7 @@ from app.billing.purchases import spend_limits
 from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow
 from app.errors import PaymentDeclined
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.invoices.pay_invoice import InvoicePaid, pay_invoice
 from app.flows.provider.cards import Authorize, CardSetup, add_card, remove_card, set_default_card
 from app.flows.provider.customers import BilledParty
@@ -34,9 +34,9 @@ from resolvers.return_urls import return_url
 from resolvers.workspaces import sees_billing
 
 
-def desk_of(context: Context) -> Desk:
+def flow_context_of(context: Context) -> FlowContext:
     """What the flows work with."""
-    return Desk(context.runtime.database, context.runtime.gateway, context.runtime.catalog)
+    return FlowContext(context.runtime.database, context.runtime.gateway, context.runtime.catalog)
 
 
 async def require_payer(session: Session, caller: Caller) -> None:
@@ -109,14 +109,14 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
         address = await billing_account_store.contact_address(session, owner)
     await limit_card_testing(context, owner)
     party = BilledParty(owner, access.workspace.name, address)
-    return await add_card(desk_of(context), party, urls, actor_of(context.caller))
+    return await add_card(flow_context_of(context), party, urls, actor_of(context.caller))
 
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
     """Charge this card by default."""
     owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     asked = actor_of(context.caller), _managing_billing(context, owner)
-    card = await set_default_card(desk_of(context), owner, row_id, *asked)
+    card = await set_default_card(flow_context_of(context), owner, row_id, *asked)
     async with context.runtime.database.read() as session:
         return await billing_account_store.card(session, owner, row_id) or card
 
@@ -124,7 +124,9 @@ async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
     """Forget a card; the workspace it was on."""
     owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
-    await remove_card(desk_of(context), owner, row_id, actor_of(context.caller), _managing_billing(context, owner))
+    await remove_card(
+        flow_context_of(context), owner, row_id, actor_of(context.caller), _managing_billing(context, owner)
+    )
     async with context.runtime.database.read() as session:
         return await workspace_for(session, context.caller, owner)
 
@@ -138,7 +140,7 @@ async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: s
         await authorize(session)
     await limit_recharges(context, owner)
     key = Key.of("payInvoice", idempotency_key)
-    paid = await pay_invoice(desk_of(context), owner, row_id, key.value, actor_of(context.caller), authorize)
+    paid = await pay_invoice(flow_context_of(context), owner, row_id, key.value, actor_of(context.caller), authorize)
     if isinstance(paid.error, PaymentDeclined) and not paid.is_replay:
         await note_decline(context, owner)
     return paid

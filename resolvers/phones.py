@@ -17,7 +17,7 @@ async def send_phone_verification(context: Context, workspace_id: str, phone_num
     runtime = context.runtime
     await phones.send_code(
         runtime.database,
-        runtime.texter,
+        runtime.sms_sender,
         runtime.keys,
         runtime.rate_limits,
         context.caller,
@@ -33,7 +33,7 @@ async def verify_phone(
     """Verify a number for a workspace with the code that was texted."""
     runtime = context.runtime
     phone = PhoneOf(_workspace_id(context, workspace_id), phone_number, region)
-    return await phones.verify_phone(runtime.database, runtime.texter, runtime.keys, context.caller, phone, code)
+    return await phones.verify_phone(runtime.database, runtime.sms_sender, runtime.keys, context.caller, phone, code)
 
 
 def _workspace_id(context: Context, workspace_id: str) -> UUID:

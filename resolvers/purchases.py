@@ -27,7 +27,7 @@ from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
 from resolvers.payment_rate_limits import limit_recharges, note_decline
-from resolvers.payments import desk_of, require_payer
+from resolvers.payments import flow_context_of, require_payer
 from resolvers.return_urls import return_urls
 from resolvers.workspaces import require_billing, sees_billing
 
@@ -94,7 +94,7 @@ async def recharge_credits(
     try:
         actor = actor_of(context.caller)
         request = RechargeRequest(owner, pack_code, amount, card_id, key.value, urls, actor)
-        result = await recharge(desk_of(context), request, authorize)
+        result = await recharge(flow_context_of(context), request, authorize)
     except SpendLimitReached as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from app.db.engine import Database
 from tests.support.databases import cloned_database, start_server
-from tests.support.running_backend import RunningHouse, running_house
+from tests.support.running_backend import RunningBackend, running_backend
 
 _URL = "COUNTERFOIL_TEST_SERVER"
 
@@ -22,14 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
         url, stop = start_server()
         os.environ[_URL] = url
         config.add_cleanup(stop)
-    config.addinivalue_line("markers", "catalogs(*names): the shipped catalogs that `house` runs with, a test each")
+    config.addinivalue_line("markers", "catalogs(*names): the shipped catalogs that `backend` runs with, a test each")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a `house` once with each catalog it is marked with, or else with `analytics`."""
-    if "house" in metafunc.fixturenames:
+    """Run a test that asks for a `backend` once with each catalog it is marked with, or else with `analytics`."""
+    if "backend" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("catalogs")
-        metafunc.parametrize("house", marker.args if marker else ["analytics"], indirect=True)
+        metafunc.parametrize("backend", marker.args if marker else ["analytics"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -53,35 +53,35 @@ async def fresh_database(server_url: str) -> AsyncGenerator[Database]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def _houses(server_url: str) -> AsyncGenerator[Callable[[str], Awaitable[RunningHouse]]]:
+async def _backends(server_url: str) -> AsyncGenerator[Callable[[str], Awaitable[RunningBackend]]]:
     """Houses by catalog, each opened when it is first asked for."""
-    opened: dict[str, RunningHouse] = {}
+    opened: dict[str, RunningBackend] = {}
     async with AsyncExitStack() as stack:
 
-        async def house_with(catalog: str) -> RunningHouse:
+        async def backend_with(catalog: str) -> RunningBackend:
             if catalog not in opened:
-                opened[catalog] = await stack.enter_async_context(running_house(server_url, catalog))
+                opened[catalog] = await stack.enter_async_context(running_backend(server_url, catalog))
             return opened[catalog]
 
-        yield house_with
+        yield backend_with
 
 
 @pytest_asyncio.fixture
-async def house(
-    request: pytest.FixtureRequest, _houses: Callable[[str], Awaitable[RunningHouse]]
-) -> AsyncGenerator[RunningHouse]:
+async def backend(
+    request: pytest.FixtureRequest, _backends: Callable[[str], Awaitable[RunningBackend]]
+) -> AsyncGenerator[RunningBackend]:
     """The whole product, shared by this worker's tests: each makes people of its own and takes the time from the product's clock,
     which tests before it may have moved forward.
 
     `@pytest.mark.catalogs("analytics", "compute")` says with which catalogs; faults ordered from the sandbox end with the test.
     """
-    shared = await _houses(request.param)
+    shared = await _backends(request.param)
     yield shared
     await shared.sandbox.restore()
 
 
 @pytest_asyncio.fixture
-async def own_house(server_url: str) -> AsyncGenerator[RunningHouse]:
+async def own_backend(server_url: str) -> AsyncGenerator[RunningBackend]:
     """The whole product with `analytics`, for a test that breaks or counts what others share."""
-    async with running_house(server_url, "analytics") as own:
+    async with running_backend(server_url, "analytics") as own:
         yield own

@@ -17,7 +17,7 @@ from app.accounts.security.secrets import Keys
 from app.accounts.workspaces.phone_numbers import number_hash
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
-from app.messages.mail import SEND_MAIL, is_about, queued_mail, unseal
+from app.messages.mail import SEND_MAIL, decrypt, is_about, queued_mail
 from app.store import erasure as erasure_store
 
 
@@ -25,7 +25,7 @@ async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: 
     """Erase a user and the locked workspaces that go with them: the personal one, and those nobody else belongs to."""
     proven = set(await erasure_store.addresses_of(session, user_id, verified=True))
     named = set(await erasure_store.addresses_of(session, user_id, verified=False))
-    await oidc_identities.forget(session, user_id, keys.guards)
+    await oidc_identities.forget(session, user_id, keys.abuse_key)
     await discard_avatar(session, user_id)
     await _erase_messages(session, keys, workspaces, named)
     await _drop_mails(session, keys, user_id, proven)
@@ -51,7 +51,7 @@ async def _leave_workspaces(
     await erasure_store.blank_audit(session, ids)
     await erasure_store.blank_purchase_keys(session, ids)
     for workspace in workspaces:
-        await give_up_handle(session, keys.guards, workspace)
+        await give_up_handle(session, keys.abuse_key, workspace)
         await audit_log.record(session, workspace.id, actor, action, summary)
         # rows are deleted by statement: none of this one is to be written any more
         await session.flush()
@@ -81,7 +81,7 @@ async def _drop_mails(session: Session, keys: Keys, user_id: UUID, proven: Colle
 
 def _addressee(task: str, arguments: Mapping[str, str], keys: Keys) -> str | None:
     try:
-        return (queued_mail(arguments, keys.mail).to if task == SEND_MAIL else unseal(arguments, keys.mail)).lower()
+        return (queued_mail(arguments, keys.mail).to if task == SEND_MAIL else decrypt(arguments, keys.mail)).lower()
     except InvalidToken:
         # queued under another secret key: nobody can read it any more
         return None

@@ -6,7 +6,7 @@ import typer
 
 from app.cli.running import with_backend
 from app.flows.provider.catalog_sync import sync_catalog
-from app.main import House
+from app.main import Backend
 
 commands = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ commands = typer.Typer(help="The catalog of what is sold.", no_args_is_help=True
 def catalog_sync() -> None:
     """Make Stripe know the catalog's products, prices and tax rates; running it again changes nothing."""
 
-    async def work(house: House) -> int:
-        return await sync_catalog(house.desk)
+    async def work(backend: Backend) -> int:
+        return await sync_catalog(backend.flow_context)
 
     print(f"{with_backend(work)} prices and tax rates are in Stripe.")

@@ -8,7 +8,7 @@ import typer
 
 from app import server
 from app.cli.running import database_url, read_settings, with_backend
-from app.main import House
+from app.main import Backend
 
 commands = typer.Typer()
 
@@ -27,8 +27,8 @@ def seed() -> None:
     if read_settings().is_production:
         raise server.StartError("`counterfoil seed` is for development: everybody knows the demo user's password.")
 
-    async def work(house: House) -> bool:
-        return await server.seed_demo(house.runtime.database, house.runtime.keys.guards)
+    async def work(backend: Backend) -> bool:
+        return await server.seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
 
     made = with_backend(work)
     print("The demo user is ready." if made else "The demo user was there already.")

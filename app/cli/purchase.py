@@ -12,7 +12,7 @@ from app.cli.running import with_backend
 from app.db.tables.purchases import RefundState
 from app.errors import DomainError, ProtocolError
 from app.flows.purchases.refunds import refund_purchase
-from app.main import House
+from app.main import Backend
 from app.money import Money
 from app.payments.gateway_values import GatewayUnavailable
 from app.store import purchases as purchase_store
@@ -33,10 +33,10 @@ def purchase_refund(
     """
     chosen = plain_amount(amount) if amount is not None else None
 
-    async def work(house: House) -> str:
+    async def work(backend: Backend) -> str:
         where = purchase_of(purchase_id)
         try:
-            refund = await refund_purchase(house.desk, *where, amount=chosen, reason=reason)
+            refund = await refund_purchase(backend.flow_context, *where, amount=chosen, reason=reason)
         except (DomainError, ProtocolError) as refused:
             raise server.StartError(refused.message) from None
         except GatewayUnavailable:
@@ -45,12 +45,12 @@ def purchase_refund(
             ) from None
         if refund.status == RefundState.FAILED:
             raise server.StartError(f"The refund failed: {refund.failure}")
-        async with house.runtime.database.read() as session:
+        async with backend.runtime.database.read() as session:
             purchase = await purchase_store.find(session, *where)
         assert purchase is not None
         back = Money(refund.amount_minor, purchase.currency)
         done = "was refunded" if refund.status == RefundState.SUCCEEDED else "is being refunded by the bank"
-        unit = house.runtime.catalog.credit_unit
+        unit = backend.runtime.catalog.credit_unit
         reclaimed = unit.from_steps(purchase.reclaimed_credits)
         return f"{back.amount} {back.currency} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
 

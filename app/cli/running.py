@@ -11,7 +11,7 @@ from app import logs, server
 from app.clock import Clock
 from app.db import embedded
 from app.db.engine import Database, connect
-from app.main import House, open_house
+from app.main import Backend, open_backend
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -45,11 +45,11 @@ def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
         return asyncio.run(run(url))
 
 
-def with_backend(work: Callable[[House], Awaitable[T]]) -> T:
+def with_backend(work: Callable[[Backend], Awaitable[T]]) -> T:
     async def run(settings: Settings, url: str) -> T:
         await server.check_database(url)
-        async with open_house(settings, url, server.secret_key(settings), listens=False) as house:
-            return await work(house)
+        async with open_backend(settings, url, server.secret_key(settings), listens=False) as backend:
+            return await work(backend)
 
     settings = read_settings()
     with database_url(settings) as url:

@@ -11,7 +11,7 @@ from app.billing.purchases.spend_limits import set_limit
 from app.cli.arguments import plain_amount
 from app.cli.running import with_backend
 from app.db.unit_of_work import transact
-from app.main import House
+from app.main import Backend
 from app.money import Money
 
 commands = typer.Typer(help="One workspace.", no_args_is_help=True)
@@ -30,11 +30,11 @@ def workspace_set_limit(
     if (amount is None) != plan:
         raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
 
-    async def work(house: House) -> str:
-        limit = Money.of(plain_amount(amount), house.runtime.catalog.currency) if amount is not None else None
+    async def work(backend: Backend) -> str:
+        limit = Money.of(plain_amount(amount), backend.runtime.catalog.currency) if amount is not None else None
         return await transact(
-            house.runtime.database,
-            lambda session: set_limit(session, house.runtime.catalog, handle, limit),
+            backend.runtime.database,
+            lambda session: set_limit(session, backend.runtime.catalog, handle, limit),
             step="limit.set",
         )
 

@@ -10,7 +10,7 @@ from app.payments.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class FlowContext:
     """The database, the payment gateway, and what is sold. A flow never holds a transaction of the one open across a call to the
     other."""
 

@@ -13,12 +13,12 @@ from app.billing.payments import invoice_mirror
 from app.db.engine import Database, Session
 from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.outcome import conclude
-from app.flows.purchases.refunds import sync_returns
-from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnReport
+from app.flows.purchases.refunds import sync_returned_money
+from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
@@ -28,16 +28,16 @@ TASK = "provider_event"
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 
 # What tells of money that went back, and the kind of object that each is about.
-RETURN_EVENTS: Final = {
-    "charge.dispute.closed": ReturnReport.DISPUTE,
-    "charge.dispute.created": ReturnReport.DISPUTE,
-    "charge.dispute.funds_reinstated": ReturnReport.DISPUTE,
-    "charge.dispute.funds_withdrawn": ReturnReport.DISPUTE,
-    "charge.dispute.updated": ReturnReport.DISPUTE,
-    "charge.refund.updated": ReturnReport.REFUND,
-    "charge.refunded": ReturnReport.CHARGE,
-    "refund.failed": ReturnReport.REFUND,
-    "refund.updated": ReturnReport.REFUND,
+RETURNED_MONEY_EVENTS: Final = {
+    "charge.dispute.closed": ReturnedMoneyEvent.DISPUTE,
+    "charge.dispute.created": ReturnedMoneyEvent.DISPUTE,
+    "charge.dispute.funds_reinstated": ReturnedMoneyEvent.DISPUTE,
+    "charge.dispute.funds_withdrawn": ReturnedMoneyEvent.DISPUTE,
+    "charge.dispute.updated": ReturnedMoneyEvent.DISPUTE,
+    "charge.refund.updated": ReturnedMoneyEvent.REFUND,
+    "charge.refunded": ReturnedMoneyEvent.CHARGE,
+    "refund.failed": ReturnedMoneyEvent.REFUND,
+    "refund.updated": ReturnedMoneyEvent.REFUND,
 }
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -63,15 +63,15 @@ async def _receive(session: Session, event: ProviderEvent) -> bool:
     return is_new
 
 
-async def poll(desk: Desk, event_types: Collection[str]) -> int:
+async def poll(context: FlowContext, event_types: Collection[str]) -> int:
     """Receive the events of these types since the last look, for a service that no webhook reaches; returns how many were new."""
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         cursor = await provider_event_store.cursor(session)
     new = 0
-    for event in await desk.gateway.events_after(cursor):
+    for event in await context.gateway.events_after(cursor):
         is_wanted = event.type in event_types
         new += await transact(
-            desk.database,
+            context.database,
             lambda session, event=event, is_wanted=is_wanted: _receive_and_move(session, event, is_wanted=is_wanted),
             step="event.poll",
         )
@@ -84,87 +84,87 @@ async def _receive_and_move(session: Session, event: ProviderEvent, *, is_wanted
     return is_new
 
 
-async def look_for_returns(desk: Desk, since: datetime) -> int:
+async def check_for_returned_money(context: FlowContext, since: datetime) -> int:
     """Act on refunds and disputes since a time that no webhook told of, or that could not be acted on; returns how many events.
 
     The provider's own list of events is asked, which knows also of old disputes decided and old refunds failed since.
     """
-    events = await desk.gateway.events_since(since, event_types=tuple(RETURN_EVENTS))
-    async with desk.database.read() as session:
+    events = await context.gateway.events_since(since, event_types=tuple(RETURNED_MONEY_EVENTS))
+    async with context.database.read() as session:
         processed = await provider_event_store.processed(session, [event.id for event in events])
     missed = [event for event in events if event.id not in processed]
     for event in missed:
         try:
-            await receive(desk.database, event)
-            await process(desk, event.id)
+            await receive(context.database, event)
+            await process(context, event.id)
         except Exception:
             _log.warning("returns.event_failed", event_id=event.id, exc_info=True)
     return len(missed)
 
 
-async def process(desk: Desk, event_id: str) -> None:
+async def process(context: FlowContext, event_id: str) -> None:
     """Act on a received event, once or more often; raises `GatewayUnavailable` to be tried again."""
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         event = await provider_event_store.find(session, event_id)
     if event is None or event.processed_at is not None:
         return
     if event.type.startswith("invoice."):
-        await _invoice_changed(desk, event.object_id)
+        await _invoice_changed(context, event.object_id)
     elif event.type.startswith("checkout."):
-        await checkout_changed(desk, event.object_id)
+        await checkout_changed(context, event.object_id)
     elif event.type.startswith("payment_intent."):
-        invoice_id = await desk.gateway.invoice_of_payment(event.object_id)
+        invoice_id = await context.gateway.invoice_of_payment(event.object_id)
         if invoice_id is not None:
-            await _invoice_changed(desk, invoice_id)
-    elif event.type in RETURN_EVENTS:
-        await _money_returned(desk, RETURN_EVENTS[event.type], event.object_id)
+            await _invoice_changed(context, invoice_id)
+    elif event.type in RETURNED_MONEY_EVENTS:
+        await _money_returned(context, RETURNED_MONEY_EVENTS[event.type], event.object_id)
     elif event.type.startswith(_CARD_EVENTS):
-        await _cards_changed(desk, event)
+        await _cards_changed(context, event)
     await transact(
-        desk.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
+        context.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
 
 
-async def _invoice_changed(desk: Desk, invoice_id: str) -> None:
-    invoice = await desk.gateway.invoice(invoice_id)
+async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
+    invoice = await context.gateway.invoice(invoice_id)
     if invoice is None:
         return
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         account = await billing_account_store.of_customer(session, invoice.customer_id)
         purchase = await purchase_store.of_invoice(session, invoice.id)
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and purchase.pay_sent_at is not None:
-        await conclude(desk, purchase, invoice)
+        await conclude(context, purchase, invoice)
     # A draft may yet be deleted, and then nothing would take it out of the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
-        await _mirror(desk, account.workspace_id, invoice)
+        await _mirror(context, account.workspace_id, invoice)
 
 
-async def _money_returned(desk: Desk, report: ReturnReport, object_id: str) -> None:
-    payment_id = await desk.gateway.returned_payment(report, object_id)
-    invoice_id = await desk.gateway.invoice_of_payment(payment_id) if payment_id is not None else None
+async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, object_id: str) -> None:
+    payment_id = await context.gateway.returned_payment(report, object_id)
+    invoice_id = await context.gateway.invoice_of_payment(payment_id) if payment_id is not None else None
     if invoice_id is not None:
         # That it was paid may be news as well.
-        await _invoice_changed(desk, invoice_id)
-        await sync_returns(desk, invoice_id)
+        await _invoice_changed(context, invoice_id)
+        await sync_returned_money(context, invoice_id)
 
 
-async def _mirror(desk: Desk, workspace_id: UUID, invoice: ProviderInvoice) -> None:
+async def _mirror(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:
     await transact(
-        desk.database, lambda session: invoice_mirror.mirror(session, workspace_id, invoice), step="invoice.mirror"
+        context.database, lambda session: invoice_mirror.mirror(session, workspace_id, invoice), step="invoice.mirror"
     )
 
 
-async def _cards_changed(desk: Desk, event: ProviderEventRow) -> None:
+async def _cards_changed(context: FlowContext, event: ProviderEventRow) -> None:
     if event.customer_id is None:
         # A detached card no longer says whose it was: its mirror does.
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             card = await billing_account_store.card_with_provider_id(session, event.object_id)
         workspace_id = card.workspace_id if card is not None else None
     else:
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             account = await billing_account_store.of_customer(session, event.customer_id)
         workspace_id = account.workspace_id if account is not None else None
     if workspace_id is not None:
-        await sync_cards(desk, workspace_id)
+        await sync_cards(context, workspace_id)

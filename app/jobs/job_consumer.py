@@ -17,7 +17,7 @@ from pgqueuer.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.models import Job
 
 from app.db.engine import open_connection
-from app.jobs.outage_log import Complaints, told_of
+from app.jobs.outage_log import OutageLog, told_of
 
 Task: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
@@ -34,16 +34,16 @@ async def consume(database_url: str, tasks: Mapping[str, Task], stopping: asynci
     A task that fails is tried again, a second later at first and five minutes at most, for over three hours, which mail servers may
     be away; one whose process died is taken up by another within half a minute.
     """
-    complaints = Complaints()
+    outage_log = OutageLog()
     while not stopping.is_set():
         try:
             connection = await open_connection(database_url)
         except (OSError, asyncpg.PostgresError) as error:
-            if complaints.is_news("connection", error):
+            if outage_log.is_news("connection", error):
                 _log.warning("queue.connection_failed", error=type(error).__name__)
             await _pause(stopping)
             continue
-        complaints.settle("connection")
+        outage_log.settle("connection")
         try:
             await _consume_on(connection, tasks, stopping)
         except Exception as error:

@@ -58,7 +58,7 @@ def pauses() -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-class Complaints:
+class OutageLog:
     """Keeps what stays wrong from being said more than once a minute; what has become something else is news at once."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

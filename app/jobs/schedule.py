@@ -12,9 +12,9 @@ from uuid import UUID
 import structlog
 
 from app.db.engine import Database, Session
-from app.jobs.outage_log import Complaints, told_of
+from app.jobs.outage_log import OutageLog, told_of
 
-_LOOKS_EVERY_SECONDS = 1.0
+_POLL_EVERY_SECONDS = 1.0
 _MAX_ROUNDS = 1_000
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -49,12 +49,12 @@ async def each_alone(
     return done
 
 
-async def run_due(works: Sequence[DueWork], complaints: Complaints | None = None) -> int:
+async def run_due(works: Sequence[DueWork], outage_log: OutageLog | None = None) -> int:
     """Do everything that is due by now and return how much that was; work that fails is logged and waits for the next look.
 
-    Looks that share `complaints` don't say the same each time.
+    Looks that share `outage_log` don't say the same each time.
     """
-    complaints = complaints or Complaints()
+    outage_log = outage_log or OutageLog()
     done = 0
     for work in works:
         try:
@@ -63,9 +63,9 @@ async def run_due(works: Sequence[DueWork], complaints: Complaints | None = None
                 done += some
                 if some == 0:
                     break
-            complaints.settle(work.name)
+            outage_log.settle(work.name)
         except Exception as error:
-            if complaints.is_news(work.name, error):
+            if outage_log.is_news(work.name, error):
                 _log.warning("due_work.failed", work=work.name, **told_of(error))
     return done
 
@@ -79,8 +79,8 @@ async def next_due_at(database: Database, works: Sequence[DueWork], *, after: da
 
 async def watch(works: Sequence[DueWork], stopping: asyncio.Event) -> None:
     """Look every second for what is due, until `stopping` is set."""
-    complaints = Complaints()
+    outage_log = OutageLog()
     while not stopping.is_set():
-        await run_due(works, complaints)
+        await run_due(works, outage_log)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _LOOKS_EVERY_SECONDS)
+            await asyncio.wait_for(stopping.wait(), _POLL_EVERY_SECONDS)

@@ -15,12 +15,12 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
-from app.messages.mail import SEND_MAIL, Mailer, deliver, unseal
+from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import deletions as deletion_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
@@ -33,18 +33,18 @@ _RETURNS_EVERY = timedelta(hours=1)
 _RETURNS_SINCE = timedelta(days=30)
 
 
-def tasks(desk: Desk, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
+def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
     """The tasks by the names under which they are enqueued; mailed links lead to `public_url`."""
 
     async def send_mail(arguments: Mapping[str, str]) -> None:
         await deliver(mailer, arguments, keys.mail)
 
     async def provider_event(arguments: Mapping[str, str]) -> None:
-        await provider_events.process(desk, arguments["event_id"])
+        await provider_events.process(flow_context, arguments["event_id"])
 
     async def mail_reset_link(arguments: Mapping[str, str]) -> None:
-        address = unseal(arguments, keys.mail)
-        await password_changes.mail_reset_link(desk.database, keys, address, public_url=public_url)
+        address = decrypt(arguments, keys.mail)
+        await password_changes.mail_reset_link(flow_context.database, keys, address, public_url=public_url)
 
     return {
         SEND_MAIL: send_mail,
@@ -53,21 +53,29 @@ def tasks(desk: Desk, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[st
     }
 
 
-def due_works(desk: Desk, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
+def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
     """What falls due: credits and holds that lapse, purchases, refunds and deletions to go on with, money that went back, old rows.
 
     With `polled_events`, also the next look for these events.
     """
     works = [
-        DueWork("credits", credit_movements.next_due_at, lambda: credit_movements.run_due(desk.database, limit=_BATCH)),
-        DueWork("purchases", purchase_store.next_look_at, lambda: _look_into_purchases(desk)),
-        DueWork("refunds", refund_store.next_look_at, lambda: _carry_on_refunds(desk)),
-        DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(desk, keys)),
-        DueWork("returns", _nothing_waits, _Every(desk, _RETURNS_EVERY, lambda: _look_for_returns(desk)).run),
-        DueWork("old_rows", _nothing_waits, _Every(desk, _CLEAN_EVERY, lambda: _clean(desk)).run),
+        DueWork(
+            "credits",
+            credit_movements.next_due_at,
+            lambda: credit_movements.run_due(flow_context.database, limit=_BATCH),
+        ),
+        DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
+        DueWork("refunds", refund_store.next_check_at, lambda: _carry_on_refunds(flow_context)),
+        DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(flow_context, keys)),
+        DueWork(
+            "returns",
+            _nothing_waits,
+            _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
+        ),
+        DueWork("old_rows", _nothing_waits, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
-        poll = _Every(desk, _POLL_EVERY, lambda: provider_events.poll(desk, tuple(polled_events)))
+        poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
         works.append(DueWork("provider_events", _nothing_waits, poll.run))
     return works
 
@@ -81,32 +89,42 @@ def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
     return [DueWork("avatars", user_avatars.next_leftover_at, erase)]
 
 
-async def _look_into_purchases(desk: Desk) -> int:
-    async with desk.database.read() as session:
+async def _reconcile_purchases(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
         due = await purchase_store.due(session, limit=_BATCH)
-    return await each_alone("purchases", due, lambda owner, purchase: reconcile.look_into_due(desk, owner, purchase))
+    return await each_alone(
+        "purchases",
+        due,
+        lambda workspace_id, purchase_id: reconcile.reconcile_due_purchase(flow_context, workspace_id, purchase_id),
+    )
 
 
-async def _carry_on_refunds(desk: Desk) -> int:
-    async with desk.database.read() as session:
+async def _carry_on_refunds(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
         due = await refund_store.due(session, limit=_BATCH)
-    return await each_alone("refunds", due, lambda owner, refund: refund_flows.carry_on(desk, owner, refund))
+    return await each_alone(
+        "refunds", due, lambda workspace_id, refund_id: refund_flows.carry_on(flow_context, workspace_id, refund_id)
+    )
 
 
-async def _carry_on_deletions(desk: Desk, keys: Keys) -> int:
-    async with desk.database.read() as session:
+async def _carry_on_deletions(flow_context: FlowContext, keys: Keys) -> int:
+    async with flow_context.database.read() as session:
         due = await deletion_store.due(session, limit=_BATCH)
     owners = [(deletion_id, deletion_id) for deletion_id in due]
-    return await each_alone("deletions", owners, lambda _, deletion_id: deletions.carry_on(desk, keys, deletion_id))
+    return await each_alone(
+        "deletions", owners, lambda _, deletion_id: deletions.carry_on(flow_context, keys, deletion_id)
+    )
 
 
-async def _look_for_returns(desk: Desk) -> int:
-    return await provider_events.look_for_returns(desk, desk.database.clock.now() - _RETURNS_SINCE)
+async def _check_for_returned_money(flow_context: FlowContext) -> int:
+    return await provider_events.check_for_returned_money(
+        flow_context, flow_context.database.clock.now() - _RETURNS_SINCE
+    )
 
 
-async def _clean(desk: Desk) -> int:
-    await transact(desk.database, purge.purge_expired, step="clean")
-    await transact(desk.database, credit_movements.forget_keys, step="clean.keys")
+async def _clean(flow_context: FlowContext) -> int:
+    await transact(flow_context.database, purge.purge_expired, step="clean")
+    await transact(flow_context.database, credit_movements.forget_keys, step="clean.keys")
     return 0
 
 
@@ -117,8 +135,8 @@ async def _nothing_waits(_session: Session) -> datetime | None:
 class _Every:
     """Work without rows that say when: done once, then again after `interval` of real time."""
 
-    def __init__(self, desk: Desk, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
-        self._clock = desk.database.clock
+    def __init__(self, flow_context: FlowContext, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
+        self._clock = flow_context.database.clock
         self._interval = interval
         self._work = work
         self._next: datetime | None = None

@@ -18,7 +18,7 @@ from app.store import system as system_store
 
 _MAX_ADVANCE = timedelta(days=3660)
 _DRAIN_SECONDS = 30.0
-_LOOKS_EVERY_SECONDS = 0.02
+_POLL_EVERY_SECONDS = 0.02
 _DURATION = re.compile(
     r"P(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?"
     r"(?:T(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})S)?)?",
@@ -92,7 +92,7 @@ async def _settle(database: Database, works: Sequence[DueWork]) -> None:
                 done = await run_due(works)
                 if await _open_jobs(database) == 0 and done == 0:
                     return
-                await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+                await asyncio.sleep(_POLL_EVERY_SECONDS)
 
 
 async def _open_jobs(database: Database) -> int:

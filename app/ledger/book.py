@@ -12,7 +12,7 @@ from app.ids import uuid7
 from app.ledger import entries
 from app.ledger.chart import COUNTER_ACCOUNT, Account, Kind, Source
 from app.ledger.entries import Entries
-from app.ledger.grants import Lot, Portion, in_spending_order, take
+from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
 from app.ledger.movements import (
     Capture,
     Clawback,
@@ -46,7 +46,7 @@ class Book:
     version: int = 0
     recharge_below: int | None = None
     was_lowered: bool = False
-    lots: dict[UUID, Lot] = field(default_factory=dict[UUID, Lot])
+    locked_grants: dict[UUID, LockedGrant] = field(default_factory=dict[UUID, LockedGrant])
     holds: dict[UUID, OpenHold] = field(default_factory=dict[UUID, OpenHold])
     remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict[tuple[str, str], Remembered])
     purchases: dict[UUID, Transaction] = field(default_factory=dict[UUID, Transaction])
@@ -54,7 +54,7 @@ class Book:
     opened_grants: list[Opened] = field(default_factory=list[Opened])
     opened_holds: set[UUID] = field(default_factory=set[UUID])
     closed_holds: set[UUID] = field(default_factory=set[UUID])
-    touched_lots: set[UUID] = field(default_factory=set[UUID])
+    touched_grants: set[UUID] = field(default_factory=set[UUID])
 
     @property
     def debt(self) -> int:
@@ -123,7 +123,7 @@ class Book:
         """`amount` in spending order, of what has not expired: the due is settled before anything is judged."""
         if self.available < amount:
             raise InsufficientCredits(self.available)
-        portions, _ = take(in_spending_order(self.lots.values()), amount)
+        portions, _ = take(in_spending_order(self.locked_grants.values()), amount)
         return portions
 
     def _grant(self, movement: Grant) -> Transaction:
@@ -131,24 +131,24 @@ class Book:
             raise InvalidInput("Credits must expire in the future.")
         counter = COUNTER_ACCOUNT[movement.source.kind]
         assert counter is not None
-        lot = Lot(uuid7(), movement.source, 0, self.now, movement.expires_at, movement.purchase_id)
+        locked_grant = LockedGrant(uuid7(), movement.source, 0, self.now, movement.expires_at, movement.purchase_id)
         transaction = self._open_grant(
-            lot, movement.source.kind, counter, movement.amount, movement.description, movement.key
+            locked_grant, movement.source.kind, counter, movement.amount, movement.description, movement.key
         )
         if movement.purchase_id is not None and movement.source in _PURCHASED:
             self.purchases[movement.purchase_id] = transaction
         return transaction
 
     def _open_grant(
-        self, lot: Lot, kind: Kind, counter: Account, amount: int, description: str, key: Key | None
+        self, locked_grant: LockedGrant, kind: Kind, counter: Account, amount: int, description: str, key: Key | None
     ) -> Transaction:
         if max(self.available, 0) + self.held + amount > MAX_STEPS:
             raise InvalidInput("The balance would be larger than can be counted.")
-        self.lots[lot.id] = lot
-        self.opened_grants.append(Opened(lot, amount, self.sequence + 1))
-        coming = entries.coming_in(counter, lot.id, amount, self.debt)
-        terms = (lot.id, lot.source, lot.expires_at)
-        return self._write(kind, coming, description, key, purchase_id=lot.purchase_id, terms=terms)
+        self.locked_grants[locked_grant.id] = locked_grant
+        self.opened_grants.append(Opened(locked_grant, amount, self.sequence + 1))
+        coming = entries.coming_in(counter, locked_grant.id, amount, self.debt)
+        terms = (locked_grant.id, locked_grant.source, locked_grant.expires_at)
+        return self._write(kind, coming, description, key, purchase_id=locked_grant.purchase_id, terms=terms)
 
     def _hold(self, movement: Hold) -> Posted:
         if movement.expires_at <= self.now:
@@ -201,29 +201,33 @@ class Book:
         return transaction
 
     def _expire(self) -> None:
-        for lot in in_spending_order(self.lots.values()):
-            if lot.remaining > 0 and lot.has_expired(self.now):
-                out = entries.going_out(Account.EXPIRY, [Portion(lot.id, lot.remaining)])
-                self._write(Kind.EXPIRY, out, "Expired", None, purchase_id=lot.purchase_id)
+        for locked_grant in in_spending_order(self.locked_grants.values()):
+            if locked_grant.remaining > 0 and locked_grant.has_expired(self.now):
+                out = entries.going_out(Account.EXPIRY, [Portion(locked_grant.id, locked_grant.remaining)])
+                self._write(Kind.EXPIRY, out, "Expired", None, purchase_id=locked_grant.purchase_id)
 
     def _claw_back(self, movement: Clawback) -> Transaction:
         if self.available - movement.amount < -MAX_STEPS:
             raise InvalidInput("The debt would be larger than can be counted.")
-        ordered = in_spending_order(self.lots.values())
+        ordered = in_spending_order(self.locked_grants.values())
         # A stable sort: the purchase's own grants first, and spending order within each half.
-        ordered.sort(key=lambda lot: lot.purchase_id != movement.purchase_id)
+        ordered.sort(key=lambda locked_grant: locked_grant.purchase_id != movement.purchase_id)
         portions, owed = take(ordered, movement.amount)
         out = entries.going_out(Account.CLAWBACK, portions, owed)
         return self._write(Kind.CLAWBACK, out, movement.description, movement.key, purchase_id=movement.purchase_id)
 
     def _reinstate(self, movement: Reinstate) -> Transaction:
-        bought = [lot for lot in self.lots.values() if lot.purchase_id == movement.purchase_id]
+        bought = [
+            locked_grant
+            for locked_grant in self.locked_grants.values()
+            if locked_grant.purchase_id == movement.purchase_id
+        ]
         if not bought:
             raise InvalidInput("Nothing was granted for this purchase.")
-        terms = min(bought, key=lambda lot: (lot.granted_at, lot.id))
-        lot = Lot(uuid7(), terms.source, 0, self.now, terms.expires_at, movement.purchase_id)
+        terms = min(bought, key=lambda locked_grant: (locked_grant.granted_at, locked_grant.id))
+        locked_grant = LockedGrant(uuid7(), terms.source, 0, self.now, terms.expires_at, movement.purchase_id)
         transaction = self._open_grant(
-            lot, Kind.REINSTATEMENT, Account.CLAWBACK, movement.amount, movement.description, movement.key
+            locked_grant, Kind.REINSTATEMENT, Account.CLAWBACK, movement.amount, movement.description, movement.key
         )
         self._expire()
         return transaction
@@ -245,8 +249,8 @@ class Book:
             if account is Account.AVAILABLE:
                 amount += moved
                 if grant_id is not None:
-                    self.lots[grant_id].remaining += moved
-                    self.touched_lots.add(grant_id)
+                    self.locked_grants[grant_id].remaining += moved
+                    self.touched_grants.add(grant_id)
             elif account is Account.HELD:
                 held_delta += moved
         self.was_lowered |= amount < 0 and kind is not Kind.CLAWBACK
@@ -268,7 +272,7 @@ class Book:
             hold_id,
             self.now,
         )
-        sealed = entries.seal(
+        sealed = entries.transaction_digest(
             self.workspace_id, kind, amount, description, self.now, resource, purchase_id, hold_id, *terms
         )
         self.written.append(Written(transaction, lines, sealed, key))

@@ -11,7 +11,7 @@ from app.db.engine import Session
 from app.idempotency import KEYS_KEPT
 from app.ledger.book import Book
 from app.ledger.chart import Kind, Source
-from app.ledger.grants import Lot, Portion
+from app.ledger.grants import LockedGrant, Portion
 from app.ledger.movements import Capture, Clawback, Grant, Hold, Movement, Reinstate, Release, Transaction
 from app.ledger.records import OpenHold, Remembered
 from app.store import ledger_posting as ledger_posting_store
@@ -35,8 +35,8 @@ async def open_books(
         book.sequence, book.version = row["sequence"], row["version"]
         book.recharge_below = row["recharge_below"]
     for row in state.grants:
-        lot = _lot(row)
-        books[UUID(row["workspace_id"])].lots[lot.id] = lot
+        locked_grant = _locked_grant(row)
+        books[UUID(row["workspace_id"])].locked_grants[locked_grant.id] = locked_grant
     for row in state.holds:
         hold = _hold(row)
         books[UUID(row["workspace_id"])].holds[hold.id] = hold
@@ -95,8 +95,8 @@ def _uuid(text: str | None) -> UUID | None:
     return None if text is None else UUID(text)
 
 
-def _lot(row: Mapping[str, Any]) -> Lot:
-    return Lot(
+def _locked_grant(row: Mapping[str, Any]) -> LockedGrant:
+    return LockedGrant(
         id=UUID(row["id"]),
         source=Source(row["source"]),
         remaining=row["remaining"],
@@ -138,9 +138,9 @@ def _transaction(row: Mapping[str, Any]) -> Transaction:
 
 def _rows(book: Book) -> Iterable[tuple[str, dict[str, Any]]]:
     """Every row that the book adds or changes, with the part of the payload it belongs to."""
-    owner = {"workspace_id": book.workspace_id}
+    in_workspace = {"workspace_id": book.workspace_id}
     for transaction, entries, seal, key in book.written:
-        place = owner | {"sequence": transaction.sequence}
+        place = in_workspace | {"sequence": transaction.sequence}
         yield (
             "transactions",
             place
@@ -162,34 +162,37 @@ def _rows(book: Book) -> Iterable[tuple[str, dict[str, Any]]]:
         )
         for line, (account, grant_id, amount) in enumerate(entries):
             yield "entries", place | {"line": line, "account": account, "grant_id": grant_id, "amount": amount}
-    opened = {grant.lot.id for grant in book.opened_grants}
-    for lot, amount, sequence in ((grant.lot, grant.amount, grant.sequence) for grant in book.opened_grants):
+    opened = {grant.locked_grant.id for grant in book.opened_grants}
+    for locked_grant, amount, sequence in (
+        (grant.locked_grant, grant.amount, grant.sequence) for grant in book.opened_grants
+    ):
         yield (
             "opened_grants",
-            owner
+            in_workspace
             | {
-                "id": lot.id,
+                "id": locked_grant.id,
                 "opened_sequence": sequence,
-                "source": lot.source,
+                "source": locked_grant.source,
                 "amount": amount,
-                "remaining": lot.remaining,
-                "expires_at": lot.expires_at,
-                "purchase_id": lot.purchase_id,
+                "remaining": locked_grant.remaining,
+                "expires_at": locked_grant.expires_at,
+                "purchase_id": locked_grant.purchase_id,
             },
         )
-    for grant_id in book.touched_lots - opened:
-        yield "touched_grants", owner | {"id": grant_id, "remaining": book.lots[grant_id].remaining}
-    yield from _hold_rows(book, owner)
+    for grant_id in book.touched_grants - opened:
+        yield "touched_grants", in_workspace | {"id": grant_id, "remaining": book.locked_grants[grant_id].remaining}
+    yield from _hold_rows(book, in_workspace)
     yield (
         "balances",
-        owner | {"available": book.available, "held": book.held, "sequence": book.sequence, "version": book.version},
+        in_workspace
+        | {"available": book.available, "held": book.held, "sequence": book.sequence, "version": book.version},
     )
 
 
-def _hold_rows(book: Book, owner: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _hold_rows(book: Book, in_workspace: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
     for hold_id in book.opened_holds | book.closed_holds:
         hold = book.holds[hold_id]
-        row = owner | {"id": hold.id, "captured": hold.captured, "closed_sequence": hold.closed_sequence}
+        row = in_workspace | {"id": hold.id, "captured": hold.captured, "closed_sequence": hold.closed_sequence}
         if hold_id in book.opened_holds:
             row |= {
                 "amount": hold.amount,

@@ -71,7 +71,7 @@ def end_of_hold(portions: Sequence[Portion], captured: int, debt: int) -> Entrie
     return _against(Account.USAGE, own + _on(Account.AVAILABLE, back, 1))
 
 
-def seal(
+def transaction_digest(
     workspace_id: UUID,
     kind: Kind,
     amount: int,

@@ -14,7 +14,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Lot:
+class LockedGrant:
     """A grant while its workspace is locked; `remaining` moves as movements are judged."""
 
     id: UUID
@@ -36,20 +36,23 @@ class Portion(NamedTuple):
     amount: int
 
 
-def in_spending_order(lots: Iterable[Lot]) -> list[Lot]:
+def in_spending_order(locked_grants: Iterable[LockedGrant]) -> list[LockedGrant]:
     """The soonest-expiring first, those that never expire last, then the oldest."""
-    return sorted(lots, key=lambda lot: (lot.expires_at or _NEVER, lot.granted_at, lot.id))
+    return sorted(
+        locked_grants,
+        key=lambda locked_grant: (locked_grant.expires_at or _NEVER, locked_grant.granted_at, locked_grant.id),
+    )
 
 
-def take(ordered: Iterable[Lot], amount: int) -> tuple[list[Portion], int]:
+def take(ordered: Iterable[LockedGrant], amount: int) -> tuple[list[Portion], int]:
     """`amount` out of the lots in the order given: the portions, and how much they do not cover."""
     portions: list[Portion] = []
-    for lot in ordered:
+    for locked_grant in ordered:
         if amount == 0:
             break
-        if lot.remaining > 0:
-            taken = min(lot.remaining, amount)
-            portions.append(Portion(lot.id, taken))
+        if locked_grant.remaining > 0:
+            taken = min(locked_grant.remaining, amount)
+            portions.append(Portion(locked_grant.id, taken))
             amount -= taken
     return portions, amount
 

@@ -19,7 +19,7 @@ TOPIC = "credit_balance"
 """The topic of the hints that a balance changed; their object is the workspace itself."""
 
 
-class Settlement(NamedTuple):
+class DuePosted(NamedTuple):
     """In how many workspaces something had fallen due, and those of them that auto-recharge must look at now."""
 
     workspaces: int
@@ -102,19 +102,19 @@ async def post_one(session: Session, movement: Movement) -> Posted:
     raise answer
 
 
-async def settle_due(session: Session, limit: int = 500) -> Settlement:
+async def post_due(session: Session, limit: int = 500) -> DuePosted:
     """Do what fell due by the session's time: lapsed holds return, expired grants go, a transaction for each.
 
     At most `limit` workspaces: call again until it answers that none was left.
     """
     workspace_ids = await ledger_posting_store.due_workspaces(session, limit)
     if not workspace_ids:
-        return Settlement(0, [])
+        return DuePosted(0, [])
     books = await open_books(session, workspace_ids, [])
     for book in books.values():
         book.settle()
     low = await _write(session, books.values())
-    return Settlement(len(books), low)
+    return DuePosted(len(books), low)
 
 
 async def forget_keys(session: Session, limit: int = 1000) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.ledger.entries import Entries
-from app.ledger.grants import Lot, Portion
+from app.ledger.grants import LockedGrant, Portion
 from app.ledger.movements import HoldState, Key, Transaction
 
 
@@ -51,6 +51,6 @@ class Written(NamedTuple):
 class Opened:
     """A grant to be written: its terms, beside the lot that holds what remains."""
 
-    lot: Lot
+    locked_grant: LockedGrant
     amount: int
     sequence: int

@@ -13,7 +13,7 @@ from app.ledger import entries
 from app.ledger.balances import transaction_of
 from app.ledger.chart import COUNTER_ACCOUNT, Account, Kind, Source
 from app.ledger.entries import Entries, Entry
-from app.ledger.grants import Lot, Portion, in_spending_order, take
+from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
 from app.ledger.movements import Transaction
 
 Row: TypeAlias = Mapping[Any, Any]
@@ -53,7 +53,7 @@ class _Held(NamedTuple):
 
 
 @dataclass(slots=True)
-class Audit:
+class Replay:
     """The replay of one workspace. Feed it each transaction's rows in order, then `close` it."""
 
     workspace_id: UUID
@@ -61,8 +61,8 @@ class Audit:
     available: int = 0
     held: int = 0
     sequence: int = 0
-    _lots: dict[UUID, Lot] = field(default_factory=dict[UUID, Lot])
-    _open: dict[UUID, Lot] = field(default_factory=dict[UUID, Lot])
+    _lots: dict[UUID, LockedGrant] = field(default_factory=dict[UUID, LockedGrant])
+    _open: dict[UUID, LockedGrant] = field(default_factory=dict[UUID, LockedGrant])
     _holds: dict[UUID, _Held] = field(default_factory=dict[UUID, _Held])
 
     def follow(self, rows: Sequence[Row]) -> None:
@@ -90,10 +90,10 @@ class Audit:
     def close(self, balance: Row | None) -> None:
         """Compare what the replay ends with to the grants and the balance; raises `Disagreement`."""
         for row in self.grants.values():
-            lot = self._lots.get(row["id"])
-            if lot is None:
+            locked_grant = self._lots.get(row["id"])
+            if locked_grant is None:
                 raise Disagreement(f"grant {row['id']}", "no transaction opened it")
-            _check(f"grant {lot.id}", "remaining", row["remaining"], lot.remaining)
+            _check(f"grant {locked_grant.id}", "remaining", row["remaining"], locked_grant.remaining)
         for hold_id, hold in self._holds.items():
             _check(f"hold {hold_id}", "closed_sequence", hold.closed_sequence, None)
         if balance is None:
@@ -117,9 +117,9 @@ class Audit:
         _check(name, "amount", row["amount"], -step.sum_of(counter))
         _check(name, "granted_at", row["granted_at"], step.transaction.at)
         _check(name, "purchase_id", row["purchase_id"], step.transaction.purchase_id)
-        lot = Lot(row["id"], source, 0, row["granted_at"], row["expires_at"], row["purchase_id"])
-        self._lots[lot.id] = lot
-        return (lot.id, lot.source, lot.expires_at)
+        locked_grant = LockedGrant(row["id"], source, 0, row["granted_at"], row["expires_at"], row["purchase_id"])
+        self._lots[locked_grant.id] = locked_grant
+        return (locked_grant.id, locked_grant.source, locked_grant.expires_at)
 
     def _opened_hold(self, step: _Step) -> _Terms:
         """Compare the hold that this transaction names, if it names one; its terms where this transaction opened it."""
@@ -160,7 +160,7 @@ class Audit:
                     raise Disagreement(step.name, "nothing had expired")
                 return entries.going_out(Account.EXPIRY, [Portion(spendable[0].id, spendable[0].remaining)])
             case Kind.CLAWBACK:
-                spendable.sort(key=lambda lot: lot.purchase_id != transaction.purchase_id)
+                spendable.sort(key=lambda locked_grant: locked_grant.purchase_id != transaction.purchase_id)
                 portions, owed = take(spendable, -transaction.amount)
                 return entries.going_out(Account.CLAWBACK, portions, owed)
             case _:
@@ -173,10 +173,10 @@ class Audit:
         self.sequence = transaction.sequence
         for account, grant_id, amount in step.said:
             if account is Account.AVAILABLE and grant_id is not None:
-                lot = self._lots[grant_id]
-                lot.remaining += amount
-                if lot.remaining:
-                    self._open[grant_id] = lot
+                locked_grant = self._lots[grant_id]
+                locked_grant.remaining += amount
+                if locked_grant.remaining:
+                    self._open[grant_id] = locked_grant
                 else:
                     self._open.pop(grant_id, None)
         if transaction.hold_id is not None:
@@ -205,7 +205,7 @@ def _told(entry: Entry | None) -> str:
 
 
 def _seal(transaction: Transaction, terms: _Terms) -> bytes:
-    return entries.seal(
+    return entries.transaction_digest(
         transaction.workspace_id,
         transaction.kind,
         transaction.amount,

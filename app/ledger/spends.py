@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 from app.ledger.chart import Kind
-from app.ledger.entries import seal
+from app.ledger.entries import transaction_digest
 from app.ledger.movements import Movement, Posted, Spend, Transaction
 from app.money import MAX_STEPS
 from app.store.ledger_posting import BalanceRow, SpendArguments
@@ -138,7 +138,9 @@ def _columns(groups: Sequence[Sequence[Asking]], at: datetime) -> SpendArguments
         [spend.description for spend in spends],
         [spend.resource for spend in spends],
         [
-            seal(spend.workspace_id, Kind.USAGE, -spend.amount, spend.description, at, spend.resource, None, None)
+            transaction_digest(
+                spend.workspace_id, Kind.USAGE, -spend.amount, spend.description, at, spend.resource, None, None
+            )
             for spend in spends
         ],
         [key and key.scope for key in keys],

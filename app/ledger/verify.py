@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db.engine import Session
-from app.ledger.replay import Audit, Disagreement
+from app.ledger.replay import Disagreement, Replay
 from app.store import ledger_verification as ledger_verification_store
 from app.store.ledger_verification import Range
 
@@ -74,17 +74,17 @@ async def _audit(
     session: Session, within: Range, balances: Mapping[UUID, Mapping[Any, Any]]
 ) -> tuple[int, Fault | None]:
     """Replay the workspaces of a range; how many transactions that were, and the first fault."""
-    audits = {workspace_id: Audit(workspace_id, {}) for workspace_id in balances}
+    audits = {workspace_id: Replay(workspace_id, {}) for workspace_id in balances}
     for row in await ledger_verification_store.grants(session, within):
         workspace_id = row["workspace_id"]
-        opened = audits.setdefault(workspace_id, Audit(workspace_id, {})).grants
+        opened = audits.setdefault(workspace_id, Replay(workspace_id, {})).grants
         if row["opened_sequence"] in opened:
             return 0, Fault(workspace_id, f"grant {row['id']}", "its transaction opened another grant")
         opened[row["opened_sequence"]] = row
     counted = 0
     async for rows in ledger_verification_store.transactions(session, within):
         workspace_id = rows[0]["workspace_id"]
-        fault = _try(audits.setdefault(workspace_id, Audit(workspace_id, {})), rows)
+        fault = _try(audits.setdefault(workspace_id, Replay(workspace_id, {})), rows)
         if fault is not None:
             return counted, fault
         counted += 1
@@ -96,7 +96,7 @@ async def _audit(
     return counted, None
 
 
-def _try(audit: Audit, rows: Sequence[Mapping[Any, Any]]) -> Fault | None:
+def _try(audit: Replay, rows: Sequence[Mapping[Any, Any]]) -> Fault | None:
     try:
         audit.follow(rows)
     except Disagreement as disagreement:

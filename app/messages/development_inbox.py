@@ -45,8 +45,8 @@ class InboxMailer:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class InboxTexter:
-    """A `Texter` that makes its own codes, shows them in the inbox and keeps hashes of them, made with `key`."""
+class InboxSmsSender:
+    """A `SmsSender` that makes its own codes, shows them in the inbox and keeps hashes of them, made with `key`."""
 
     database: Database
     key: bytes

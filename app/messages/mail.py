@@ -67,7 +67,7 @@ def queue_mail(session: Session, mail: Mail, key: bytes, *, about: UUID | None =
     account it is about: deleted before the mail is sent, it takes the mail along, wherever that goes.
     """
     told = {_ABOUT: str(about)} if about is not None else {}
-    session.outbox.enqueue(SEND_MAIL, seal(_AS_JSON.dump_json(mail).decode(), key) | told)
+    session.outbox.enqueue(SEND_MAIL, encrypt(_AS_JSON.dump_json(mail).decode(), key) | told)
 
 
 def is_about(payload: Mapping[str, str], user_id: UUID) -> bool:
@@ -86,16 +86,16 @@ async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> Non
 
 def queued_mail(payload: Mapping[str, str], key: bytes) -> Mail:
     """The mail of a queued payload."""
-    return _AS_JSON.validate_json(unseal(payload, key))
+    return _AS_JSON.validate_json(decrypt(payload, key))
 
 
-def seal(text: str, key: bytes) -> dict[str, str]:
+def encrypt(text: str, key: bytes) -> dict[str, str]:
     """Arguments for a job that hold `text`, which names a person, encrypted while they wait."""
     return {_SEALED: _cipher(key).encrypt(text.encode()).decode()}
 
 
-def unseal(arguments: Mapping[str, str], key: bytes) -> str:
-    """The text of arguments that `seal` made."""
+def decrypt(arguments: Mapping[str, str], key: bytes) -> str:
+    """The text of arguments that `encrypt` made."""
     return _cipher(key).decrypt(arguments[_SEALED]).decode()
 
 

@@ -13,7 +13,7 @@ class CodeGone(Exception):
     """There is no code to check any more: it was used, is too old, or was tried too often."""
 
 
-class Texter(Protocol):
+class SmsSender(Protocol):
     """Sends codes and knows them: a provider that makes its own codes never tells them.
 
     `number` is in E.164 form; `purpose` keeps apart the codes that one number is sent for different things.

@@ -39,8 +39,8 @@ _SENT_TOO_OFTEN: Final = {60203: int(CODE_LIFETIME.total_seconds()), 60212: 60}
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class TwilioTexter:
-    """A `Texter` that uses the Verify service `service_sid` of a Twilio account at `base_url`."""
+class TwilioSmsSender:
+    """A `SmsSender` that uses the Verify service `service_sid` of a Twilio account at `base_url`."""
 
     def __init__(self, account_sid: str, auth_token: str, service_sid: str, *, base_url: str) -> None:
         self._client = httpx.AsyncClient(

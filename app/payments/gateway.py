@@ -18,8 +18,8 @@ from app.payments.gateway_values import (
     ProviderEvent,
     ProviderInvoice,
     ProviderRefund,
-    ReturnReport,
-    Returns,
+    ReturnedMoney,
+    ReturnedMoneyEvent,
     ReturnUrls,
     TaxRate,
     Wallet,
@@ -136,11 +136,11 @@ class RefundGateway(Protocol):
         """Return part or all of a payment to the card; raises `GatewayRefused` with the provider's words for more than is left."""
         ...
 
-    async def returns(self, invoice_id: str) -> Returns | None:
+    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
         """What of an invoice's payment has gone back by now; None when no card was charged for it."""
         ...
 
-    async def returned_payment(self, report: ReturnReport, object_id: str) -> str | None:
+    async def returned_payment(self, report: ReturnedMoneyEvent, object_id: str) -> str | None:
         """The id of the payment that a charge, a refund or a dispute is of."""
         ...
 

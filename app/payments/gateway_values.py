@@ -173,7 +173,7 @@ class ProviderDispute:
 
 
 @dataclass(frozen=True, slots=True)
-class Returns:
+class ReturnedMoney:
     """How much of what an invoice charged has gone back to the card by now.
 
     `payment_id` is the payment that has most left to be refunded, `left_minor` how much that is: refunds that are pending don't
@@ -202,7 +202,7 @@ class Returns:
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.status is DisputeStatus.LOST)
 
 
-class ReturnReport(StrEnum):
+class ReturnedMoneyEvent(StrEnum):
     """What kind of object tells of a return."""
 
     CHARGE = "CHARGE"

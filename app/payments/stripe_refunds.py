@@ -13,8 +13,8 @@ from app.payments.gateway_values import (
     ProviderDispute,
     ProviderRefund,
     RefundStatus,
-    ReturnReport,
-    Returns,
+    ReturnedMoney,
+    ReturnedMoneyEvent,
 )
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
@@ -49,7 +49,7 @@ class StripeRefunds(StripeCalls):
             raise GatewayRefused(said or str(refused)) from cause
         return _refund(made)
 
-    async def returns(self, invoice_id: str) -> Returns | None:
+    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
         payments = [payment async for payment in self._payments(invoice_id)]
         if not payments:
             return None
@@ -57,15 +57,15 @@ class StripeRefunds(StripeCalls):
         disputes = [dispute for payment in payments for dispute in await self._disputes(payment)]
         # What is left is asked last, so that a refund made in between is never both counted and left to be made again.
         left_minor, payment_id = max([(await self._left(payment), payment) for payment in payments])
-        return Returns(payment_id, left_minor, tuple(refunds), tuple(disputes))
+        return ReturnedMoney(payment_id, left_minor, tuple(refunds), tuple(disputes))
 
-    async def returned_payment(self, report: ReturnReport, object_id: str) -> str | None:
+    async def returned_payment(self, report: ReturnedMoneyEvent, object_id: str) -> str | None:
         match report:
-            case ReturnReport.CHARGE:
+            case ReturnedMoneyEvent.CHARGE:
                 found = await self.step("retrieve_charge", lambda: self.stripe.charges.retrieve_async(object_id))
-            case ReturnReport.REFUND:
+            case ReturnedMoneyEvent.REFUND:
                 found = await self.step("retrieve_refund", lambda: self.stripe.refunds.retrieve_async(object_id))
-            case ReturnReport.DISPUTE:
+            case ReturnedMoneyEvent.DISPUTE:
                 found = await self.step("retrieve_dispute", lambda: self.stripe.disputes.retrieve_async(object_id))
         intent = found.payment_intent
         return intent.id if isinstance(intent, stripe.PaymentIntent) else intent

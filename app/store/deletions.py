@@ -29,18 +29,18 @@ class Belonging(NamedTuple):
         return self.kind == "PERSONAL" or self.others == 0
 
 
-async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
+async def lock(session: Session, deletion_id: UUID) -> DeletionRow | None:
     """A deletion, locked until the transaction ends; None once it is done or was stopped."""
     query = select(DeletionRow).where(DeletionRow.id == deletion_id).with_for_update()
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
-async def peek(session: Session, deletion_id: UUID) -> DeletionRow | None:
+async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
     """A deletion, not locked."""
     return await session.get(DeletionRow, deletion_id)
 
 
-async def of(session: Session, *, user_id: UUID | None, workspace_id: UUID | None) -> DeletionRow | None:
+async def lock_of(session: Session, *, user_id: UUID | None, workspace_id: UUID | None) -> DeletionRow | None:
     """The deletion under way of an account, or of a workspace."""
     query = select(DeletionRow).where(
         DeletionRow.user_id == user_id if user_id is not None else DeletionRow.workspace_id == workspace_id
@@ -73,8 +73,8 @@ async def end(session: Session, deletion_id: UUID) -> None:
 
 async def due(session: Session, *, limit: int) -> Sequence[UUID]:
     """The deletions that were begun and not finished, the oldest first."""
-    query = select(DeletionRow.id).where(DeletionRow.next_look_at <= session.real_now)
-    return (await session.scalars(query.order_by(DeletionRow.next_look_at).limit(limit))).all()
+    query = select(DeletionRow.id).where(DeletionRow.next_check_at <= session.real_now)
+    return (await session.scalars(query.order_by(DeletionRow.next_check_at).limit(limit))).all()
 
 
 async def workspaces_of(session: Session, user_id: UUID) -> Sequence[Belonging]:

@@ -13,7 +13,7 @@ from app.db.engine import Session
 from app.db.tables.people import EmailRow, UserRow
 
 
-async def lock_owner(session: Session, user_id: UUID) -> UserRow | None:
+async def lock_user(session: Session, user_id: UUID) -> UserRow | None:
     """The user, locked until the transaction ends: whoever changes their addresses, password or names waits here."""
     query = select(UserRow).where(UserRow.id == user_id).with_for_update(key_share=True)
     return await session.scalar(query.execution_options(populate_existing=True))

@@ -12,7 +12,7 @@ from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 
 
-async def with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:
+async def lock_with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:
     """The mirrored invoice, locked until the unit ends."""
     found = select(InvoiceRow).where(InvoiceRow.provider_id == provider_id)
     return (await session.scalars(found.with_for_update().execution_options(populate_existing=True))).one_or_none()

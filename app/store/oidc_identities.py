@@ -60,7 +60,7 @@ async def of_user(session: Session, user_id: UUID) -> Sequence[IdentityRow]:
     return (await session.scalars(select(IdentityRow).where(IdentityRow.user_id == user_id))).all()
 
 
-async def lock_owner_of_address(session: Session, address_key: str) -> UUID | None:
+async def lock_user_with_address(session: Session, address_key: str) -> UUID | None:
     """The user who has verified this address; neither can be deleted until the transaction ends."""
     query = (
         select(UserRow.id)

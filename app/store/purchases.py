@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_, update
 
 from app.db.engine import Session
-from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
 
 
 async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -61,10 +61,10 @@ async def open_checkouts(session: Session, workspace_id: UUID) -> Sequence[Credi
     return (await session.scalars(found)).all()
 
 
-async def unsettled(session: Session, workspace_id: UUID) -> Sequence[CreditPurchaseRow]:
+async def unfinished(session: Session, workspace_id: UUID) -> Sequence[CreditPurchaseRow]:
     """The workspace's purchases that have neither succeeded nor ended."""
     found = select(CreditPurchaseRow).where(
-        CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.status.in_(UNSETTLED)
+        CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.status.in_(UNFINISHED)
     )
     return (await session.scalars(found.order_by(CreditPurchaseRow.id))).all()
 
@@ -86,7 +86,7 @@ async def charged_minor(session: Session, workspace_id: UUID, *, since: datetime
     """
     amount = func.coalesce(CreditPurchaseRow.total_minor, CreditPurchaseRow.price_minor)
     charged = (CreditPurchaseRow.charged_at >= since) & (CreditPurchaseRow.charged_at < until)
-    under_way = CreditPurchaseRow.status.in_(UNSETTLED) & CreditPurchaseRow.pay_sent_at.is_not(None)
+    under_way = CreditPurchaseRow.status.in_(UNFINISHED) & CreditPurchaseRow.pay_sent_at.is_not(None)
     found = select(func.coalesce(func.sum(amount), 0)).where(
         CreditPurchaseRow.workspace_id == workspace_id, or_(charged, under_way)
     )
@@ -97,16 +97,16 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
     """The (workspace, id) of purchases that somebody has to look at by now, the longest due first."""
     found = (
         select(CreditPurchaseRow.workspace_id, CreditPurchaseRow.id)
-        .where(CreditPurchaseRow.next_look_at <= session.now)
-        .order_by(CreditPurchaseRow.next_look_at)
+        .where(CreditPurchaseRow.next_check_at <= session.now)
+        .order_by(CreditPurchaseRow.next_check_at)
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in await session.execute(found)]
 
 
-async def next_look_at(session: Session) -> datetime | None:
+async def next_check_at(session: Session) -> datetime | None:
     """When the next purchase has to be looked at; None when none waits."""
-    return await session.scalar(select(func.min(CreditPurchaseRow.next_look_at)))
+    return await session.scalar(select(func.min(CreditPurchaseRow.next_check_at)))
 
 
 async def forget_keys(session: Session, before: datetime) -> None:

@@ -19,12 +19,12 @@ class Watched(NamedTuple):
 
     workspace_id: UUID
     purchase_id: UUID | None
-    looks: int
+    checks: int
 
 
 async def watched(session: Session, provider_invoice_id: str) -> Watched | None:
     """The invoice with the provider's id as it stands, without waiting for whoever has it locked."""
-    found = select(InvoiceRow.workspace_id, InvoiceRow.purchase_id, InvoiceRow.returns_looks).where(
+    found = select(InvoiceRow.workspace_id, InvoiceRow.purchase_id, InvoiceRow.money_checks).where(
         InvoiceRow.provider_id == provider_invoice_id
     )
     row = (await session.execute(found)).one_or_none()
@@ -73,13 +73,13 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
     """The (workspace, id) of refunds that may have been left unsent, the longest due first."""
     found = (
         select(RefundRow.workspace_id, RefundRow.id)
-        .where(RefundRow.next_look_at <= session.now)
-        .order_by(RefundRow.next_look_at)
+        .where(RefundRow.next_check_at <= session.now)
+        .order_by(RefundRow.next_check_at)
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in await session.execute(found)]
 
 
-async def next_look_at(session: Session) -> datetime | None:
+async def next_check_at(session: Session) -> datetime | None:
     """When the next refund has to be looked at; None when none waits."""
-    return await session.scalar(select(func.min(RefundRow.next_look_at)))
+    return await session.scalar(select(func.min(RefundRow.next_check_at)))

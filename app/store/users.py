@@ -94,7 +94,7 @@ async def lock_password(session: Session, user_id: UUID, password_hash: str) -> 
     return await session.scalar(query.with_for_update()) is not None
 
 
-async def lock_newcomer(session: Session, user_id: UUID) -> bool:
+async def lock_joining_user(session: Session, user_id: UUID) -> bool:
     """Whether there is this user, who joins one workspace after the other from here to the end of the transaction."""
     query = select(UserRow.id).where(UserRow.id == user_id).with_for_update(key_share=True)
     return await session.scalar(query) is not None

@@ -16,7 +16,7 @@ from app.db.unit_of_work import transact
 from app.money import Money
 from tests.support import operations
 from tests.support.client import eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _DEFAULT = "mutation ($id: ID!) { setDefaultPaymentMethod(input: {id: $id}) { userErrors { code } } }"
 _REMOVE = "mutation ($id: ID!) { removePaymentMethod(input: {id: $id}) { userErrors { code } } }"
@@ -25,37 +25,37 @@ _SESSIONS = "{ viewer { sessions { id isCurrent } } }"
 _REVOKE_SESSION = "mutation ($id: ID!) { revokeSession(input: {id: $id}) { userErrors { code } } }"
 
 
-async def _told(house: RunningHouse, owner: Person) -> list[tuple[str, str]]:
+async def _told(backend: RunningBackend, owner: Person) -> list[tuple[str, str]]:
     """What was done and by whom, the oldest first, without what made the workspace."""
-    return [(node["action"], node["actor"]) for node in await _nodes(house, owner)]
+    return [(node["action"], node["actor"]) for node in await _nodes(backend, owner)]
 
 
-async def _nodes(house: RunningHouse, owner: Person) -> list[dict[str, Any]]:
+async def _nodes(backend: RunningBackend, owner: Person) -> list[dict[str, Any]]:
     variables = {"id": owner.workspace, "first": 100}
-    data = await house.api.query(operations.AUDIT_LOG, variables, token=owner.token)
+    data = await backend.api.query(operations.AUDIT_LOG, variables, token=owner.token)
     return data["workspace"]["auditLog"]["nodes"][::-1][1:]
 
 
-async def _handle(house: RunningHouse, person: Person) -> str:
-    async with house.database.read() as session:
+async def _handle(backend: RunningBackend, person: Person) -> str:
+    async with backend.database.read() as session:
         return (await session.get_one(WorkspaceRow, person.workspace_id)).handle
 
 
-async def _detail(house: RunningHouse, owner: Person, action: str) -> dict[str, Any]:
+async def _detail(backend: RunningBackend, owner: Person, action: str) -> dict[str, Any]:
     """The detail of the one event with this action."""
-    [node] = [node for node in await _nodes(house, owner) if node["action"] == action]
+    [node] = [node for node in await _nodes(backend, owner) if node["action"] == action]
     return json.loads(node["detail"])
 
 
-async def test_cards_that_are_added_made_the_default_and_removed(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    me = await _handle(house, owner)
-    await house.add_card(owner, "pm_card_visa")
-    second = await house.add_card(owner, "pm_card_mastercard")
-    await house.api.query(_DEFAULT, {"id": second}, token=owner.token)
-    await house.api.query(_REMOVE, {"id": second}, token=owner.token)
+async def test_cards_that_are_added_made_the_default_and_removed(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    me = await _handle(backend, owner)
+    await backend.add_card(owner, "pm_card_visa")
+    second = await backend.add_card(owner, "pm_card_mastercard")
+    await backend.api.query(_DEFAULT, {"id": second}, token=owner.token)
+    await backend.api.query(_REMOVE, {"id": second}, token=owner.token)
 
-    assert await _told(house, owner) == [
+    assert await _told(backend, owner) == [
         ("card.requested", me),
         ("card.added", "system"),
         ("card.requested", me),
@@ -67,7 +67,7 @@ async def test_cards_that_are_added_made_the_default_and_removed(house: RunningH
         ("card.default_set", "system"),
     ]
     [visa, mastercard] = [{"brand": "visa", "last4": "4242"}, {"brand": "mastercard", "last4": "4444"}]
-    details = [json.loads(node["detail"]) for node in await _nodes(house, owner) if node["detail"]]
+    details = [json.loads(node["detail"]) for node in await _nodes(backend, owner) if node["detail"]]
     assert details == [
         {"before": None, "after": visa},
         {"before": None, "after": mastercard},
@@ -79,181 +79,182 @@ async def test_cards_that_are_added_made_the_default_and_removed(house: RunningH
     ]
 
 
-async def test_a_card_removed_in_stripes_dashboard_is_the_systems_news(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.add_card(owner)
-    async with house.database.read() as session:
+async def test_a_card_removed_in_stripes_dashboard_is_the_systems_news(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.add_card(owner)
+    async with backend.database.read() as session:
         card = await session.scalar(
             text("SELECT provider_id FROM cards WHERE workspace_id = :id"), {"id": owner.workspace_id}
         )
 
-    await house.sandbox.post(f"/v1/payment_methods/{card}/detach")
+    await backend.sandbox.post(f"/v1/payment_methods/{card}/detach")
 
     async def removed() -> bool:
-        return ("card.removed", "system") in await _told(house, owner)
+        return ("card.removed", "system") in await _told(backend, owner)
 
     assert await eventually(removed)
-    assert "card.removal_requested" not in dict(await _told(house, owner))
+    assert "card.removal_requested" not in dict(await _told(backend, owner))
 
 
-async def test_a_change_of_cards_is_told_once_however_many_looks_see_it(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    card = await house.add_card(owner)
+async def test_a_change_of_cards_is_told_once_however_many_looks_see_it(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    card = await backend.add_card(owner)
 
-    await asyncio.gather(*(house.api.send(_REMOVE, {"id": card}, token=owner.token) for _ in range(4)))
+    await asyncio.gather(*(backend.api.send(_REMOVE, {"id": card}, token=owner.token) for _ in range(4)))
 
-    actions = [action for action, _ in await _told(house, owner)]
+    actions = [action for action, _ in await _told(backend, owner)]
     assert (actions.count("card.added"), actions.count("card.removed")) == (1, 1)
 
 
-async def test_who_asked_is_told_though_the_provider_can_not_be_reached(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    card = await house.add_card(owner)
-    await house.sandbox.fail("error_500", "/v1/payment_methods/.*/detach", times=10)
+async def test_who_asked_is_told_though_the_provider_can_not_be_reached(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    card = await backend.add_card(owner)
+    await backend.sandbox.fail("error_500", "/v1/payment_methods/.*/detach", times=10)
 
-    answer = await house.api.query(_REMOVE, {"id": card}, token=owner.token)
+    answer = await backend.api.query(_REMOVE, {"id": card}, token=owner.token)
 
     assert [error["code"] for error in answer["removePaymentMethod"]["userErrors"]] == ["PAYMENT_UNAVAILABLE"]
-    actions = [action for action, _ in await _told(house, owner)]
+    actions = [action for action, _ in await _told(backend, owner)]
     assert actions[-1] == "card.removal_requested"
 
 
-async def test_purchases_of_credits_paid_and_not_paid(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.add_card(owner)
-    before = len(await _told(house, owner))
+async def test_purchases_of_credits_paid_and_not_paid(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.add_card(owner)
+    before = len(await _told(backend, owner))
     key = uuid4().hex
-    bought = await house.recharge(owner, key=key)
-    await house.recharge(owner, key=key)
-    declining = await house.add_card(owner, "pm_card_chargeCustomerFail")
-    await house.recharge(owner, paymentMethodId=declining)
+    bought = await backend.recharge(owner, key=key)
+    await backend.recharge(owner, key=key)
+    declining = await backend.add_card(owner, "pm_card_chargeCustomerFail")
+    await backend.recharge(owner, paymentMethodId=declining)
 
-    me = await _handle(house, owner)
-    told = [each for each in (await _told(house, owner))[before:] if each[0].startswith("recharge.")]
+    me = await _handle(backend, owner)
+    told = [each for each in (await _told(backend, owner))[before:] if each[0].startswith("recharge.")]
     assert told == [
         ("recharge.requested", me),
         ("recharge.succeeded", "system"),
         ("recharge.requested", me),
         ("recharge.failed", "system"),
     ]
-    succeeded = (await _detail(house, owner, "recharge.succeeded"))["after"]
+    succeeded = (await _detail(backend, owner, "recharge.succeeded"))["after"]
     assert (succeeded["status"], succeeded["price"]) == ("SUCCEEDED", f"{bought['purchase']['price']['amount']} EUR")
-    assert (await _detail(house, owner, "recharge.failed"))["after"]["status"] == "FAILED"
+    assert (await _detail(backend, owner, "recharge.failed"))["after"]["status"] == "FAILED"
 
 
-async def test_a_purchase_by_a_key_is_the_keys(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.add_card(owner)
-    made = await house.api_key(owner, ApiScope.BILLING_WRITE, name="CI")
+async def test_a_purchase_by_a_key_is_the_keys(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.add_card(owner)
+    made = await backend.api_key(owner, ApiScope.BILLING_WRITE, name="CI")
 
-    await house.recharge(Person(owner.address, made["secret"], owner.user_id, owner.workspace_id))
+    await backend.recharge(Person(owner.address, made["secret"], owner.user_id, owner.workspace_id))
 
-    assert ("recharge.requested", "api-key:CI") in await _told(house, owner)
+    assert ("recharge.requested", "api-key:CI") in await _told(backend, owner)
 
 
-async def test_a_purchase_given_up_before_it_was_paid(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.add_card(owner)
-    await house.sandbox.fail("error_500", "/v1/invoices", times=10)
+async def test_a_purchase_given_up_before_it_was_paid(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.add_card(owner)
+    await backend.sandbox.fail("error_500", "/v1/invoices", times=10)
 
-    payload = await house.recharge(owner)
+    payload = await backend.recharge(owner)
 
     assert [error["code"] for error in payload["userErrors"]] == ["PAYMENT_UNAVAILABLE"]
-    assert [action for action, _ in await _told(house, owner)][-2:] == ["recharge.requested", "recharge.failed"]
+    assert [action for action, _ in await _told(backend, owner)][-2:] == ["recharge.requested", "recharge.failed"]
 
 
-async def test_an_invoice_that_is_paid(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.add_card(owner)
+async def test_an_invoice_that_is_paid(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.add_card(owner)
     # a customer of the provider's is made with the first card
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         customer = await session.scalar(
             text("SELECT customer_id FROM billing_accounts WHERE workspace_id = :id"), {"id": owner.workspace_id}
         )
-    made = await house.sandbox.post("/v1/invoices", customer=customer, currency="eur", auto_advance="false")
+    made = await backend.sandbox.post("/v1/invoices", customer=customer, currency="eur", auto_advance="false")
     line = {"customer": customer, "invoice": made["id"], "amount": "1250", "currency": "eur"}
-    await house.sandbox.post("/v1/invoiceitems", **line)
-    await house.sandbox.post(f"/v1/invoices/{made['id']}/finalize")
+    await backend.sandbox.post("/v1/invoiceitems", **line)
+    await backend.sandbox.post(f"/v1/invoices/{made['id']}/finalize")
 
     async def listed() -> list[dict[str, Any]]:
-        return [each for each in await house.invoices(owner) if each["status"] == "OPEN"]
+        return [each for each in await backend.invoices(owner) if each["status"] == "OPEN"]
 
     [invoice] = await eventually(listed)
     given = {"invoiceId": invoice["id"], "idempotencyKey": uuid4().hex}
     for _ in range(2):
-        await house.api.query(_PAY, {"input": given}, token=owner.token)
+        await backend.api.query(_PAY, {"input": given}, token=owner.token)
 
-    me = await _handle(house, owner)
-    told = [each for each in await _told(house, owner) if each[0].startswith("invoice.")]
+    me = await _handle(backend, owner)
+    told = [each for each in await _told(backend, owner) if each[0].startswith("invoice.")]
     assert told == [("invoice.payment_requested", me), ("invoice.paid", "system")]
-    assert (await _detail(house, owner, "invoice.payment_requested"))["after"]["amount"] == "12.50 EUR"
-    assert (await _detail(house, owner, "invoice.paid"))["after"]["number"] == invoice["number"]
+    assert (await _detail(backend, owner, "invoice.payment_requested"))["after"]["amount"] == "12.50 EUR"
+    assert (await _detail(backend, owner, "invoice.paid"))["after"]["number"] == invoice["number"]
 
 
-async def test_credits_that_an_operators_key_gives_are_told_once(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    token = await house.service_key(ApiScope.OPERATOR)
+async def test_credits_that_an_operators_key_gives_are_told_once(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    token = await backend.service_key(ApiScope.OPERATOR)
     given = {"workspaceId": owner.workspace, "amount": "25", "source": "ADJUSTMENT", "description": "An apology"}
     given["idempotencyKey"] = uuid4().hex
 
     for _ in range(2):
-        await house.api.query(operations.GRANT, {"input": given}, token=token)
+        await backend.api.query(operations.GRANT, {"input": given}, token=token)
 
-    assert await _told(house, owner) == [("credits.granted", "api-key:a test")]
-    after = (await _detail(house, owner, "credits.granted"))["after"]
+    assert await _told(backend, owner) == [("credits.granted", "api-key:a test")]
+    after = (await _detail(backend, owner, "credits.granted"))["after"]
     assert (after["amount"], after["source"]) == ("25 tokens", "ADJUSTMENT")
 
 
-async def test_spending_credits_is_in_their_own_history_and_not_here(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.grant(owner, "10")
-    before = await _told(house, owner)
+async def test_spending_credits_is_in_their_own_history_and_not_here(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.grant(owner, "10")
+    before = await _told(backend, owner)
 
-    await house.deduct(owner, "1")
+    await backend.deduct(owner, "1")
 
-    assert await _told(house, owner) == before
+    assert await _told(backend, owner) == before
 
 
-async def test_a_spend_limit_is_set_by_an_operator(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    handle = await _handle(house, owner)
+async def test_a_spend_limit_is_set_by_an_operator(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    handle = await _handle(backend, owner)
 
     await transact(
-        house.database, lambda session: set_limit(session, house.house.runtime.catalog, handle, Money(50_000, "EUR"))
+        backend.database,
+        lambda session: set_limit(session, backend.parts.runtime.catalog, handle, Money(50_000, "EUR")),
     )
 
-    assert await _told(house, owner) == [("spend_limit.set", "operator")]
+    assert await _told(backend, owner) == [("spend_limit.set", "operator")]
 
 
-async def test_a_phone_that_is_verified(house: RunningHouse) -> None:
-    owner = await house.sign_up()
+async def test_a_phone_that_is_verified(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
 
-    await house.verify_phone(owner)
+    await backend.verify_phone(owner)
 
-    assert await _told(house, owner) == [("phone.verified", await _handle(house, owner))]
+    assert await _told(backend, owner) == [("phone.verified", await _handle(backend, owner))]
 
 
-async def test_a_session_that_is_ended(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    [session] = (await house.api.query(_SESSIONS, token=owner.token))["viewer"]["sessions"]
+async def test_a_session_that_is_ended(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    [session] = (await backend.api.query(_SESSIONS, token=owner.token))["viewer"]["sessions"]
 
-    await house.api.query(_REVOKE_SESSION, {"id": session["id"]}, token=owner.token)
+    await backend.api.query(_REVOKE_SESSION, {"id": session["id"]}, token=owner.token)
 
-    async with house.database.read() as reading:
+    async with backend.database.read() as reading:
         told = await reading.scalars(
             text("SELECT action FROM audit_events WHERE workspace_id = :id ORDER BY id"), {"id": owner.workspace_id}
         )
         assert told.all()[1:] == ["session.revoked"]
 
 
-async def test_the_log_holds_no_secret_no_address_and_no_number(house: RunningHouse) -> None:
-    owner = await house.sign_up()
-    await house.verify_phone(owner)
-    await house.add_card(owner)
-    made = await house.api_key(owner, ApiScope.BILLING_WRITE)
-    await house.recharge(owner)
+async def test_the_log_holds_no_secret_no_address_and_no_number(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    await backend.verify_phone(owner)
+    await backend.add_card(owner)
+    made = await backend.api_key(owner, ApiScope.BILLING_WRITE)
+    await backend.recharge(owner)
 
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         log = await session.scalar(
             text("SELECT string_agg(e::text, '') FROM audit_events e WHERE workspace_id = :id"),
             {"id": owner.workspace_id},

@@ -13,7 +13,7 @@ from tests.support.avatars import REMOVE, UPLOAD, AvatarHolder, Gallery, digest_
 from tests.support.client import eventually
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT
 from tests.support.pictures import corners, decoded, encoded, quadrants
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 PICTURE = encoded(quadrants())
 SEE_THROUGH = encoded(quadrants(mode="RGBA").rotate(45, expand=True), "PNG")
@@ -112,26 +112,26 @@ async def test_a_size_is_kept_once_it_was_asked_for(gallery: Gallery, holder: Av
 # ------------------------------------------------------------------ over a real connection
 
 
-async def test_an_avatar_is_uploaded_shown_and_removed_for_good(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    url = await upload_as_a_program(house, person, PICTURE)
-    assert url.startswith(f"{house.api.url}/avatars/")
-    shown = await house.api.http.get(url)
+async def test_an_avatar_is_uploaded_shown_and_removed_for_good(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    url = await upload_as_a_program(backend, person, PICTURE)
+    assert url.startswith(f"{backend.api.url}/avatars/")
+    shown = await backend.api.http.get(url)
     assert corners(decoded(shown.content)) == ["red", "green", "blue", "white"]
-    headed = await house.api.http.head(url)
+    headed = await backend.api.http.head(url)
     assert (headed.content, headed.headers["content-length"]) == (b"", str(len(shown.content)))
 
-    await house.api.query(REMOVE, token=person.token)
+    await backend.api.query(REMOVE, token=person.token)
 
     async def gone() -> bool:
-        return (await house.api.http.get(url)).status_code == 404
+        return (await backend.api.http.get(url)).status_code == 404
 
     await eventually(gone)
 
 
-async def test_a_socket_carries_no_files(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    async with house.api.socket(person.token) as socket:
+async def test_a_socket_carries_no_files(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    async with backend.api.socket(person.token) as socket:
         for number, value in enumerate((None, "a text", {"filename": "x"})):
             payload = {"query": UPLOAD, "variables": {"input": {"file": value}}}
             await socket.send(id=str(number), type="subscribe", payload=payload)
@@ -141,9 +141,9 @@ async def test_a_socket_carries_no_files(house: RunningHouse) -> None:
 
 
 @pytest.mark.parametrize("credentials", ["", "Authorization: Bearer nonsense\r\n"])
-async def test_nobody_gets_to_send_a_file_without_signing_in(house: RunningHouse, credentials: str) -> None:
+async def test_nobody_gets_to_send_a_file_without_signing_in(backend: RunningBackend, credentials: str) -> None:
     """The answer comes, and the connection ends, though not one byte of the body was sent."""
-    address = urlsplit(house.api.url)
+    address = urlsplit(backend.api.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(
         f"POST /graphql HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {CONTENT_TYPE}\r\n{PREFLIGHT}: 1\r\n"

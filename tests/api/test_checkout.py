@@ -11,7 +11,7 @@ import pytest
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 from tests.support.client import eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 RECHARGE = """mutation ($input: RechargeCreditsInput!) { rechargeCredits(input: $input) {
   checkoutUrl purchase { id status checkoutUrl failure price { amount } } creditBalance { available }
@@ -23,27 +23,27 @@ PURCHASE = (
 BOTH = pytest.mark.catalogs("analytics", "compute")
 
 
-def _order(house: RunningHouse, person: Person, **more: object) -> dict[str, object]:
-    what = {"packCode": "starter"} if house.catalog == "analytics" else {"amount": "20.00"}
+def _order(backend: RunningBackend, person: Person, **more: object) -> dict[str, object]:
+    what = {"packCode": "starter"} if backend.catalog == "analytics" else {"amount": "20.00"}
     return {"workspaceId": person.workspace, "idempotencyKey": uuid4().hex, **what, **more}
 
 
-async def _open(house: RunningHouse, person: Person, **more: object) -> dict[str, Any]:
-    order = _order(house, person, **more)
-    return (await house.api.query(RECHARGE, {"input": order}, token=person.token))["rechargeCredits"]
+async def _open(backend: RunningBackend, person: Person, **more: object) -> dict[str, Any]:
+    order = _order(backend, person, **more)
+    return (await backend.api.query(RECHARGE, {"input": order}, token=person.token))["rechargeCredits"]
 
 
-async def _purchase(house: RunningHouse, person: Person, purchase_id: str) -> dict[str, Any]:
-    return (await house.api.query(PURCHASE, {"id": purchase_id}, token=person.token))["node"]
+async def _purchase(backend: RunningBackend, person: Person, purchase_id: str) -> dict[str, Any]:
+    return (await backend.api.query(PURCHASE, {"id": purchase_id}, token=person.token))["node"]
 
 
-async def _pay(house: RunningHouse, url: str, card: str = "pm_card_visa") -> int:
-    return (await house.api.http.post(url, data={"card": card}, follow_redirects=False)).status_code
+async def _pay(backend: RunningBackend, url: str, card: str = "pm_card_visa") -> int:
+    return (await backend.api.http.post(url, data={"card": card}, follow_redirects=False)).status_code
 
 
-async def _ended(house: RunningHouse, person: Person, purchase_id: str) -> dict[str, Any]:
+async def _ended(backend: RunningBackend, person: Person, purchase_id: str) -> dict[str, Any]:
     async def look() -> dict[str, Any] | None:
-        found = await _purchase(house, person, purchase_id)
+        found = await _purchase(backend, person, purchase_id)
         return found if found["status"] != "PENDING" else None
 
     found = await eventually(look)
@@ -52,135 +52,139 @@ async def _ended(house: RunningHouse, person: Person, purchase_id: str) -> dict[
 
 
 @BOTH
-async def test_without_a_card_the_answer_says_where_to_pay_and_paying_there_credits_once(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_without_a_card_the_answer_says_where_to_pay_and_paying_there_credits_once(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up()
 
-    opened = await _open(house, person)
+    opened = await _open(backend, person)
 
     assert [error["code"] for error in opened["userErrors"]] == ["PAYMENT_METHOD_REQUIRED"]
     assert opened["purchase"]["status"] == "PENDING"
     assert opened["checkoutUrl"] == opened["purchase"]["checkoutUrl"]
-    assert (await house.api.http.get(opened["checkoutUrl"])).status_code == 200
+    assert (await backend.api.http.get(opened["checkoutUrl"])).status_code == 200
 
-    assert await _pay(house, opened["checkoutUrl"]) == 303
-    purchase = await _ended(house, person, opened["purchase"]["id"])
+    assert await _pay(backend, opened["checkoutUrl"]) == 303
+    purchase = await _ended(backend, person, opened["purchase"]["id"])
     assert purchase["status"] == "SUCCEEDED"
     assert purchase["checkoutUrl"] is None
     assert purchase["invoice"] == {"status": "PAID"}
-    [grant] = (await house.balance(person))["grants"]
+    [grant] = (await backend.balance(person))["grants"]
     assert grant["source"] == "PURCHASE"
-    assert len(await house.charges(person)) == 1
+    assert len(await backend.charges(person)) == 1
 
 
-async def test_the_card_that_paid_a_checkout_is_on_file_for_the_next_recharge(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    opened = await _open(house, person)
-    await _pay(house, opened["checkoutUrl"])
-    await _ended(house, person, opened["purchase"]["id"])
-    await eventually(lambda: house.cards(person))
+async def test_the_card_that_paid_a_checkout_is_on_file_for_the_next_recharge(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    opened = await _open(backend, person)
+    await _pay(backend, opened["checkoutUrl"])
+    await _ended(backend, person, opened["purchase"]["id"])
+    await eventually(lambda: backend.cards(person))
 
-    payload = await house.recharge(person)
+    payload = await backend.recharge(person)
 
     assert payload["purchase"]["status"] == "SUCCEEDED"
 
 
-async def test_a_declined_card_leaves_the_page_open_for_another(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    opened = await _open(house, person)
+async def test_a_declined_card_leaves_the_page_open_for_another(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    opened = await _open(backend, person)
 
-    assert await _pay(house, opened["checkoutUrl"], "pm_card_chargeDeclined") == 402
-    assert (await _purchase(house, person, opened["purchase"]["id"]))["status"] == "PENDING"
-    assert await _pay(house, opened["checkoutUrl"]) == 303
-    assert (await _ended(house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert await _pay(backend, opened["checkoutUrl"], "pm_card_chargeDeclined") == 402
+    assert (await _purchase(backend, person, opened["purchase"]["id"]))["status"] == "PENDING"
+    assert await _pay(backend, opened["checkoutUrl"]) == 303
+    assert (await _ended(backend, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
 
 
-async def test_the_same_key_answers_with_the_same_page_at_once(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_the_same_key_answers_with_the_same_page_at_once(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
     key = uuid4().hex
 
-    first = await _open(house, person, idempotencyKey=key)
-    again = await _open(house, person, idempotencyKey=key)
+    first = await _open(backend, person, idempotencyKey=key)
+    again = await _open(backend, person, idempotencyKey=key)
 
     assert again == first
 
 
-async def test_opening_another_checkout_closes_the_first(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    first = await _open(house, person)
+async def test_opening_another_checkout_closes_the_first(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    first = await _open(backend, person)
 
-    second = await _open(house, person)
+    second = await _open(backend, person)
 
-    closed = await _purchase(house, person, first["purchase"]["id"])
+    closed = await _purchase(backend, person, first["purchase"]["id"])
     assert (closed["status"], closed["checkoutUrl"]) == ("EXPIRED", None)
-    assert await _pay(house, first["checkoutUrl"]) == 400
-    assert await _pay(house, second["checkoutUrl"]) == 303
-    assert (await _ended(house, person, second["purchase"]["id"]))["status"] == "SUCCEEDED"
-    assert len(await house.charges(person)) == 1
+    assert await _pay(backend, first["checkoutUrl"]) == 400
+    assert await _pay(backend, second["checkoutUrl"]) == 303
+    assert (await _ended(backend, person, second["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert len(await backend.charges(person)) == 1
 
 
-async def test_of_checkouts_opened_at_once_one_stays_open(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_of_checkouts_opened_at_once_one_stays_open(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
 
     await asyncio.gather(
-        *(house.api.send(RECHARGE, {"input": _order(house, person)}, token=person.token) for _ in range(5))
+        *(backend.api.send(RECHARGE, {"input": _order(backend, person)}, token=person.token) for _ in range(5))
     )
 
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         assert len(await purchase_store.open_checkouts(session, person.workspace_id)) == 1
 
 
-async def test_a_checkout_that_nobody_pays_expires_after_half_an_hour(own_house: RunningHouse) -> None:
-    person = await own_house.sign_up()
-    opened = await _open(own_house, person)
+async def test_a_checkout_that_nobody_pays_expires_after_half_an_hour(own_backend: RunningBackend) -> None:
+    person = await own_backend.sign_up()
+    opened = await _open(own_backend, person)
 
-    await own_house.advance("PT29M")
-    assert (await _purchase(own_house, person, opened["purchase"]["id"]))["status"] == "PENDING"
-    await own_house.advance("PT3M")
+    await own_backend.advance("PT29M")
+    assert (await _purchase(own_backend, person, opened["purchase"]["id"]))["status"] == "PENDING"
+    await own_backend.advance("PT3M")
 
-    expired = await _ended(own_house, person, opened["purchase"]["id"])
+    expired = await _ended(own_backend, person, opened["purchase"]["id"])
     assert expired["status"] == "EXPIRED"
-    assert (await own_house.balance(person))["available"] == "0"
-    assert await own_house.charges(person) == []
+    assert (await own_backend.balance(person))["available"] == "0"
+    assert await own_backend.charges(person) == []
 
 
-async def test_a_checkout_paid_while_no_event_arrives_is_credited_by_the_reconciler(own_house: RunningHouse) -> None:
-    person = await own_house.sign_up()
-    opened = await _open(own_house, person)
-    await own_house.sandbox.deliver("drop")
+async def test_a_checkout_paid_while_no_event_arrives_is_credited_by_the_reconciler(
+    own_backend: RunningBackend,
+) -> None:
+    person = await own_backend.sign_up()
+    opened = await _open(own_backend, person)
+    await own_backend.sandbox.deliver("drop")
 
-    assert await _pay(own_house, opened["checkoutUrl"]) == 303
-    await own_house.advance("PT40M")
+    assert await _pay(own_backend, opened["checkoutUrl"]) == 303
+    await own_backend.advance("PT40M")
 
-    assert (await _ended(own_house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
-    assert (await own_house.balance(person))["available"] == "1000000"
+    assert (await _ended(own_backend, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert (await own_backend.balance(person))["available"] == "1000000"
 
 
 @pytest.mark.catalogs("compute")
-async def test_an_open_checkout_counts_against_the_monthly_limit_until_it_is_closed(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    opened = await _open(house, person, amount="80.00")
-    await house.add_card(person)
+async def test_an_open_checkout_counts_against_the_monthly_limit_until_it_is_closed(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    opened = await _open(backend, person, amount="80.00")
+    await backend.add_card(person)
 
-    refused = await house.recharge(person, amount="30.00")
+    refused = await backend.recharge(person, amount="30.00")
     assert [error["code"] for error in refused["userErrors"]] == ["SPEND_LIMIT_REACHED"]
-    assert await house.charges(person) == []
+    assert await backend.charges(person) == []
 
-    assert await _pay(house, opened["checkoutUrl"]) == 303
-    assert (await _ended(house, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
+    assert await _pay(backend, opened["checkoutUrl"]) == 303
+    assert (await _ended(backend, person, opened["purchase"]["id"]))["status"] == "SUCCEEDED"
 
 
 @pytest.mark.catalogs("compute")
-async def test_a_checkout_past_the_monthly_limit_is_refused_and_leaves_no_page_open(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_a_checkout_past_the_monthly_limit_is_refused_and_leaves_no_page_open(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
 
-    refused = await _open(house, person, amount="100.00")
+    refused = await _open(backend, person, amount="100.00")
 
     assert [error["code"] for error in refused["userErrors"]] == ["SPEND_LIMIT_REACHED"]
     assert refused["checkoutUrl"] is None
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         account = await billing_account_store.find(session, person.workspace_id)
     assert account is not None
-    pages = await house.sandbox.listed("/v1/checkout/sessions", customer=account.customer_id or "")
+    pages = await backend.sandbox.listed("/v1/checkout/sessions", customer=account.customer_id or "")
     assert {page["status"] for page in pages} == {"expired"}
 
 
@@ -197,10 +201,10 @@ async def test_a_checkout_past_the_monthly_limit_is_refused_and_leaves_no_page_o
         "",
     ],
 )
-async def test_an_address_to_come_back_to_must_be_on_the_list(house: RunningHouse, url: str) -> None:
-    person = await house.sign_up()
+async def test_an_address_to_come_back_to_must_be_on_the_list(backend: RunningBackend, url: str) -> None:
+    person = await backend.sign_up()
 
-    refused = await _open(house, person, successUrl=url)
+    refused = await _open(backend, person, successUrl=url)
 
     assert [(error["code"], error["path"]) for error in refused["userErrors"]] == [
         ("URL_NOT_ALLOWED", ["input", "successUrl"])
@@ -208,19 +212,19 @@ async def test_an_address_to_come_back_to_must_be_on_the_list(house: RunningHous
     assert refused["purchase"] is None
 
 
-async def test_paying_leads_back_to_the_address_that_was_given(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    opened = await _open(house, person, successUrl="http://localhost:5173/billing?paid=1")
+async def test_paying_leads_back_to_the_address_that_was_given(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    opened = await _open(backend, person, successUrl="http://localhost:5173/billing?paid=1")
 
-    answer = await house.api.http.post(opened["checkoutUrl"], data={"card": "pm_card_visa"}, follow_redirects=False)
+    answer = await backend.api.http.post(opened["checkoutUrl"], data={"card": "pm_card_visa"}, follow_redirects=False)
 
     assert answer.headers["location"] == "http://localhost:5173/billing?paid=1"
 
 
-async def test_checkouts_opened_at_once_never_claim_that_the_provider_is_down(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_checkouts_opened_at_once_never_claim_that_the_provider_is_down(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
 
-    opened = await asyncio.gather(*(_open(house, person) for _ in range(6)))
+    opened = await asyncio.gather(*(_open(backend, person) for _ in range(6)))
 
     codes = {error["code"] for each in opened for error in each["userErrors"]}
     assert codes <= {"PAYMENT_METHOD_REQUIRED", "PAYMENT_DECLINED"}

@@ -11,7 +11,7 @@ import pytest
 
 from app.accounts.access.permissions import ApiScope
 from tests.support import operations
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 BOTH = pytest.mark.catalogs("analytics", "compute")
 
@@ -27,17 +27,17 @@ def _given(person: Person, amount: object, **more: object) -> dict[str, Any]:
 
 
 @BOTH
-async def test_a_grant_comes_in_and_is_spent_with_its_reason_in_the_history(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    granted = await house.grant(person, "10", description="For the wait")
-    resource = house.house.runtime.catalog.resources[0].code
+async def test_a_grant_comes_in_and_is_spent_with_its_reason_in_the_history(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    granted = await backend.grant(person, "10", description="For the wait")
+    resource = backend.parts.runtime.catalog.resources[0].code
 
-    spent = await house.deduct(person, "3", description="A report", resource=resource)
+    spent = await backend.deduct(person, "3", description="A report", resource=resource)
 
     assert spent["userErrors"] == []
     assert spent["transaction"]["resource"] == {"code": resource}
-    assert spent["creditBalance"]["available"] == (await house.balance(person))["available"]
-    last, first = (await house.history(person))["nodes"]
+    assert spent["creditBalance"]["available"] == (await backend.balance(person))["available"]
+    last, first = (await backend.history(person))["nodes"]
     assert (last["kind"], last["description"], last["sequence"]) == ("USAGE", "A report", "2")
     assert (first["kind"], first["description"], first["sequence"]) == ("BONUS", "For the wait", "1")
     assert (first["amount"], first["balanceAfter"]) == (granted["creditBalance"]["available"],) * 2
@@ -46,185 +46,187 @@ async def test_a_grant_comes_in_and_is_spent_with_its_reason_in_the_history(hous
 
 
 @BOTH
-async def test_of_200_spends_of_1_at_once_against_100_exactly_100_succeed_and_zero_remains(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "100")
-    token = await house.service_key(ApiScope.CREDITS_WRITE)
+async def test_of_200_spends_of_1_at_once_against_100_exactly_100_succeed_and_zero_remains(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up()
+    await backend.grant(person, "100")
+    token = await backend.service_key(ApiScope.CREDITS_WRITE)
 
     answers = await asyncio.gather(
-        *(house.api.query(operations.DEDUCT, _given(person, "1"), token=token) for _ in range(200))
+        *(backend.api.query(operations.DEDUCT, _given(person, "1"), token=token) for _ in range(200))
     )
 
     codes = [[error["code"] for error in answer["deductCredits"]["userErrors"]] for answer in answers]
     assert (codes.count([]), codes.count(["INSUFFICIENT_CREDITS"])) == (100, 100)
-    balance = await house.balance(person)
+    balance = await backend.balance(person)
     assert balance["available"].strip("0.") == ""
     assert balance["grants"] == []
-    first = await house.history(person, first=100)
-    rest = await house.history(person, first=100, after=first["pageInfo"]["endCursor"])
+    first = await backend.history(person, first=100)
+    rest = await backend.history(person, first=100, after=first["pageInfo"]["endCursor"])
     sequences = [int(node["sequence"]) for node in first["nodes"] + rest["nodes"]]
     assert sequences == list(range(101, 0, -1))
 
 
 @BOTH
-async def test_more_than_there_is_takes_nothing_and_says_what_is_available(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    available = (await house.grant(person, "5"))["creditBalance"]["available"]
+async def test_more_than_there_is_takes_nothing_and_says_what_is_available(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    available = (await backend.grant(person, "5"))["creditBalance"]["available"]
 
-    payload = await house.deduct(person, "6")
+    payload = await backend.deduct(person, "6")
 
     assert _only_error(payload)["code"] == "INSUFFICIENT_CREDITS"
     assert available in _only_error(payload)["message"]
     assert payload["transaction"] is None
-    assert (await house.balance(person))["available"] == available
+    assert (await backend.balance(person))["available"] == available
 
 
 @BOTH
-async def test_the_same_key_spends_once_however_often_it_is_sent_at_once(house: RunningHouse) -> None:
-    person, key = await house.sign_up(), uuid4().hex
-    await house.grant(person, "10")
+async def test_the_same_key_spends_once_however_often_it_is_sent_at_once(backend: RunningBackend) -> None:
+    person, key = await backend.sign_up(), uuid4().hex
+    await backend.grant(person, "10")
 
-    answers = await asyncio.gather(*(house.deduct(person, "2", idempotencyKey=key) for _ in range(20)))
+    answers = await asyncio.gather(*(backend.deduct(person, "2", idempotencyKey=key) for _ in range(20)))
 
     assert all(answer["transaction"] == answers[0]["transaction"] for answer in answers)
     assert answers[0]["userErrors"] == []
-    assert len((await house.history(person))["nodes"]) == 2
+    assert len((await backend.history(person))["nodes"]) == 2
 
 
 @BOTH
 @pytest.mark.parametrize("changed", [{"amount": "3"}, {"description": "Something else"}])
 async def test_a_spend_with_a_used_key_and_other_input_is_a_conflict(
-    house: RunningHouse, changed: dict[str, str]
+    backend: RunningBackend, changed: dict[str, str]
 ) -> None:
-    person, key = await house.sign_up(), uuid4().hex
-    await house.grant(person, "10")
-    await house.deduct(person, "2", idempotencyKey=key)
-    token = await house.service_key(ApiScope.CREDITS_WRITE)
+    person, key = await backend.sign_up(), uuid4().hex
+    await backend.grant(person, "10")
+    await backend.deduct(person, "2", idempotencyKey=key)
+    token = await backend.service_key(ApiScope.CREDITS_WRITE)
 
     given = _given(person, "2", idempotencyKey=key)
     given["input"].update(changed)
-    payload = (await house.api.query(operations.DEDUCT, given, token=token))["deductCredits"]
+    payload = (await backend.api.query(operations.DEDUCT, given, token=token))["deductCredits"]
 
     assert _only_error(payload)["code"] == "IDEMPOTENCY_CONFLICT"
-    assert len((await house.history(person))["nodes"]) == 2
+    assert len((await backend.history(person))["nodes"]) == 2
 
 
 @BOTH
-async def test_a_key_may_be_used_by_a_grant_and_a_spend_each_for_itself(house: RunningHouse) -> None:
-    person, key = await house.sign_up(), uuid4().hex
-    await house.grant(person, "10", idempotencyKey=key)
+async def test_a_key_may_be_used_by_a_grant_and_a_spend_each_for_itself(backend: RunningBackend) -> None:
+    person, key = await backend.sign_up(), uuid4().hex
+    await backend.grant(person, "10", idempotencyKey=key)
 
-    assert (await house.deduct(person, "2", idempotencyKey=key))["userErrors"] == []
+    assert (await backend.deduct(person, "2", idempotencyKey=key))["userErrors"] == []
 
 
 @BOTH
-async def test_the_soonest_expiring_grant_is_spent_first_then_the_oldest(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    now = house.database.clock.now()
-    await house.grant(person, "10")
-    await house.grant(person, "20", expiresAt=(now + timedelta(days=9)).isoformat())
-    await house.grant(person, "30", expiresAt=(now + timedelta(days=3)).isoformat())
-    await house.grant(person, "40")
+async def test_the_soonest_expiring_grant_is_spent_first_then_the_oldest(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    now = backend.database.clock.now()
+    await backend.grant(person, "10")
+    await backend.grant(person, "20", expiresAt=(now + timedelta(days=9)).isoformat())
+    await backend.grant(person, "30", expiresAt=(now + timedelta(days=3)).isoformat())
+    await backend.grant(person, "40")
 
-    await house.deduct(person, "35")
+    await backend.deduct(person, "35")
 
-    left = [grant["remaining"].split(".")[0] for grant in (await house.balance(person))["grants"]]
+    left = [grant["remaining"].split(".")[0] for grant in (await backend.balance(person))["grants"]]
     assert left == ["15", "10", "40"]
 
 
 @BOTH
 async def test_what_is_left_of_a_grant_expires_on_its_minute_though_nobody_touches_the_balance(
-    house: RunningHouse,
+    backend: RunningBackend,
 ) -> None:
-    person = await house.sign_up()
-    expires_at = house.database.clock.now() + timedelta(hours=1)
-    await house.grant(person, "10", expiresAt=expires_at.isoformat())
-    await house.grant(person, "5")
-    await house.deduct(person, "4")
-    before = await house.balance(person)
+    person = await backend.sign_up()
+    expires_at = backend.database.clock.now() + timedelta(hours=1)
+    await backend.grant(person, "10", expiresAt=expires_at.isoformat())
+    await backend.grant(person, "5")
+    await backend.deduct(person, "4")
+    before = await backend.balance(person)
 
-    await house.advance("PT1H1M")
+    await backend.advance("PT1H1M")
 
-    after = await house.balance(person)
+    after = await backend.balance(person)
     assert before["nextExpiry"]["amount"].split(".")[0] == "6"
     assert (before["available"].split(".")[0], after["available"].split(".")[0]) == ("11", "5")
     assert after["nextExpiry"] is None
-    expiry = (await house.history(person, first=1))["nodes"][0]
+    expiry = (await backend.history(person, first=1))["nodes"][0]
     assert (expiry["kind"], expiry["amount"].split(".")[0]) == ("EXPIRY", "-6")
 
 
 @BOTH
-async def test_a_grant_that_would_have_expired_already_is_refused(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    token = await house.service_key(ApiScope.OPERATOR)
-    past = (house.database.clock.now() - timedelta(seconds=1)).isoformat()
+async def test_a_grant_that_would_have_expired_already_is_refused(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    token = await backend.service_key(ApiScope.OPERATOR)
+    past = (backend.database.clock.now() - timedelta(seconds=1)).isoformat()
 
     given = _given(person, "5", source="PROMOTION", expiresAt=past)
-    payload = (await house.api.query(operations.GRANT, given, token=token))["grantCredits"]
+    payload = (await backend.api.query(operations.GRANT, given, token=token))["grantCredits"]
 
     assert (_only_error(payload)["code"], _only_error(payload)["path"]) == ("INVALID_INPUT", ["input", "expiresAt"])
-    assert (await house.history(person))["nodes"] == []
+    assert (await backend.history(person))["nodes"] == []
 
 
 @pytest.mark.parametrize("source", ["PURCHASE", "AUTO_RECHARGE", "WELCOME_BONUS"])
 async def test_an_operator_gives_promotions_and_adjustments_and_nothing_that_looks_paid_for(
-    house: RunningHouse, source: str
+    backend: RunningBackend, source: str
 ) -> None:
-    person = await house.sign_up()
-    token = await house.service_key(ApiScope.OPERATOR)
+    person = await backend.sign_up()
+    token = await backend.service_key(ApiScope.OPERATOR)
 
-    payload = await house.api.query(operations.GRANT, _given(person, "5", source=source), token=token)
+    payload = await backend.api.query(operations.GRANT, _given(person, "5", source=source), token=token)
 
     assert _only_error(payload["grantCredits"])["path"] == ["input", "source"]
-    assert (await house.history(person))["nodes"] == []
+    assert (await backend.history(person))["nodes"] == []
 
 
 @BOTH
 @pytest.mark.parametrize("amount", ["0", "-1", "0.0000001", "9" * 38, "0.0000000000000000000000000000000000001"])
 @pytest.mark.parametrize("field", ["deductCredits", "grantCredits"])
 async def test_an_amount_of_no_credits_or_too_many_or_too_fine_is_refused(
-    house: RunningHouse, field: str, amount: str
+    backend: RunningBackend, field: str, amount: str
 ) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "5")
-    token = await house.service_key(ApiScope.CREDITS_WRITE, ApiScope.OPERATOR)
+    person = await backend.sign_up()
+    await backend.grant(person, "5")
+    token = await backend.service_key(ApiScope.CREDITS_WRITE, ApiScope.OPERATOR)
     document = operations.DEDUCT if field == "deductCredits" else operations.GRANT
     more = {"source": "PROMOTION"} if field == "grantCredits" else {}
 
-    payload = (await house.api.query(document, _given(person, amount, **more), token=token))[field]
+    payload = (await backend.api.query(document, _given(person, amount, **more), token=token))[field]
 
     assert (_only_error(payload)["code"], _only_error(payload)["path"]) == ("INVALID_INPUT", ["input", "amount"])
-    assert len((await house.history(person))["nodes"]) == 1
+    assert len((await backend.history(person))["nodes"]) == 1
 
 
 @pytest.mark.catalogs("analytics")
-async def test_whole_credits_are_not_spent_in_parts(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "5")
+async def test_whole_credits_are_not_spent_in_parts(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.grant(person, "5")
 
-    assert _only_error(await house.deduct(person, "0.5"))["path"] == ["input", "amount"]
+    assert _only_error(await backend.deduct(person, "0.5"))["path"] == ["input", "amount"]
 
 
 @pytest.mark.catalogs("compute")
-async def test_credits_in_dollars_are_spent_to_the_millionth(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "1")
+async def test_credits_in_dollars_are_spent_to_the_millionth(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.grant(person, "1")
 
-    assert (await house.deduct(person, "0.000001"))["creditBalance"]["available"] == "0.999999"
+    assert (await backend.deduct(person, "0.000001"))["creditBalance"]["available"] == "0.999999"
 
 
-async def test_a_resource_that_the_catalog_does_not_have_is_refused(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "5")
+async def test_a_resource_that_the_catalog_does_not_have_is_refused(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.grant(person, "5")
 
-    error = _only_error(await house.deduct(person, "1", resource="nothing-like-it"))
+    error = _only_error(await backend.deduct(person, "1", resource="nothing-like-it"))
 
     assert (error["code"], error["path"]) == ("UNKNOWN_RESOURCE", ["input", "resource"])
 
 
 @pytest.mark.parametrize("description", ["", "   ", "x" * 501])
-async def test_a_movement_says_in_1_to_500_characters_what_for(house: RunningHouse, description: str) -> None:
-    person = await house.sign_up()
-    await house.grant(person, "5")
+async def test_a_movement_says_in_1_to_500_characters_what_for(backend: RunningBackend, description: str) -> None:
+    person = await backend.sign_up()
+    await backend.grant(person, "5")
 
-    assert _only_error(await house.deduct(person, "1", description=description))["path"] == ["input", "description"]
+    assert _only_error(await backend.deduct(person, "1", description=description))["path"] == ["input", "description"]

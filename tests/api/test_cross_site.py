@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.support.digest import digest_of, settled
-from tests.support.running_backend import Person, RunningHouse, running_house
+from tests.support.running_backend import Person, RunningBackend, running_backend
 
 _APP = "https://app.example.com"
 _FOREIGN = {
@@ -40,13 +40,13 @@ _FOREIGN = {
 class _Victim:
     """Somebody whose browser holds a session cookie; `origin` is the API's own."""
 
-    house: RunningHouse
+    backend: RunningBackend
     person: Person
     cookie: str
 
     @property
     def origin(self) -> str:
-        return self.house.api.url
+        return self.backend.api.url
 
     @property
     def mutation(self) -> str:
@@ -64,17 +64,17 @@ class _Victim:
         headers = {"cookie": self.cookie, **request.pop("headers", {})}
         if origin is not None:
             headers["origin"] = origin
-        return await self.house.api.http.request(method, f"{self.origin}/graphql", headers=headers, **request)
+        return await self.backend.api.http.request(method, f"{self.origin}/graphql", headers=headers, **request)
 
 
 @pytest_asyncio.fixture(scope="module")
 async def victim(server_url: str) -> AsyncGenerator[_Victim]:
     """Somebody with credits, signed in at a service that one other origin may use."""
-    async with running_house(server_url, "analytics", allowed_origins=(_APP,)) as house:
-        person = await house.sign_up()
-        await house.grant(person, "42")
-        await settled(house.database)
-        yield _Victim(house, person, f"counterfoil_session={person.token}")
+    async with running_backend(server_url, "analytics", allowed_origins=(_APP,)) as backend:
+        person = await backend.sign_up()
+        await backend.grant(person, "42")
+        await settled(backend.database)
+        yield _Victim(backend, person, f"counterfoil_session={person.token}")
 
 
 async def _does_nothing(victim: _Victim, before: Mapping[str, str | None], answer: httpx.Response) -> None:
@@ -84,7 +84,7 @@ async def _does_nothing(victim: _Victim, before: Mapping[str, str | None], answe
     for told in ("cfk_", "42", victim.person.token, victim.person.workspace):
         assert told not in answer.text
     assert "set-cookie" not in answer.headers
-    assert await digest_of(victim.house.database) == before
+    assert await digest_of(victim.backend.database) == before
 
 
 def _forms(document: str) -> dict[str, dict[str, Any]]:
@@ -107,7 +107,7 @@ def _forms(document: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("origin", [*_FOREIGN.values(), None], ids=[*_FOREIGN, "no origin"])
 @pytest.mark.parametrize("form", list(_forms("")))
 async def test_a_form_does_nothing(victim: _Victim, form: str, origin: str | None) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     answer = await victim.send("POST", origin, **_forms(victim.mutation)[form])
 
@@ -117,7 +117,7 @@ async def test_a_form_does_nothing(victim: _Victim, form: str, origin: str | Non
 
 @pytest.mark.parametrize("origin", [None, _APP], ids=["no origin", "an allowed origin"])
 async def test_a_form_does_nothing_even_from_a_page_of_ours(victim: _Victim, origin: str | None) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     for form in _forms(victim.mutation).values():
         await _does_nothing(victim, before, await victim.send("POST", origin, **form))
@@ -125,7 +125,7 @@ async def test_a_form_does_nothing_even_from_a_page_of_ours(victim: _Victim, ori
 
 @pytest.mark.parametrize("origin", _FOREIGN.values(), ids=_FOREIGN)
 async def test_json_is_refused_though_no_browser_would_send_it_without_asking(victim: _Victim, origin: str) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     for document in (victim.mutation, "{ viewer { emails { address } } }", "mutation { signOut { isSignedOut } }"):
         answer = await victim.send("POST", origin, json={"query": document})
@@ -144,19 +144,19 @@ async def test_who_asks_first_is_not_allowed_to_send(victim: _Victim, origin: st
 
 @pytest.mark.parametrize("origin", [*_FOREIGN.values(), None, _APP], ids=[*_FOREIGN, "no origin", "an allowed origin"])
 async def test_a_link_changes_nothing(victim: _Victim, origin: str | None) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
     asked = {"query": victim.mutation}
 
     for accept in ("application/json", "*/*", "image/avif,image/webp,*/*;q=0.8", "text/event-stream"):
         answer = await victim.send("GET", origin, params=asked, headers={"accept": accept})
         assert answer.status_code in (403, 405), accept
         assert "cfk_" not in answer.text
-    assert await digest_of(victim.house.database) == before
+    assert await digest_of(victim.backend.database) == before
 
 
 @pytest.mark.parametrize("origin", _FOREIGN.values(), ids=_FOREIGN)
 async def test_a_page_of_another_origin_reads_nothing_by_a_link(victim: _Victim, origin: str) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     answer = await victim.send("GET", origin, params={"query": "{ viewer { emails { address } } }"})
 
@@ -175,12 +175,12 @@ async def test_what_is_embedded_as_a_script_or_a_picture_is_data_that_no_browser
 @pytest.mark.parametrize("origin", _FOREIGN.values(), ids=_FOREIGN)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_no_stream_is_opened(victim: _Victim, method: str, origin: str) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
     asked = {"query": victim.subscription}
     headers = {"accept": "text/event-stream", "cookie": victim.cookie, "origin": origin}
     sent: dict[str, Any] = {"params": asked} if method == "GET" else {"json": asked}
 
-    async with victim.house.api.http.stream(method, f"{victim.origin}/graphql", headers=headers, **sent) as answer:
+    async with victim.backend.api.http.stream(method, f"{victim.origin}/graphql", headers=headers, **sent) as answer:
         # one that was opened would never end
         assert answer.status_code == 403
         await answer.aread()
@@ -190,14 +190,14 @@ async def test_no_stream_is_opened(victim: _Victim, method: str, origin: str) ->
 
 @pytest.mark.parametrize("origin", _FOREIGN.values(), ids=_FOREIGN)
 async def test_no_socket_is_opened(victim: _Victim, origin: str) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     with pytest.raises(InvalidStatus) as refused:
         async with _socket(victim, origin):
             pass
 
     assert refused.value.response.status_code == 403
-    assert await digest_of(victim.house.database) == before
+    assert await digest_of(victim.backend.database) == before
 
 
 def _socket(victim: _Victim, origin: str) -> connect:
@@ -212,7 +212,7 @@ def _socket(victim: _Victim, origin: str) -> connect:
 async def test_nobody_is_signed_in_as_someone_else_by_a_form(victim: _Victim) -> None:
     sign_in = 'mutation { signIn(input: {emailAddress: "evil@evil.test", password: "x"}) { user { id } } }'
     body = urlencode({"query": sign_in})
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     form = {"content-type": "application/x-www-form-urlencoded"}
     for headers in (form, {**form, "cookie": ""}):

@@ -14,19 +14,19 @@ from app.asgi.development import dev_routes
 from app.db.engine import Database
 from tests.support.accounts import new_address
 from tests.support.client import eventually
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 _SIGN_UP = "mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }"
 _VERIFY = "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { token userErrors { code } } }"
 
 
-async def test_the_inbox_shows_what_was_mailed_with_a_link_that_works(house: RunningHouse) -> None:
+async def test_the_inbox_shows_what_was_mailed_with_a_link_that_works(backend: RunningBackend) -> None:
     address = new_address()
     given = {"emailAddress": address, "password": "correct horse battery"}
-    await house.api.query(_SIGN_UP, {"input": given})
+    await backend.api.query(_SIGN_UP, {"input": given})
 
     async def arrived() -> list[dict[str, Any]]:
-        inbox = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()
+        inbox = (await backend.api.http.get(f"{backend.api.url}/dev/inbox")).json()
         return [message for message in inbox if message["to"] == address]
 
     [mail] = await eventually(arrived)
@@ -34,53 +34,53 @@ async def test_the_inbox_shows_what_was_mailed_with_a_link_that_works(house: Run
     assert mail["subject"]
     assert mail["sentAt"].endswith("Z")
     [link] = mail["links"]
-    assert link.startswith(house.api.url)
+    assert link.startswith(backend.api.url)
     token = link.partition("?token=")[2]
-    verified = await house.api.query(_VERIFY, {"input": {"token": token, "issueToken": True}})
+    verified = await backend.api.query(_VERIFY, {"input": {"token": token, "issueToken": True}})
     assert verified["verifyEmail"]["userErrors"] == []
     assert verified["verifyEmail"]["token"]
 
 
 @pytest.mark.catalogs("compute")
-async def test_the_inbox_shows_the_code_of_a_text_message(house: RunningHouse) -> None:
-    await house.sign_up(with_phone=True)
+async def test_the_inbox_shows_the_code_of_a_text_message(backend: RunningBackend) -> None:
+    await backend.sign_up(with_phone=True)
 
-    newest = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()[0]
+    newest = (await backend.api.http.get(f"{backend.api.url}/dev/inbox")).json()[0]
 
     assert (newest["channel"], newest["subject"], newest["links"]) == ("sms", None, [])
     assert len(newest["code"]) == 6
     assert newest["code"] in newest["text"]
 
 
-async def test_the_clock_moves_the_products_and_the_sandboxs_time_together(house: RunningHouse) -> None:
-    before = datetime.fromisoformat((await house.api.http.get(f"{house.api.url}/dev/clock")).json()["now"])
+async def test_the_clock_moves_the_products_and_the_sandboxs_time_together(backend: RunningBackend) -> None:
+    before = datetime.fromisoformat((await backend.api.http.get(f"{backend.api.url}/dev/clock")).json()["now"])
 
-    answer = await house.api.http.post(f"{house.api.url}/dev/clock", json={"advance": "P31D"})
+    answer = await backend.api.http.post(f"{backend.api.url}/dev/clock", json={"advance": "P31D"})
 
     after = datetime.fromisoformat(answer.json()["now"])
     assert answer.status_code == 200
     assert timedelta(days=31) <= after - before < timedelta(days=31, minutes=10)
-    assert abs(await house.sandbox.now() - after) < timedelta(minutes=10)
+    assert abs(await backend.sandbox.now() - after) < timedelta(minutes=10)
 
 
-async def test_sessions_keep_real_time_when_the_clock_is_moved(house: RunningHouse) -> None:
-    person = await house.sign_up()
+async def test_sessions_keep_real_time_when_the_clock_is_moved(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
 
-    await house.advance("P60D")
+    await backend.advance("P60D")
 
-    assert (await house.balance(person))["available"] == "0"
+    assert (await backend.balance(person))["available"] == "0"
 
 
-async def test_what_falls_due_on_the_way_happens_in_order_and_at_its_own_time(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    now = house.database.clock.now()
+async def test_what_falls_due_on_the_way_happens_in_order_and_at_its_own_time(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    now = backend.database.clock.now()
     due = [now + timedelta(days=days) for days in (3, 1, 2)]
     for at in due:
-        await house.grant(person, "1", expiresAt=at.isoformat(), idempotencyKey=uuid4().hex)
+        await backend.grant(person, "1", expiresAt=at.isoformat(), idempotencyKey=uuid4().hex)
 
-    await house.advance("P4D")
+    await backend.advance("P4D")
 
-    nodes = (await house.history(person, kind="EXPIRY"))["nodes"]
+    nodes = (await backend.history(person, kind="EXPIRY"))["nodes"]
     at = [datetime.fromisoformat(node["at"]) for node in nodes]
     assert [round((moment - now) / timedelta(days=1)) for moment in at] == [3, 2, 1]
     assert all(
@@ -116,25 +116,27 @@ async def test_what_falls_due_on_the_way_happens_in_order_and_at_its_own_time(ho
         pytest.param(b"[" * 100_000, id="100,000 brackets"),
     ],
 )
-async def test_a_duration_that_is_none_is_refused_and_the_clock_stays(house: RunningHouse, body: bytes) -> None:
-    offset = house.database.clock.offset
+async def test_a_duration_that_is_none_is_refused_and_the_clock_stays(backend: RunningBackend, body: bytes) -> None:
+    offset = backend.database.clock.offset
 
-    answer = await house.api.http.post(f"{house.api.url}/dev/clock", content=body)
+    answer = await backend.api.http.post(f"{backend.api.url}/dev/clock", content=body)
 
     assert answer.status_code == 400
     assert "error" in answer.json()
-    assert house.database.clock.offset == offset
+    assert backend.database.clock.offset == offset
 
 
 @pytest.mark.parametrize(
     ("duration", "seconds"), [("PT1S", 1), ("P1DT1H1M1S", 90_061), ("P1W", 604_800), ("PT36H", 129_600)]
 )
-async def test_a_duration_has_weeks_days_and_smaller_units(house: RunningHouse, duration: str, seconds: int) -> None:
-    before = house.database.clock.offset
+async def test_a_duration_has_weeks_days_and_smaller_units(
+    backend: RunningBackend, duration: str, seconds: int
+) -> None:
+    before = backend.database.clock.offset
 
-    await house.advance(duration)
+    await backend.advance(duration)
 
-    moved = house.database.clock.offset - before
+    moved = backend.database.clock.offset - before
     assert timedelta(seconds=seconds) <= moved + timedelta(minutes=10)
     assert moved <= timedelta(seconds=seconds)
 

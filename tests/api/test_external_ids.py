@@ -12,58 +12,62 @@ from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from tests.support import operations
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _FIND = "query ($id: String!) { workspace(externalId: $id) { id externalId handle viewerRole } }"
 
 
-async def _known(house: RunningHouse) -> tuple[Person, str]:
+async def _known(backend: RunningBackend) -> tuple[Person, str]:
     """Someone whose workspace the host product knows, and by what id."""
-    person, external_id = await house.sign_up(), f"crm/{uuid4()}"
+    person, external_id = await backend.sign_up(), f"crm/{uuid4()}"
 
     async def name(session: Session) -> None:
         chosen = update(WorkspaceRow).where(WorkspaceRow.id == person.workspace_id)
         await session.execute(chosen.values(external_id=external_id))
 
-    await transact(house.database, name)
+    await transact(backend.database, name)
     return person, external_id
 
 
 @pytest.mark.parametrize("scope", ApiScope)
-async def test_a_servers_key_finds_a_workspace_by_the_host_products_id(house: RunningHouse, scope: ApiScope) -> None:
-    person, external_id = await _known(house)
+async def test_a_servers_key_finds_a_workspace_by_the_host_products_id(
+    backend: RunningBackend, scope: ApiScope
+) -> None:
+    person, external_id = await _known(backend)
 
-    found = await house.api.query(_FIND, {"id": external_id}, token=await house.service_key(scope))
+    found = await backend.api.query(_FIND, {"id": external_id}, token=await backend.service_key(scope))
 
     assert (found["workspace"]["id"], found["workspace"]["externalId"]) == (person.workspace, external_id)
     assert found["workspace"]["viewerRole"] is None
 
 
-async def test_a_server_spends_from_the_workspace_that_it_found(house: RunningHouse) -> None:
-    person, external_id = await _known(house)
-    await house.grant(person, "10")
-    token = await house.service_key(ApiScope.CREDITS_WRITE)
+async def test_a_server_spends_from_the_workspace_that_it_found(backend: RunningBackend) -> None:
+    person, external_id = await _known(backend)
+    await backend.grant(person, "10")
+    token = await backend.service_key(ApiScope.CREDITS_WRITE)
 
-    found = (await house.api.query(_FIND, {"id": external_id}, token=token))["workspace"]["id"]
+    found = (await backend.api.query(_FIND, {"id": external_id}, token=token))["workspace"]["id"]
     given = {"workspaceId": found, "amount": "4", "description": "A job", "idempotencyKey": uuid4().hex}
-    spent = await house.api.query(operations.DEDUCT, {"input": given}, token=token)
+    spent = await backend.api.query(operations.DEDUCT, {"input": given}, token=token)
 
     assert spent["deductCredits"]["creditBalance"]["available"] == "6"
 
 
-async def test_an_id_that_the_host_product_never_gave_is_null(house: RunningHouse) -> None:
-    token = await house.service_key(ApiScope.USAGE_WRITE)
+async def test_an_id_that_the_host_product_never_gave_is_null(backend: RunningBackend) -> None:
+    token = await backend.service_key(ApiScope.USAGE_WRITE)
 
     for external_id in ("", "nobody", "x" * 10_000):
-        assert (await house.api.query(_FIND, {"id": external_id}, token=token))["workspace"] is None
+        assert (await backend.api.query(_FIND, {"id": external_id}, token=token))["workspace"] is None
 
 
-async def test_persons_and_workspaces_keys_are_told_nothing_about_external_ids(house: RunningHouse) -> None:
-    person, external_id = await _known(house)
-    own_key = (await house.api_key(person, ApiScope.BILLING_READ))["secret"]
+async def test_persons_and_workspaces_keys_are_told_nothing_about_external_ids(backend: RunningBackend) -> None:
+    person, external_id = await _known(backend)
+    own_key = (await backend.api_key(person, ApiScope.BILLING_READ))["secret"]
 
     for token in (person.token, own_key):
-        answers = [(await house.api.send(_FIND, {"id": each}, token=token)).content for each in (external_id, "nobody")]
+        answers = [
+            (await backend.api.send(_FIND, {"id": each}, token=token)).content for each in (external_id, "nobody")
+        ]
         assert answers[0] == answers[1]
-        assert await house.api.refused(_FIND, {"id": external_id}, token=token) == "FORBIDDEN"
-    assert await house.api.refused(_FIND, {"id": external_id}) == "UNAUTHENTICATED"
+        assert await backend.api.refused(_FIND, {"id": external_id}, token=token) == "FORBIDDEN"
+    assert await backend.api.refused(_FIND, {"id": external_id}) == "UNAUTHENTICATED"

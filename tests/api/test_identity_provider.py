@@ -25,7 +25,7 @@ from tests.support.api import running_api
 from tests.support.client import Socket
 from tests.support.databases import cloned_url
 from tests.support.oidc import IssuerDouble, issuer_double
-from tests.support.running_backend import Person, RunningHouse, running_house
+from tests.support.running_backend import Person, RunningBackend, running_backend
 
 VIEWER = """{ viewer {
   id displayName handle primaryEmail { address isPrimary isVerified } emails { address }
@@ -45,26 +45,26 @@ async def idp() -> AsyncGenerator[IssuerDouble]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def federated(server_url: str, idp: IssuerDouble) -> AsyncGenerator[RunningHouse]:
+async def federated(server_url: str, idp: IssuerDouble) -> AsyncGenerator[RunningBackend]:
     """A product that takes the provider's tokens."""
-    async with running_house(server_url, "analytics", **idp.settings) as house:
-        yield house
+    async with running_backend(server_url, "analytics", **idp.settings) as backend:
+        yield backend
 
 
 @pytest_asyncio.fixture
-async def own(server_url: str) -> AsyncGenerator[tuple[RunningHouse, IssuerDouble]]:
+async def own(server_url: str) -> AsyncGenerator[tuple[RunningBackend, IssuerDouble]]:
     """A product and a provider of this test's own, for one that breaks them."""
-    async with issuer_double() as double, running_house(server_url, "analytics", **double.settings) as house:
-        yield house, double
+    async with issuer_double() as double, running_backend(server_url, "analytics", **double.settings) as backend:
+        yield backend, double
 
 
-async def _viewer(house: RunningHouse, token: str) -> dict[str, Any] | None:
-    return (await house.api.query(VIEWER, token=token))["viewer"]
+async def _viewer(backend: RunningBackend, token: str) -> dict[str, Any] | None:
+    return (await backend.api.query(VIEWER, token=token))["viewer"]
 
 
-async def _person(house: RunningHouse, token: str, address: str) -> Person:
+async def _person(backend: RunningBackend, token: str, address: str) -> Person:
     """Whose a token is, signing in with it."""
-    viewer = await _viewer(house, token)
+    viewer = await _viewer(backend, token)
     assert viewer is not None
     workspace = parse_global_id(viewer["personalWorkspace"]["id"]).id
     user = parse_global_id(viewer["id"]).id
@@ -73,13 +73,13 @@ async def _person(house: RunningHouse, token: str, address: str) -> Person:
     return Person(address, token, user, workspace)
 
 
-async def _signed_in(house: RunningHouse, idp: IssuerDouble, **claims: Any) -> Person:
+async def _signed_in(backend: RunningBackend, idp: IssuerDouble, **claims: Any) -> Person:
     address = new_address()
-    return await _person(house, idp.token(email=address, email_verified=True, **claims), address)
+    return await _person(backend, idp.token(email=address, email_verified=True, **claims), address)
 
 
 async def test_a_token_signs_in_and_makes_the_account_with_all_that_belongs_to_it(
-    federated: RunningHouse, idp: IssuerDouble
+    federated: RunningBackend, idp: IssuerDouble
 ) -> None:
     address = new_address()
     token = idp.token(email=address, email_verified=True, given_name="Ada", family_name="Lovelace")
@@ -92,7 +92,7 @@ async def test_a_token_signs_in_and_makes_the_account_with_all_that_belongs_to_i
 
 
 async def test_a_token_has_no_session_to_sign_out_of_but_may_end_others(
-    federated: RunningHouse, idp: IssuerDouble
+    federated: RunningBackend, idp: IssuerDouble
 ) -> None:
     person = await federated.sign_up()
     token = idp.token(email=person.address, email_verified=True)
@@ -108,7 +108,7 @@ async def test_a_token_has_no_session_to_sign_out_of_but_may_end_others(
 
 
 async def test_a_session_and_a_token_of_the_same_person_see_the_same(
-    federated: RunningHouse, idp: IssuerDouble
+    federated: RunningBackend, idp: IssuerDouble
 ) -> None:
     person = await federated.sign_up()
     token = idp.token(email=person.address, email_verified=True)
@@ -131,7 +131,7 @@ async def test_a_session_and_a_token_of_the_same_person_see_the_same(
     ids=repr,
 )
 async def test_a_wrong_token_is_nobodys_everywhere(
-    federated: RunningHouse, idp: IssuerDouble, claims: dict[str, Any]
+    federated: RunningBackend, idp: IssuerDouble, claims: dict[str, Any]
 ) -> None:
     told: dict[str, Any] = {"email": new_address(), "email_verified": True, **claims}
     token = idp.token(**told)
@@ -157,7 +157,7 @@ async def _refused_watch(socket: Socket) -> dict[str, Any]:
     return await socket.receive()
 
 
-async def test_a_balance_is_watched_with_a_token_over_a_socket(federated: RunningHouse, idp: IssuerDouble) -> None:
+async def test_a_balance_is_watched_with_a_token_over_a_socket(federated: RunningBackend, idp: IssuerDouble) -> None:
     person = await _signed_in(federated, idp)
     async with federated.api.socket(person.token) as socket:
         assert (await socket.subscribe(operations.WATCH_BALANCE, {"id": person.workspace}))["available"] == "0"
@@ -166,7 +166,7 @@ async def test_a_balance_is_watched_with_a_token_over_a_socket(federated: Runnin
 
 
 async def test_a_balance_is_watched_with_a_token_over_an_event_stream(
-    federated: RunningHouse, idp: IssuerDouble
+    federated: RunningBackend, idp: IssuerDouble
 ) -> None:
     person = await _signed_in(federated, idp)
     async with federated.api.events(operations.WATCH_BALANCE, {"id": person.workspace}, token=person.token) as events:
@@ -177,7 +177,7 @@ async def test_a_balance_is_watched_with_a_token_over_an_event_stream(
                 break
 
 
-async def test_a_first_sight_may_be_that_of_a_socket(federated: RunningHouse, idp: IssuerDouble) -> None:
+async def test_a_first_sight_may_be_that_of_a_socket(federated: RunningBackend, idp: IssuerDouble) -> None:
     address = new_address()
     token = idp.token(email=address, email_verified=True)
     async with federated.api.socket(token) as socket:
@@ -193,25 +193,25 @@ class _MovedClock(Clock):
         return Clock.real_now(self) + self.by
 
 
-async def test_a_stream_ends_with_its_token(own: tuple[RunningHouse, IssuerDouble]) -> None:
-    house, idp = own
-    person = await _signed_in(house, idp, sub="ada", exp=int(time.time()) + 600)
+async def test_a_stream_ends_with_its_token(own: tuple[RunningBackend, IssuerDouble]) -> None:
+    backend, idp = own
+    person = await _signed_in(backend, idp, sub="ada", exp=int(time.time()) + 600)
     longer = idp.token(sub="ada", exp=int(time.time()) + 6_000)
     async with AsyncExitStack() as stack:
-        socket = await stack.enter_async_context(house.api.socket(person.token))
-        staying = await stack.enter_async_context(house.api.socket(longer))
+        socket = await stack.enter_async_context(backend.api.socket(person.token))
+        staying = await stack.enter_async_context(backend.api.socket(longer))
         watched = (operations.WATCH_BALANCE, {"id": person.workspace})
         await socket.subscribe(*watched)
         await staying.subscribe(*watched)
-        events = await stack.enter_async_context(house.api.events(*watched, token=person.token))
+        events = await stack.enter_async_context(backend.api.events(*watched, token=person.token))
         await anext(events)
 
-        house.database.clock = _MovedClock(by=timedelta(seconds=601))
-        house.house.runtime.hub.recheck()
+        backend.database.clock = _MovedClock(by=timedelta(seconds=601))
+        backend.parts.runtime.hub.recheck()
 
         assert "UNAUTHENTICATED" in str(await socket.receive())
         assert "UNAUTHENTICATED" in str([event async for event in events])
-        await house.grant(person, "7")
+        await backend.grant(person, "7")
         await staying.until(lambda state: state["available"] == "7")
         # and so is everything else that this socket is asked
         await socket.send(id="2", type="subscribe", payload={"query": "{ viewer { id } }"})
@@ -219,16 +219,16 @@ async def test_a_stream_ends_with_its_token(own: tuple[RunningHouse, IssuerDoubl
 
 
 async def test_while_the_provider_is_away_its_tokens_are_neither_taken_nor_refused(
-    own: tuple[RunningHouse, IssuerDouble],
+    own: tuple[RunningBackend, IssuerDouble],
 ) -> None:
-    house, idp = own
-    person = await house.sign_up()
+    backend, idp = own
+    person = await backend.sign_up()
     idp.goes_down()
     token = idp.token(email=new_address(), email_verified=True)
-    response = await house.api.send(VIEWER, token=token)
+    response = await backend.api.send(VIEWER, token=token)
     assert response.status_code == 503
     assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["UNAVAILABLE"]
-    url = f"{house.api.url.replace('http', 'ws', 1)}/graphql"
+    url = f"{backend.api.url.replace('http', 'ws', 1)}/graphql"
     async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
         await Socket(connection).send(type="connection_init", payload={"authorization": f"Bearer {token}"})
         with pytest.raises(ConnectionClosed) as closed:
@@ -236,29 +236,29 @@ async def test_while_the_provider_is_away_its_tokens_are_neither_taken_nor_refus
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1013
     # and nobody else notices
-    assert await _viewer(house, person.token) is not None
-    assert await _viewer(house, idp.token(aud="another")) is None
+    assert await _viewer(backend, person.token) is not None
+    assert await _viewer(backend, idp.token(aud="another")) is None
 
 
-async def test_known_keys_carry_on_while_the_provider_is_away(own: tuple[RunningHouse, IssuerDouble]) -> None:
-    house, idp = own
-    person = await _signed_in(house, idp)
+async def test_known_keys_carry_on_while_the_provider_is_away(own: tuple[RunningBackend, IssuerDouble]) -> None:
+    backend, idp = own
+    person = await _signed_in(backend, idp)
     idp.goes_down()
-    assert await _viewer(house, person.token) is not None
+    assert await _viewer(backend, person.token) is not None
 
 
 async def test_a_rotated_key_is_taken_at_once(
-    own: tuple[RunningHouse, IssuerDouble], monkeypatch: pytest.MonkeyPatch
+    own: tuple[RunningBackend, IssuerDouble], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house, idp = own
+    backend, idp = own
     # as if the provider had not been asked a moment ago
     monkeypatch.setattr("app.oidc.key_cache.PAUSE_SECONDS", 0.0)
-    person = await _signed_in(house, idp, sub="ada")
+    person = await _signed_in(backend, idp, sub="ada")
     idp.rotate("RS256", keeps_old=True)
-    assert (await _person(house, idp.token(sub="ada"), person.address)).user_id == person.user_id
+    assert (await _person(backend, idp.token(sub="ada"), person.address)).user_id == person.user_id
 
 
-async def test_a_token_in_the_session_cookie_is_nobodys(federated: RunningHouse, idp: IssuerDouble) -> None:
+async def test_a_token_in_the_session_cookie_is_nobodys(federated: RunningBackend, idp: IssuerDouble) -> None:
     token = idp.token(email=new_address(), email_verified=True)
     cookie = {"cookie": f"counterfoil_session={token}"}
     response = await federated.api.http.post(
@@ -273,12 +273,12 @@ async def test_without_a_provider_its_tokens_are_nobodys(server_url: str, idp: I
         assert await program.run("{ viewer { id } }") == {"viewer": None}
 
 
-async def _unverified(house: RunningHouse, idp: IssuerDouble) -> Person:
+async def _unverified(backend: RunningBackend, idp: IssuerDouble) -> Person:
     address = new_address()
-    return await _person(house, idp.token(email=address, email_verified=False), address)
+    return await _person(backend, idp.token(email=address, email_verified=False), address)
 
 
-async def test_an_unverified_address_is_shown_for_what_it_is(federated: RunningHouse, idp: IssuerDouble) -> None:
+async def test_an_unverified_address_is_shown_for_what_it_is(federated: RunningBackend, idp: IssuerDouble) -> None:
     person = await _unverified(federated, idp)
     viewer = await _viewer(federated, person.token)
     assert viewer is not None
@@ -286,15 +286,15 @@ async def test_an_unverified_address_is_shown_for_what_it_is(federated: RunningH
     assert viewer["emails"] == [{"address": person.address}]
 
 
-async def _spent_nothing(house: RunningHouse, person: Person) -> None:
-    data = await house.api.query(operations.PURCHASES, {"id": person.workspace}, token=person.token)
+async def _spent_nothing(backend: RunningBackend, person: Person) -> None:
+    data = await backend.api.query(operations.PURCHASES, {"id": person.workspace}, token=person.token)
     assert data["workspace"]["purchases"]["nodes"] == []
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         account = await billing_account_store.find(session, person.workspace_id)
     assert account is None or account.customer_id is None
 
 
-async def test_who_has_no_verified_address_adds_no_card(federated: RunningHouse, idp: IssuerDouble) -> None:
+async def test_who_has_no_verified_address_adds_no_card(federated: RunningBackend, idp: IssuerDouble) -> None:
     person = await _unverified(federated, idp)
     given = {"input": {"workspaceId": person.workspace}}
     payload = (await federated.api.query(operations.ADD_CARD, given, token=person.token))["addPaymentMethod"]
@@ -305,7 +305,7 @@ async def test_who_has_no_verified_address_adds_no_card(federated: RunningHouse,
 
 @pytest.mark.parametrize("order", [{}, {"paymentMethodId": "a card"}], ids=["page", "card"])
 async def test_who_has_no_verified_address_buys_nothing_with_a_card_or_on_a_page(
-    federated: RunningHouse, idp: IssuerDouble, order: dict[str, str]
+    federated: RunningBackend, idp: IssuerDouble, order: dict[str, str]
 ) -> None:
     person = await _unverified(federated, idp)
     card = {name: str(GlobalId("PaymentMethod", uuid4(), person.workspace_id)) for name in order}
@@ -316,7 +316,7 @@ async def test_who_has_no_verified_address_buys_nothing_with_a_card_or_on_a_page
 
 
 async def test_once_the_address_is_verified_cards_and_purchases_are_open(
-    federated: RunningHouse, idp: IssuerDouble
+    federated: RunningBackend, idp: IssuerDouble
 ) -> None:
     address = new_address()
     person = await _person(federated, idp.token(sub=f"late-{address}", email=address), address)

@@ -13,7 +13,7 @@ from app.accounts.access.permissions import ApiScope
 from app.ids import GlobalId
 from schema.root import schema
 from tests.support.accounts import new_address
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _EVERYTHING = """query ($id: ID!) {
   viewer { id emails { id } sessions { id } }
@@ -57,46 +57,46 @@ def _ids(value: object) -> set[str]:
 
 
 @pytest_asyncio.fixture
-async def owner(house: RunningHouse) -> AsyncGenerator[Person]:
+async def owner(backend: RunningBackend) -> AsyncGenerator[Person]:
     """Someone who has one of everything."""
-    person = await house.sign_up()
-    await house.add_card(person)
-    await house.recharge(person)
-    await house.api_key(person, ApiScope.BILLING_READ)
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    await backend.recharge(person)
+    await backend.api_key(person, ApiScope.BILLING_READ)
     yield person
 
 
-async def _all_ids(house: RunningHouse, owner: Person) -> dict[str, str]:
+async def _all_ids(backend: RunningBackend, owner: Person) -> dict[str, str]:
     """An id of each type that the owner can read."""
-    token = await house.service_key(ApiScope.CREDITS_WRITE)
+    token = await backend.service_key(ApiScope.CREDITS_WRITE)
     given = {"workspaceId": owner.workspace, "amount": "1", "description": "A job", "idempotencyKey": uuid4().hex}
-    held = await house.api.query(_HOLD, {"input": given}, token=token)
-    read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
-    made = await house.api.query(_ORGANIZATION, {"input": {"name": "Everything"}}, token=owner.token)
+    held = await backend.api.query(_HOLD, {"input": given}, token=token)
+    read = await backend.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
+    made = await backend.api.query(_ORGANIZATION, {"input": {"name": "Everything"}}, token=owner.token)
     given = {"workspaceId": made["createOrganization"]["workspace"]["id"], "emailAddress": new_address()}
-    invited = await house.api.query(_INVITE, {"input": given}, token=owner.token)
+    invited = await backend.api.query(_INVITE, {"input": given}, token=owner.token)
     return {each.partition("_")[0]: each for each in sorted(_ids([held, read, invited]))}
 
 
 async def test_every_type_of_node_is_read_again_by_its_id_and_is_null_for_others(
-    house: RunningHouse, owner: Person
+    backend: RunningBackend, owner: Person
 ) -> None:
-    stranger = await house.sign_up()
-    ids = await _all_ids(house, owner)
+    stranger = await backend.sign_up()
+    ids = await _all_ids(backend, owner)
     assert ids.keys() == _node_types()
 
     for name, node_id in ids.items():
-        own = await house.api.query(_NODE, {"id": node_id}, token=owner.token)
+        own = await backend.api.query(_NODE, {"id": node_id}, token=owner.token)
         assert own["node"] == {"__typename": name, "id": node_id}
-        foreign = await house.api.query(_NODE, {"id": node_id}, token=stranger.token)
+        foreign = await backend.api.query(_NODE, {"id": node_id}, token=stranger.token)
         assert (foreign["node"] is not None) == (name in _PUBLIC), name
 
 
-async def test_what_is_sold_is_read_without_signing_in(house: RunningHouse) -> None:
-    read = await house.api.query("{ catalog { creditPacks { id } plans { id } } }")
+async def test_what_is_sold_is_read_without_signing_in(backend: RunningBackend) -> None:
+    read = await backend.api.query("{ catalog { creditPacks { id } plans { id } } }")
 
     for node_id in _ids(read):
-        assert (await house.api.query(_NODE, {"id": node_id}))["node"]["id"] == node_id
+        assert (await backend.api.query(_NODE, {"id": node_id}))["node"]["id"] == node_id
 
 
 @pytest.mark.parametrize(
@@ -127,20 +127,20 @@ async def test_what_is_sold_is_read_without_signing_in(house: RunningHouse) -> N
         str(GlobalId("Session", _NOBODY)),
     ],
 )
-async def test_an_id_of_nothing_is_null(house: RunningHouse, node_id: str) -> None:
-    person = await house.sign_up()
+async def test_an_id_of_nothing_is_null(backend: RunningBackend, node_id: str) -> None:
+    person = await backend.sign_up()
 
-    assert (await house.api.query(_NODE, {"id": node_id}, token=person.token))["node"] is None
+    assert (await backend.api.query(_NODE, {"id": node_id}, token=person.token))["node"] is None
 
 
 @pytest.mark.parametrize(
     ("part", "other"), [("CreditPurchase", "Invoice"), ("Invoice", "CreditPurchase"), ("PaymentMethod", "CreditHold")]
 )
 async def test_an_id_of_one_type_is_not_one_of_another(
-    house: RunningHouse, owner: Person, part: str, other: str
+    backend: RunningBackend, owner: Person, part: str, other: str
 ) -> None:
-    node_id = (await _all_ids(house, owner))[part]
+    node_id = (await _all_ids(backend, owner))[part]
 
     relabelled = other + node_id.removeprefix(part)
 
-    assert (await house.api.query(_NODE, {"id": relabelled}, token=owner.token))["node"] is None
+    assert (await backend.api.query(_NODE, {"id": relabelled}, token=owner.token))["node"] is None

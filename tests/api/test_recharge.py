@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import operations
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 BOTH = pytest.mark.catalogs("analytics", "compute")
 ALL = pytest.mark.catalogs("analytics", "compute", "messaging")
@@ -20,26 +20,28 @@ PRICE = {"analytics": ("5.00", "EUR"), "compute": ("10.83", "USD"), "messaging":
 CREDITS = {"analytics": "1000000", "compute": "10.000000", "messaging": "500.00"}
 
 
-async def _buyer(house: RunningHouse, card: str = "pm_card_visa") -> Person:
-    person = await house.sign_up()
-    await house.add_card(person, card)
+async def _buyer(backend: RunningBackend, card: str = "pm_card_visa") -> Person:
+    person = await backend.sign_up()
+    await backend.add_card(person, card)
     return person
 
 
 @ALL
-async def test_a_recharge_charges_the_card_once_and_credits_what_was_bought(house: RunningHouse) -> None:
-    person = await _buyer(house)
+async def test_a_recharge_charges_the_card_once_and_credits_what_was_bought(backend: RunningBackend) -> None:
+    person = await _buyer(backend)
 
-    payload = await house.recharge(person)
+    payload = await backend.recharge(person)
 
-    amount, currency = PRICE[house.catalog]
+    amount, currency = PRICE[backend.catalog]
     assert payload["userErrors"] == []
     assert payload["purchase"]["status"] == "SUCCEEDED"
     assert payload["purchase"]["price"] == {"amount": amount, "currency": currency}
     bought = payload["purchase"]["credits"]
-    assert bought == CREDITS[house.catalog] == payload["creditBalance"]["available"] == payload["transaction"]["amount"]
-    assert (await house.balance(person))["available"] == bought
-    [charge] = await house.charges(person)
+    assert (
+        bought == CREDITS[backend.catalog] == payload["creditBalance"]["available"] == payload["transaction"]["amount"]
+    )
+    assert (await backend.balance(person))["available"] == bought
+    [charge] = await backend.charges(person)
     assert (charge["amount"], charge["currency"]) == (int(amount.replace(".", "")), currency.lower())
 
 
@@ -54,26 +56,26 @@ async def test_a_recharge_charges_the_card_once_and_credits_what_was_bought(hous
     ],
 )
 async def test_a_pack_gives_its_credits_for_its_price_with_the_tax_within(
-    house: RunningHouse, pack: str, tokens: str, price: str
+    backend: RunningBackend, pack: str, tokens: str, price: str
 ) -> None:
-    person = await _buyer(house)
+    person = await _buyer(backend)
 
-    payload = await house.recharge(person, packCode=pack)
+    payload = await backend.recharge(person, packCode=pack)
 
     assert payload["purchase"]["credits"] == tokens
     assert payload["purchase"]["price"]["amount"] == price
-    [balance] = (await house.balance(person))["grants"]
+    [balance] = (await backend.balance(person))["grants"]
     assert (balance["source"], balance["remaining"], balance["expiresAt"]) == ("PURCHASE", tokens, None)
 
 
 @pytest.mark.catalogs("compute")
 @pytest.mark.parametrize(("amount", "total"), [("5", "5.41"), ("5.00", "5.41"), ("7.77", "8.41"), ("92.00", "99.59")])
 async def test_any_amount_within_the_bounds_buys_credits_one_to_one_with_tax_on_top(
-    house: RunningHouse, amount: str, total: str
+    backend: RunningBackend, amount: str, total: str
 ) -> None:
-    person = await _buyer(house)
+    person = await _buyer(backend)
 
-    payload = await house.recharge(person, amount=amount)
+    payload = await backend.recharge(person, amount=amount)
 
     assert payload["userErrors"] == []
     assert payload["purchase"]["price"]["amount"] == total
@@ -81,14 +83,16 @@ async def test_any_amount_within_the_bounds_buys_credits_one_to_one_with_tax_on_
 
 
 @ALL
-async def test_the_invoice_behind_a_recharge_is_mirrored_whole_with_its_page_and_its_pdf(house: RunningHouse) -> None:
-    person = await _buyer(house)
+async def test_the_invoice_behind_a_recharge_is_mirrored_whole_with_its_page_and_its_pdf(
+    backend: RunningBackend,
+) -> None:
+    person = await _buyer(backend)
 
-    bought = (await house.recharge(person))["invoice"]
+    bought = (await backend.recharge(person))["invoice"]
 
-    [invoice] = await house.invoices(person)
-    [real] = await house.stripe_invoices(person)
-    amount, currency = PRICE[house.catalog]
+    [invoice] = await backend.invoices(person)
+    [real] = await backend.stripe_invoices(person)
+    amount, currency = PRICE[backend.catalog]
     assert bought == invoice
     assert invoice["number"] == real["number"]
     assert invoice["status"] == "PAID"
@@ -99,93 +103,93 @@ async def test_the_invoice_behind_a_recharge_is_mirrored_whole_with_its_page_and
     assert line["amount"] == {"amount": invoice["subtotal"]["amount"], "currency": currency}
     [tax] = invoice["taxLines"]
     assert tax["amount"]["amount"] == invoice["tax"]["amount"] != "0.00"
-    page = await house.api.http.get(invoice["hostedUrl"])
+    page = await backend.api.http.get(invoice["hostedUrl"])
     assert page.status_code == 200
     assert invoice["number"] in page.text
-    document = await house.api.http.get(invoice["pdfUrl"])
+    document = await backend.api.http.get(invoice["pdfUrl"])
     assert document.status_code == 200
     assert document.content.startswith(b"%PDF")
 
 
 @BOTH
-async def test_a_recharge_charges_the_named_card_rather_than_the_default_one(house: RunningHouse) -> None:
-    person = await _buyer(house)
-    mastercard = await house.add_card(person, "pm_card_mastercard")
+async def test_a_recharge_charges_the_named_card_rather_than_the_default_one(backend: RunningBackend) -> None:
+    person = await _buyer(backend)
+    mastercard = await backend.add_card(person, "pm_card_mastercard")
 
-    payload = await house.recharge(person, paymentMethodId=mastercard)
+    payload = await backend.recharge(person, paymentMethodId=mastercard)
 
     assert payload["userErrors"] == []
-    [charge] = await house.charges(person)
+    [charge] = await backend.charges(person)
     assert charge["payment_method_details"]["card"]["brand"] == "mastercard"
 
 
 @BOTH
 async def test_fifty_equal_recharges_at_once_are_one_charge_one_grant_and_fifty_equal_answers(
-    house: RunningHouse,
+    backend: RunningBackend,
 ) -> None:
-    person, key = await _buyer(house), uuid4().hex
+    person, key = await _buyer(backend), uuid4().hex
 
-    answers = await asyncio.gather(*(house.recharge(person, key=key) for _ in range(50)))
+    answers = await asyncio.gather(*(backend.recharge(person, key=key) for _ in range(50)))
 
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["purchase"]["status"] == "SUCCEEDED"
-    assert len(await house.charges(person)) == 1
-    assert len(await house.stripe_invoices(person)) == 1
-    [transaction] = (await house.history(person))["nodes"]
+    assert len(await backend.charges(person)) == 1
+    assert len(await backend.stripe_invoices(person)) == 1
+    [transaction] = (await backend.history(person))["nodes"]
     assert transaction["kind"] == "PURCHASE"
-    assert (await house.balance(person))["available"] == transaction["amount"]
+    assert (await backend.balance(person))["available"] == transaction["amount"]
 
 
 @BOTH
-async def test_a_replay_later_answers_the_same_and_charges_nothing(house: RunningHouse) -> None:
-    person, key = await _buyer(house), uuid4().hex
-    first = await house.recharge(person, key=key)
+async def test_a_replay_later_answers_the_same_and_charges_nothing(backend: RunningBackend) -> None:
+    person, key = await _buyer(backend), uuid4().hex
+    first = await backend.recharge(person, key=key)
 
-    assert await house.recharge(person, key=key) == first
-    assert len(await house.charges(person)) == 1
+    assert await backend.recharge(person, key=key) == first
+    assert len(await backend.charges(person)) == 1
 
 
 @BOTH
-async def test_a_replay_answers_the_balance_and_the_purchase_as_they_are_now(house: RunningHouse) -> None:
-    person, key = await _buyer(house), uuid4().hex
-    first = await house.recharge(person, key=key)
-    await house.recharge(person)
+async def test_a_replay_answers_the_balance_and_the_purchase_as_they_are_now(backend: RunningBackend) -> None:
+    person, key = await _buyer(backend), uuid4().hex
+    first = await backend.recharge(person, key=key)
+    await backend.recharge(person)
 
-    replay = await house.recharge(person, key=key)
+    replay = await backend.recharge(person, key=key)
 
     assert replay["purchase"] == first["purchase"]
     assert replay["transaction"] == first["transaction"]
-    assert replay["creditBalance"]["available"] == (await house.balance(person))["available"]
+    assert replay["creditBalance"]["available"] == (await backend.balance(person))["available"]
     assert replay["creditBalance"]["available"] != first["creditBalance"]["available"]
 
 
 @BOTH
-async def test_two_recharges_with_keys_of_their_own_are_two_charges(house: RunningHouse) -> None:
-    person = await _buyer(house)
+async def test_two_recharges_with_keys_of_their_own_are_two_charges(backend: RunningBackend) -> None:
+    person = await _buyer(backend)
 
-    await asyncio.gather(house.recharge(person), house.recharge(person))
+    await asyncio.gather(backend.recharge(person), backend.recharge(person))
 
-    assert len(await house.charges(person)) == 2
-    assert [each["sequence"] for each in (await house.history(person))["nodes"]] == ["2", "1"]
+    assert len(await backend.charges(person)) == 2
+    assert [each["sequence"] for each in (await backend.history(person))["nodes"]] == ["2", "1"]
 
 
 @BOTH
-async def test_the_same_key_in_another_workspace_is_another_purchase(house: RunningHouse) -> None:
-    one, other, key = await _buyer(house), await _buyer(house), uuid4().hex
+async def test_the_same_key_in_another_workspace_is_another_purchase(backend: RunningBackend) -> None:
+    one, other, key = await _buyer(backend), await _buyer(backend), uuid4().hex
 
-    first, second = await house.recharge(one, key=key), await house.recharge(other, key=key)
+    first, second = await backend.recharge(one, key=key), await backend.recharge(other, key=key)
 
     assert first["purchase"]["id"] != second["purchase"]["id"]
-    assert (len(await house.charges(one)), len(await house.charges(other))) == (1, 1)
+    assert (len(await backend.charges(one)), len(await backend.charges(other))) == (1, 1)
 
 
 @BOTH
-async def test_purchases_are_listed_newest_first_and_paged_without_gap_or_repetition(house: RunningHouse) -> None:
-    person = await _buyer(house)
-    bought = [(await house.recharge(person))["purchase"]["id"] for _ in range(3)]
+async def test_purchases_are_listed_newest_first_and_paged_without_gap_or_repetition(backend: RunningBackend) -> None:
+    person = await _buyer(backend)
+    bought = [(await backend.recharge(person))["purchase"]["id"] for _ in range(3)]
 
     async def page(document: str, field: str, **arguments: object) -> dict[str, Any]:
-        data = await house.api.query(document, {"id": person.workspace, **arguments}, token=person.token)
+        data = await backend.api.query(document, {"id": person.workspace, **arguments}, token=person.token)
         return data["workspace"][field]
 
     first = await page(operations.PURCHASES, "purchases", first=2)
@@ -197,6 +201,6 @@ async def test_purchases_are_listed_newest_first_and_paged_without_gap_or_repeti
     rest = await page(operations.INVOICES, "invoices", first=2, after=first["pageInfo"]["endCursor"])
     numbers = [node["number"] for node in first["nodes"] + rest["nodes"]]
     assert len(set(numbers)) == 3
-    assert numbers == [each["number"] for each in await house.invoices(person)]
+    assert numbers == [each["number"] for each in await backend.invoices(person)]
     assert (await page(operations.INVOICES, "invoices", status="VOID"))["nodes"] == []
     assert len((await page(operations.INVOICES, "invoices", status="PAID"))["nodes"]) == 3

@@ -12,47 +12,47 @@ import pytest_asyncio
 
 from app.accounts.security.rate_limits import Limit, RateLimits
 from tests.support import operations
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _DECLINES_AN_HOUR = 10
 _FEW = 3
 
 
 @pytest_asyncio.fixture
-async def strict(house: RunningHouse, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RunningHouse]:
+async def strict(backend: RunningBackend, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[RunningBackend]:
     """The house with its limits on, nothing counted so far, and three declines in place of ten."""
     monkeypatch.setattr("resolvers.payment_rate_limits._DECLINES_PER_WORKSPACE", Limit("declines", _FEW, 3600))
-    runtime = house.house.runtime
+    runtime = backend.parts.runtime
     usual = runtime.rate_limits
     object.__setattr__(runtime, "rate_limits", RateLimits(uuid4().bytes, enabled=True))
-    yield house
+    yield backend
     object.__setattr__(runtime, "rate_limits", usual)
 
 
-async def _try(house: RunningHouse, person: Person, **order: object) -> dict[str, Any]:
+async def _try(backend: RunningBackend, person: Person, **order: object) -> dict[str, Any]:
     """The whole answer to a recharge."""
     given = {"workspaceId": person.workspace, "packCode": "starter", "idempotencyKey": uuid4().hex, **order}
-    return (await house.api.send(operations.RECHARGE, {"input": given}, token=person.token)).json()
+    return (await backend.api.send(operations.RECHARGE, {"input": given}, token=person.token)).json()
 
 
 def _codes(answer: dict[str, Any]) -> list[str]:
     return [error["code"] for error in answer["data"]["rechargeCredits"]["userErrors"]]
 
 
-async def _decline(house: RunningHouse, person: Person, times: int) -> None:
+async def _decline(backend: RunningBackend, person: Person, times: int) -> None:
     for _ in range(times):
-        assert _codes(await _try(house, person)) == ["PAYMENT_DECLINED"]
+        assert _codes(await _try(backend, person)) == ["PAYMENT_DECLINED"]
 
 
-async def _tester(house: RunningHouse) -> Person:
+async def _tester(backend: RunningBackend) -> Person:
     """Someone whose only card is always declined."""
-    person = await house.sign_up()
-    await house.add_card(person, "pm_card_chargeCustomerFail")
+    person = await backend.sign_up()
+    await backend.add_card(person, "pm_card_chargeCustomerFail")
     return person
 
 
 async def test_after_ten_declines_no_card_is_touched_and_the_answer_says_how_long_to_wait(
-    strict: RunningHouse, monkeypatch: pytest.MonkeyPatch
+    strict: RunningBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     person = await _tester(strict)
@@ -69,12 +69,12 @@ async def test_after_ten_declines_no_card_is_touched_and_the_answer_says_how_lon
     assert len((await _purchases(strict, person))["nodes"]) == _DECLINES_AN_HOUR
 
 
-async def _purchases(house: RunningHouse, person: Person) -> dict[str, Any]:
-    data = await house.api.query(operations.PURCHASES, {"id": person.workspace}, token=person.token)
+async def _purchases(backend: RunningBackend, person: Person) -> dict[str, Any]:
+    data = await backend.api.query(operations.PURCHASES, {"id": person.workspace}, token=person.token)
     return data["workspace"]["purchases"]
 
 
-async def test_what_succeeds_is_not_counted(strict: RunningHouse) -> None:
+async def test_what_succeeds_is_not_counted(strict: RunningBackend) -> None:
     person = await strict.sign_up()
     await strict.add_card(person)
     failing = await strict.add_card(person, "pm_card_chargeCustomerFail")
@@ -88,7 +88,7 @@ async def test_what_succeeds_is_not_counted(strict: RunningHouse) -> None:
     assert error["extensions"]["code"] == "RATE_LIMITED"
 
 
-async def test_asking_again_with_the_same_key_tries_no_card_and_is_not_counted(strict: RunningHouse) -> None:
+async def test_asking_again_with_the_same_key_tries_no_card_and_is_not_counted(strict: RunningBackend) -> None:
     person = await _tester(strict)
     key = uuid4().hex
 
@@ -99,14 +99,14 @@ async def test_asking_again_with_the_same_key_tries_no_card_and_is_not_counted(s
     assert "errors" in await _try(strict, person)
 
 
-async def test_declines_of_one_workspace_do_not_limit_another(strict: RunningHouse) -> None:
+async def test_declines_of_one_workspace_do_not_limit_another(strict: RunningBackend) -> None:
     person, other = await _tester(strict), await _tester(strict)
     await _decline(strict, person, _FEW)
 
     assert _codes(await _try(strict, other)) == ["PAYMENT_DECLINED"]
 
 
-async def test_invoices_that_are_declined_count_too(strict: RunningHouse) -> None:
+async def test_invoices_that_are_declined_count_too(strict: RunningBackend) -> None:
     person = await _tester(strict)
     await _decline(strict, person, _FEW)
     document = "mutation ($input: PayInvoiceInput!) { payInvoice(input: $input) { userErrors { code } } }"

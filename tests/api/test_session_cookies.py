@@ -26,7 +26,7 @@ from app.db.unit_of_work import transact
 from app.store.users import set_password
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.client import Socket, eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _DAY = timedelta(days=1)
 _MONTH_SECONDS = 30 * 24 * 60 * 60
@@ -46,7 +46,7 @@ _BALANCE = "subscription ($id: ID!) { creditBalanceChanged(workspaceId: $id) { v
 class _Page:
     """A page of someone whose session was opened a while ago."""
 
-    house: RunningHouse
+    backend: RunningBackend
     person: Person
     session_id: UUID
     http: httpx.AsyncClient
@@ -57,7 +57,7 @@ class _Page:
         return await self.http.post("/graphql", json=body)
 
     async def row(self) -> SessionRow:
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             return (await session.scalars(select(SessionRow).where(SessionRow.id == self.session_id))).one()
 
     async def age(self, by: timedelta) -> None:
@@ -69,25 +69,25 @@ class _Page:
             }
             await session.execute(update(SessionRow).where(SessionRow.id == self.session_id).values(moved))
 
-        await transact(self.house.database, move)
+        await transact(self.backend.database, move)
 
     async def over_a_socket(self, document: str, variables: dict[str, object], *, as_page: bool = True) -> Any:
         """The only message that answers a document sent over a socket, by a page or by a program without credentials."""
-        async with self.socket() if as_page else _program_socket(self.house) as (socket, _):
+        async with self.socket() if as_page else _program_socket(self.backend) as (socket, _):
             await socket.send(id="1", type="subscribe", payload={"query": document, "variables": variables})
             return await socket.receive()
 
     @asynccontextmanager
     async def socket(self) -> AsyncGenerator[tuple[Socket, httpx.Headers]]:
         """An acknowledged socket of the page, and the headers that its handshake was answered with."""
-        headers = {"cookie": f"{_NAME}={self.person.token}", "origin": self.house.api.url}
-        async with _socket(self.house, headers) as opened:
+        headers = {"cookie": f"{_NAME}={self.person.token}", "origin": self.backend.api.url}
+        async with _socket(self.backend, headers) as opened:
             yield opened
 
 
 @asynccontextmanager
-async def _socket(house: RunningHouse, headers: dict[str, str]) -> AsyncGenerator[tuple[Socket, httpx.Headers]]:
-    url = house.api.url.replace("http", "ws", 1) + "/graphql"
+async def _socket(backend: RunningBackend, headers: dict[str, str]) -> AsyncGenerator[tuple[Socket, httpx.Headers]]:
+    url = backend.api.url.replace("http", "ws", 1) + "/graphql"
     subprotocols = [Subprotocol("graphql-transport-ws")]
     async with connect(url, subprotocols=subprotocols, additional_headers=headers, proxy=None) as connection:
         socket = Socket(connection)
@@ -97,20 +97,20 @@ async def _socket(house: RunningHouse, headers: dict[str, str]) -> AsyncGenerato
         yield socket, httpx.Headers(list(connection.response.headers.raw_items()))
 
 
-def _program_socket(house: RunningHouse) -> AbstractAsyncContextManager[tuple[Socket, httpx.Headers]]:
-    return _socket(house, {})
+def _program_socket(backend: RunningBackend) -> AbstractAsyncContextManager[tuple[Socket, httpx.Headers]]:
+    return _socket(backend, {})
 
 
 @pytest_asyncio.fixture
-async def page(house: RunningHouse) -> AsyncGenerator[_Page]:
+async def page(backend: RunningBackend) -> AsyncGenerator[_Page]:
     """Opened just now."""
-    person = await house.sign_up()
-    caller = await authenticate(house.database, person.token)
+    person = await backend.sign_up()
+    caller = await authenticate(backend.database, person.token)
     assert isinstance(caller, UserCaller)
     assert caller.session_id is not None
-    headers = {"origin": house.api.url, "cookie": f"{_NAME}={person.token}"}
-    async with httpx.AsyncClient(base_url=house.api.url, headers=headers) as http:
-        yield _Page(house, person, caller.session_id, http)
+    headers = {"origin": backend.api.url, "cookie": f"{_NAME}={person.token}"}
+    async with httpx.AsyncClient(base_url=backend.api.url, headers=headers) as http:
+        yield _Page(backend, person, caller.session_id, http)
 
 
 def _cookies(answer: httpx.Response) -> list[str]:
@@ -159,8 +159,8 @@ async def test_a_bearer_token_is_answered_without_a_cookie_even_beside_one(page:
     await page.age(2 * _DAY)
     bearer = {"authorization": f"Bearer {page.person.token}"}
     for headers in (bearer, {**bearer, "cookie": f"{_NAME}={page.person.token}"}):
-        answer = await page.house.api.http.post(
-            f"{page.house.api.url}/graphql", json={"query": _VIEWER}, headers=headers
+        answer = await page.backend.api.http.post(
+            f"{page.backend.api.url}/graphql", json={"query": _VIEWER}, headers=headers
         )
         assert answer.json()["data"]["viewer"] is not None
         assert _cookies(answer) == []
@@ -175,7 +175,7 @@ async def test_an_answer_that_signs_out_only_takes_the_cookie_away(page: _Page) 
 
 async def test_an_answer_that_ends_its_own_session_only_takes_the_cookie_away(page: _Page) -> None:
     await page.age(2 * _DAY)
-    listed = await page.house.api.query("{ viewer { sessions { id } } }", token=page.person.token)
+    listed = await page.backend.api.query("{ viewer { sessions { id } } }", token=page.person.token)
     [own] = listed["viewer"]["sessions"]
     revoke = "mutation ($id: ID!) { revokeSession(input: {id: $id}) { userErrors { code } } }"
     [cookie] = _cookies(await page.send(revoke, {"id": own["id"]}))
@@ -231,15 +231,15 @@ def _assert_refused(message: Any, *, offers_token: bool) -> None:
     assert ("issueToken" in error["message"]) is offers_token
 
 
-async def _sessions(house: RunningHouse) -> int:
-    async with house.database.read() as session:
+async def _sessions(backend: RunningBackend) -> int:
+    async with backend.database.read() as session:
         return (await session.scalars(select(func.count()).select_from(SessionRow))).one()
 
 
 async def _with_password(page: _Page) -> dict[str, object]:
     """What the person signs in with, once they have a password."""
-    hashed = await page.house.house.runtime.passwords.hash(PASSWORD)
-    await transact(page.house.database, lambda session: set_password(session, page.person.user_id, hashed))
+    hashed = await page.backend.parts.runtime.passwords.hash(PASSWORD)
+    await transact(page.backend.database, lambda session: set_password(session, page.person.user_id, hashed))
     return {"emailAddress": page.person.address, "password": PASSWORD}
 
 
@@ -248,17 +248,17 @@ async def test_nobody_signs_in_over_a_socket_to_a_session_that_nobody_would_hold
     page: _Page, as_page: bool, issue_token: bool
 ) -> None:
     given = {**await _with_password(page), "issueToken": issue_token}
-    before = await _sessions(page.house)
+    before = await _sessions(page.backend)
     message = await page.over_a_socket(_SIGN_IN, {"input": given}, as_page=as_page)
     _assert_refused(message, offers_token=not as_page)
-    assert await _sessions(page.house) == before
+    assert await _sessions(page.backend) == before
 
 
 async def test_a_program_that_asks_for_a_token_signs_in_over_a_socket(page: _Page) -> None:
     given = {**await _with_password(page), "issueToken": True}
     message = await page.over_a_socket(_SIGN_IN, {"input": given}, as_page=False)
     token = message["payload"]["data"]["signIn"]["token"]
-    assert (await page.house.api.query(_VIEWER, token=token))["viewer"] is not None
+    assert (await page.backend.api.query(_VIEWER, token=token))["viewer"] is not None
 
 
 @pytest.mark.parametrize("as_page", [True, False])
@@ -267,9 +267,9 @@ async def test_a_sign_ups_link_followed_over_a_socket_stays_good(page: _Page, as
     address = new_address()
     await page.send(sign_up, {"input": {"emailAddress": address, "password": PASSWORD}})
     given: dict[str, object] = {"token": await _mailed_token(page, address)}
-    before = await _sessions(page.house)
+    before = await _sessions(page.backend)
     _assert_refused(await page.over_a_socket(_VERIFY, {"input": given}, as_page=as_page), offers_token=not as_page)
-    assert await _sessions(page.house) == before
+    assert await _sessions(page.backend) == before
     answer = await page.send(_VERIFY, {"input": given})
     assert answer.json()["data"]["verifyEmail"]["userErrors"] == []
     assert len(_cookies(answer)) == 1
@@ -317,7 +317,7 @@ async def _mailed_token(page: _Page, address: str) -> str:
             .where(InboxMessageRow.recipient == address, func.cardinality(InboxMessageRow.links) > 0)
             .order_by(InboxMessageRow.sent_at.desc())
         )
-        async with page.house.database.read() as session:
+        async with page.backend.database.read() as session:
             links = (await session.scalars(query)).first()
         return links[0].partition("?token=")[2] if links else None
 

@@ -10,7 +10,7 @@ from tests.support.browser import browser_page
 from tests.support.client import eventually
 from tests.support.link_pages import buttons, focused, isolated, mailed_link, sign_in_browser
 from tests.support.organizations import mutation
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _VERIFY = "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { userErrors { code } } }"
 _BY_HANDLE = "query ($handle: String!) { workspace(handle: $handle) { id } }"
@@ -19,27 +19,27 @@ _USED_UP = (
 )
 
 
-async def _invite(house: RunningHouse, owner: Person, address: str, *, role: str = "MEMBER") -> str:
+async def _invite(backend: RunningBackend, owner: Person, address: str, *, role: str = "MEMBER") -> str:
     """Invite an address to an organization of the owner's, new unless there is one; return its handle."""
     handle = f"acme-{owner.user_id.hex[-12:]}"
-    found = await house.api.query(_BY_HANDLE, {"handle": handle}, token=owner.token)
+    found = await backend.api.query(_BY_HANDLE, {"handle": handle}, token=owner.token)
     workspace = found["workspace"]
     if workspace is None:
         form = {"input": {"name": "Acme <b>& Sons</b>", "handle": handle}}
-        made = await house.api.query(mutation("createOrganization"), form, token=owner.token)
+        made = await backend.api.query(mutation("createOrganization"), form, token=owner.token)
         workspace = made["createOrganization"]["workspace"]
     given = {"input": {"workspaceId": workspace["id"], "emailAddress": address, "role": role}}
-    invited = await house.api.query(mutation("inviteMember"), given, token=owner.token)
+    invited = await backend.api.query(mutation("inviteMember"), given, token=owner.token)
     assert invited["inviteMember"]["userErrors"] == []
     return handle
 
 
 @pytest.mark.catalogs("compute")
-async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house: RunningHouse) -> None:
-    owner, address = await house.sign_up(), new_address()
-    handle = await _invite(house, owner, address)
+async def test_someone_without_an_account_opens_one_and_joins_on_the_page(backend: RunningBackend) -> None:
+    owner, address = await backend.sign_up(), new_address()
+    handle = await _invite(backend, owner, address)
     async with browser_page() as page:
-        await page.open(await mailed_link(house, address, "accept-invitation"))
+        await page.open(await mailed_link(backend, address, "accept-invitation"))
         await page.shows("Sign in to see what you are invited to.")
         await page.fill("new-address", address)
         await page.fill("new-password", PASSWORD)
@@ -47,8 +47,8 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
         await page.shows(f"Follow the link in the mail that is on its way to {address}.")
         assert await buttons(page) == ["I have confirmed my address"]
         assert await focused(page) == "said"
-        token = (await mailed_link(house, address, "verify-email")).partition("?token=")[2]
-        verified = await house.api.query(_VERIFY, {"input": {"token": token}})
+        token = (await mailed_link(backend, address, "verify-email")).partition("?token=")[2]
+        verified = await backend.api.query(_VERIFY, {"input": {"token": token}})
         assert verified["verifyEmail"]["userErrors"] == []
 
         # in another browser, so that nobody is signed in here
@@ -66,9 +66,9 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
         await page.click("Accept the invitation")
         await page.shows("You belong to Acme <b>& Sons</b> now.")
 
-        await page.open(await mailed_link(house, address, "accept-invitation"))
+        await page.open(await mailed_link(backend, address, "accept-invitation"))
         await page.shows(f"You belong to Acme <b>& Sons</b> ({handle}) already, as member.")
-        await page.open(f"{house.api.url}/accept-invitation?token=nonsense")
+        await page.open(f"{backend.api.url}/accept-invitation?token=nonsense")
         await page.shows(f"You are signed in as {address}. This link is used up or too old")
         assert await buttons(page) == ["Use another account"]
         await page.click("Use another account")
@@ -78,12 +78,12 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(house:
 @pytest.mark.parametrize("comes_back_by", ["button", "looking at the page again"])
 @pytest.mark.catalogs("compute")
 async def test_whoever_opened_an_account_and_followed_its_link_here_comes_back_to_the_invitation(
-    house: RunningHouse, comes_back_by: str
+    backend: RunningBackend, comes_back_by: str
 ) -> None:
-    owner, address = await house.sign_up(), new_address()
-    await _invite(house, owner, address)
+    owner, address = await backend.sign_up(), new_address()
+    await _invite(backend, owner, address)
     async with browser_page() as page:
-        await page.open(await mailed_link(house, address, "accept-invitation"))
+        await page.open(await mailed_link(backend, address, "accept-invitation"))
         await page.shows("Sign in to see what you are invited to.")
         await page.fill("new-address", address)
         await page.fill("new-password", PASSWORD)
@@ -91,7 +91,7 @@ async def test_whoever_opened_an_account_and_followed_its_link_here_comes_back_t
         await page.shows("Follow the link in the mail")
         look = "document.dispatchEvent(new Event('visibilitychange'))"
         await page.run(look)
-        token = (await mailed_link(house, address, "verify-email")).partition("?token=")[2]
+        token = (await mailed_link(backend, address, "verify-email")).partition("?token=")[2]
         assert await buttons(page) == ["I have confirmed my address"]
         await page.run(f"ask(`{_VERIFY}`, {{input: {{token: {token!r}}}}})")
         if comes_back_by == "button":
@@ -104,11 +104,11 @@ async def test_whoever_opened_an_account_and_followed_its_link_here_comes_back_t
 
 
 @pytest.mark.catalogs("compute")
-async def test_whoever_has_accepted_an_invitation_reads_so_on_its_page(house: RunningHouse) -> None:
-    member = await house.sign_up()
+async def test_whoever_has_accepted_an_invitation_reads_so_on_its_page(backend: RunningBackend) -> None:
+    member = await backend.sign_up()
     async with browser_page() as page:
-        await sign_in_browser(house, page, member)
-        await page.open(f"{house.api.url}/accept-invitation?token=used")
+        await sign_in_browser(backend, page, member)
+        await page.open(f"{backend.api.url}/accept-invitation?token=used")
         await page.shows("This link is used up or too old")
         offer = {"organizationName": "Acme", "organizationHandle": "acme", "role": "ADMIN"}
         for role, change in (("ADMIN", ""), ("OWNER", ""), ("MEMBER", " An owner can change your role.")):
@@ -122,45 +122,45 @@ async def test_whoever_has_accepted_an_invitation_reads_so_on_its_page(house: Ru
 
 
 @pytest.mark.catalogs("compute")
-async def test_whoever_the_link_is_not_good_for_is_told_before_any_click(house: RunningHouse) -> None:
-    owner, invited, other = await house.sign_up(), await house.sign_up(), await house.sign_up()
-    await _invite(house, owner, invited.address)
-    link = await mailed_link(house, invited.address, "accept-invitation")
+async def test_whoever_the_link_is_not_good_for_is_told_before_any_click(backend: RunningBackend) -> None:
+    owner, invited, other = await backend.sign_up(), await backend.sign_up(), await backend.sign_up()
+    await _invite(backend, owner, invited.address)
+    link = await mailed_link(backend, invited.address, "accept-invitation")
     async with browser_page() as page:
-        await sign_in_browser(house, page, other)
-        for dead in (link, f"{house.api.url}/accept-invitation?token=nonsense"):
+        await sign_in_browser(backend, page, other)
+        for dead in (link, f"{backend.api.url}/accept-invitation?token=nonsense"):
             await page.open(dead)
             await page.shows(_USED_UP)
             assert await buttons(page) == ["Use another account"]
 
 
 @pytest.mark.catalogs("compute")
-async def test_a_member_is_told_that_they_belong_to_it_already(house: RunningHouse) -> None:
-    owner, member = await house.sign_up(), await house.sign_up()
-    handle = await _invite(house, owner, member.address)
-    first = await mailed_link(house, member.address, "accept-invitation")
+async def test_a_member_is_told_that_they_belong_to_it_already(backend: RunningBackend) -> None:
+    owner, member = await backend.sign_up(), await backend.sign_up()
+    handle = await _invite(backend, owner, member.address)
+    first = await mailed_link(backend, member.address, "accept-invitation")
     async with browser_page() as page:
-        await sign_in_browser(house, page, member)
+        await sign_in_browser(backend, page, member)
         await page.open(first)
         await page.shows("ou are invited to join")
         await page.click("Accept the invitation")
         await page.shows("You belong to Acme <b>& Sons</b> now.")
         assert await isolated(page) == ["Acme <b>& Sons</b>"]
 
-        await _invite(house, owner, member.address, role="ADMIN")
+        await _invite(backend, owner, member.address, role="ADMIN")
 
         async def another() -> bool:
-            return await mailed_link(house, member.address, "accept-invitation") != first
+            return await mailed_link(backend, member.address, "accept-invitation") != first
 
         await eventually(another)
-        await page.open(await mailed_link(house, member.address, "accept-invitation"))
+        await page.open(await mailed_link(backend, member.address, "accept-invitation"))
         await page.shows(
             f"ou belong to Acme <b>& Sons</b> ({handle}) already, as member. An owner can change your role."
         )
         assert await buttons(page) == ["Use another account"]
 
-        await _invite(house, owner, owner.address)
-        await sign_in_browser(house, page, owner)
-        await page.open(await mailed_link(house, owner.address, "accept-invitation"))
+        await _invite(backend, owner, owner.address)
+        await sign_in_browser(backend, page, owner)
+        await page.open(await mailed_link(backend, owner.address, "accept-invitation"))
         await page.shows(f"ou belong to Acme <b>& Sons</b> ({handle}) already, as owner.")
         assert "can change your role" not in await page.run("document.body.innerText")

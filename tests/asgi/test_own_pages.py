@@ -17,7 +17,7 @@ from tests.support.api import running_api
 from tests.support.browser import browser_page
 from tests.support.client import eventually
 from tests.support.link_pages import buttons, focused, isolated, mailed_link, ready, refuse_next, sign_in_browser
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 from tests.tidy.sources import ROOT
 
 _PATHS = ("/verify-email", "/reset-password", "/accept-invitation")
@@ -56,14 +56,14 @@ def test_what_a_page_asks_for_is_in_the_schema(page: Page, count: int) -> None:
         assert validate(schema, parse(document)) == []
 
 
-async def test_whoever_is_signed_in_is_told_before_a_link_signs_them_in_as_another(house: RunningHouse) -> None:
-    person, address = await house.sign_up(), new_address()
-    await house.api.query(_RENAME, {"input": {"firstName": "Ada <b>", "lastName": "Lovelace"}}, token=person.token)
+async def test_whoever_is_signed_in_is_told_before_a_link_signs_them_in_as_another(backend: RunningBackend) -> None:
+    person, address = await backend.sign_up(), new_address()
+    await backend.api.query(_RENAME, {"input": {"firstName": "Ada <b>", "lastName": "Lovelace"}}, token=person.token)
     form = {"emailAddress": address, "password": PASSWORD, "firstName": "Mallory"}
-    await house.api.query(_SIGN_UP, {"input": form})
+    await backend.api.query(_SIGN_UP, {"input": form})
     async with browser_page() as page:
-        await sign_in_browser(house, page, person)
-        await page.open(await mailed_link(house, address, "verify-email"))
+        await sign_in_browser(backend, page, person)
+        await page.open(await mailed_link(backend, address, "verify-email"))
         await page.shows(
             "You are signed in as Ada <b> Lovelace. If this link opens a new account, you will be signed in to that one instead."
         )
@@ -75,10 +75,10 @@ async def test_whoever_is_signed_in_is_told_before_a_link_signs_them_in_as_anoth
         assert await buttons(page) == []
 
 
-async def test_a_link_that_is_used_up_says_how_to_get_another(house: RunningHouse) -> None:
+async def test_a_link_that_is_used_up_says_how_to_get_another(backend: RunningBackend) -> None:
     address = new_address()
-    await house.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
-    link = await mailed_link(house, address, "verify-email")
+    await backend.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
+    link = await mailed_link(backend, address, "verify-email")
     async with browser_page() as page:
         await page.open(link)
         await ready(page, _CONFIRM)
@@ -101,13 +101,13 @@ async def test_a_link_that_is_used_up_says_how_to_get_another(house: RunningHous
         assert await buttons(page) == []
 
 
-async def test_whoever_is_signed_in_can_have_another_link_for_a_dead_one_on_the_page(house: RunningHouse) -> None:
-    person, address = await house.sign_up(), new_address()
-    await house.api.query(_ADD_EMAIL, {"input": {"address": address}}, token=person.token)
-    first = await mailed_link(house, address, "verify-email")
+async def test_whoever_is_signed_in_can_have_another_link_for_a_dead_one_on_the_page(backend: RunningBackend) -> None:
+    person, address = await backend.sign_up(), new_address()
+    await backend.api.query(_ADD_EMAIL, {"input": {"address": address}}, token=person.token)
+    first = await mailed_link(backend, address, "verify-email")
     async with browser_page() as page:
-        await sign_in_browser(house, page, person)
-        await page.open(f"{house.api.url}/verify-email?token=nonsense")
+        await sign_in_browser(backend, page, person)
+        await page.open(f"{backend.api.url}/verify-email?token=nonsense")
         await page.shows("You are signed in as")
         await page.click(_CONFIRM)
         await page.shows("This link is not good any more. You can have another one mailed to you here.")
@@ -117,21 +117,23 @@ async def test_whoever_is_signed_in_can_have_another_link_for_a_dead_one_on_the_
         assert (await buttons(page), await focused(page)) == ([], "said")
 
         async def another() -> bool:
-            return await mailed_link(house, address, "verify-email") != first
+            return await mailed_link(backend, address, "verify-email") != first
 
         await eventually(another)
-        await page.open(await mailed_link(house, address, "verify-email"))
+        await page.open(await mailed_link(backend, address, "verify-email"))
         await page.shows("You are signed in as")
         await page.click(_CONFIRM)
         await page.shows("our address is confirmed")
 
 
-async def test_an_address_that_another_account_has_verified_says_how_to_get_into_that_one(house: RunningHouse) -> None:
+async def test_an_address_that_another_account_has_verified_says_how_to_get_into_that_one(
+    backend: RunningBackend,
+) -> None:
     address = new_address()
-    person = await house.sign_up()
-    await house.api.query(_ADD_EMAIL, {"input": {"address": address}}, token=person.token)
-    link = await mailed_link(house, address, "verify-email")
-    await house.sign_up(address=address)
+    person = await backend.sign_up()
+    await backend.api.query(_ADD_EMAIL, {"input": {"address": address}}, token=person.token)
+    link = await mailed_link(backend, address, "verify-email")
+    await backend.sign_up(address=address)
     async with browser_page() as page:
         await page.open(link)
         await ready(page, _CONFIRM)
@@ -140,11 +142,11 @@ async def test_an_address_that_another_account_has_verified_says_how_to_get_into
         assert await buttons(page) == []
 
 
-async def test_after_a_refusal_that_passes_the_button_can_be_used_again(house: RunningHouse) -> None:
+async def test_after_a_refusal_that_passes_the_button_can_be_used_again(backend: RunningBackend) -> None:
     address = new_address()
-    await house.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
+    await backend.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
     async with browser_page() as page:
-        await page.open(await mailed_link(house, address, "verify-email"))
+        await page.open(await mailed_link(backend, address, "verify-email"))
         await ready(page, _CONFIRM)
         for message, code in (("Too many attempts.", "RATE_LIMITED"), ("Something went wrong.", "INTERNAL")):
             await refuse_next(page, message, code)
@@ -156,19 +158,19 @@ async def test_after_a_refusal_that_passes_the_button_can_be_used_again(house: R
 
 
 @pytest.mark.parametrize("path", _PATHS)
-async def test_a_link_without_its_token_is_said_to_be_incomplete(house: RunningHouse, path: str) -> None:
+async def test_a_link_without_its_token_is_said_to_be_incomplete(backend: RunningBackend, path: str) -> None:
     async with browser_page() as page:
-        await page.open(f"{house.api.url}{path}")
+        await page.open(f"{backend.api.url}{path}")
         await page.shows("This link is incomplete.")
         # another link to choose a password can be had by anyone
         assert await buttons(page) == (["Mail me another link"] if path == "/reset-password" else [])
 
 
-async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.api.query(_RENAME, {"input": {"firstName": "Ada <b>"}}, token=person.token)
-    await house.api.query(_ASK_RESET, {"input": {"emailAddress": person.address}})
-    first = await mailed_link(house, person.address, "reset-password")
+async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.api.query(_RENAME, {"input": {"firstName": "Ada <b>"}}, token=person.token)
+    await backend.api.query(_ASK_RESET, {"input": {"emailAddress": person.address}})
+    first = await mailed_link(backend, person.address, "reset-password")
     async with browser_page() as page:
         await page.listen()
         await page.open(first)
@@ -197,17 +199,17 @@ async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(house: Runni
         assert [each for each in page.complaints if "assword" in each] == []
 
     async def another() -> bool:
-        return await mailed_link(house, person.address, "reset-password") != first
+        return await mailed_link(backend, person.address, "reset-password") != first
 
     await eventually(another)
 
 
-async def test_a_page_finds_the_endpoint_under_a_path_of_a_proxys_too(house: RunningHouse) -> None:
+async def test_a_page_finds_the_endpoint_under_a_path_of_a_proxys_too(backend: RunningBackend) -> None:
     address = new_address()
-    await house.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
-    link = await mailed_link(house, address, "verify-email")
-    async with under_a_path(web_app(house.house), "/billing") as url, browser_page() as page:
-        await page.open(link.replace(house.api.url, url))
+    await backend.api.query(_SIGN_UP, {"input": {"emailAddress": address, "password": PASSWORD}})
+    link = await mailed_link(backend, address, "verify-email")
+    async with under_a_path(web_app(backend.parts), "/billing") as url, browser_page() as page:
+        await page.open(link.replace(backend.api.url, url))
         await ready(page, _CONFIRM)
         await page.click(_CONFIRM)
         await page.shows("Your address is confirmed")

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 import pytest_asyncio
 
 from tests.authorization.scene import Scene, open_scene
-from tests.support.running_backend import running_house
+from tests.support.running_backend import running_backend
 
 
 @pytest_asyncio.fixture(scope="module")
 async def scene(server_url: str) -> AsyncGenerator[Scene]:
     """The organization and everyone who may ask about it."""
-    async with running_house(server_url, "analytics") as house:
-        yield await open_scene(house)
+    async with running_backend(server_url, "analytics") as backend:
+        yield await open_scene(backend)

@@ -20,7 +20,7 @@ from tests.authorization.callers import SERVICES, Who
 from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.members import let_in
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Scene:
     `ids` holds an id of each type of object that the owner can read, by the type's name. More can be kept with `once`.
     """
 
-    house: RunningHouse
+    backend: RunningBackend
     owner: Person
     people: Mapping[Who, Person]
     tokens: Mapping[Who, str | None]
@@ -68,7 +68,7 @@ class Scene:
     async def fresh_session(self, who: Who) -> OpenedSession:
         """A new session of a person's."""
         user_id = self.people[who].user_id
-        return await transact(self.house.database, lambda session: open_session(session, user_id, "a test"))
+        return await transact(self.backend.database, lambda session: open_session(session, user_id, "a test"))
 
     async def token(self, who: Who, *, is_fresh: bool = False) -> str | None:
         """What the caller sends as a bearer token; a fresh one of a person's may be ended by the call."""
@@ -85,31 +85,31 @@ class Scene:
             "expiresInSeconds": _A_WEEK_SECONDS,
         }
         given["idempotencyKey"] = uuid4().hex
-        held = await self.house.api.query(_HOLD, {"input": given}, token=self.tokens[Who.SERVICE_CREDITS])
+        held = await self.backend.api.query(_HOLD, {"input": given}, token=self.tokens[Who.SERVICE_CREDITS])
         assert held["holdCredits"]["userErrors"] == []
         return held["holdCredits"]["hold"]["id"]
 
 
-async def open_scene(house: RunningHouse) -> Scene:
+async def open_scene(backend: RunningBackend) -> Scene:
     """Make the organization, its people, what it has, and everyone's credentials."""
-    people = {who: await house.sign_up() for who in (Who.OWNER, Who.ADMIN, Who.MEMBER, Who.STRANGER)}
-    organization = await _organization(house, people[Who.OWNER])
+    people = {who: await backend.sign_up() for who in (Who.OWNER, Who.ADMIN, Who.MEMBER, Who.STRANGER)}
+    organization = await _organization(backend, people[Who.OWNER])
     owner = replace(people[Who.OWNER], workspace_id=organization.id)
     for who, role in ((Who.ADMIN, WorkspaceRole.ADMIN), (Who.MEMBER, WorkspaceRole.MEMBER)):
-        await let_in(house.database, organization.id, people[who].user_id, role)
+        await let_in(backend.database, organization.id, people[who].user_id, role)
     tokens: dict[Who, str | None] = {Who.NOBODY: None, **{who: person.token for who, person in people.items()}}
     for who, scope in ((Who.READ_KEY, ApiScope.BILLING_READ), (Who.WRITE_KEY, ApiScope.BILLING_WRITE)):
-        tokens[who] = (await house.api_key(owner, scope))["secret"]
-    tokens[Who.STRANGERS_KEY] = (await house.api_key(people[Who.STRANGER], ApiScope.BILLING_WRITE))["secret"]
+        tokens[who] = (await backend.api_key(owner, scope))["secret"]
+    tokens[Who.STRANGERS_KEY] = (await backend.api_key(people[Who.STRANGER], ApiScope.BILLING_WRITE))["secret"]
     for who, scope in SERVICES.items():
-        tokens[who] = await house.service_key(scope)
-    scene = Scene(house, owner, people, tokens, organization.handle, organization.external_id or "")
+        tokens[who] = await backend.service_key(scope)
+    scene = Scene(backend, owner, people, tokens, organization.handle, organization.external_id or "")
     await _furnish(scene)
-    await settled(house.database)
+    await settled(backend.database)
     return scene
 
 
-async def _organization(house: RunningHouse, owner: Person) -> WorkspaceRow:
+async def _organization(backend: RunningBackend, owner: Person) -> WorkspaceRow:
     name = f"org-{uuid4().hex[:12]}"
 
     async def make(session: Session) -> WorkspaceRow:
@@ -128,14 +128,14 @@ async def _organization(house: RunningHouse, owner: Person) -> WorkspaceRow:
         session.add(HandleRow(key=name, workspace_id=workspace.id))
         return workspace
 
-    made = await transact(house.database, make)
-    await let_in(house.database, made.id, owner.user_id, WorkspaceRole.OWNER)
+    made = await transact(backend.database, make)
+    await let_in(backend.database, made.id, owner.user_id, WorkspaceRole.OWNER)
     return made
 
 
 async def _furnish(scene: Scene) -> None:
     """One of everything: a phone, cards, a purchase with its invoice, credits, a hold."""
-    house, owner = scene.house, scene.owner
+    backend, owner = scene.backend, scene.owner
     about = {
         "first_name": "Ada",
         "last_name": "Lovelace",
@@ -144,15 +144,15 @@ async def _furnish(scene: Scene) -> None:
         "bio": "Wrote it.",
     }
     told = update(UserRow).where(UserRow.id == owner.user_id).values(about)
-    await transact(house.database, lambda session: session.execute(told))
-    await house.verify_phone(owner)
-    await house.add_card(owner)
-    await house.recharge(owner)
-    await house.grant(owner, "1000")
+    await transact(backend.database, lambda session: session.execute(told))
+    await backend.verify_phone(owner)
+    await backend.add_card(owner)
+    await backend.recharge(owner)
+    await backend.grant(owner, "1000")
     scene.ids["CreditHold"] = await scene.hold()
     invited = {"input": {"workspaceId": owner.workspace, "emailAddress": new_address()}}
-    await house.api.query(_INVITE, invited, token=owner.token)
-    read = await house.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
+    await backend.api.query(_INVITE, invited, token=owner.token)
+    read = await backend.api.query(_EVERYTHING, {"id": owner.workspace}, token=owner.token)
     scene.ids |= {each.partition("_")[0]: each for each in sorted(_ids(read))}
 
 

@@ -56,10 +56,10 @@ async def _send(scene: Scene, row: Row, variables: Variables, token: str | None)
     """The answer as it was sent; of a live update its first event."""
     headers = {"authorization": f"Bearer {token}"} if token is not None else {}
     headers["accept"] = "text/event-stream" if row.is_live else "application/graphql-response+json"
-    body, url = {"query": row.document, "variables": variables}, f"{scene.house.api.url}/graphql"
+    body, url = {"query": row.document, "variables": variables}, f"{scene.backend.api.url}/graphql"
     if not row.is_live:
-        return (await scene.house.api.http.post(url, json=body, headers=headers)).content
-    async with scene.house.api.http.stream("POST", url, json=body, headers=headers) as response:
+        return (await scene.backend.api.http.post(url, json=body, headers=headers)).content
+    async with scene.backend.api.http.stream("POST", url, json=body, headers=headers) as response:
         async for line in response.aiter_lines():
             if line.startswith("data: "):
                 return line.removeprefix("data: ").encode()
@@ -84,8 +84,8 @@ def _of_nothing(scene: Scene, row: Row, who: Who, variables: Variables) -> list[
 @pytest.mark.parametrize("row", [row for row in ROWS if _denied(row)], ids=str)
 async def test_who_may_not_is_refused_and_nothing_changes_or_is_told(scene: Scene, row: Row) -> None:
     variables = await row.given(scene)
-    await settled(scene.house.database)
-    before = await digest_of(scene.house.database)
+    await settled(scene.backend.database)
+    before = await digest_of(scene.backend.database)
     for who in _denied(row):
         token = await scene.token(who)
         answer = await _send(scene, row, variables, token)
@@ -94,7 +94,7 @@ async def test_who_may_not_is_refused_and_nothing_changes_or_is_told(scene: Scen
         # what never was is answered alike, byte for byte
         for other in _of_nothing(scene, row, who, variables):
             assert await _send(scene, row, other, token) == answer, who.value
-    assert await digest_of(scene.house.database) == before
+    assert await digest_of(scene.backend.database) == before
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -106,4 +106,4 @@ async def test_who_may_is_let_through(scene: Scene, row: Row) -> None:
             answer = _read(await _send(scene, row, variables, token))
 
             assert row.outcome(answer) == Outcome.ALLOWED, who.value
-    await settled(scene.house.database)
+    await settled(scene.backend.database)

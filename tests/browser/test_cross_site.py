@@ -15,7 +15,7 @@ from app.store import users as user_store
 from tests.support.accounts import PASSWORD
 from tests.support.browser import Page, browser_page, empty_pages
 from tests.support.digest import digest_of, settled
-from tests.support.running_backend import Person, RunningHouse, running_house
+from tests.support.running_backend import Person, RunningBackend, running_backend
 
 # each attempt comes to what the page has learned, or to the error it got
 _ATTEMPTS = """(async (url, mutation, query, subscription) => {
@@ -85,7 +85,7 @@ _READ = "{ viewer { emails { address } } }"
 class _Victim:
     """Somebody whose browser is signed in: at `api`, by a page of `app`, which may use it."""
 
-    house: RunningHouse
+    backend: RunningBackend
     person: Person
     page: Page
     port: int
@@ -109,15 +109,15 @@ async def victim(server_url: str) -> AsyncGenerator[_Victim]:
     """Somebody with credits who signed in with their password in a page that may use the service."""
     with empty_pages() as port:
         app = f"http://app.victim.test:{port}"
-        async with browser_page() as page, running_house(server_url, "analytics", allowed_origins=(app,)) as house:
-            person = await house.sign_up()
-            await house.grant(person, "42")
-            hashed = await house.house.runtime.passwords.hash(PASSWORD)
-            await transact(house.database, lambda session: user_store.set_password(session, person.user_id, hashed))
-            api = f"http://billing.victim.test:{urlsplit(house.api.url).port}"
-            victim = _Victim(house, person, page, port, api, app)
+        async with browser_page() as page, running_backend(server_url, "analytics", allowed_origins=(app,)) as backend:
+            person = await backend.sign_up()
+            await backend.grant(person, "42")
+            hashed = await backend.parts.runtime.passwords.hash(PASSWORD)
+            await transact(backend.database, lambda session: user_store.set_password(session, person.user_id, hashed))
+            api = f"http://billing.victim.test:{urlsplit(backend.api.url).port}"
+            victim = _Victim(backend, person, page, port, api, app)
             await _sign_in(victim)
-            await settled(house.database)
+            await settled(backend.database)
             yield victim
 
 
@@ -134,7 +134,7 @@ async def _sign_in(victim: _Victim) -> None:
     "host", ["evil.test", "localhost", "blog.victim.test", "victim.test", "app.victim.test.evil.test"]
 )
 async def test_a_hostile_page_does_nothing_and_learns_nothing(victim: _Victim, host: str) -> None:
-    before = await digest_of(victim.house.database)
+    before = await digest_of(victim.backend.database)
 
     told = await victim.attempts(f"http://{host}:{victim.port}")
 
@@ -143,8 +143,8 @@ async def test_a_hostile_page_does_nothing_and_learns_nothing(victim: _Victim, h
         assert [name for name, learned in told.items() if secret in learned] == []
     assert told["json, reading"].startswith("error")
     assert told["socket"] == "closed"
-    await settled(victim.house.database)
-    assert await digest_of(victim.house.database) == before
+    await settled(victim.backend.database)
+    assert await digest_of(victim.backend.database) == before
 
 
 async def test_a_page_that_may_is_told_and_may_change(victim: _Victim) -> None:
@@ -158,7 +158,7 @@ async def test_a_page_that_may_is_told_and_may_change(victim: _Victim) -> None:
     # what may be sent without asking first does nothing, whoever sends it
     made = [name for name, learned in told.items() if "cfk_" in learned]
     assert made == ["json, changing"]
-    keys = await victim.house.api.query(
+    keys = await victim.backend.api.query(
         "{ viewer { personalWorkspace { apiKeys { id } } } }", token=victim.person.token
     )
     assert len(keys["viewer"]["personalWorkspace"]["apiKeys"]) == 1

@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 from app import main
 from app.db.engine import Session
 from app.ids import uuid7
-from app.jobs.outage_log import Complaints, pauses
+from app.jobs.outage_log import OutageLog, pauses
 from app.jobs.schedule import DueWork, each_alone, run_due
 from app.main import set_up_provider
 from app.messages.mail import MailNotTaken
 from app.object_storage import StorageUnavailable
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 
 async def _nothing(_session: Session) -> None:
@@ -64,7 +64,7 @@ async def test_what_nobody_foresaw_is_logged_with_its_traceback() -> None:
 async def test_work_that_stays_wrong_is_said_once_and_again_when_something_has_changed() -> None:
     failures: list[Exception | None] = [GatewayUnavailable("a"), GatewayUnavailable("a"), GatewayUnavailable("b"), None]
     failures += [GatewayUnavailable("b")]
-    complaints = Complaints()
+    complaints = OutageLog()
 
     async def work() -> int:
         failure = failures.pop(0)
@@ -81,7 +81,7 @@ async def test_work_that_stays_wrong_is_said_once_and_again_when_something_has_c
 
 def test_a_complaint_is_made_again_after_a_minute_and_not_for_another_request_of_stripes() -> None:
     now = 0.0
-    complaints = Complaints(lambda: now)
+    complaints = OutageLog(lambda: now)
     assert complaints.is_news("provider", GatewayRefused("Request req_1a: no such key"))
     now = 59.0
     assert not complaints.is_news("provider", GatewayRefused("Request req_2b: no such key"))
@@ -95,7 +95,7 @@ def test_what_is_away_is_asked_less_and_less_often_but_every_minute() -> None:
 
 
 async def test_a_provider_that_is_away_at_the_start_is_said_once_and_when_it_is_back(
-    house: RunningHouse, monkeypatch: pytest.MonkeyPatch
+    backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = 0
 
@@ -108,7 +108,7 @@ async def test_a_provider_that_is_away_at_the_start_is_said_once_and_when_it_is_
     monkeypatch.setattr(main, "pauses", lambda: repeat(0.0))
     monkeypatch.setattr(main, "sync_catalog", sync)
     with capture_logs() as logs:
-        await set_up_provider(house.house)
+        await set_up_provider(backend.parts)
 
     told = [line["event"] for line in logs if line["event"].startswith("provider.")]
     assert told == ["provider.set_up_failed", "provider.set_up"]

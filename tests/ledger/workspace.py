@@ -26,7 +26,7 @@ from app.ledger.movements import (
     Release,
     Spend,
 )
-from app.ledger.post import Settlement, post, post_one, settle_due
+from app.ledger.post import DuePosted, post, post_due, post_one
 from app.ledger.verify import Report, verify
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -123,9 +123,9 @@ class Workspace:
             Reinstate(workspace_id=self.id, purchase_id=purchase_id, amount=amount, description="Dispute won")
         )
 
-    async def settle_due(self) -> Settlement:
+    async def settle_due(self) -> DuePosted:
         """What the worker does every second."""
-        return await transact(self.database, settle_due)
+        return await transact(self.database, post_due)
 
     async def balance(self) -> Balance:
         async with self.database.read() as session:

@@ -17,7 +17,7 @@ from app.ledger.movements import Grant, Movement, Spend
 from app.ledger.post import post
 from tests.support import operations
 from tests.support.client import Api, Socket
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _HELD_BY_THE_TEST_RUN = 500
 
@@ -75,10 +75,10 @@ async def change(database: Database, *movements: Movement) -> int:
     return await transact(database, work)
 
 
-async def grant(house: RunningHouse, person: Person, amount: int, count: int = 1) -> int:
+async def grant(backend: RunningBackend, person: Person, amount: int, count: int = 1) -> int:
     """Give so many grants of so many steps each; the balance's new version."""
     gift = Grant(workspace_id=person.workspace_id, amount=amount, source=Source.PROMOTION, description="A gift")
-    return await change(house.database, *[gift] * count)
+    return await change(backend.database, *[gift] * count)
 
 
 async def spend(database: Database, person: Person) -> int:

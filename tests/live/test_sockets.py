@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from tests.live.screens import Screen, grant, screens, sessions_of, spend
 from tests.support import operations
 from tests.support.client import Api, Socket
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 from tests.support.server import ServerProcess, run_command, server_process
 
 _CHANGES = 200
@@ -30,28 +30,28 @@ _SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { token user
 _DEMO = {"emailAddress": "demo@example.com", "password": "counterfoil-demo", "issueToken": True}
 
 
-async def test_a_thousand_sockets_at_once_all_get_their_state_and_the_next_change(own_house: RunningHouse) -> None:
-    person = await own_house.sign_up()
-    first = await grant(own_house, person, 1_000)
-    tokens = await sessions_of(own_house.database, person, 1_000)
+async def test_a_thousand_sockets_at_once_all_get_their_state_and_the_next_change(own_backend: RunningBackend) -> None:
+    person = await own_backend.sign_up()
+    first = await grant(own_backend, person, 1_000)
+    tokens = await sessions_of(own_backend.database, person, 1_000)
 
-    async with screens(own_house.api, person, tokens) as watching:
-        last = await spend(own_house.database, person)
+    async with screens(own_backend.api, person, tokens) as watching:
+        last = await spend(own_backend.database, person)
         for screen in watching:
             await screen.reach(last)
 
     assert {tuple(screen.versions) for screen in watching} == {(first, last)}
 
 
-async def test_a_client_that_reads_slowly_sees_only_newest_states(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await grant(house, person, 1_000, count=40)
+async def test_a_client_that_reads_slowly_sees_only_newest_states(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await grant(backend, person, 1_000, count=40)
     variables = {"id": person.workspace}
-    slow_connection = _socket_with_a_small_buffer(house.api.url)
+    slow_connection = _socket_with_a_small_buffer(backend.api.url)
     async with (
-        house.api.socket(person.token) as quick_socket,
+        backend.api.socket(person.token) as quick_socket,
         connect(
-            house.api.url.replace("http", "ws", 1) + "/graphql",
+            backend.api.url.replace("http", "ws", 1) + "/graphql",
             subprotocols=[Subprotocol("graphql-transport-ws")],
             compression=None,
             max_size=None,
@@ -67,7 +67,7 @@ async def test_a_client_that_reads_slowly_sees_only_newest_states(house: Running
 
         last = 0
         for number in range(_CHANGES):
-            last = await spend(house.database, person)
+            last = await spend(backend.database, person)
             await quick.reach(last)
             if number % 20 == 0:  # as if a second had passed
                 slow_screen.states.append(await reading.state())
@@ -79,18 +79,18 @@ async def test_a_client_that_reads_slowly_sees_only_newest_states(house: Running
     slow_screen.assert_versions_rise()
 
 
-async def test_a_session_that_ends_takes_its_own_streams_along_and_no_others(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await grant(house, person, 1_000)
-    [leaving, staying] = await sessions_of(house.database, person, 2)
-    async with screens(house.api, person, [staying]) as [screen], house.api.socket(leaving) as ending:
+async def test_a_session_that_ends_takes_its_own_streams_along_and_no_others(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await grant(backend, person, 1_000)
+    [leaving, staying] = await sessions_of(backend.database, person, 2)
+    async with screens(backend.api, person, [staying]) as [screen], backend.api.socket(leaving) as ending:
         await ending.subscribe(operations.WATCH_BALANCE, {"id": person.workspace})
-        await house.api.query("mutation { signOut { isSignedOut } }", token=leaving)
+        await backend.api.query("mutation { signOut { isSignedOut } }", token=leaving)
 
-        house.house.runtime.hub.recheck()
+        backend.parts.runtime.hub.recheck()
 
         message = await ending.receive()
-        last = await spend(house.database, person)
+        last = await spend(backend.database, person)
         await screen.reach(last)
 
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")

@@ -10,12 +10,12 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.db.engine import Database
-from app.main import open_house
+from app.main import open_backend
 from tests.live.screens import grant, screens, sessions_of, spend
 from tests.live.transports import redis_transport
 from tests.support.accounts import SECRET_KEY
 from tests.support.client import eventually
-from tests.support.running_backend import RunningHouse, running_house
+from tests.support.running_backend import RunningBackend, running_backend
 
 # The connection that listens; the worker has one of its own, on another channel.
 _CUT_LISTENERS = text("""
@@ -28,7 +28,7 @@ _CUT_LISTENERS = text("""
 class Wired:
     """A running product whose hints travel by some transport; `cut` ends every connection that listens for them."""
 
-    house: RunningHouse
+    backend: RunningBackend
     cut: Callable[[], Awaitable[None]]
 
 
@@ -40,20 +40,20 @@ def broadcast_url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest_asyncio.fixture
 async def wired(server_url: str, broadcast_url: str | None) -> AsyncGenerator[Wired]:
-    async with running_house(server_url, "analytics", broadcast_url=broadcast_url) as house:
-        cut_listeners = redis_transport(broadcast_url).cut if broadcast_url else _listener_cut(house.database)
-        yield Wired(house, cut_listeners)
+    async with running_backend(server_url, "analytics", broadcast_url=broadcast_url) as backend:
+        cut_listeners = redis_transport(broadcast_url).cut if broadcast_url else _listener_cut(backend.database)
+        yield Wired(backend, cut_listeners)
 
 
 async def test_every_client_ends_on_the_final_version_though_the_listener_is_cut_under_load(wired: Wired) -> None:
-    house = wired.house
-    person = await house.sign_up()
-    await grant(house, person, 1_000)
-    tokens = await sessions_of(house.database, person, 50)
-    async with screens(house.api, person, tokens) as watching:
+    backend = wired.backend
+    person = await backend.sign_up()
+    await grant(backend, person, 1_000)
+    tokens = await sessions_of(backend.database, person, 50)
+    async with screens(backend.api, person, tokens) as watching:
         last = 0
         for number in range(120):
-            last = await spend(house.database, person)
+            last = await spend(backend.database, person)
             if number % 30 == 15:
                 await wired.cut()
         for screen in watching:
@@ -65,12 +65,12 @@ async def test_every_client_ends_on_the_final_version_though_the_listener_is_cut
 
 
 async def test_changes_made_by_another_server_arrive(wired: Wired) -> None:
-    house = wired.house
-    person = await house.sign_up()
-    await grant(house, person, 1_000)
-    tokens = await sessions_of(house.database, person, 10)
-    other = open_house(house.house.settings, house.house.database_url, SECRET_KEY)
-    async with other as there, screens(house.api, person, tokens) as watching:
+    backend = wired.backend
+    person = await backend.sign_up()
+    await grant(backend, person, 1_000)
+    tokens = await sessions_of(backend.database, person, 10)
+    other = open_backend(backend.parts.settings, backend.parts.database_url, SECRET_KEY)
+    async with other as there, screens(backend.api, person, tokens) as watching:
         for _ in range(20):
             last = await spend(there.runtime.database, person)
             for screen in watching:

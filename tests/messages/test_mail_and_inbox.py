@@ -14,8 +14,8 @@ from sqlalchemy import text
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.messages import message_texts
-from app.messages.development_inbox import InboxMailer, InboxTexter, newest_messages
-from app.messages.mail import Mail, deliver, queue_mail, seal
+from app.messages.development_inbox import InboxMailer, InboxSmsSender, newest_messages
+from app.messages.mail import Mail, deliver, encrypt, queue_mail
 from tests.support.accounts import KEYS, Pile, at_later, queued_mails, texted_codes
 
 _ASKED_AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ async def test_a_mail_queued_in_work_that_fails_is_never_sent(fresh_database: Da
 
 async def test_the_inbox_shows_mails_and_text_messages_newest_first(fresh_database: Database) -> None:
     await InboxMailer(fresh_database).send(_mail())
-    await InboxTexter(fresh_database, KEYS.codes).send_code("+31612345678", "a test")
+    await InboxSmsSender(fresh_database, KEYS.codes).send_code("+31612345678", "a test")
     async with fresh_database.read() as session:
         sms, mail = await newest_messages(session)
     assert set(mail) == set(sms) == {"channel", "to", "subject", "text", "links", "code", "sentAt"}
@@ -97,7 +97,7 @@ async def test_the_inbox_shows_the_code_of_a_mail_as_of_a_text_message(fresh_dat
 async def test_a_mail_queued_before_mails_had_codes_is_still_sent(fresh_database: Database) -> None:
     pile, mail = Pile(), _mail()
     old = {name: value for name, value in asdict(mail).items() if name != "code"}
-    await deliver(pile, seal(orjson.dumps(old).decode(), KEYS.mail), KEYS.mail)
+    await deliver(pile, encrypt(orjson.dumps(old).decode(), KEYS.mail), KEYS.mail)
     assert pile.mails == [mail]
 
 
@@ -112,19 +112,19 @@ async def test_a_mail_that_the_worker_sends_twice_shows_once(fresh_database: Dat
 async def test_a_code_of_the_inbox_is_good_once_for_its_number_and_purpose_for_ten_minutes(
     fresh_database: Database,
 ) -> None:
-    texter = InboxTexter(fresh_database, KEYS.codes)
-    await texter.send_code("+31612345678", "one")
+    sms_sender = InboxSmsSender(fresh_database, KEYS.codes)
+    await sms_sender.send_code("+31612345678", "one")
     [code] = await texted_codes(fresh_database, "+31612345678")
-    assert not await texter.check_code("+31612345678", "another", code)
-    assert not await texter.check_code("+31612345679", "one", code)
-    late = InboxTexter(at_later(fresh_database, timedelta(minutes=10)), KEYS.codes)
+    assert not await sms_sender.check_code("+31612345678", "another", code)
+    assert not await sms_sender.check_code("+31612345679", "one", code)
+    late = InboxSmsSender(at_later(fresh_database, timedelta(minutes=10)), KEYS.codes)
     assert not await late.check_code("+31612345678", "one", code)
-    assert await texter.check_code("+31612345678", "one", code)
-    assert not await texter.check_code("+31612345678", "one", code)
+    assert await sms_sender.check_code("+31612345678", "one", code)
+    assert not await sms_sender.check_code("+31612345678", "one", code)
 
 
 async def test_codes_are_kept_as_keyed_hashes(fresh_database: Database) -> None:
-    await InboxTexter(fresh_database, KEYS.codes).send_code("+31612345678", "one")
+    await InboxSmsSender(fresh_database, KEYS.codes).send_code("+31612345678", "one")
     [code] = await texted_codes(fresh_database, "+31612345678")
     async with fresh_database.read() as session:
         row = (await session.execute(text("SELECT key, code_hash FROM sms_codes"))).one()

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from app.errors import InvalidInput, RateLimited, Unavailable
 from app.messages.sms_codes import CodeGone
-from app.messages.twilio import TwilioTexter
+from app.messages.twilio import TwilioSmsSender
 from tests.support.http_double import Answer, Answered, Asked, as_json
 from tests.support.twilio import TwilioDouble, failure, logged, twilio_double
 
@@ -33,19 +33,19 @@ async def twilio() -> AsyncGenerator[TwilioDouble]:
 
 
 @pytest_asyncio.fixture
-async def texter(twilio: TwilioDouble) -> AsyncGenerator[TwilioTexter]:
+async def sms_sender(twilio: TwilioDouble) -> AsyncGenerator[TwilioSmsSender]:
     """The product's way to it."""
-    async with twilio.texter() as made:
+    async with twilio.sms_sender() as made:
         yield made
 
 
 @pytest.mark.parametrize("code", [60200, 60205, 21211, 21614, 21635])
 async def test_every_way_to_say_that_a_number_can_not_be_texted_is_understood(
-    twilio: TwilioDouble, texter: TwilioTexter, code: int
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, code: int
 ) -> None:
     twilio.instead = _refusing(failure(code, 400))
     with pytest.raises(InvalidInput):
-        await texter.send_code(_NUMBER, "one")
+        await sms_sender.send_code(_NUMBER, "one")
 
 
 _OURS = [
@@ -56,12 +56,12 @@ _OURS = [
 
 @pytest.mark.parametrize(("code", "status"), _OURS)
 async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_islogged(
-    twilio: TwilioDouble, texter: TwilioTexter, monkeypatch: pytest.MonkeyPatch, code: int | None, status: int
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch, code: int | None, status: int
 ) -> None:
     written = logged(monkeypatch)
     twilio.instead = _refusing(failure(code, status) if code is not None else Answered(status, b"slow down"))
     with pytest.raises(Unavailable):
-        await texter.send_code(_NUMBER, "one")
+        await sms_sender.send_code(_NUMBER, "one")
     assert "twilio.failed" in written.getvalue()
     assert f"status={status}" in written.getvalue()
     assert f"code={code}" in written.getvalue()
@@ -69,35 +69,35 @@ async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_islog
 
 
 async def test_nor_is_a_channel_that_the_account_has_not(
-    twilio: TwilioDouble, texter: TwilioTexter, monkeypatch: pytest.MonkeyPatch
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)
     twilio.instead = _refusing(as_json({"code": 60200, "message": "Invalid parameter: Channel", "status": 400}, 400))
     with pytest.raises(Unavailable):
-        await texter.send_code(_NUMBER, "one")
+        await sms_sender.send_code(_NUMBER, "one")
     assert "code=60200" in written.getvalue()
 
 
 @pytest.mark.parametrize(("code", "waited"), [(60203, 600), (60212, 60)])
 async def test_too_many_sends_to_one_number_are_for_its_holder_to_wait_out(
-    twilio: TwilioDouble, texter: TwilioTexter, monkeypatch: pytest.MonkeyPatch, code: int, waited: int
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch, code: int, waited: int
 ) -> None:
     written = logged(monkeypatch)
     twilio.instead = _refusing(failure(code, 429))
     with pytest.raises(RateLimited) as raised:
-        await texter.send_code(_NUMBER, "one")
+        await sms_sender.send_code(_NUMBER, "one")
     assert raised.value.extensions["retryAfterSeconds"] == waited
     assert written.getvalue() == ""
 
 
 async def test_a_limit_of_the_account_says_nothing_of_the_code_that_is_checked(
-    twilio: TwilioDouble, texter: TwilioTexter, monkeypatch: pytest.MonkeyPatch
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)
     twilio.instead = _refusing(failure(20429, 429))
     with pytest.raises(Unavailable):
-        await texter.check_code(_NUMBER, "one", "123456")
+        await sms_sender.check_code(_NUMBER, "one", "123456")
     assert "code=20429" in written.getvalue()
     twilio.instead = _refusing(failure(60202))
     with pytest.raises(CodeGone):
-        await texter.check_code(_NUMBER, "one", "123456")
+        await sms_sender.check_code(_NUMBER, "one", "123456")

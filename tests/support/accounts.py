@@ -21,7 +21,7 @@ from app.clock import Clock
 from app.db.engine import Database, Session
 from app.db.tables.development_inbox import InboxMessageRow
 from app.db.unit_of_work import transact
-from app.messages.development_inbox import InboxTexter
+from app.messages.development_inbox import InboxSmsSender
 from app.messages.mail import SEND_MAIL, Mail, deliver
 
 SECRET_KEY = "a secret key for tests only"
@@ -77,7 +77,7 @@ async def new_person(database: Database, *, address: str | None = None, handle: 
 
     async def make(session: Session) -> Person:
         email = parse_email(address or new_address())
-        user = await create_user(session, KEYS.guards, NewUser(email=email, password_hash=None, handle=handle))
+        user = await create_user(session, KEYS.abuse_key, NewUser(email=email, password_hash=None, handle=handle))
         opened = await open_session(session, user.id, "a test")
         return Person(user, UserCaller(user.id, opened.session_id), opened.token)
 
@@ -120,9 +120,9 @@ async def texted_codes(database: Database, number: str) -> list[str]:
         return [code for code in (await session.scalars(query)).all() if code is not None]
 
 
-def texter(database: Database) -> InboxTexter:
+def sms_sender(database: Database) -> InboxSmsSender:
     """The inbox as a provider of codes."""
-    return InboxTexter(database, KEYS.codes)
+    return InboxSmsSender(database, KEYS.codes)
 
 
 @dataclass(slots=True)

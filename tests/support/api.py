@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from app.db.engine import Database
-from app.main import open_house, web_app
+from app.main import open_backend, web_app
 from app.settings import Settings
 from tests.support.accounts import SECRET_KEY, new_network
 
@@ -71,6 +71,6 @@ async def running_api(database_url: str, **settings: object) -> AsyncGenerator[A
     """The API over a migrated database; rate limits are off unless `settings` say otherwise."""
     usual = {"rate_limits": "off", "storage_url": "memory:///", "trusted_proxies": ("127.0.0.1/32",)}
     chosen = Settings.model_validate({**usual, **settings})
-    async with open_house(chosen, database_url, SECRET_KEY) as house:
-        transport = httpx.ASGITransport(web_app(house), client=("127.0.0.1", 1))
-        yield Api(transport, house.runtime.database)
+    async with open_backend(chosen, database_url, SECRET_KEY) as backend:
+        transport = httpx.ASGITransport(web_app(backend), client=("127.0.0.1", 1))
+        yield Api(transport, backend.runtime.database)

@@ -19,7 +19,7 @@ from tests.support.accounts import Person, at_later, new_person
 from tests.support.api import Api, Client, running_api
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT, upload_body
 from tests.support.running_backend import Person as Signed
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 SHOWN = "{ viewer { avatar { url initials } } }"
 REMOVE = "mutation { removeAvatar { user { avatar { url initials } } userErrors { code message } } }"
@@ -123,11 +123,11 @@ async def running_gallery(database_url: str, folder: Path, **settings: object) -
         yield Gallery(api, folder)
 
 
-async def upload_as_a_program(house: RunningHouse, person: Signed, picture: bytes) -> str:
+async def upload_as_a_program(backend: RunningBackend, person: Signed, picture: bytes) -> str:
     """The address of an avatar that a stock HTTP client uploads over a real connection."""
     operations = {"query": UPLOAD, "variables": {"input": {"file": None}}}
-    sent = await house.api.http.post(
-        f"{house.api.url}/graphql",
+    sent = await backend.api.http.post(
+        f"{backend.api.url}/graphql",
         data={"operations": orjson.dumps(operations).decode(), "map": '{"0": ["variables.input.file"]}'},
         files={"0": ("me.jpg", picture, "image/jpeg")},
         headers={"authorization": f"Bearer {person.token}", PREFLIGHT: "1"},

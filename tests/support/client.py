@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 T = TypeVar("T")
 
 _PATIENCE_SECONDS = 60.0
-_LOOKS_EVERY_SECONDS = 0.02
+_POLL_EVERY_SECONDS = 0.02
 
 
 async def eventually(look: Callable[[], Awaitable[T]]) -> T:
@@ -27,7 +27,7 @@ async def eventually(look: Callable[[], Awaitable[T]]) -> T:
                 last = found = await look()
                 if found:
                     return found
-                await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+                await asyncio.sleep(_POLL_EVERY_SECONDS)
     except TimeoutError:
         raise AssertionError(f"it never came true; the last look gave {last!r}") from None
 

@@ -22,7 +22,7 @@ _UNDER_WAY = text("""
     SELECT (SELECT count(*) FROM pgqueuer) + (SELECT count(*) FROM provider_events WHERE processed_at IS NULL)
          + (SELECT count(*) FROM stripe_sandbox.deliveries WHERE status = 'pending')
 """)
-_LOOKS_EVERY_SECONDS = 0.02
+_POLL_EVERY_SECONDS = 0.02
 
 
 async def digest_of(database: Database) -> Mapping[str, str | None]:
@@ -44,4 +44,4 @@ async def settled(database: Database) -> None:
         async with database.read() as session:
             if not await session.scalar(_UNDER_WAY):
                 return
-        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        await asyncio.sleep(_POLL_EVERY_SECONDS)

@@ -9,7 +9,7 @@ from app.store import users as user_store
 from tests.support.accounts import PASSWORD
 from tests.support.browser import Page
 from tests.support.client import eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 _SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { user { id } userErrors { code } } }"
 _POST = """((body) => fetch("/graphql", {method: "POST", headers: {"content-type": "application/json"}, body})
@@ -23,22 +23,22 @@ _REFUSE = """(refusal => {
 })"""
 
 
-async def mailed_link(house: RunningHouse, address: str, path: str) -> str:
+async def mailed_link(backend: RunningBackend, address: str, path: str) -> str:
     """The newest link to a page that was mailed to the address."""
 
     async def look() -> str | None:
-        messages = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()
+        messages = (await backend.api.http.get(f"{backend.api.url}/dev/inbox")).json()
         links = [link for each in messages if each["to"] == address for link in each["links"]]
         return next((link for link in links if f"/{path}?" in link), None)
 
     return str(await eventually(look))
 
 
-async def sign_in_browser(house: RunningHouse, page: Page, person: Person) -> None:
+async def sign_in_browser(backend: RunningBackend, page: Page, person: Person) -> None:
     """Give the person a password, and sign their browser in with it."""
-    hashed = await house.house.runtime.passwords.hash(PASSWORD)
-    await transact(house.database, lambda session: user_store.set_password(session, person.user_id, hashed))
-    await page.open(f"{house.api.url}/done")
+    hashed = await backend.parts.runtime.passwords.hash(PASSWORD)
+    await transact(backend.database, lambda session: user_store.set_password(session, person.user_id, hashed))
+    await page.open(f"{backend.api.url}/done")
     await page.shows("You can close this page")
     given = {"input": {"emailAddress": person.address, "password": PASSWORD}}
     body = orjson.dumps({"query": _SIGN_IN, "variables": given}).decode()

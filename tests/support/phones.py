@@ -10,14 +10,14 @@ from app.accounts.access.callers import Caller
 from app.accounts.security.rate_limits import RateLimits
 from app.accounts.workspaces.phones import PhoneOf, send_code, verify_phone
 from app.db.engine import Database
-from app.messages.sms_codes import Texter
+from app.messages.sms_codes import SmsSender
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
     Person,
     new_network,
+    sms_sender,
     texted_codes,
-    texter,
 )
 
 _numbers = count(10_000_000)
@@ -41,12 +41,12 @@ async def send(
     limits: RateLimits = LIMITS_OFF,
     network: str | None = None,
     countries: Collection[str] = (),
-    by: Texter | None = None,
+    by: SmsSender | None = None,
 ) -> None:
     """Have a code sent, by default by the inbox and without limits."""
     await send_code(
         database,
-        by or texter(database),
+        by or sms_sender(database),
         KEYS,
         limits,
         caller,
@@ -58,7 +58,7 @@ async def send(
 
 async def verify(database: Database, caller: Caller, phone: PhoneOf, code: str) -> UUID:
     """Try a code; the workspace it verified the number for."""
-    return (await verify_phone(database, texter(database), KEYS, caller, phone, code)).workspace.id
+    return (await verify_phone(database, sms_sender(database), KEYS, caller, phone, code)).workspace.id
 
 
 async def sent_code(database: Database, person: Person, number: str) -> str:

@@ -11,13 +11,13 @@ import httpx
 import stripe
 from sqlalchemy import select
 
-from app.billing.purchases.refunds_and_disputes import apply_returns
+from app.billing.purchases.refunds_and_disputes import apply_returned_money
 from app.db.engine import Database, Session
 from app.db.tables.access import AuditEventRow
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow, RefundRow
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.purchases.refunds import refund_purchase
 from app.ids import GlobalId, parse_global_id
 from app.ledger import balances
@@ -25,12 +25,12 @@ from app.ledger.movements import Movement
 from app.ledger.post import post_one
 from app.ledger.verify import verify
 from app.main import SANDBOX_SECRET_KEY
-from app.payments.gateway_values import Returns
+from app.payments.gateway_values import ReturnedMoney
 from app.payments.stripe_gateway import stripe_gateway
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 from tests.support.client import eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 from tests.support.sandbox import sdk
 
 
@@ -38,7 +38,7 @@ from tests.support.sandbox import sdk
 class Bought:
     """A purchase that succeeded; `payment_id` and `invoice_id` are Stripe's, `credits` in steps, `total_minor` in cents."""
 
-    house: RunningHouse
+    backend: RunningBackend
     person: Person
     id: UUID
     payment_id: str
@@ -47,9 +47,9 @@ class Bought:
     total_minor: int
 
     @property
-    def desk(self) -> Desk:
+    def flow_context(self) -> FlowContext:
         """What the flows work with."""
-        return self.house.house.desk
+        return self.backend.parts.flow_context
 
     @property
     def global_id(self) -> str:
@@ -59,7 +59,7 @@ class Bought:
     @property
     def stripe(self) -> stripe.StripeClient:
         """Stripe, as somebody with the dashboard has it."""
-        return sdk(self.house.sandbox.url, "sk_test_sandbox")
+        return sdk(self.backend.sandbox.url, "sk_test_sandbox")
 
     async def refund_at_stripe(self, amount_minor: int | None = None) -> stripe.Refund:
         """Refund a part, or all that is left, as the dashboard does."""
@@ -70,37 +70,37 @@ class Bought:
 
     async def refunds_at_stripe(self) -> list[dict[str, Any]]:
         """The refunds that Stripe has of this purchase."""
-        return await self.house.sandbox.listed("/v1/refunds", payment_intent=self.payment_id)
+        return await self.backend.sandbox.listed("/v1/refunds", payment_intent=self.payment_id)
 
     async def dispute(self, amount_minor: int | None = None) -> str:
         """Have the cardholder dispute a part, or all that was not refunded; the id of the dispute."""
         order: dict[str, object] = {"payment_intent": self.payment_id}
         if amount_minor is not None:
             order["amount"] = amount_minor
-        async with httpx.AsyncClient(base_url=self.house.sandbox.url) as http:
+        async with httpx.AsyncClient(base_url=self.backend.sandbox.url) as http:
             return (await http.post("/_sandbox/disputes", json=order)).raise_for_status().json()["id"]
 
     async def decide(self, dispute_id: str, status: str) -> None:
         """Have the bank decide a dispute: `won` or `lost`, as the seller sees it."""
-        async with httpx.AsyncClient(base_url=self.house.sandbox.url) as http:
+        async with httpx.AsyncClient(base_url=self.backend.sandbox.url) as http:
             (await http.post(f"/_sandbox/disputes/{dispute_id}", json={"status": status})).raise_for_status()
 
     async def row(self) -> CreditPurchaseRow:
         """The purchase as it stands."""
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             found = await purchase_store.find(session, self.person.workspace_id, self.id)
         assert found is not None
         return found
 
     async def invoice(self) -> InvoiceRow:
         """The mirrored invoice as it stands."""
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             return (await session.scalars(select(InvoiceRow).where(InvoiceRow.provider_id == self.invoice_id))).one()
 
     async def refund_rows(self) -> list[RefundRow]:
         """The refunds that were asked for here, the oldest first."""
         query = select(RefundRow).where(RefundRow.purchase_id == self.id).order_by(RefundRow.id)
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             return list(await session.scalars(query))
 
     async def reclaimed(self, steps: int) -> CreditPurchaseRow:
@@ -120,65 +120,65 @@ class Bought:
 
     async def balance(self) -> balances.Balance:
         """The workspace's balance."""
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             return (await balances.read(session, [self.person.workspace_id]))[self.person.workspace_id]
 
     async def kinds(self) -> list[str]:
         """The kinds of the workspace's transactions, the oldest first."""
-        return [node["kind"] for node in (await self.house.history(self.person))["nodes"]][::-1]
+        return [node["kind"] for node in (await self.backend.history(self.person))["nodes"]][::-1]
 
     async def post(self, movement: Movement) -> None:
         """Post a movement of the workspace's credits."""
-        await transact(self.house.database, lambda session: post_one(session, movement))
+        await transact(self.backend.database, lambda session: post_one(session, movement))
 
     async def audited(self) -> list[str]:
         """What the workspace's audit log says happened to purchases, the oldest first."""
         query = select(AuditEventRow.action).where(
             AuditEventRow.workspace_id == self.person.workspace_id, AuditEventRow.action.startswith("purchase.")
         )
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             return list(await session.scalars(query.order_by(AuditEventRow.id)))
 
 
-async def buy(house: RunningHouse, card: str = "pm_card_visa", *, person: Person | None = None) -> Bought:
+async def buy(backend: RunningBackend, card: str = "pm_card_visa", *, person: Person | None = None) -> Bought:
     """Someone (new) who buys what the catalog sells first, with a test card."""
     if person is None:
-        person = await house.sign_up()
-        await house.add_card(person, card)
-    payload = await house.recharge(person)
+        person = await backend.sign_up()
+        await backend.add_card(person, card)
+    payload = await backend.recharge(person)
     assert payload["userErrors"] == []
-    return await bought_by(person, house, payload["purchase"]["id"])
+    return await bought_by(person, backend, payload["purchase"]["id"])
 
 
-async def bought_by(person: Person, house: RunningHouse, purchase_id: str) -> Bought:
+async def bought_by(person: Person, backend: RunningBackend, purchase_id: str) -> Bought:
     """The purchase with this id of the API's, whose invoice was paid."""
     found = parse_global_id(purchase_id).id
     assert isinstance(found, UUID)
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         row = await purchase_store.find(session, person.workspace_id, found)
     assert row is not None
     assert row.invoice_id is not None
     assert row.total_minor is not None
-    invoice = await house.house.desk.gateway.invoice(row.invoice_id)
+    invoice = await backend.parts.flow_context.gateway.invoice(row.invoice_id)
     assert invoice is not None
     assert invoice.attempt.id is not None
-    return Bought(house, person, row.id, invoice.attempt.id, invoice.id, row.credits, row.total_minor)
+    return Bought(backend, person, row.id, invoice.attempt.id, invoice.id, row.credits, row.total_minor)
 
 
-async def apply(bought: Bought, returns: Returns) -> None:
+async def apply(bought: Bought, returns: ReturnedMoney) -> None:
     """Let a look at Stripe have seen `returns`."""
 
     async def work(session: Session) -> None:
         watched = await refund_store.watched(session, bought.invoice_id)
         assert watched is not None
-        await apply_returns(session, watched, bought.invoice_id, returns)
+        await apply_returned_money(session, watched, bought.invoice_id, returns)
 
-    await transact(bought.house.database, work)
+    await transact(bought.backend.database, work)
 
 
-async def check_ledger(house: RunningHouse) -> None:
+async def check_ledger(backend: RunningBackend) -> None:
     """Fail unless every balance is the sum of its entries."""
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         report = await verify(session)
     assert report.is_sound, str(report.fault)
 
@@ -187,10 +187,10 @@ class Crash(BaseException):
     """The process ended here."""
 
 
-async def refund(bought: Bought, amount: str | None = None, *, desk: Desk | None = None) -> RefundRow:
+async def refund(bought: Bought, amount: str | None = None, *, flow_context: FlowContext | None = None) -> RefundRow:
     """Refund as an operator does."""
     return await refund_purchase(
-        desk or bought.desk,
+        flow_context or bought.flow_context,
         bought.person.workspace_id,
         bought.id,
         amount=Decimal(amount) if amount is not None else None,
@@ -198,7 +198,7 @@ async def refund(bought: Bought, amount: str | None = None, *, desk: Desk | None
     )
 
 
-def crashing(house: RunningHouse, point: str, *, passing: int) -> Desk:
+def crashing(backend: RunningBackend, point: str, *, passing: int) -> FlowContext:
     """A desk of a process that ends at `point`, the `passing`th time it gets there."""
     left = passing
 
@@ -208,7 +208,7 @@ def crashing(house: RunningHouse, point: str, *, passing: int) -> Desk:
         if left == 0 and passed == point:
             raise Crash
 
-    database = house.database
-    gateway = stripe_gateway(SANDBOX_SECRET_KEY, base_url=house.sandbox.url, fault=fault)
+    database = backend.database
+    gateway = stripe_gateway(SANDBOX_SECRET_KEY, base_url=backend.sandbox.url, fault=fault)
     doomed = Database(database.engine, database.clock, database.hints, fault)
-    return replace(house.house.desk, database=doomed, gateway=gateway)
+    return replace(backend.parts.flow_context, database=doomed, gateway=gateway)

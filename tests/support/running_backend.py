@@ -22,7 +22,7 @@ from app.accounts.access.permissions import ApiScope
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
-from app.main import House, open_house, set_up_provider, web_app, work
+from app.main import Backend, open_backend, set_up_provider, web_app, work
 from app.settings import Settings
 from app.store import billing_accounts as billing_account_store
 from tests.support import operations
@@ -66,11 +66,11 @@ class Person:
 
 
 @dataclass(slots=True)
-class RunningHouse:
-    """A running product: `house` holds its parts, `api` speaks to it as a client, `sandbox` controls its Stripe."""
+class RunningBackend:
+    """A running product: `parts` are those in this process, `api` speaks to it as a client, `sandbox` controls its Stripe."""
 
     catalog: str
-    house: House
+    parts: Backend
     api: Api
     sandbox: SandboxControls
     sandbox_process: SandboxProcess
@@ -78,14 +78,14 @@ class RunningHouse:
     @property
     def database(self) -> Database:
         """The product's database, with its clock."""
-        return self.house.runtime.database
+        return self.parts.runtime.database
 
     async def sign_up(self, *, address: str | None = None, with_phone: bool | None = None) -> Person:
         """Someone new with a verified address; `with_phone` verifies a phone, by default where the catalog asks for one."""
         made = await new_person(self.database, address=address or new_address())
         [email] = (await self.api.query(operations.OWN_ADDRESSES, token=made.token))["viewer"]["emails"]
         person = Person(email["address"], made.token, made.user.id, made.user.personal_workspace_id)
-        if self.house.runtime.catalog.phone_required if with_phone is None else with_phone:
+        if self.parts.runtime.catalog.phone_required if with_phone is None else with_phone:
             await self.verify_phone(person)
         return person
 
@@ -135,7 +135,7 @@ class RunningHouse:
 
     async def recharge(self, person: Person, *, key: str | None = None, **order: object) -> dict[str, Any]:
         """The payload of `rechargeCredits` for what `order` says, or else for the first pack or for 10.00 where there are none."""
-        packs = self.house.runtime.catalog.packs
+        packs = self.parts.runtime.catalog.packs
         usual = {"packCode": packs[0].code} if packs else {"amount": "10.00"}
         chosen = order if {"packCode", "amount"} & order.keys() else {**usual, **order}
         given = {"workspaceId": person.workspace, "idempotencyKey": key or uuid4().hex, **chosen}
@@ -209,7 +209,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running_house(server_url: str, catalog: str, **settings: object) -> AsyncGenerator[RunningHouse]:
+async def running_backend(server_url: str, catalog: str, **settings: object) -> AsyncGenerator[RunningBackend]:
     """Run the product on a database of its own with a shipped catalog; rate limits are off unless `settings` say otherwise."""
     async with cloned_url(server_url) as database_url:
         process = SandboxProcess(database_url)
@@ -225,20 +225,20 @@ async def running_house(server_url: str, catalog: str, **settings: object) -> As
                     "storage_url": "memory:///",
                     **settings,
                 }
-                async with _running(GivenSettings(**chosen), database_url, listener) as house, _http() as http:
-                    api = Api(house.settings.base_url, http)
-                    yield RunningHouse(catalog, house, api, SandboxControls(process.url, http), process)
+                async with _running(GivenSettings(**chosen), database_url, listener) as backend, _http() as http:
+                    api = Api(backend.settings.base_url, http)
+                    yield RunningBackend(catalog, backend, api, SandboxControls(process.url, http), process)
         finally:
             await asyncio.to_thread(process.stop)
 
 
 @asynccontextmanager
-async def _running(settings: Settings, database_url: str, listener: socket.socket) -> AsyncGenerator[House]:
-    async with open_house(settings, database_url, SECRET_KEY) as house:
-        house.runtime = replace(house.runtime, passwords=quick_passwords())
+async def _running(settings: Settings, database_url: str, listener: socket.socket) -> AsyncGenerator[Backend]:
+    async with open_backend(settings, database_url, SECRET_KEY) as backend:
+        backend.runtime = replace(backend.runtime, passwords=quick_passwords())
         server = _Server(
             uvicorn.Config(
-                web_app(house),
+                web_app(backend),
                 loop="none",
                 ws="websockets-sansio",
                 log_config=None,
@@ -249,14 +249,14 @@ async def _running(settings: Settings, database_url: str, listener: socket.socke
         stopping = asyncio.Event()
         tasks: Sequence[asyncio.Task[None]] = (
             asyncio.create_task(server.serve(sockets=[listener])),
-            asyncio.create_task(work(house, stopping)),
+            asyncio.create_task(work(backend, stopping)),
         )
         try:
-            await set_up_provider(house)
-            yield house
+            await set_up_provider(backend)
+            yield backend
         finally:
             stopping.set()
-            house.ending.set()
+            backend.ending.set()
             server.should_exit = True
             await asyncio.gather(*tasks)
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import pytest
 import structlog
 
-from app.messages.twilio import TwilioTexter
+from app.messages.twilio import TwilioSmsSender
 from tests.support.http_double import Answer, Answered, Asked, as_json, http_double
 
 _MOST_SENDS = 5
@@ -63,13 +63,13 @@ class TwilioDouble:
         }
 
     @asynccontextmanager
-    async def texter(self) -> AsyncGenerator[TwilioTexter]:
+    async def sms_sender(self) -> AsyncGenerator[TwilioSmsSender]:
         """The product's way to reach this, with the credentials that are right at the moment."""
-        texter = TwilioTexter(self.account_sid, self.auth_token, self.service_sid, base_url=self.url)
+        sms_sender = TwilioSmsSender(self.account_sid, self.auth_token, self.service_sid, base_url=self.url)
         try:
-            yield texter
+            yield sms_sender
         finally:
-            await texter.aclose()
+            await sms_sender.aclose()
 
     def code_of(self, number: str) -> str:
         """The code texted last to a number."""

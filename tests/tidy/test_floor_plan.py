@@ -13,11 +13,11 @@ _TOP = {
 }
 _ROOMS = {
     *("asgi", "jobs", "flows", "billing", "metering", "accounts", "ledger", "payments", "messages", "live", "store"),
-    *("db", "catalog", "federation"),
+    *("db", "catalog", "oidc", "cli"),
 }
 _MODULES = {
     *("__init__", "__main__", "main", "server", "settings", "setting_values", "logs", "faults"),
-    *("storage", "money", "ids", "clock", "errors"),
+    *("object_storage", "money", "ids", "clock", "errors", "idempotency"),
 }
 _EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|managers?|services?|common|misc|stuff)(_|$)")
 _EMPTY_CLASS = re.compile(r"(Utils?|Helpers?|Manager|Service|Singleton)$")

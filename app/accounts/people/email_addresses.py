@@ -106,7 +106,7 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
     link = await mailed_link_store.take_verification(session, token_hash(token), at=session.real_now)
     if link is None or link.email_id is None:
         return None
-    await email_address_store.lock_owner(session, link.user_id)
+    await email_address_store.lock_user(session, link.user_id)
     row = await email_address_store.find(session, link.user_id, link.email_id)
     if row is None:
         return None
@@ -177,7 +177,7 @@ async def _user_id(session: Session, user_id: UUID) -> str:
 
 
 async def _lock(session: Session, caller: UserCaller) -> None:
-    if await email_address_store.lock_owner(session, caller.user_id) is None:
+    if await email_address_store.lock_user(session, caller.user_id) is None:
         raise Unauthenticated
 
 

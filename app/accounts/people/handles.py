@@ -95,10 +95,10 @@ def _bare(text: str) -> str:
     return text.lower().replace("-", "").replace("_", "")
 
 
-async def refuse_at_sign_up(session: Session, guards: bytes, handle: str, *, path: tuple[str, ...]) -> None:
+async def refuse_at_sign_up(session: Session, abuse_key: bytes, handle: str, *, path: tuple[str, ...]) -> None:
     """Raise `HandleTaken` for a handle that a newcomer can't have now; it is not taken by asking."""
     key = handle.lower()
-    hold = await workspace_store.handle_hold(session, keyed_hash(guards, key), at=session.now)
+    hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
     if hold is not None or await workspace_store.id_by_handle(session, key) is not None:
         raise HandleTaken(path=path)
 
@@ -116,16 +116,16 @@ async def counting_refusals(
         raise
 
 
-async def claim_handle(session: Session, guards: bytes, handle: str, workspace_id: UUID) -> bool:
+async def claim_handle(session: Session, abuse_key: bytes, handle: str, workspace_id: UUID) -> bool:
     """Take a handle for a workspace that has none, without regard to case.
 
-    False when another user or organization has it, or gave it up less than 30 days ago. `guards` is the key of handles given up.
+    False when another user or organization has it, or gave it up less than 30 days ago. `abuse_key` is the key of handles given up.
     """
     key = handle.lower()
     if not await workspace_store.claim_handle(session, key, workspace_id):
         return False
     # looked at only now: whoever gave it up a moment ago has been waited for
-    hold = await workspace_store.handle_hold(session, keyed_hash(guards, key), at=session.now)
+    hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
     if hold is not None and hold.workspace_id != workspace_id:
         await workspace_store.free_handle(session, workspace_id)
         return False
@@ -133,17 +133,17 @@ async def claim_handle(session: Session, guards: bytes, handle: str, workspace_i
 
 
 async def claim_made_up_handle(
-    session: Session, guards: bytes, workspace_id: UUID, name: str, *, otherwise: str
+    session: Session, abuse_key: bytes, workspace_id: UUID, name: str, *, otherwise: str
 ) -> str:
     """Take a free handle that resembles the name, or else a number after `otherwise`; return it."""
     for handle in _made_up(name, otherwise):
-        if await claim_handle(session, guards, handle, workspace_id):
+        if await claim_handle(session, abuse_key, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
 
 
 async def change_handle(
-    session: Session, guards: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
+    session: Session, abuse_key: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
 ) -> bool:
     """Let a locked workspace go by another handle from now on; False when it has that one already.
 
@@ -153,18 +153,18 @@ async def change_handle(
     if handle == workspace.handle:
         return False
     if handle.lower() != workspace.handle.lower():
-        await give_up_handle(session, guards, workspace)
-        if not await claim_handle(session, guards, handle, workspace.id):
+        await give_up_handle(session, abuse_key, workspace)
+        if not await claim_handle(session, abuse_key, handle, workspace.id):
             raise HandleTaken(path=path)
     workspace.handle = handle
     workspace.version += 1
     return True
 
 
-async def give_up_handle(session: Session, guards: bytes, workspace: WorkspaceRow) -> None:
+async def give_up_handle(session: Session, abuse_key: bytes, workspace: WorkspaceRow) -> None:
     """Free a workspace's handle, which nobody else can take for 30 days: links to it must not lead to a stranger."""
     await workspace_store.free_handle(session, workspace.id)
-    held = keyed_hash(guards, workspace.handle.lower())
+    held = keyed_hash(abuse_key, workspace.handle.lower())
     await workspace_store.hold_handle(session, held, workspace.id, until=session.now + HELD_FOR)
 
 

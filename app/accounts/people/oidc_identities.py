@@ -40,10 +40,10 @@ _TRIES: Final = 3
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-async def authenticate(database: Database, issuer: Issuer, guards: bytes, token: str) -> Caller:
+async def authenticate(database: Database, issuer: Issuer, abuse_key: bytes, token: str) -> Caller:
     """Whose a token of the issuer is; whoever is seen for the first time gets an account. `Anonymous` for any other token.
 
-    `guards` is the key that identities of deleted accounts are hashed with. Raises `IssuerUnavailable` when the issuer must be
+    `abuse_key` is the key that identities of deleted accounts are hashed with. Raises `IssuerUnavailable` when the issuer must be
     asked and can't be.
     """
     claims = await issuer.verify(token, database.clock.real_now())
@@ -54,9 +54,9 @@ async def authenticate(database: Database, issuer: Issuer, guards: bytes, token:
         known = await oidc_identity_store.find(
             session, claims.issuer, claims.subject, proven_key=proven.key if proven is not None else None
         )
-        may_open = known is not None or await _may_open(session, guards, claims)
+        may_open = known is not None or await _may_open(session, abuse_key, claims)
     if known is None:
-        user_id = await _first_sight(database, issuer, guards, token, claims) if may_open else None
+        user_id = await _first_sight(database, issuer, abuse_key, token, claims) if may_open else None
         return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
     if (email_id := known.provable_email_id) is not None:
         await transact(
@@ -67,19 +67,19 @@ async def authenticate(database: Database, issuer: Issuer, guards: bytes, token:
     return UserCaller(known.user_id, None, claims.expires_at)
 
 
-async def forget(session: Session, user_id: UUID, guards: bytes) -> None:
+async def forget(session: Session, user_id: UUID, abuse_key: bytes) -> None:
     """What the deletion of an account calls before it deletes the user: no token issued until now brings the account back.
 
-    Of each identity a hash made with `guards` is kept for 30 days.
+    Of each identity a hash made with `abuse_key` is kept for 30 days.
     """
-    hashes = [_hash(guards, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
+    hashes = [_hash(abuse_key, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
     await oidc_identity_store.lock(session, hashes)
     now = session.real_now
     await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_KEPT)
 
 
 async def _first_sight(
-    database: Database, issuer: Issuer, guards: bytes, token: str, claims: TokenClaims
+    database: Database, issuer: Issuer, abuse_key: bytes, token: str, claims: TokenClaims
 ) -> UUID | None:
     profile = await issuer.profile(token, claims)
     email = _address(profile)
@@ -90,7 +90,7 @@ async def _first_sight(
     new = _new_user(profile, email)
 
     async def sign_in(session: Session) -> UUID | None:
-        return await _sign_in(session, guards, claims, new)
+        return await _sign_in(session, abuse_key, claims, new)
 
     for _ in range(_TRIES):
         try:
@@ -101,16 +101,18 @@ async def _first_sight(
     raise Unavailable
 
 
-async def _sign_in(session: Session, guards: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
-    await oidc_identity_store.lock(session, [_hash(guards, claims.issuer, claims.subject)])
+async def _sign_in(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+    await oidc_identity_store.lock(session, [_hash(abuse_key, claims.issuer, claims.subject)])
     known = await oidc_identity_store.find(session, claims.issuer, claims.subject, proven_key=None)
     if known is not None:
         return known.user_id
-    if not await _may_open(session, guards, claims):
+    if not await _may_open(session, abuse_key, claims):
         return None
-    user_id = await oidc_identity_store.lock_owner_of_address(session, new.email.key) if new.is_email_verified else None
+    user_id = (
+        await oidc_identity_store.lock_user_with_address(session, new.email.key) if new.is_email_verified else None
+    )
     if user_id is None:
-        user_id = (await create_user(session, guards, new)).id
+        user_id = (await create_user(session, abuse_key, new)).id
     else:
         await _record_link(session, user_id)
     row = IdentityRow(issuer=claims.issuer, subject=claims.subject, user_id=user_id, created_at=session.now)
@@ -125,11 +127,11 @@ async def _record_link(session: Session, user_id: UUID) -> None:
         await audit_log.record(session, found[1].id, Actor(user_id=user_id), "identity.linked", summary)
 
 
-async def _may_open(session: Session, guards: bytes, claims: TokenClaims) -> bool:
+async def _may_open(session: Session, abuse_key: bytes, claims: TokenClaims) -> bool:
     """Whether a token is young enough to open an account: younger than the deletion of an earlier one, as far as clocks agree."""
     if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_KEPT:
         return False
-    identity_hash = _hash(guards, claims.issuer, claims.subject)
+    identity_hash = _hash(abuse_key, claims.issuer, claims.subject)
     erased: datetime | None = await oidc_identity_store.erased_at(session, identity_hash, at=session.real_now)
     return erased is None or claims.issued_at > erased + _LEEWAY
 
@@ -159,5 +161,5 @@ def _handle(profile: Profile) -> str | None:
         return None
 
 
-def _hash(guards: bytes, issuer: str, subject: str) -> bytes:
-    return keyed_hash(guards, "identity", issuer, subject)
+def _hash(abuse_key: bytes, issuer: str, subject: str) -> bytes:
+    return keyed_hash(abuse_key, "identity", issuer, subject)

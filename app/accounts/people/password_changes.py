@@ -19,7 +19,7 @@ from app.db.engine import Database, Session
 from app.db.tables.people import MailedLinkRow
 from app.db.unit_of_work import transact
 from app.messages import message_texts
-from app.messages.mail import queue_mail, seal
+from app.messages.mail import encrypt, queue_mail
 from app.store import email_addresses as email_address_store
 from app.store import mailed_links as mailed_link_store
 from app.store import sessions as session_store
@@ -52,7 +52,7 @@ async def request_reset(
     async def ask(session: Session) -> None:
         # the queue joins a transaction that has begun, which takes a statement
         await session.execute(select(1))
-        session.outbox.enqueue(MAIL_RESET_LINK, seal(email.address, keys.mail))
+        session.outbox.enqueue(MAIL_RESET_LINK, encrypt(email.address, keys.mail))
 
     await transact(database, ask, step="reset.request")
 
@@ -100,7 +100,7 @@ async def reset_password(
         link = await mailed_link_store.take_reset(session, token_hash(token), at=session.real_now)
         if link is None:
             raise TokenExpired(path=("input", "token"))
-        await email_address_store.lock_owner(session, link.user_id)
+        await email_address_store.lock_user(session, link.user_id)
         await _keep(session, keys, link.user_id, hashed, but_session=None)
         return await open_session(session, link.user_id, user_agent)
 

@@ -63,7 +63,7 @@ async def change_user_id(session: Session, keys: Keys, caller: UserCaller, handl
     workspace = await _personal_workspace(session, caller)
     before = workspace.handle
     follows = workspace.name == name_of(user.first_name, user.last_name, before)
-    if await change_handle(session, keys.guards, workspace, handle, path=("input", "handle")):
+    if await change_handle(session, keys.abuse_key, workspace, handle, path=("input", "handle")):
         await audit_log.record(
             session,
             workspace.id,
@@ -95,7 +95,7 @@ async def _rename(session: Session, caller: UserCaller, workspace: WorkspaceRow,
 
 
 async def _lock(session: Session, caller: UserCaller) -> UserRow:
-    user = await email_address_store.lock_owner(session, caller.user_id)
+    user = await email_address_store.lock_user(session, caller.user_id)
     if user is None:
         raise Unauthenticated
     return user

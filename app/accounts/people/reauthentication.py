@@ -38,7 +38,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
     async def send(session: Session) -> None:
-        await email_address_store.lock_owner(session, caller.user_id)
+        await email_address_store.lock_user(session, caller.user_id)
         if await user_store.password_of(session, caller.user_id) is not None:
             raise InvalidInput("This account has a password: give that.")
         primary = await email_address_store.primary(session, caller.user_id)

@@ -71,7 +71,7 @@ async def sign_up(
     await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
     if form.handle is not None:
         async with database.read() as session:
-            await refuse_at_sign_up(session, keys.guards, form.handle, path=("input", "handle"))
+            await refuse_at_sign_up(session, keys.abuse_key, form.handle, path=("input", "handle"))
     password_hash = await passwords.hash(form.password)
 
     async def keep(session: Session) -> None:
@@ -136,7 +136,7 @@ async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_a
         first_name=pending.first_name,
         last_name=pending.last_name,
     )
-    user = await create_user(session, keys.guards, new)
+    user = await create_user(session, keys.abuse_key, new)
     return await open_session(session, user.id, user_agent)
 
 

@@ -95,13 +95,13 @@ def name_of(first_name: str | None, last_name: str | None, handle: str) -> str:
     return full_name(first_name, last_name) or handle
 
 
-async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
+async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
     """Make an account with its address and its personal workspace, of which the user is the owner.
 
     An address that is verified is primary; one that is not stays unverified, whoever else may have it.
 
-    Takes the handle asked for, or makes one up where none was asked for or it is gone by now; `guards` is the key of handles given
-    up. Raises `EmailTaken` when another account has verified the address.
+    Takes the handle asked for, or makes one up where none was asked for or it is gone by now; `abuse_key` is the key that handles
+    given up are hashed with. Raises `EmailTaken` when another account has verified the address.
     """
     user = UserRow(
         id=uuid7(),
@@ -124,16 +124,16 @@ async def create_user(session: Session, guards: bytes, new: NewUser) -> User:
     )
     if not is_theirs:
         raise EmailTaken
-    return user_of(user, await _open_personal_workspace(session, guards, user, new))
+    return user_of(user, await _open_personal_workspace(session, abuse_key, user, new))
 
 
-async def _open_personal_workspace(session: Session, guards: bytes, user: UserRow, new: NewUser) -> WorkspaceRow:
+async def _open_personal_workspace(session: Session, abuse_key: bytes, user: UserRow, new: NewUser) -> WorkspaceRow:
     workspace_id = uuid7()
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
-    if handle is None or not await claim_handle(session, guards, handle, workspace_id):
+    if handle is None or not await claim_handle(session, abuse_key, handle, workspace_id):
         # never one that resembles the address: whoever tried such handles would learn whose address is here
-        handle = await claim_made_up_handle(session, guards, workspace_id, name, otherwise="user")
+        handle = await claim_made_up_handle(session, abuse_key, workspace_id, name, otherwise="user")
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",
@@ -160,13 +160,13 @@ async def find_user(session: Session, user_id: UUID) -> User | None:
     return user_of(*found) if found is not None else None
 
 
-async def lock_newcomer(session: Session, user_id: UUID) -> None:
+async def lock_joining_user(session: Session, user_id: UUID) -> None:
     """Lock the user, who is about to belong to one more workspace, until the transaction ends.
 
     Raises `Unauthenticated` for who is gone, and `AccountClosing` for who will be: what their deletion takes with it was decided
     when there was a way back for the last time.
     """
-    if not await user_store.lock_newcomer(session, user_id):
+    if not await user_store.lock_joining_user(session, user_id):
         raise Unauthenticated
     if await deletion_store.is_settled(session, user_id):
         raise AccountClosing

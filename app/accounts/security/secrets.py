@@ -21,14 +21,14 @@ _TOKEN_LETTERS = 43
 class Keys:
     """One key of 32 bytes per purpose, so that what is hashed for one can't be compared with another.
 
-    `limits` hashes who is limited, `phones` numbers, `codes` texted and mailed codes, `guards` what must be known again after its
-    owner is gone; `mail` encrypts mails that wait in the queue.
+    `limits` hashes who is limited, `phones` numbers, `codes` texted and mailed codes, `abuse_key` what must be known
+    again after its owner is gone; `mail` encrypts mails that wait in the queue.
     """
 
     limits: bytes
     phones: bytes
     codes: bytes
-    guards: bytes
+    abuse_key: bytes
     mail: bytes
 
 
@@ -38,7 +38,7 @@ def derive_keys(secret_key: str) -> Keys:
         limits=derive_key(secret_key, "rate-limits"),
         phones=derive_key(secret_key, "phone-numbers"),
         codes=derive_key(secret_key, "phone-codes"),
-        guards=derive_key(secret_key, "guards"),
+        abuse_key=derive_key(secret_key, "guards"),
         mail=derive_key(secret_key, "queued-mail"),
     )
 

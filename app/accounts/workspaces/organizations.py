@@ -18,7 +18,7 @@ from app.accounts.people.handles import (
     claim_made_up_handle,
     counting_refusals,
 )
-from app.accounts.people.users import lock_newcomer
+from app.accounts.people.users import lock_joining_user
 from app.accounts.security.account_errors import HandleTaken
 from app.accounts.security.rate_limits import Limit, RateLimits, hit_unless_refused
 from app.accounts.security.text_input import one_line
@@ -60,7 +60,7 @@ class WorkspaceChange:
 
 async def create_organization(
     database: Database,
-    guards: bytes,
+    abuse_key: bytes,
     limits: RateLimits,
     caller: Caller,
     form: NewOrganization,
@@ -81,7 +81,7 @@ async def create_organization(
         raise Forbidden("Here only the host product's servers set external ids.")
 
     async def make(session: Session) -> WorkspaceAccess:
-        return await _make(session, guards, user, name, handle, external_id)
+        return await _make(session, abuse_key, user, name, handle, external_id)
 
     async def make_it() -> WorkspaceAccess:
         work = partial(transact, database, make, step="create-organization")
@@ -91,13 +91,13 @@ async def create_organization(
 
 
 async def _make(
-    session: Session, guards: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
+    session: Session, abuse_key: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
 ) -> WorkspaceAccess:
-    await lock_newcomer(session, user.user_id)
+    await lock_joining_user(session, user.user_id)
     workspace_id = uuid7()
     if handle is None:
-        handle = await claim_made_up_handle(session, guards, workspace_id, name, otherwise="organization")
-    elif not await claim_handle(session, guards, handle, workspace_id):
+        handle = await claim_made_up_handle(session, abuse_key, workspace_id, name, otherwise="organization")
+    elif not await claim_handle(session, abuse_key, handle, workspace_id):
         raise HandleTaken(path=_HANDLE)
     workspace = WorkspaceRow(
         id=workspace_id,
@@ -123,7 +123,7 @@ async def _make(
 async def update_workspace(
     database: Database,
     limits: RateLimits,
-    guards: bytes,
+    abuse_key: bytes,
     caller: Caller,
     workspace_id: UUID,
     change: WorkspaceChange,
@@ -144,7 +144,9 @@ async def update_workspace(
     async def apply(session: Session) -> WorkspaceAccess:
         access = await lock_workspace(session, caller, workspace_id)
         _require_right(access, caller, change)
-        await _apply(session, guards, caller, access.workspace, change, owners_set_external_ids=owners_set_external_ids)
+        await _apply(
+            session, abuse_key, caller, access.workspace, change, owners_set_external_ids=owners_set_external_ids
+        )
         await session.flush()
         return access
 
@@ -198,7 +200,7 @@ def _checked_external_id(text: str | None) -> str | None:
 
 async def _apply(
     session: Session,
-    guards: bytes,
+    abuse_key: bytes,
     caller: Caller,
     workspace: WorkspaceRow,
     change: WorkspaceChange,
@@ -221,7 +223,7 @@ async def _apply(
         )
     if change.handle is not KEPT and change.handle is not None and change.handle != workspace.handle:
         before = workspace.handle
-        await change_handle(session, guards, workspace, change.handle, path=_HANDLE)
+        await change_handle(session, abuse_key, workspace, change.handle, path=_HANDLE)
         await _record(
             session,
             caller,

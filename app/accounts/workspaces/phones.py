@@ -20,7 +20,7 @@ from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
-from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME, CodeGone, Texter
+from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME, CodeGone, SmsSender
 from app.store import phones as phone_store
 
 PER_NUMBER = Limit("phone-code:number", most=5, per_seconds=3_600)
@@ -37,7 +37,7 @@ _DONE = MOST_TRIES + 1
 _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 # for what lies between another call's look at the code and its writing down that the number is verified
 _WAITS_SECONDS = 0.5
-_LOOKS_EVERY_SECONDS = 0.05
+_POLL_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class PhoneOf:
 
 async def send_code(
     database: Database,
-    texter: Texter,
+    sms_sender: SmsSender,
     keys: Keys,
     limits: RateLimits,
     caller: Caller,
@@ -89,12 +89,12 @@ async def send_code(
 
     # Written down only once it was sent: a provider may have one code for all that a number is to verify, and a code that was
     # sent for another workspace must not do for this one.
-    await texter.send_code(number, str(phone.workspace_id))
+    await sms_sender.send_code(number, str(phone.workspace_id))
     await transact(database, begin, step="phone-code")
 
 
 async def verify_phone(
-    database: Database, texter: Texter, keys: Keys, caller: Caller, phone: PhoneOf, code: str
+    database: Database, sms_sender: SmsSender, keys: Keys, caller: Caller, phone: PhoneOf, code: str
 ) -> WorkspaceAccess:
     """Verify the number for the workspace with the code that was texted.
 
@@ -134,13 +134,13 @@ async def verify_phone(
         return tries
     refusal: CodeExpired | CodeWrong = CodeWrong(path=("input", "code"))
     try:
-        is_right = await texter.check_code(number, str(phone.workspace_id), code)
+        is_right = await sms_sender.check_code(number, str(phone.workspace_id), code)
     except CodeGone:
         is_right, refusal = False, CodeExpired(path=("input", "code"))
     if is_right:
         return await transact(database, settle, step="phone-verified")
     if tries == MOST_TRIES and isinstance(refusal, CodeWrong):
-        await texter.drop_code(number, str(phone.workspace_id))
+        await sms_sender.drop_code(number, str(phone.workspace_id))
     access = await _verified_meanwhile(database, user, phone.workspace_id, hashed)
     if access is None:
         raise refusal
@@ -175,14 +175,14 @@ async def _verified_meanwhile(
     database: Database, caller: UserCaller, workspace_id: UUID, hashed: bytes
 ) -> WorkspaceAccess | None:
     """The workspace, if another call used the code up, as the first of two clicks does; waits for one that is just doing so."""
-    for _ in range(round(_WAITS_SECONDS / _LOOKS_EVERY_SECONDS)):
+    for _ in range(round(_WAITS_SECONDS / _POLL_EVERY_SECONDS)):
         async with database.read() as session:
             if await _is_done(session, workspace_id, hashed):
                 return await _as_owner(session, caller, workspace_id)
             tries = await phone_store.tries_of(session, workspace_id, hashed, at=session.real_now)
         if tries is None or tries == 1:
             return None
-        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        await asyncio.sleep(_POLL_EVERY_SECONDS)
     return None
 
 

@@ -25,7 +25,7 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
     """
     await billing_account_store.lock(session, workspace_id)
     values = _values(invoice)
-    row = await invoice_store.with_provider_id(session, invoice.id)
+    row = await invoice_store.lock_with_provider_id(session, invoice.id)
     if row is None:
         row = InvoiceRow(
             workspace_id=workspace_id,

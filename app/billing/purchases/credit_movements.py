@@ -14,7 +14,7 @@ from app.idempotency import KEYS_KEPT
 from app.ledger import post as ledger_post
 from app.ledger.chart import Source
 from app.ledger.movements import Clawback, Grant, Posted, Reinstate
-from app.ledger.post import post_one, settle_due
+from app.ledger.post import post_due, post_one
 from app.money import CreditUnit
 from app.store import invoices as invoice_store
 from app.store import ledger_posting as ledger_posting_store
@@ -74,7 +74,7 @@ async def next_due_at(session: Session) -> datetime | None:
 
 async def run_due(database: Database, *, limit: int) -> int:
     """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
-    settled = await transact(database, lambda session: settle_due(session, limit), step="credits.due")
+    settled = await transact(database, lambda session: post_due(session, limit), step="credits.due")
     return settled.workspaces
 
 

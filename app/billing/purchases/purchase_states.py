@@ -13,7 +13,7 @@ from app.billing.purchases.orders import Order
 from app.billing.purchases.spend_limits import check_spend_limit
 from app.catalog import Catalog
 from app.db.engine import Session
-from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
 from app.ids import uuid7
 from app.money import Money
 from app.payments.gateway_values import Checkout, ProviderInvoice
@@ -25,7 +25,7 @@ TOPIC = "credit_purchase"
 # How long a customer has to confirm a payment with the bank.
 CONFIRM_WITHIN = timedelta(minutes=30)
 # After this long a purchase that nobody finished is looked into: longer than its calls to the provider ordinarily take.
-LOOK_AFTER = timedelta(seconds=90)
+CHECK_AFTER = timedelta(seconds=90)
 
 
 class PurchaseOvertaken(Exception):
@@ -57,7 +57,7 @@ async def begin(
         idempotency_key=key,
         input_hash=key_hash,
         expires_at=session.now + CONFIRM_WITHIN,
-        next_look_at=session.now + LOOK_AFTER,
+        next_check_at=session.now + CHECK_AFTER,
         refunded_minor=0,
         disputed_minor=0,
         reclaimed_credits=0,
@@ -85,7 +85,7 @@ async def admit(
     await check_spend_limit(session, catalog, account, invoice.total_minor)
     row.total_minor = invoice.total_minor
     row.pay_sent_at = session.now
-    row.next_look_at = session.now + LOOK_AFTER
+    row.next_check_at = session.now + CHECK_AFTER
     await invoice_mirror.mirror(session, workspace_id, invoice)
 
 
@@ -116,12 +116,12 @@ async def admit_checkout(
     row.total_minor = total_minor
     row.pay_sent_at = session.now
     row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
-    row.expires_at = row.next_look_at = open_until
+    row.expires_at = row.next_check_at = open_until
     _changed(session, row)
     return row
 
 
-async def settle(
+async def succeed(
     session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
     """The payment succeeded: grant the credits, once, whoever says so and however often.
@@ -131,14 +131,14 @@ async def settle(
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     await invoice_mirror.mirror(session, workspace_id, invoice)
-    if row.status not in UNSETTLED:
+    if row.status not in UNFINISHED:
         return row
     await credit_movements.grant_purchase(session, row)
     row.status = PurchaseStatus.SUCCEEDED
     row.invoice_id = invoice.id
     row.charged_at = invoice.paid_at or session.now
     row.total_minor = invoice.total_minor
-    row.failure = row.decline_code = row.next_look_at = row.checkout_url = None
+    row.failure = row.decline_code = row.next_check_at = row.checkout_url = None
     _changed(session, row)
     await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
     return row
@@ -153,7 +153,7 @@ async def await_confirmation(
     await invoice_mirror.mirror(session, workspace_id, invoice)
     if row.status == PurchaseStatus.PENDING:
         row.status = PurchaseStatus.ACTION_REQUIRED
-        row.next_look_at = row.expires_at
+        row.next_check_at = row.expires_at
         _changed(session, row)
     return row
 
@@ -173,15 +173,15 @@ async def fail(
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if invoice is not None:
         await invoice_mirror.mirror(session, workspace_id, invoice)
-    if row.status in UNSETTLED:
+    if row.status in UNFINISHED:
         row.status = status
         row.failure = reason
         row.decline_code = decline_code
-        row.next_look_at = row.checkout_url = None
+        row.next_check_at = row.checkout_url = None
         _changed(session, row)
         await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was not paid.")
     elif row.charged_at is None:
-        row.next_look_at = None
+        row.next_check_at = None
     return row
 
 
@@ -196,7 +196,7 @@ async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, re
     row.status = PurchaseStatus.FAILED
     row.failure = reason
     row.idempotency_key = None
-    row.next_look_at = session.now
+    row.next_check_at = session.now
     _changed(session, row)
     await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was given up before it was paid.")
     return True

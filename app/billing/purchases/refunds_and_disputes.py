@@ -16,12 +16,12 @@ from app.billing.payments import invoice_mirror
 from app.billing.purchases import credit_movements, purchase_states
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
-from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState
 from app.errors import Conflict, DomainError, ErrorCode
 from app.ids import uuid7
 from app.ledger.grants import steps_to_claw_back
 from app.money import Money
-from app.payments.gateway_values import Returns
+from app.payments.gateway_values import ReturnedMoney
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
@@ -40,11 +40,11 @@ class NotRefundable(DomainError):
     code = ErrorCode.INVALID_INPUT
 
 
-class ReturnsOvertaken(Exception):
+class ReturnedMoneyOvertaken(Exception):
     """Somebody else looked at what has gone back of the invoice at the same moment, and may have seen something newer."""
 
 
-class PurchaseUnsettled(Exception):
+class PurchaseUnfinished(Exception):
     """Money of a purchase has gone back before the purchase itself was brought to its end: look again when it was."""
 
 
@@ -52,7 +52,7 @@ async def request(
     session: Session,
     watched: Watched,
     invoice_id: str,
-    returns: Returns,
+    returns: ReturnedMoney,
     *,
     amount_minor: int | None,
     reason: str | None,
@@ -63,7 +63,7 @@ async def request(
     `returns` is what the look `watched` saw of the purchase's invoice. One that was written down before, for the same amount, and
     never reached the provider is answered instead: asking again after a crash refunds once. After a refund that the bank returned
     only an operator may ask for another. Raises `NotRefundable`, `Conflict` when another amount is on its way, and
-    `ReturnsOvertaken` when there was a newer look.
+    `ReturnedMoneyOvertaken` when there was a newer look.
     """
     await billing_account_store.lock(session, watched.workspace_id)
     assert watched.purchase_id is not None
@@ -88,7 +88,7 @@ async def request(
         amount_minor=amount.minor,
         reason=reason[:_MAX_REASON_CHARACTERS] if reason else None,
         status=RefundState.REQUESTED,
-        next_look_at=session.now + purchase_states.LOOK_AFTER,
+        next_check_at=session.now + purchase_states.CHECK_AFTER,
         created_at=session.now,
     )
     session.add(row)
@@ -99,7 +99,7 @@ async def request(
     return row
 
 
-def _check_refundable(amount: Money, returns: Returns) -> None:
+def _check_refundable(amount: Money, returns: ReturnedMoney) -> None:
     left = Money(returns.left_minor, amount.currency)
     if returns.disputed_minor:
         raise NotRefundable("The cardholder disputes this payment: the bank decides where its money goes.")
@@ -113,21 +113,21 @@ async def refuse(session: Session, workspace_id: UUID, purchase_id: UUID, refund
     """The refund was not made and will not be: the provider refused it, or it could not be sent in time."""
     for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
         if row.id == refund_id and row.status == RefundState.REQUESTED:
-            row.status, row.failure, row.next_look_at = RefundState.FAILED, failure, None
+            row.status, row.failure, row.next_check_at = RefundState.FAILED, failure, None
 
 
-async def look_later(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID) -> None:
+async def check_later(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID) -> None:
     """The provider can't be reached: leave the refund as it is for now."""
     for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
-        if row.id == refund_id and row.next_look_at is not None:
-            row.next_look_at = session.now + purchase_states.LOOK_AFTER
+        if row.id == refund_id and row.next_check_at is not None:
+            row.next_check_at = session.now + purchase_states.CHECK_AFTER
 
 
 async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
     """Say of a purchase that was paid after it had ended that its payment goes back; False when it was not too late after all."""
     await billing_account_store.lock(session, purchase.workspace_id)
     row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
-    if row.status in UNSETTLED or row.charged_at is not None:
+    if row.status in UNFINISHED or row.charged_at is not None:
         return False
     if (row.failure, row.invoice_id) != (failure, invoice_id):
         row.failure, row.invoice_id = failure, invoice_id
@@ -135,24 +135,24 @@ async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoi
     return True
 
 
-async def apply_returns(session: Session, watched: Watched, invoice_id: str, returns: Returns) -> None:
+async def apply_returned_money(session: Session, watched: Watched, invoice_id: str, returns: ReturnedMoney) -> None:
     """Bring invoice, purchase, credits and refunds in line with what has gone back by now, posting only the difference.
 
     `returns` was fetched after `watched` was read. Credits taken back are returned ÷ total × credits, rounded down, of everything
     returned so far: partial refunds sum exactly, a full one takes all, and refunds and disputes together never more than that.
-    Raises `ReturnsOvertaken` when there was a newer look, `PurchaseUnsettled` when the purchase must be settled first.
+    Raises `ReturnedMoneyOvertaken` when there was a newer look, `PurchaseUnfinished` when the purchase must be settled first.
     """
     await billing_account_store.lock(session, watched.workspace_id)
     purchase = None
     if watched.purchase_id and await purchase_store.find(session, watched.workspace_id, watched.purchase_id):
         purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
     row = await _check_newest(session, watched, invoice_id)
-    row.returns_looks += 1
+    row.money_checks += 1
     invoice_mirror.show_refunded(session, row, returns.refunded_minor)
     if purchase is None:
         return
-    if purchase.status in UNSETTLED:
-        raise PurchaseUnsettled
+    if purchase.status in UNFINISHED:
+        raise PurchaseUnfinished
     await _settle_requests(session, purchase, returns)
     was = (purchase.refunded_minor, purchase.disputed_minor, purchase.lost_minor)
     if was == (returns.refunded_minor, returns.disputed_minor, returns.lost_minor):
@@ -167,13 +167,13 @@ async def apply_returns(session: Session, watched: Watched, invoice_id: str, ret
 
 
 async def _check_newest(session: Session, watched: Watched, invoice_id: str) -> InvoiceRow:
-    row = await invoice_store.with_provider_id(session, invoice_id)
-    if row is None or row.returns_looks != watched.looks:
-        raise ReturnsOvertaken
+    row = await invoice_store.lock_with_provider_id(session, invoice_id)
+    if row is None or row.money_checks != watched.checks:
+        raise ReturnedMoneyOvertaken
     return row
 
 
-async def _reclaim(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+async def _reclaim(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
     """Take back the share of the credits whose money has gone back, and give back what was taken of money that came again."""
     total_minor = purchase.total_minor or purchase.price_minor
     returned_minor = min(returns.refunded_minor + returns.disputed_minor, total_minor)
@@ -190,17 +190,17 @@ async def _reclaim(session: Session, purchase: CreditPurchaseRow, returns: Retur
         purchase.status = PurchaseStatus.REFUNDED if returned_minor == total_minor else PurchaseStatus.SUCCEEDED
 
 
-async def _settle_requests(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+async def _settle_requests(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
     """Note of the refunds asked for here what the provider says of them."""
     known = {refund.refund_id: refund for refund in returns.refunds if refund.refund_id is not None}
     for row in await refund_store.lock_standing(session, purchase.workspace_id, purchase.id):
         refund = known.get(str(row.id))
         if refund is not None:
             row.status, row.provider_id, row.failure = RefundState(refund.status), refund.id, refund.failure
-            row.next_look_at = None
+            row.next_check_at = None
 
 
-async def _record(session: Session, purchase: CreditPurchaseRow, returns: Returns) -> None:
+async def _record(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
     """Write to the audit log what became of the money, each change of its own kind."""
     changes = (
         ("refunded", purchase.refunded_minor, returns.refunded_minor),

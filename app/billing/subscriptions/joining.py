@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.accounts.access import audit_log
 from app.accounts.access.callers import UserCaller
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.people.users import lock_newcomer
+from app.accounts.people.users import lock_joining_user
 from app.accounts.security.account_errors import TokenExpired
 from app.accounts.security.secrets import token_hash
 from app.accounts.workspaces.invitations import is_good, require_invitee
@@ -35,7 +35,7 @@ async def accept_invitation(
     `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`, and `WorkspaceClosing` and `AccountClosing` for a workspace or a person
     that is being deleted.
     """
-    await lock_newcomer(session, caller.user_id)
+    await lock_joining_user(session, caller.user_id)
     row = await _locked_invitation(session, token)
     done = await invitation_store.accepted_with(session, caller.user_id, idempotency_key)
     if done is not None:

@@ -28,6 +28,6 @@ class DeletionRow(Base):
     workspace_id: Mapped[UUID | None] = mapped_column(unique=True)
     workspace_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     requested_by: Mapped[UUID]
-    next_look_at: Mapped[datetime] = mapped_column(index=True)
+    next_check_at: Mapped[datetime] = mapped_column("next_look_at", index=True)
     settled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

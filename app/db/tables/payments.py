@@ -53,7 +53,7 @@ class CardRow(Base):
 class InvoiceRow(Base):
     """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON.
 
-    `returns_looks` counts how often it was looked at what refunds and disputes have returned of it.
+    `money_checks` counts how often the provider was asked what refunds and disputes have returned of it.
     """
 
     __tablename__ = "invoices"
@@ -76,7 +76,7 @@ class InvoiceRow(Base):
     amount_due_minor: Mapped[int]
     amount_paid_minor: Mapped[int]
     amount_refunded_minor: Mapped[int] = mapped_column(default=0)
-    returns_looks: Mapped[int] = mapped_column(default=0)
+    money_checks: Mapped[int] = mapped_column("returns_looks", default=0)
     credit_applied_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     tax_lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)

@@ -33,7 +33,7 @@ class RefundState(StrEnum):
     FAILED = "FAILED"
 
 
-UNSETTLED = (PurchaseStatus.PENDING, PurchaseStatus.ACTION_REQUIRED)
+UNFINISHED = (PurchaseStatus.PENDING, PurchaseStatus.ACTION_REQUIRED)
 
 
 class CreditPurchaseRow(Base):
@@ -78,7 +78,7 @@ class CreditPurchaseRow(Base):
     invoice_id: Mapped[str | None]
     pay_sent_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
-    next_look_at: Mapped[datetime | None]
+    next_check_at: Mapped[datetime | None] = mapped_column("next_look_at")
     failure: Mapped[str | None]
     decline_code: Mapped[str | None]
     checkout_session_id: Mapped[str | None] = mapped_column(unique=True)
@@ -121,5 +121,5 @@ class RefundRow(Base):
     status: Mapped[str]
     provider_id: Mapped[str | None]
     failure: Mapped[str | None]
-    next_look_at: Mapped[datetime | None]
+    next_check_at: Mapped[datetime | None] = mapped_column("next_look_at")
     created_at: Mapped[datetime]

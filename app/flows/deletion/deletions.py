@@ -25,8 +25,8 @@ from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import Conflict, DomainError
-from app.flows.deletion.provider_closing import forget_customers, settle_open_purchases
-from app.flows.flow_context import Desk
+from app.flows.deletion.provider_closing import end_unfinished_purchases, forget_customers
+from app.flows.flow_context import FlowContext
 from app.ids import uuid7
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 from app.store import deletions as deletion_store
@@ -35,7 +35,7 @@ from app.store import memberships as membership_store
 from app.store import workspaces as workspace_store
 
 # a deletion that somebody carries out right now takes less
-_LOOK_AFTER: Final = timedelta(minutes=2)
+_CHECK_AFTER: Final = timedelta(minutes=2)
 _UNREACHABLE: Final = "The payment provider could not be reached. Nothing was deleted; try again."
 _GOES_ON: Final = "The payment provider did not answer in time. The deletion goes on by itself as soon as it does."
 
@@ -50,7 +50,7 @@ class _Begun:
     workspace_ids: tuple[UUID, ...]
 
 
-async def delete_account(desk: Desk, keys: Keys, user_id: UUID) -> None:
+async def delete_account(context: FlowContext, keys: Keys, user_id: UUID) -> None:
     """Delete a user for good, with their personal workspace and the organizations that nobody else belongs to.
 
     Raises `LastOwner` while they are the only owner of an organization with other members, `PaymentPending` while a payment is
@@ -63,11 +63,11 @@ async def delete_account(desk: Desk, keys: Keys, user_id: UUID) -> None:
         going = await decide(session, user_id)
         return await _begin(session, going, DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id))
 
-    await _carry_out(desk, keys, await transact(desk.database, begin, step="deletion.begin"))
+    await _carry_out(context, keys, await transact(context.database, begin, step="deletion.begin"))
 
 
 async def delete_workspace(
-    desk: Desk, keys: Keys, actor_id: UUID, authorize: Callable[[Session], Awaitable[WorkspaceRow]]
+    context: FlowContext, keys: Keys, actor_id: UUID, authorize: Callable[[Session], Awaitable[WorkspaceRow]]
 ) -> None:
     """Delete an organization for good; the people who belong to it stay.
 
@@ -79,21 +79,21 @@ async def delete_workspace(
         row = DeletionRow(user_id=None, workspace_id=workspace.id, requested_by=actor_id)
         return await _begin(session, [workspace.id], row)
 
-    await _carry_out(desk, keys, await transact(desk.database, begin, step="deletion.begin"))
+    await _carry_out(context, keys, await transact(context.database, begin, step="deletion.begin"))
 
 
-async def carry_on(desk: Desk, keys: Keys, deletion_id: UUID) -> None:
+async def carry_on(context: FlowContext, keys: Keys, deletion_id: UUID) -> None:
     """Go on with a deletion that was cut short: put off where the provider can't be reached, stopped where a person must act."""
-    begun = await transact(desk.database, lambda session: _resume(session, deletion_id), step="deletion.resume")
+    begun = await transact(context.database, lambda session: _resume(session, deletion_id), step="deletion.resume")
     if begun is not None:
-        await _carry_out(desk, keys, begun, was_cut_short=True)
+        await _carry_out(context, keys, begun, was_cut_short=True)
 
 
 async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionRow) -> _Begun:
     """Write the deletion down, or take over the one under way: asked for twice, it is done once."""
-    under_way = await deletion_store.of(session, user_id=row.user_id, workspace_id=row.workspace_id)
+    under_way = await deletion_store.lock_of(session, user_id=row.user_id, workspace_id=row.workspace_id)
     if under_way is None:
-        row.id, row.created_at, row.next_look_at = uuid7(), session.real_now, session.real_now + _LOOK_AFTER
+        row.id, row.created_at, row.next_check_at = uuid7(), session.real_now, session.real_now + _CHECK_AFTER
         row.workspace_ids = list(workspace_ids)
         await deletion_store.add(session, row)
         under_way = row
@@ -104,7 +104,7 @@ async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionR
 
 
 async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
-    seen = await deletion_store.peek(session, deletion_id)
+    seen = await deletion_store.find(session, deletion_id)
     if seen is None:
         return None
     try:
@@ -113,10 +113,10 @@ async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
         await _take_back(session, deletion_id)
         return None
     # locked only now, in the order that all keep: another call may have brought it to its end meanwhile
-    row = await deletion_store.find(session, deletion_id)
+    row = await deletion_store.lock(session, deletion_id)
     if row is None:
         return None
-    row.next_look_at = session.real_now + _LOOK_AFTER
+    row.next_check_at = session.real_now + _CHECK_AFTER
     return await _begin(session, going, row)
 
 
@@ -128,24 +128,24 @@ async def _what_goes(session: Session, row: DeletionRow) -> list[UUID]:
     return await decide(session, row.user_id)
 
 
-async def _carry_out(desk: Desk, keys: Keys, begun: _Begun, *, was_cut_short: bool = False) -> None:
+async def _carry_out(context: FlowContext, keys: Keys, begun: _Begun, *, was_cut_short: bool = False) -> None:
     try:
-        await settle_open_purchases(desk, begun.workspace_ids)
-        is_needed = await transact(desk.database, lambda session: _settle(session, begun), step="deletion.settle")
+        await end_unfinished_purchases(context, begun.workspace_ids)
+        is_needed = await transact(context.database, lambda session: _settle(session, begun), step="deletion.settle")
     except (GatewayUnavailable, GatewayRefused) as error:
-        if was_cut_short or not await _stop(desk, begun):
+        if was_cut_short or not await _stop(context, begun):
             raise PaymentUnavailable(_GOES_ON) from error
         raise PaymentUnavailable(_UNREACHABLE) from error
     except DomainError:
-        await _stop(desk, begun)
+        await _stop(context, begun)
         raise
     if not is_needed:
         return
     try:
-        await forget_customers(desk, begun.workspace_ids)
+        await forget_customers(context, begun.workspace_ids)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable(_GOES_ON) from error
-    await transact(desk.database, lambda session: _finish(session, keys, begun), step="deletion.erase")
+    await transact(context.database, lambda session: _finish(session, keys, begun), step="deletion.erase")
 
 
 async def _settle(session: Session, begun: _Begun) -> bool:
@@ -155,7 +155,7 @@ async def _settle(session: Session, begun: _Begun) -> bool:
     `LastOwner` and `Conflict` for what changed since it was begun, `PaymentUnavailable` when another call stopped it.
     """
     is_there = await _lock(session, begun)
-    row = await deletion_store.find(session, begun.deletion_id)
+    row = await deletion_store.lock(session, begun.deletion_id)
     if row is None:
         if not is_there:
             return False
@@ -212,7 +212,7 @@ async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID
 async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
     """Erase, once, however many calls get here."""
     await _lock(session, begun)
-    if await deletion_store.find(session, begun.deletion_id) is None:
+    if await deletion_store.lock(session, begun.deletion_id) is None:
         return
     if begun.user_id is not None:
         going = await _leave_all_but(session, begun.user_id, await _alone_in(session, begun.user_id))
@@ -224,13 +224,15 @@ async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
     await deletion_store.end(session, begun.deletion_id)
 
 
-async def _stop(desk: Desk, begun: _Begun) -> bool:
+async def _stop(context: FlowContext, begun: _Begun) -> bool:
     """Let everything be as it was before the deletion was asked for; False when there is no way back any more."""
-    return await transact(desk.database, lambda session: _take_back(session, begun.deletion_id), step="deletion.stop")
+    return await transact(
+        context.database, lambda session: _take_back(session, begun.deletion_id), step="deletion.stop"
+    )
 
 
 async def _take_back(session: Session, deletion_id: UUID) -> bool:
-    row = await deletion_store.find(session, deletion_id)
+    row = await deletion_store.lock(session, deletion_id)
     if row is not None and row.settled_at is not None:
         return False
     if row is not None:

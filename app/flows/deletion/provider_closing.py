@@ -8,11 +8,11 @@ from typing import Final
 from uuid import UUID
 
 from app.billing.payments.payment_errors import PaymentPending
-from app.db.tables.purchases import UNSETTLED, CreditPurchaseRow, PurchaseStatus
-from app.flows.flow_context import Desk
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
+from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import close_checkout
 from app.flows.purchases.outcome import end_without_charge
-from app.flows.purchases.reconcile import look_into
+from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import GatewayRefused
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -20,7 +20,7 @@ from app.store import purchases as purchase_store
 _CLOSED: Final = "The workspace was deleted before this was paid."
 
 
-async def settle_open_purchases(desk: Desk, workspace_ids: Collection[UUID]) -> None:
+async def end_unfinished_purchases(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
     """Bring every purchase of these workspaces to its end, so that nothing can be charged any more.
 
     Pages to pay on are closed and payments that nobody confirmed made impossible. Asks the provider for each customer as well, so
@@ -28,35 +28,35 @@ async def settle_open_purchases(desk: Desk, workspace_ids: Collection[UUID]) -> 
     became of a payment, and `GatewayUnavailable`.
     """
     for workspace_id in workspace_ids:
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             account = await billing_account_store.find(session, workspace_id)
-            waiting = await purchase_store.unsettled(session, workspace_id)
+            waiting = await purchase_store.unfinished(session, workspace_id)
         for purchase in waiting:
-            if (await _end(desk, purchase)).status in UNSETTLED:
+            if (await _end(context, purchase)).status in UNFINISHED:
                 raise PaymentPending("A payment is under way. Wait until it is through, then try again.")
         if account is not None and account.card_page_id is not None:
             # refused where it was used or has closed
             with suppress(GatewayRefused):
-                await desk.gateway.expire_checkout(account.card_page_id)
+                await context.gateway.expire_checkout(account.card_page_id)
         if account is not None and account.customer_id is not None:
             with suppress(GatewayRefused):
-                await desk.gateway.wallet(account.customer_id)
+                await context.gateway.wallet(account.customer_id)
 
 
-async def forget_customers(desk: Desk, workspace_ids: Collection[UUID]) -> None:
+async def forget_customers(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
     """Have the provider forget the customers of these workspaces; raises `GatewayUnavailable`, to be tried again."""
     for workspace_id in workspace_ids:
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             account = await billing_account_store.find(session, workspace_id)
         if account is not None and account.customer_id is not None:
-            await desk.gateway.delete_customer(account.customer_id)
+            await context.gateway.delete_customer(account.customer_id)
 
 
-async def _end(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def _end(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     if purchase.checkout_session_id is not None:
-        return await close_checkout(desk, purchase, reason=_CLOSED)
+        return await close_checkout(context, purchase, reason=_CLOSED)
     if purchase.status == PurchaseStatus.ACTION_REQUIRED and purchase.invoice_id is not None:
-        invoice = await desk.gateway.invoice(purchase.invoice_id)
+        invoice = await context.gateway.invoice(purchase.invoice_id)
         if invoice is not None:
-            return await end_without_charge(desk, purchase, invoice)
-    return await look_into(desk, purchase.workspace_id, purchase.id) or purchase
+            return await end_without_charge(context, purchase, invoice)
+    return await reconcile_purchase(context, purchase.workspace_id, purchase.id) or purchase

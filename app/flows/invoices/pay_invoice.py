@@ -19,7 +19,7 @@ from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.purchases.outcome import conclude
 from app.idempotency import input_hash
 from app.ids import uuid7
@@ -37,7 +37,7 @@ from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _OVERTAKEN_WITHIN_SECONDS: Final = 2.0
-_LOOKS_EVERY_SECONDS: Final = 0.1
+_POLL_EVERY_SECONDS: Final = 0.1
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 
@@ -69,7 +69,7 @@ class _Begun:
 
 
 async def pay_invoice(
-    desk: Desk,
+    context: FlowContext,
     workspace_id: UUID,
     invoice_id: UUID,
     idempotency_key: str,
@@ -85,54 +85,54 @@ async def pay_invoice(
         await authorize(session)
         return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
 
-    begun = await transact(desk.database, begin, step="pay_invoice.begin")
+    begun = await transact(context.database, begin, step="pay_invoice.begin")
     try:
-        paid = await _replayed(desk, begun) if begun.is_replay else await _sent(desk, begun)
+        paid = await _replayed(context, begun) if begun.is_replay else await _sent(context, begun)
     except GatewayRefused:
         # another payment of it was faster: what it is now decides
-        paid = await _look(desk, begun.invoice.provider_id)
+        paid = await _ask_provider(context, begun.invoice.provider_id)
     except GatewayUnavailable:
         # whether it was charged is the provider's to say: its event, or the next try with this key, tells
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
-    return InvoicePaid(await _mirror(desk, begun.invoice, paid), _told(paid), begun.is_replay)
+    return InvoicePaid(await _mirror(context, begun.invoice, paid), _told(paid), begun.is_replay)
 
 
-async def _sent(desk: Desk, begun: _Begun) -> ProviderInvoice:
+async def _sent(context: FlowContext, begun: _Begun) -> ProviderInvoice:
     """The invoice once its payment was sent; without an answer it is looked at for a moment: a replay may have been faster."""
     try:
-        return await _pay(desk, begun)
+        return await _pay(context, begun)
     except GatewayUnavailable:
         ends_at = asyncio.get_running_loop().time() + _OVERTAKEN_WITHIN_SECONDS
         while asyncio.get_running_loop().time() < ends_at:
             with suppress(GatewayUnavailable):
-                found = await desk.gateway.invoice(begun.invoice.provider_id)
+                found = await context.gateway.invoice(begun.invoice.provider_id)
                 if found is not None and found.status is not InvoiceStatus.OPEN:
                     return found
-            await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+            await asyncio.sleep(_POLL_EVERY_SECONDS)
         raise
 
 
-async def _replayed(desk: Desk, begun: _Begun) -> ProviderInvoice | None:
+async def _replayed(context: FlowContext, begun: _Begun) -> ProviderInvoice | None:
     """What the first call with this key came to, once that is through; raises `GatewayUnavailable` after 20 seconds.
 
     The provider refuses a key that is in use, and answers one that was used with what came of it: nothing is charged twice.
     """
     if begun.invoice.status != InvoiceStatus.OPEN:
-        return await desk.gateway.invoice(begun.invoice.provider_id)
+        return await context.gateway.invoice(begun.invoice.provider_id)
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     while True:
         try:
-            return await _pay(desk, begun)
+            return await _pay(context, begun)
         except GatewayUnavailable:
             if asyncio.get_running_loop().time() >= ends_at:
                 raise
-        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
+        await asyncio.sleep(_POLL_EVERY_SECONDS)
 
 
-async def _pay(desk: Desk, begun: _Begun) -> ProviderInvoice:
-    return await desk.gateway.pay_invoice(
+async def _pay(context: FlowContext, begun: _Begun) -> ProviderInvoice:
+    return await context.gateway.pay_invoice(
         begun.invoice.provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
     )
 
@@ -169,21 +169,23 @@ async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempot
     return _Begun(invoice, card.provider_id, payment, False)
 
 
-async def _look(desk: Desk, provider_id: str) -> ProviderInvoice | None:
+async def _ask_provider(context: FlowContext, provider_id: str) -> ProviderInvoice | None:
     try:
-        return await desk.gateway.invoice(provider_id)
+        return await context.gateway.invoice(provider_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
 
 
-async def _mirror(desk: Desk, invoice: InvoiceRow, paid: ProviderInvoice) -> InvoiceRow:
+async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoice) -> InvoiceRow:
     if invoice.purchase_id is not None:
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             purchase = await purchase_store.find(session, invoice.workspace_id, invoice.purchase_id)
         if purchase is not None and purchase.pay_sent_at is not None:
-            await conclude(desk, purchase, paid)
+            await conclude(context, purchase, paid)
     return await transact(
-        desk.database, lambda session: invoice_mirror.mirror(session, invoice.workspace_id, paid), step="invoice.mirror"
+        context.database,
+        lambda session: invoice_mirror.mirror(session, invoice.workspace_id, paid),
+        step="invoice.mirror",
     )
 
 

@@ -18,7 +18,7 @@ from app.db.engine import Session
 from app.db.tables.payments import CardRow
 from app.db.unit_of_work import transact
 from app.errors import NotFound
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.ids import uuid7
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable, ReturnUrls, Wallet
@@ -38,26 +38,26 @@ class CardSetup:
     hosted_url: str | None
 
 
-async def add_card(desk: Desk, party: BilledParty, urls: ReturnUrls, actor: Actor) -> CardSetup:
+async def add_card(context: FlowContext, party: BilledParty, urls: ReturnUrls, actor: Actor) -> CardSetup:
     """Begin to save a card. It appears once the provider says so; the first becomes the default.
 
     The page that was open before is closed. Raises `PaymentUnavailable` when the provider can't be reached.
     """
     attempt = uuid7()
     try:
-        customer_id = await ensure_customer(desk, party)
-        secret = await desk.gateway.create_setup_intent(customer_id, key=f"setup:{attempt}")
-        page = await desk.gateway.open_card_page(
+        customer_id = await ensure_customer(context, party)
+        secret = await context.gateway.create_setup_intent(customer_id, key=f"setup:{attempt}")
+        page = await context.gateway.open_card_page(
             customer_id,
             urls=urls,
-            expires_at=desk.database.clock.now() + _PAGE_OPEN_FOR,
+            expires_at=context.database.clock.now() + _PAGE_OPEN_FOR,
             key=f"card-page:{attempt}",
         )
         replaced = await transact(
-            desk.database, lambda session: _keep_page(session, party, page.id, actor), step="cards.page"
+            context.database, lambda session: _keep_page(session, party, page.id, actor), step="cards.page"
         )
         if replaced is not None:
-            await desk.gateway.expire_checkout(replaced)
+            await context.gateway.expire_checkout(replaced)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
     return CardSetup(secret, page.url)
@@ -70,40 +70,40 @@ async def _keep_page(session: Session, party: BilledParty, page_id: str, actor: 
     return replaced
 
 
-async def sync_cards(desk: Desk, workspace_id: UUID) -> None:
+async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:
     """Mirror the provider's cards; where there are some and none is the default, the oldest becomes it.
 
     Nothing to do for a workspace that the provider doesn't know or is about to forget. Raises `GatewayUnavailable`.
     """
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         account = await billing_account_store.find(session, workspace_id)
     if account is None or account.customer_id is None or account.closing_at is not None:
         return
     written: Wallet | None = None
     # Of two looks at once the older may be written last: whoever writes looks again whether that is what is there.
-    while (wallet := await _wallet(desk, account.customer_id)) != written:
-        written = await _write(desk, workspace_id, wallet)
+    while (wallet := await _wallet(context, account.customer_id)) != written:
+        written = await _write(context, workspace_id, wallet)
 
 
-async def _wallet(desk: Desk, customer_id: str) -> Wallet:
-    wallet = await desk.gateway.wallet(customer_id)
+async def _wallet(context: FlowContext, customer_id: str) -> Wallet:
+    wallet = await context.gateway.wallet(customer_id)
     if wallet.cards and wallet.default_card_id not in {card.id for card in wallet.cards}:
         # refused where the card was removed a moment ago, which the next look shows
         with suppress(GatewayRefused):
-            await desk.gateway.set_default_card(customer_id, wallet.cards[0].id)
-        wallet = await desk.gateway.wallet(customer_id)
+            await context.gateway.set_default_card(customer_id, wallet.cards[0].id)
+        wallet = await context.gateway.wallet(customer_id)
     return wallet
 
 
-async def _write(desk: Desk, workspace_id: UUID, wallet: Wallet) -> Wallet:
+async def _write(context: FlowContext, workspace_id: UUID, wallet: Wallet) -> Wallet:
     await transact(
-        desk.database, lambda session: card_mirror.mirror(session, workspace_id, wallet), step="cards.mirror"
+        context.database, lambda session: card_mirror.mirror(session, workspace_id, wallet), step="cards.mirror"
     )
     return wallet
 
 
 async def set_default_card(
-    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
+    context: FlowContext, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
 ) -> CardRow:
     """Charge this card by default, and return it as it was before.
 
@@ -111,34 +111,42 @@ async def set_default_card(
     `PaymentUnavailable` when the provider can't be reached.
     """
     asked = "card.default_requested", "A card was asked to be the default."
-    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
-    async with desk.database.read() as session:
+    card = await _ask(context, workspace_id, card_id, actor, authorize, *asked)
+    async with context.database.read() as session:
         account = await billing_account_store.find(session, workspace_id)
     try:
-        await desk.gateway.set_default_card(account.customer_id or "" if account else "", card.provider_id)
-        await sync_cards(desk, workspace_id)
+        await context.gateway.set_default_card(account.customer_id or "" if account else "", card.provider_id)
+        await sync_cards(context, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
     return card
 
 
-async def remove_card(desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize) -> None:
+async def remove_card(
+    context: FlowContext, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
+) -> None:
     """Forget a card; where it was the default, the oldest that is left becomes it.
 
     `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
     `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
     """
     asked = "card.removal_requested", "A card was asked to be removed."
-    card = await _ask(desk, workspace_id, card_id, actor, authorize, *asked)
+    card = await _ask(context, workspace_id, card_id, actor, authorize, *asked)
     try:
-        await desk.gateway.detach_card(card.provider_id)
-        await sync_cards(desk, workspace_id)
+        await context.gateway.detach_card(card.provider_id)
+        await sync_cards(context, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
 
 
 async def _ask(
-    desk: Desk, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize, action: str, summary: str
+    context: FlowContext,
+    workspace_id: UUID,
+    card_id: UUID,
+    actor: Actor,
+    authorize: Authorize,
+    action: str,
+    summary: str,
 ) -> CardRow:
     """The card, and who asked for the change written down before it is sent: what comes of it, the provider reports."""
 
@@ -150,4 +158,4 @@ async def _ask(
         await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.told(card))
         return card
 
-    return await transact(desk.database, work, step="cards.ask")
+    return await transact(context.database, work, step="cards.ask")

@@ -6,7 +6,7 @@ from app.billing.purchases.orders import custom_product_id
 from app.catalog import Catalog, TaxRate, stripe_prices
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.payments import gateway_values
 from app.store import provider_events as provider_event_store
 
@@ -17,17 +17,17 @@ def tax_rate_key(catalog_code: str, rate: TaxRate) -> str:
     return f"{catalog_code}-tax-{rate.country or 'all'}-{rate.percent.normalize():f}-{behaviour}"
 
 
-async def sync_catalog(desk: Desk) -> int:
+async def sync_catalog(context: FlowContext) -> int:
     """Find or make every product, price and tax rate of the catalog, remember their ids, and return how many there are.
 
     Raises `GatewayUnavailable` or `GatewayRefused`; running it again goes on where it stopped.
     """
-    catalog = desk.catalog
+    catalog = context.catalog
     ids: dict[str, str] = {}
     for product in _products(catalog):
-        await desk.gateway.ensure_product(product)
+        await context.gateway.ensure_product(product)
     for price in stripe_prices(catalog):
-        ids[price.lookup_key] = await desk.gateway.ensure_price(
+        ids[price.lookup_key] = await context.gateway.ensure_price(
             gateway_values.Price(
                 lookup_key=price.lookup_key,
                 product_id=price.product,
@@ -38,7 +38,7 @@ async def sync_catalog(desk: Desk) -> int:
         )
     for rate in catalog.tax.rates:
         key = tax_rate_key(catalog.code, rate)
-        ids[key] = await desk.gateway.ensure_tax_rate(
+        ids[key] = await context.gateway.ensure_tax_rate(
             gateway_values.TaxRate(
                 key=key, name=rate.name, percent=rate.percent, inclusive=rate.inclusive, country=rate.country
             )
@@ -47,7 +47,7 @@ async def sync_catalog(desk: Desk) -> int:
     async def save(session: Session) -> None:
         await provider_event_store.save_provider_ids(session, ids)
 
-    await transact(desk.database, save, step="catalog.save")
+    await transact(context.database, save, step="catalog.save")
     return len(ids)
 
 

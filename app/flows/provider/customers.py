@@ -10,12 +10,12 @@ from uuid import UUID
 from app.billing.payments.workspace_closing import WorkspaceClosing, require_open
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.payments.gateway_values import GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 
 _LOOKS: Final = 20
-_LOOKS_EVERY_SECONDS: Final = 0.1
+_POLL_EVERY_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,18 @@ class BilledParty:
     email: str | None
 
 
-async def ensure_customer(desk: Desk, party: BilledParty) -> str:
+async def ensure_customer(context: FlowContext, party: BilledParty) -> str:
     """The provider's id of the workspace's customer, made once: two callers at once send the same key and get the same one.
 
     Raises `WorkspaceClosing` for a workspace that is being deleted.
     """
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         account = await billing_account_store.find(session, party.workspace_id)
     require_open(account)
     if account is not None and account.customer_id is not None:
         return account.customer_id
     try:
-        made = await desk.gateway.create_customer(
+        made = await context.gateway.create_customer(
             workspace_id=str(party.workspace_id),
             name=party.name,
             email=party.email,
@@ -46,7 +46,7 @@ async def ensure_customer(desk: Desk, party: BilledParty) -> str:
         )
     except GatewayUnavailable:
         # the provider refuses a key that is in use: another caller may just be making the customer
-        return await _made_by_another(desk, party)
+        return await _made_by_another(context, party)
 
     async def save(session: Session) -> str:
         account = await billing_account_store.lock(session, party.workspace_id)
@@ -56,17 +56,17 @@ async def ensure_customer(desk: Desk, party: BilledParty) -> str:
         return account.customer_id
 
     try:
-        return await transact(desk.database, save, step="customer.save")
+        return await transact(context.database, save, step="customer.save")
     except WorkspaceClosing:
         # the workspace was deleted while its customer was made: nothing of it may stay there
-        await desk.gateway.delete_customer(made)
+        await context.gateway.delete_customer(made)
         raise
 
 
-async def _made_by_another(desk: Desk, party: BilledParty) -> str:
+async def _made_by_another(context: FlowContext, party: BilledParty) -> str:
     for _ in range(_LOOKS):
-        await asyncio.sleep(_LOOKS_EVERY_SECONDS)
-        async with desk.database.read() as session:
+        await asyncio.sleep(_POLL_EVERY_SECONDS)
+        async with context.database.read() as session:
             account = await billing_account_store.find(session, party.workspace_id)
         if account is not None and account.customer_id is not None:
             return account.customer_id

@@ -8,13 +8,13 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.store import system as system_store
 
 _LOCK = 0x776562
 
 
-async def ensure_webhook_endpoint(desk: Desk, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
+async def ensure_webhook_endpoint(context: FlowContext, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
     """The secret with which the provider signs what it sends to `url`.
 
     It is told only once, so it is kept, encrypted; where it is lost, or the endpoint is gone, a new endpoint replaces the old.
@@ -22,30 +22,30 @@ async def ensure_webhook_endpoint(desk: Desk, url: str, event_types: Sequence[st
     """
     name = f"webhook:{url}"
     # A lock on the connection, not in a transaction: it may be held across the calls to the provider.
-    async with desk.database.raw() as connection:
+    async with context.database.raw() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         try:
-            return await _ensure(desk, name, url, event_types, cipher)
+            return await _ensure(context, name, url, event_types, cipher)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def _ensure(desk: Desk, name: str, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
-    async with desk.database.read() as session:
+async def _ensure(context: FlowContext, name: str, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
+    async with context.database.read() as session:
         kept = await system_store.find(session, name)
-    there = [endpoint for endpoint in await desk.gateway.webhook_endpoints() if endpoint.url == url]
+    there = [endpoint for endpoint in await context.gateway.webhook_endpoints() if endpoint.url == url]
     if kept is not None and any(endpoint.id == kept.external_id for endpoint in there):
         try:
             return cipher.decrypt(kept.ciphertext).decode()
         except InvalidToken:
             pass  # SECRET_KEY was changed: the secret can't be read any more
     for endpoint in there:
-        await desk.gateway.delete_webhook_endpoint(endpoint.id)
-    made = await desk.gateway.create_webhook_endpoint(url, event_types)
+        await context.gateway.delete_webhook_endpoint(endpoint.id)
+    made = await context.gateway.create_webhook_endpoint(url, event_types)
     secret = made.secret or ""
 
     async def save(session: Session) -> None:
         await system_store.save(session, name, cipher.encrypt(secret.encode()), external_id=made.id)
 
-    await transact(desk.database, save, step="webhook.save")
+    await transact(context.database, save, step="webhook.save")
     return secret

@@ -14,10 +14,10 @@ from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import charge_of
-from app.flows.purchases.outcome import conclude, end, is_lapsed, look_later
+from app.flows.purchases.outcome import check_later, conclude, end, is_lapsed
 from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -33,7 +33,7 @@ _LAPSED: Final = "The checkout was not paid in time."
 
 
 async def open_checkout(
-    desk: Desk, party: BilledParty, purchase: CreditPurchaseRow, order: Order, urls: ReturnUrls
+    context: FlowContext, party: BilledParty, purchase: CreditPurchaseRow, order: Order, urls: ReturnUrls
 ) -> CreditPurchaseRow:
     """Open a page to pay a pending purchase on, close the one open before, and return the purchase with the page's address.
 
@@ -41,11 +41,11 @@ async def open_checkout(
     provider can't be reached. Both free the purchase's key.
     """
     try:
-        await _close_others(desk, purchase)
-        charge = await charge_of(desk, order)
-        customer_id = await ensure_customer(desk, party)
-        open_until = desk.database.clock.now() + OPEN_FOR + _ON_ITS_WAY
-        checkout = await desk.gateway.open_payment_page(
+        await _close_others(context, purchase)
+        charge = await charge_of(context, order)
+        customer_id = await ensure_customer(context, party)
+        open_until = context.database.clock.now() + OPEN_FOR + _ON_ITS_WAY
+        checkout = await context.gateway.open_payment_page(
             customer_id,
             charge,
             urls=urls,
@@ -54,91 +54,93 @@ async def open_checkout(
             key=f"{purchase.id}:checkout",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await abandon(desk, purchase, reason=UNAVAILABLE)
+        await abandon(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     try:
         admitted = await transact(
-            desk.database,
+            context.database,
             lambda session: purchase_states.admit_checkout(
-                session, desk.catalog, purchase.workspace_id, purchase.id, checkout, open_until=open_until
+                session, context.catalog, purchase.workspace_id, purchase.id, checkout, open_until=open_until
             ),
             step="checkout.admit",
         )
         # one that was opened at the same moment, before this one could be seen
-        await _close_others(desk, admitted)
+        await _close_others(context, admitted)
         return admitted
     except SpendLimitReached as error:
-        await abandon(desk, purchase, reason=error.message)
-        await _close_quietly(desk, checkout)
+        await abandon(context, purchase, reason=error.message)
+        await _close_quietly(context, checkout)
         raise
     except PurchaseOvertaken:
-        await _close_quietly(desk, checkout)
-        return await end(desk, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
+        await _close_quietly(context, checkout)
+        return await end(context, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
 
 
-async def _close_quietly(desk: Desk, checkout: Checkout) -> None:
+async def _close_quietly(context: FlowContext, checkout: Checkout) -> None:
     """Close a page that nobody was shown; where that fails it closes by itself."""
     with suppress(GatewayUnavailable, GatewayRefused):
-        await desk.gateway.expire_checkout(checkout.id)
+        await context.gateway.expire_checkout(checkout.id)
 
 
-async def abandon(desk: Desk, purchase: CreditPurchaseRow, *, reason: str) -> None:
+async def abandon(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> None:
     """Give up a purchase before anything was sent to be paid; what it left at the provider is cleared away by the reconciler."""
 
     async def work(session: Session) -> None:
         await billing_account_store.lock(session, purchase.workspace_id)
         await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=reason)
 
-    await transact(desk.database, work, step="purchase.abandon")
+    await transact(context.database, work, step="purchase.abandon")
 
 
-async def conclude_checkout(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def conclude_checkout(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     """Bring a purchase that waits for its page to where the page is now: paid, still open, or closed."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
-    checkout = await desk.gateway.checkout(checkout_id)
-    if checkout.status is CheckoutStatus.OPEN and is_lapsed(desk, purchase):
-        checkout = await desk.gateway.expire_checkout(checkout_id)
-    return await _conclude(desk, purchase, checkout, reason=_LAPSED)
+    checkout = await context.gateway.checkout(checkout_id)
+    if checkout.status is CheckoutStatus.OPEN and is_lapsed(context, purchase):
+        checkout = await context.gateway.expire_checkout(checkout_id)
+    return await _conclude(context, purchase, checkout, reason=_LAPSED)
 
 
-async def close_checkout(desk: Desk, purchase: CreditPurchaseRow, *, reason: str) -> CreditPurchaseRow:
+async def close_checkout(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> CreditPurchaseRow:
     """Close the page that a purchase waits for, whoever has it open; one that was paid first is settled."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
-    return await _conclude(desk, purchase, await desk.gateway.expire_checkout(checkout_id), reason=reason)
+    return await _conclude(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
 
 
-async def checkout_changed(desk: Desk, checkout_id: str) -> None:
+async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
     """Act on a page of the provider's that was used or has closed."""
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         purchase = await purchase_store.of_checkout(session, checkout_id)
     if purchase is not None:
-        await conclude_checkout(desk, purchase)
+        await conclude_checkout(context, purchase)
 
 
-async def close_lost_checkouts(desk: Desk, purchase: CreditPurchaseRow, customer_id: str) -> None:
+async def close_lost_checkouts(context: FlowContext, purchase: CreditPurchaseRow, customer_id: str) -> None:
     """Close pages whose id was never saved, since the process died before; nobody was ever shown their address."""
-    for checkout in await desk.gateway.find_checkouts(customer_id, purchase_id=str(purchase.id)):
+    for checkout in await context.gateway.find_checkouts(customer_id, purchase_id=str(purchase.id)):
         if checkout.status is CheckoutStatus.OPEN:
-            await desk.gateway.expire_checkout(checkout.id)
+            await context.gateway.expire_checkout(checkout.id)
 
 
-async def _close_others(desk: Desk, purchase: CreditPurchaseRow) -> None:
-    async with desk.database.read() as session:
+async def _close_others(context: FlowContext, purchase: CreditPurchaseRow) -> None:
+    async with context.database.read() as session:
         others = await purchase_store.open_checkouts(session, purchase.workspace_id)
     for other in others:
         if other.checkout_session_id is not None and other.id < purchase.id:
-            closed = await desk.gateway.expire_checkout(other.checkout_session_id)
-            await _conclude(desk, other, closed, reason=_REPLACED)
+            closed = await context.gateway.expire_checkout(other.checkout_session_id)
+            await _conclude(context, other, closed, reason=_REPLACED)
 
 
-async def _conclude(desk: Desk, purchase: CreditPurchaseRow, checkout: Checkout, *, reason: str) -> CreditPurchaseRow:
+async def _conclude(
+    context: FlowContext, purchase: CreditPurchaseRow, checkout: Checkout, *, reason: str
+) -> CreditPurchaseRow:
     if checkout.status is CheckoutStatus.EXPIRED:
-        return await end(desk, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
+        return await end(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
     if checkout.status is CheckoutStatus.OPEN:
         return purchase
-    invoice = await desk.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
+    invoice = await context.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
     if invoice is None:
-        return await look_later(desk, purchase.workspace_id, purchase.id)
-    return await conclude(desk, purchase, invoice)
+        return await check_later(context, purchase.workspace_id, purchase.id)
+    return await conclude(context, purchase, invoice)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from app.billing.purchases.orders import Order
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import tax_rate_key
 from app.payments.gateway_values import Charge, GatewayRefused
 from app.store import provider_events as provider_event_store
 
 
-async def charge_of(desk: Desk, order: Order) -> Charge:
+async def charge_of(context: FlowContext, order: Order) -> Charge:
     """The line for an order, with the provider's ids of its price and tax rate; `GatewayRefused` if the catalog is not synced."""
-    catalog = desk.catalog
+    catalog = context.catalog
     rate = catalog.tax.rate_for(None)
     rate_key = tax_rate_key(catalog.code, rate) if rate is not None else None
     keys = [key for key in (order.price_key, rate_key) if key is not None]
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         ids = await provider_event_store.provider_ids(session, keys)
     if len(ids) < len(keys):
         raise GatewayRefused("the catalog has not been synced to the provider: run `counterfoil catalog sync`")

@@ -31,13 +31,13 @@ from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.checkout import UNAVAILABLE, abandon, open_checkout
 from app.flows.purchases.invoice_lines import charge_of
 from app.flows.purchases.outcome import conclude
-from app.flows.purchases.reconcile import look_into
+from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import (
     GatewayRefused,
     GatewayUnavailable,
@@ -50,7 +50,7 @@ from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
-_REPLAY_LOOKS_EVERY_SECONDS: Final = 0.1
+_REPLAY_POLLS_EVERY_SECONDS: Final = 0.1
 _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
 
 
@@ -92,34 +92,36 @@ class _Begun:
     party: BilledParty
 
 
-async def recharge(desk: Desk, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
+async def recharge(context: FlowContext, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
     """Buy credits with a card on file, or, without one, open a page to pay on.
 
     `authorize` checks, in the transaction and on locked rows, that the caller may. Raises what made no purchase: `InvalidInput`,
     `PhoneUnverified`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a wanted confirmation, a page to
     pay on and a payment still under way come with the purchase.
     """
-    order = orders.order(desk.catalog, pack_code=request.pack_code, amount=request.amount)
+    order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
 
     async def begin(session: Session, *, without_card: bool) -> _Begun:
-        return await _begin(session, desk, request, order, await authorize(session), without_card=without_card)
+        return await _begin(session, context, request, order, await authorize(session), without_card=without_card)
 
     try:
-        begun = await transact(desk.database, partial(begin, without_card=False), step="recharge.begin")
+        begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
         # A card confirmed a moment ago may not have been reported yet: ask before saying there is none.
-        await _sync_quietly(desk, request.workspace_id)
-        begun = await transact(desk.database, partial(begin, without_card=True), step="recharge.begin")
+        await _sync_quietly(context, request.workspace_id)
+        begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
-        return replace(await _told(desk, await _until_settled(desk, begun.purchase)), is_replay=True)
+        return replace(await _told(context, await _until_settled(context, begun.purchase)), is_replay=True)
     if begun.purchase.card_id is None:
-        return await _told(desk, await open_checkout(desk, begun.party, begun.purchase, order, request.return_urls))
-    return await _told(desk, await _carry_out(desk, begun, order))
+        return await _told(
+            context, await open_checkout(context, begun.party, begun.purchase, order, request.return_urls)
+        )
+    return await _told(context, await _carry_out(context, begun, order))
 
 
 async def _begin(
     session: Session,
-    desk: Desk,
+    context: FlowContext,
     request: RechargeRequest,
     order: Order,
     access: WorkspaceAccess,
@@ -140,12 +142,12 @@ async def _begin(
         if earlier.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
         return _Begun(earlier, False, party)
-    if desk.catalog.phone_required:
+    if context.catalog.phone_required:
         await require_phone(session, workspace.id)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
     if card_id is not None:
         # A page to pay on replaces the one open before, so its limit is checked once that one is closed.
-        await spend_limits.check_spend_limit(session, desk.catalog, account, order.price.minor)
+        await spend_limits.check_spend_limit(session, context.catalog, account, order.price.minor)
     purchase = await purchase_states.begin(
         session,
         workspace.id,
@@ -170,46 +172,48 @@ async def _card_to_charge(
         raise
 
 
-async def _carry_out(desk: Desk, begun: _Begun, order: Order) -> CreditPurchaseRow:
+async def _carry_out(context: FlowContext, begun: _Begun, order: Order) -> CreditPurchaseRow:
     purchase = begun.purchase
     try:
-        invoice = await _prepare(desk, begun, order)
+        invoice = await _prepare(context, begun, order)
         await transact(
-            desk.database,
-            lambda session: purchase_states.admit(session, desk.catalog, purchase.workspace_id, purchase.id, invoice),
+            context.database,
+            lambda session: purchase_states.admit(
+                session, context.catalog, purchase.workspace_id, purchase.id, invoice
+            ),
             step="recharge.admit",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await abandon(desk, purchase, reason=UNAVAILABLE)
+        await abandon(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     except SpendLimitReached as error:
-        await abandon(desk, purchase, reason=error.message)
+        await abandon(context, purchase, reason=error.message)
         with contextlib.suppress(GatewayUnavailable, GatewayRefused):
             # its invoice was finalized to learn the total: it must not stay open
-            await look_into(desk, purchase.workspace_id, purchase.id)
+            await reconcile_purchase(context, purchase.workspace_id, purchase.id)
         raise
     except PurchaseOvertaken as error:
         raise PaymentUnavailable from error
     try:
         if invoice.status is not InvoiceStatus.PAID:
-            invoice = await desk.gateway.pay_invoice(
+            invoice = await context.gateway.pay_invoice(
                 invoice.id,
                 card_id=purchase.card_id or "",
                 off_session=purchase.is_auto_recharge,
                 key=f"{purchase.id}:pay",
             )
-        return await conclude(desk, purchase, invoice)
+        return await conclude(context, purchase, invoice)
     except (GatewayUnavailable, GatewayRefused):
         # Whether the payment happened is the provider's to say: it stays unsettled, and is looked into.
-        return await _read(desk, purchase)
+        return await _read(context, purchase)
 
 
-async def _prepare(desk: Desk, begun: _Begun, order: Order) -> ProviderInvoice:
+async def _prepare(context: FlowContext, begun: _Begun, order: Order) -> ProviderInvoice:
     """An invoice ready to be paid, with nothing charged yet."""
     purchase = begun.purchase
-    charge = await charge_of(desk, order)
-    customer_id = await ensure_customer(desk, begun.party)
-    invoice_id = await desk.gateway.create_invoice(
+    charge = await charge_of(context, order)
+    customer_id = await ensure_customer(context, begun.party)
+    invoice_id = await context.gateway.create_invoice(
         customer_id,
         currency=order.price.currency,
         metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
@@ -220,22 +224,22 @@ async def _prepare(desk: Desk, begun: _Begun, order: Order) -> ProviderInvoice:
         row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
         row.invoice_id = invoice_id
 
-    await transact(desk.database, save, step="recharge.save_invoice")
-    await desk.gateway.add_charge(customer_id, invoice_id, charge, key=f"{purchase.id}:line")
-    return await desk.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
+    await transact(context.database, save, step="recharge.save_invoice")
+    await context.gateway.add_charge(customer_id, invoice_id, charge, key=f"{purchase.id}:line")
+    return await context.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
 
 
-async def _sync_quietly(desk: Desk, workspace_id: UUID) -> None:
+async def _sync_quietly(context: FlowContext, workspace_id: UUID) -> None:
     with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-        await sync_cards(desk, workspace_id)
+        await sync_cards(context, workspace_id)
 
 
-async def _read(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
-    async with desk.database.read() as session:
+async def _read(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    async with context.database.read() as session:
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 
 
-async def _until_settled(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def _until_settled(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     """The purchase of a replay, once the caller who began it is through, or as it stands after 20 seconds."""
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     while (
@@ -243,18 +247,18 @@ async def _until_settled(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurch
         and purchase.checkout_url is None
         and asyncio.get_running_loop().time() < ends_at
     ):
-        await asyncio.sleep(_REPLAY_LOOKS_EVERY_SECONDS)
-        purchase = await _read(desk, purchase)
+        await asyncio.sleep(_REPLAY_POLLS_EVERY_SECONDS)
+        purchase = await _read(context, purchase)
     return purchase
 
 
-async def _told(desk: Desk, purchase: CreditPurchaseRow) -> RechargeResult:
+async def _told(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeResult:
     """The purchase with what its status means to the caller."""
     if purchase.status == PurchaseStatus.PENDING:
         waits_on_page = purchase.checkout_url is not None
         return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
     if purchase.status == PurchaseStatus.ACTION_REQUIRED:
-        return RechargeResult(purchase, await _wanted_confirmation(desk, purchase))
+        return RechargeResult(purchase, await _wanted_confirmation(context, purchase))
     if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):
         if purchase.idempotency_key is None:
             raise PaymentUnavailable
@@ -263,10 +267,10 @@ async def _told(desk: Desk, purchase: CreditPurchaseRow) -> RechargeResult:
     return RechargeResult(purchase, None)
 
 
-async def _wanted_confirmation(desk: Desk, purchase: CreditPurchaseRow) -> DomainError:
+async def _wanted_confirmation(context: FlowContext, purchase: CreditPurchaseRow) -> DomainError:
     """How to confirm: the secret is asked of the provider each time, so that it is stored nowhere."""
     try:
-        invoice = await desk.gateway.invoice(purchase.invoice_id or "")
+        invoice = await context.gateway.invoice(purchase.invoice_id or "")
     except (GatewayUnavailable, GatewayRefused):
         return PaymentPending()
     if (

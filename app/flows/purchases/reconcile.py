@@ -8,49 +8,51 @@ from app.billing.purchases import purchase_states
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import close_lost_checkouts, conclude_checkout
-from app.flows.purchases.outcome import NOT_COMPLETED, conclude, end, look_later
+from app.flows.purchases.outcome import NOT_COMPLETED, check_later, conclude, end
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
 
-async def look_into_due(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
-    """`look_into`, putting the purchase off when that fails, so that the others have their turn; raises what it raised."""
+async def reconcile_due_purchase(
+    context: FlowContext, workspace_id: UUID, purchase_id: UUID
+) -> CreditPurchaseRow | None:
+    """`reconcile_purchase`, putting the purchase off when that fails, so that the others have their turn; raises what it raised."""
     try:
-        return await look_into(desk, workspace_id, purchase_id)
+        return await reconcile_purchase(context, workspace_id, purchase_id)
     except Exception:
-        await look_later(desk, workspace_id, purchase_id)
+        await check_later(context, workspace_id, purchase_id)
         raise
 
 
-async def look_into(desk: Desk, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
+async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
     """Find out from the provider what became of a purchase, and bring it to its end.
 
     It looks up before it does anything, and never sends a payment again: a payment that was sent and is not found is made
     impossible by voiding its invoice, which the provider refuses if it did happen after all. Raises `GatewayUnavailable`.
     """
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
         account = await billing_account_store.find(session, workspace_id)
     if purchase is None:
         return None
     if purchase.pay_sent_at is None:
-        purchase = await _give_up(desk, purchase)
+        purchase = await _give_up(context, purchase)
     if purchase.checkout_session_id is not None:
-        return await conclude_checkout(desk, purchase)
+        return await conclude_checkout(context, purchase)
     customer_id = account.customer_id if account is not None else None
     if purchase.card_id is None and customer_id is not None:
-        await close_lost_checkouts(desk, purchase, customer_id)
-    invoice = await _find_invoice(desk, purchase, customer_id)
+        await close_lost_checkouts(context, purchase, customer_id)
+    invoice = await _find_invoice(context, purchase, customer_id)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
-        return await conclude(desk, purchase, invoice)
-    left = await desk.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await end(desk, purchase, left, reason=NOT_COMPLETED)
+        return await conclude(context, purchase, invoice)
+    left = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
+    return await end(context, purchase, left, reason=NOT_COMPLETED)
 
 
-async def _give_up(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     """Make sure that nobody sends this purchase's payment any more, if nobody has; the row as it is then."""
 
     async def work(session: Session) -> CreditPurchaseRow:
@@ -58,14 +60,16 @@ async def _give_up(desk: Desk, purchase: CreditPurchaseRow) -> CreditPurchaseRow
         await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=NOT_COMPLETED)
         return await purchase_store.lock(session, purchase.workspace_id, purchase.id)
 
-    return await transact(desk.database, work, step="purchase.give_up")
+    return await transact(context.database, work, step="purchase.give_up")
 
 
-async def _find_invoice(desk: Desk, purchase: CreditPurchaseRow, customer_id: str | None) -> ProviderInvoice | None:
+async def _find_invoice(
+    context: FlowContext, purchase: CreditPurchaseRow, customer_id: str | None
+) -> ProviderInvoice | None:
     if purchase.invoice_id is not None:
-        return await desk.gateway.invoice(purchase.invoice_id)
+        return await context.gateway.invoice(purchase.invoice_id)
     if customer_id is None:
         return None
     # The process may have died between the provider's making the invoice and our saving its id.
-    found = await desk.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
+    found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
     return found[0] if found else None

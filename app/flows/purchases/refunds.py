@@ -14,19 +14,19 @@ import structlog
 
 from app.billing.payments import invoice_mirror
 from app.billing.purchases import refunds_and_disputes
-from app.billing.purchases.refunds_and_disputes import SEND_WITHIN, NotRefundable, ReturnsOvertaken
+from app.billing.purchases.refunds_and_disputes import SEND_WITHIN, NotRefundable, ReturnedMoneyOvertaken
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, RefundRow, RefundState
 from app.db.unit_of_work import transact
 from app.errors import Conflict, NotFound
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.money import Money
-from app.payments.gateway_values import GatewayRefused, ProviderInvoice, Returns
+from app.payments.gateway_values import GatewayRefused, ProviderInvoice, ReturnedMoney
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 from app.store.refunds import Watched
 
-_LOOKS: Final = 10
+_MOST_CHECKS: Final = 10
 _NOTHING_CHARGED: Final = "Nothing was charged for this purchase, so there is nothing to refund."
 _LATE: Final = "The payment arrived after the purchase had ended, and goes back to the card."
 _NOT_SENT: Final = "It could not be sent in time."
@@ -34,50 +34,53 @@ _NOT_SENT: Final = "It could not be sent in time."
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class Look(NamedTuple):
+class ReturnedMoneyCheck(NamedTuple):
     """What was seen to have gone back of an invoice's payment, and the look that saw it."""
 
     watched: Watched
-    returns: Returns
+    returns: ReturnedMoney
 
 
-async def sync_returns(desk: Desk, invoice_id: str) -> None:
+async def sync_returned_money(context: FlowContext, invoice_id: str) -> None:
     """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now.
 
-    Safe to run twice, at once, and in any order. Raises `GatewayUnavailable`, and `PurchaseUnsettled` before the purchase is.
+    Safe to run twice, at once, and in any order. Raises `GatewayUnavailable`, and `PurchaseUnfinished` before the purchase is.
     """
     first: int | None = None
     while True:
-        async with desk.database.read() as session:
+        async with context.database.read() as session:
             watched = await refund_store.watched(session, invoice_id)
         if watched is None:
             return
-        first = watched.looks if first is None else first
-        if watched.looks >= first + 2:
+        first = watched.checks if first is None else first
+        if watched.checks >= first + 2:
             # The second look since began after the first had ended, so after this began: it has seen all that this would.
             return
         try:
-            await _look(desk, watched, invoice_id)
-        except ReturnsOvertaken:
+            await _check(context, watched, invoice_id)
+        except ReturnedMoneyOvertaken:
             continue
         return
 
 
-async def _look(desk: Desk, watched: Watched, invoice_id: str) -> Look | None:
-    """Look once; None where no card paid the invoice. Raises `ReturnsOvertaken` when another look began before this has ended."""
-    returns = await desk.gateway.returns(invoice_id)
+async def _check(context: FlowContext, watched: Watched, invoice_id: str) -> ReturnedMoneyCheck | None:
+    """Ask the provider once; None where no card paid the invoice.
+
+    Raises `ReturnedMoneyOvertaken` when another check began before this has ended.
+    """
+    returns = await context.gateway.returns(invoice_id)
     if returns is None:
         return None
     await transact(
-        desk.database,
-        lambda session: refunds_and_disputes.apply_returns(session, watched, invoice_id, returns),
+        context.database,
+        lambda session: refunds_and_disputes.apply_returned_money(session, watched, invoice_id, returns),
         step="returns.apply",
     )
-    return Look(watched._replace(looks=watched.looks + 1), returns)
+    return ReturnedMoneyCheck(watched._replace(checks=watched.checks + 1), returns)
 
 
 async def refund_purchase(
-    desk: Desk, workspace_id: UUID, purchase_id: UUID, *, amount: Decimal | None, reason: str | None
+    context: FlowContext, workspace_id: UUID, purchase_id: UUID, *, amount: Decimal | None, reason: str | None
 ) -> RefundRow:
     """Refund `amount` of a purchase in whole units of its currency, or all that is left of it, as an operator.
 
@@ -86,7 +89,7 @@ async def refund_purchase(
     one of another amount is on its way, and `GatewayUnavailable`: the refund may then have happened or not, and the worker carries
     it on.
     """
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
         begun = await refund_store.requested(session, workspace_id, purchase_id)
     if purchase is None:
@@ -95,12 +98,14 @@ async def refund_purchase(
     if purchase.charged_at is None or purchase.invoice_id is None:
         raise NotRefundable(_NOTHING_CHARGED)
     if begun is not None and begun.amount_minor == amount_minor:
-        return await _go_on(desk, begun, purchase.invoice_id)
-    refund = await _request(desk, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
-    return await _carry_out(desk, refund, purchase.invoice_id)
+        return await _go_on(context, begun, purchase.invoice_id)
+    refund = await _request(context, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
+    return await _carry_out(context, refund, purchase.invoice_id)
 
 
-async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+async def refund_late_payment(
+    context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
     """Refund in full what was paid for a purchase that had already ended; it grants nothing, and its failure says so.
 
     `invoice` is the paid invoice, just fetched. Safe to run twice and at once. A refund that the bank returned is left to an
@@ -113,103 +118,105 @@ async def refund_late_payment(desk: Desk, purchase: CreditPurchaseRow, invoice: 
         await invoice_mirror.mirror(session, purchase.workspace_id, invoice)
         return True
 
-    if await transact(desk.database, note, step="refund.late"):
+    if await transact(context.database, note, step="refund.late"):
         try:
-            refund = await _request(desk, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
-            await _carry_out(desk, refund, invoice.id)
+            refund = await _request(context, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
+            await _carry_out(context, refund, invoice.id)
         except NotRefundable as refused:
             # refunded or charged back already, or paid without a card: there is nothing left to give back
             _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 
 
-async def carry_on(desk: Desk, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+async def carry_on(context: FlowContext, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
     """Bring a refund that may have been left unsent to its end; None if there is no such refund. Raises `GatewayUnavailable`."""
-    async with desk.database.read() as session:
+    async with context.database.read() as session:
         refund = await refund_store.find(session, workspace_id, refund_id)
         purchase = await purchase_store.find(session, workspace_id, refund.purchase_id) if refund is not None else None
     if refund is None or purchase is None or purchase.invoice_id is None:
         return None
     try:
-        return await _go_on(desk, refund, purchase.invoice_id)
+        return await _go_on(context, refund, purchase.invoice_id)
     except NotRefundable:
-        return await _read(desk, refund)
+        return await _read(context, refund)
     except Exception:
         # whatever it was, this refund waits, so that the others have their turn
         where = (refund.workspace_id, refund.purchase_id, refund.id)
         await transact(
-            desk.database, lambda session: refunds_and_disputes.look_later(session, *where), step="refund.look_later"
+            context.database,
+            lambda session: refunds_and_disputes.check_later(session, *where),
+            step="refund.look_later",
         )
         raise
 
 
-async def _go_on(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+async def _go_on(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
     """Look whether the provider has the refund before it is sent (again), under the same key; after 23 hours it is sent no more."""
-    await sync_returns(desk, invoice_id)
-    refund = await _read(desk, refund)
+    await sync_returned_money(context, invoice_id)
+    refund = await _read(context, refund)
     if refund.status != RefundState.REQUESTED:
         return refund
-    if desk.database.clock.now() >= refund.created_at + SEND_WITHIN:
-        await _refuse(desk, refund, _NOT_SENT)
-        return await _read(desk, refund)
-    return await _carry_out(desk, refund, invoice_id)
+    if context.database.clock.now() >= refund.created_at + SEND_WITHIN:
+        await _refuse(context, refund, _NOT_SENT)
+        return await _read(context, refund)
+    return await _carry_out(context, refund, invoice_id)
 
 
 async def _request(
-    desk: Desk, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
+    context: FlowContext, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
 ) -> RefundRow:
     """Write a refund down on the strength of a look that nothing has overtaken; raises `Conflict` where that can't be had."""
-    for _ in range(_LOOKS):
-        async with desk.database.read() as session:
+    for _ in range(_MOST_CHECKS):
+        async with context.database.read() as session:
             watched = await refund_store.watched(session, invoice_id)
         try:
-            look = await _look(desk, watched, invoice_id) if watched is not None else None
-            if look is None:
+            checked = await _check(context, watched, invoice_id) if watched is not None else None
+            if checked is None:
                 raise NotRefundable(_NOTHING_CHARGED)
             return await transact(
-                desk.database,
-                lambda session, look=look: refunds_and_disputes.request(
+                context.database,
+                lambda session, checked=checked: refunds_and_disputes.request(
                     session,
-                    look.watched,
+                    checked.watched,
                     invoice_id,
-                    look.returns,
+                    checked.returns,
                     amount_minor=amount_minor,
                     reason=reason,
                     by_operator=by_operator,
                 ),
                 step="refund.request",
             )
-        except ReturnsOvertaken:
+        except ReturnedMoneyOvertaken:
             continue
     raise Conflict
 
 
-async def _carry_out(desk: Desk, refund: RefundRow, invoice_id: str) -> RefundRow:
+async def _carry_out(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
     """Send a refund that was written down, and settle it by what the provider then has."""
     metadata = {"refund_id": str(refund.id), "purchase_id": str(refund.purchase_id)}
     if refund.reason is not None:
         metadata["reason"] = refund.reason
     try:
-        await desk.gateway.refund(
+        await context.gateway.refund(
             refund.payment_id, amount_minor=refund.amount_minor, metadata=metadata, key=f"refund:{refund.id}"
         )
     except GatewayRefused as refused:
-        await _refuse(desk, refund, str(refused))
+        await _refuse(context, refund, str(refused))
         raise NotRefundable(str(refused)) from refused
-    await sync_returns(desk, invoice_id)
-    return await _read(desk, refund)
+    await sync_returned_money(context, invoice_id)
+    return await _read(context, refund)
 
 
-async def _refuse(desk: Desk, refund: RefundRow, failure: str) -> None:
+async def _refuse(context: FlowContext, refund: RefundRow, failure: str) -> None:
     where = (refund.workspace_id, refund.purchase_id, refund.id)
     await transact(
-        desk.database,
+        context.database,
         lambda session: refunds_and_disputes.refuse(session, *where, failure=failure),
         step="refund.refuse",
     )
 
 
-async def _read(desk: Desk, refund: RefundRow) -> RefundRow:
-    async with desk.database.read() as session:
+async def _read(context: FlowContext, refund: RefundRow) -> RefundRow:
+    async with context.database.read() as session:
         return await refund_store.find(session, refund.workspace_id, refund.id) or refund

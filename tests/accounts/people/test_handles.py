@@ -68,7 +68,7 @@ async def _join(database: Database, address: str, handle: str | None = None, nam
     new = NewUser(email=parse_email(address), password_hash=None, handle=handle, first_name=name)
 
     async def make(session: Session) -> User:
-        return await create_user(session, KEYS.guards, new)
+        return await create_user(session, KEYS.abuse_key, new)
 
     return await transact(database, make)
 

@@ -22,7 +22,7 @@ from app.accounts.security.passwords import Passwords
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, RateLimited
-from app.messages.mail import Mail, unseal
+from app.messages.mail import Mail, decrypt
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
@@ -46,7 +46,7 @@ async def _with_password(database: Database, address: str) -> Person:
     hashed = await _QUICK.hash(PASSWORD)
 
     async def make(session: Session) -> Person:
-        user = await create_user(session, KEYS.guards, NewUser(email=parse_email(address), password_hash=hashed))
+        user = await create_user(session, KEYS.abuse_key, NewUser(email=parse_email(address), password_hash=hashed))
         opened = await open_session(session, user.id, "a test")
         return Person(user, UserCaller(user.id, opened.session_id), opened.token)
 
@@ -222,7 +222,7 @@ async def test_an_unknown_address_is_asked_for_alike_and_only_its_reader_learns_
     async with fresh_database.read() as session:
         rows = (await session.execute(text("SELECT entrypoint, payload FROM pgqueuer ORDER BY id"))).all()
     assert [row.entrypoint for row in rows] == [MAIL_RESET_LINK] * 2
-    assert [unseal(orjson.loads(row.payload), KEYS.mail) for row in rows] == [known, unknown]
+    assert [decrypt(orjson.loads(row.payload), KEYS.mail) for row in rows] == [known, unknown]
     assert all(address.encode() not in row.payload for row in rows for address in (known, unknown))
     mail = await _mailed(fresh_database, unknown)
     assert mail.links == ()

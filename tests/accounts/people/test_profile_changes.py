@@ -87,7 +87,7 @@ async def _rename(database: Database, person: Person, name: str) -> None:
     await update_workspace(
         database,
         LIMITS_OFF,
-        KEYS.guards,
+        KEYS.abuse_key,
         person.caller,
         person.user.personal_workspace_id,
         WorkspaceChange(name=name),
@@ -247,7 +247,7 @@ async def test_of_a_freed_user_id_only_a_keyed_hash_is_kept(database: Database) 
     person = await new_person(database, handle="only-a-hash")
     await _go_by(database, person, "not-a-hash")
     async with database.read() as session:
-        hold = await session.get(HandleHoldRow, keyed_hash(KEYS.guards, "only-a-hash"))
+        hold = await session.get(HandleHoldRow, keyed_hash(KEYS.abuse_key, "only-a-hash"))
     assert hold is not None
     assert hold.workspace_id == person.user.personal_workspace_id
 

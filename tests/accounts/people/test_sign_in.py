@@ -40,7 +40,9 @@ async def _account(database: Database, address: str) -> User:
     password_hash = await _QUICK.hash(PASSWORD)
 
     async def make(session: Session) -> User:
-        return await create_user(session, KEYS.guards, NewUser(email=parse_email(address), password_hash=password_hash))
+        return await create_user(
+            session, KEYS.abuse_key, NewUser(email=parse_email(address), password_hash=password_hash)
+        )
 
     return await transact(database, make)
 

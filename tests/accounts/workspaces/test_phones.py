@@ -19,7 +19,7 @@ from app.db.tables.access import AuditEventRow
 from app.db.tables.workspaces import MembershipRow, PhoneUseRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
-from app.messages.development_inbox import InboxTexter
+from app.messages.development_inbox import InboxSmsSender
 from app.messages.sms_codes import CodeGone
 from tests.support.accounts import (
     KEYS,
@@ -160,11 +160,11 @@ async def test_a_click_whose_code_another_one_has_just_used_up_waits_for_what_th
     """The provider's answer to the second click comes before the first one's is written down."""
     is_used, is_refused = asyncio.Event(), asyncio.Event()
 
-    class SlowToWrite(InboxTexter):
+    class SlowToWrite(InboxSmsSender):
         async def check_code(self, number: str, purpose: str, code: str) -> bool:
             if not is_used.is_set():
                 is_used.set()
-                assert await InboxTexter.check_code(self, number, purpose, code)
+                assert await InboxSmsSender.check_code(self, number, purpose, code)
                 await is_refused.wait()
                 return True
             is_refused.set()

@@ -24,7 +24,7 @@ async def _the_card(scene: Scene) -> Variables:
 
 
 async def _another_card(scene: Scene) -> Variables:
-    return {"input": {"id": await scene.house.add_card(scene.owner, "pm_card_mastercard")}}
+    return {"input": {"id": await scene.backend.add_card(scene.owner, "pm_card_mastercard")}}
 
 
 async def _the_invoice(scene: Scene) -> Variables:

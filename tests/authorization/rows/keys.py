@@ -15,7 +15,7 @@ async def _a_new_key(scene: Scene) -> Variables:
 
 
 async def _an_unused_key(scene: Scene) -> Variables:
-    made = await scene.house.api_key(scene.owner, ApiScope.BILLING_READ)
+    made = await scene.backend.api_key(scene.owner, ApiScope.BILLING_READ)
     return {"input": {"id": made["apiKey"]["id"]}}
 
 

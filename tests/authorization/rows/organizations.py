@@ -39,7 +39,7 @@ async def _someone_to_invite(scene: Scene) -> Variables:
 
 async def _an_invitation(scene: Scene) -> Variables:
     given = await _someone_to_invite(scene)
-    invited = await scene.house.api.query(_INVITE, given, token=scene.tokens[Who.OWNER])
+    invited = await scene.backend.api.query(_INVITE, given, token=scene.tokens[Who.OWNER])
     return {"input": {"id": invited["inviteMember"]["workspace"]["invitations"][0]["id"]}}
 
 
@@ -52,8 +52,8 @@ async def _an_offer_of_nobodys(_scene: Scene) -> Variables:
 
 
 async def _a_newcomer(scene: Scene) -> str:
-    person = await scene.house.sign_up()
-    await let_in(scene.house.database, scene.owner.workspace_id, person.user_id, WorkspaceRole.MEMBER)
+    person = await scene.backend.sign_up()
+    await let_in(scene.backend.database, scene.owner.workspace_id, person.user_id, WorkspaceRole.MEMBER)
     return str(GlobalId("Membership", person.user_id, scene.owner.workspace_id))
 
 

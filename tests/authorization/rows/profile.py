@@ -51,7 +51,7 @@ async def _an_address_to_remove(scene: Scene) -> Variables:
 
 async def _added(scene: Scene) -> str:
     given = {"input": {"address": new_address()}}
-    added = await scene.house.api.query(_ADD_EMAIL, given, token=scene.tokens[Who.OWNER])
+    added = await scene.backend.api.query(_ADD_EMAIL, given, token=scene.tokens[Who.OWNER])
     return added["addEmail"]["email"]["id"]
 
 
@@ -76,7 +76,7 @@ async def _the_workspace_by_another_handle(scene: Scene) -> Variables:
 
 
 async def _the_owners_handle(scene: Scene) -> Variables:
-    return (await scene.house.api.query("{ viewer { handle } }", token=scene.tokens[Who.OWNER]))["viewer"]
+    return (await scene.backend.api.query("{ viewer { handle } }", token=scene.tokens[Who.OWNER]))["viewer"]
 
 
 def _of_nobody(_variables: Variables) -> Variables:

@@ -17,7 +17,7 @@ from app.ids import GlobalId, uuid7
 from app.store import workspaces as workspace_store
 from tests.support.accounts import queued_mails
 from tests.support.client import eventually
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 DELETE_ACCOUNT = """mutation ($input: DeleteAccountInput!) {
   deleteAccount(input: $input) { userErrors { code message path } }
@@ -36,51 +36,51 @@ _TABLES = text(
 )
 
 
-async def handle_of(house: RunningHouse, person: Person) -> str:
+async def handle_of(backend: RunningBackend, person: Person) -> str:
     """The User ID that someone goes by."""
-    return (await house.api.query(VIEWER, token=person.token))["viewer"]["handle"]
+    return (await backend.api.query(VIEWER, token=person.token))["viewer"]["handle"]
 
 
-async def mailed_code(house: RunningHouse, person: Person) -> str:
+async def mailed_code(backend: RunningBackend, person: Person) -> str:
     """A code asked for just now, as the mail to the person has it."""
-    before = len(await _codes(house, person))
-    sent = await house.api.query(SEND_CODE, token=person.token)
+    before = len(await _codes(backend, person))
+    sent = await backend.api.query(SEND_CODE, token=person.token)
     assert sent["sendReauthenticationCode"]["userErrors"] == []
 
     async def arrived() -> list[str]:
-        codes = await _codes(house, person)
+        codes = await _codes(backend, person)
         return codes if len(codes) > before else []
 
     return (await eventually(arrived))[0]
 
 
-async def mailed_invitation(house: RunningHouse, person: Person) -> str:
+async def mailed_invitation(backend: RunningBackend, person: Person) -> str:
     """The token of the newest invitation in the mails to the person, once there is one."""
 
     async def arrived() -> list[str]:
-        inbox = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()
+        inbox = (await backend.api.http.get(f"{backend.api.url}/dev/inbox")).json()
         links = [link for each in inbox if each["to"] == person.address for link in each["links"]]
         return [link.partition("/accept-invitation?token=")[2] for link in links if "/accept-invitation?" in link]
 
     return unquote((await eventually(arrived))[0])
 
 
-async def _codes(house: RunningHouse, person: Person) -> list[str]:
+async def _codes(backend: RunningBackend, person: Person) -> list[str]:
     """The codes in the person's mails, the newest first."""
-    inbox = (await house.api.http.get(f"{house.api.url}/dev/inbox")).json()
+    inbox = (await backend.api.http.get(f"{backend.api.url}/dev/inbox")).json()
     mails = [each for each in inbox if each["to"] == person.address and each["subject"] == "Your code"]
     return [each["text"].split()[0] for each in mails]
 
 
-async def delete_account(house: RunningHouse, person: Person, **proof: object) -> list[dict[str, Any]]:
+async def delete_account(backend: RunningBackend, person: Person, **proof: object) -> list[dict[str, Any]]:
     """The `userErrors` of deleting an account, with a mailed code unless another proof is given."""
-    given = proof or {"code": await mailed_code(house, person)}
-    given = {"confirmHandle": await handle_of(house, person), **given}
-    answer = await house.api.query(DELETE_ACCOUNT, {"input": given}, token=person.token)
+    given = proof or {"code": await mailed_code(backend, person)}
+    given = {"confirmHandle": await handle_of(backend, person), **given}
+    answer = await backend.api.query(DELETE_ACCOUNT, {"input": given}, token=person.token)
     return answer["deleteAccount"]["userErrors"]
 
 
-async def new_organization(house: RunningHouse, handle: str, **members: Person) -> UUID:
+async def new_organization(backend: RunningBackend, handle: str, **members: Person) -> UUID:
     """An organization to which people belong by role: `owner`, `admin`, `member`."""
     workspace_id = uuid7()
 
@@ -106,7 +106,7 @@ async def new_organization(house: RunningHouse, handle: str, **members: Person) 
             )
             await workspace_store.add_member(session, membership)
 
-    await transact(house.database, make)
+    await transact(backend.database, make)
     return workspace_id
 
 
@@ -115,16 +115,16 @@ def as_workspace(workspace_id: UUID) -> str:
     return str(GlobalId("Workspace", workspace_id))
 
 
-async def rows_naming(house: RunningHouse, words: Sequence[str]) -> list[str]:
+async def rows_naming(backend: RunningBackend, words: Sequence[str]) -> list[str]:
     """The tables that have one of the words anywhere in a row, whatever its case, with the row; Stripe's stand-in aside."""
     found: list[str] = []
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         for table in (await session.scalars(_TABLES)).all():
             rows = (await session.scalars(text(f"SELECT row::text FROM {table} AS row"))).all()
             found += [f"{table}: {row}" for row in rows for word in words if word.lower() in row.lower()]
     return found
 
 
-async def mails_to(house: RunningHouse, address: str) -> int:
+async def mails_to(backend: RunningBackend, address: str) -> int:
     """How many mails to this address wait."""
-    return len(await queued_mails(house.database, address))
+    return len(await queued_mails(backend.database, address))

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.payments.stripe_events import EVENT_TYPES
 from app.store import billing_accounts as billing_account_store
 from tests.support import operations
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 
 GOOD, FAILING, ASKING = "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"
 
@@ -45,7 +45,7 @@ Event: TypeAlias = dict[str, Any]
 class Customer:
     """Somebody new, and the provider's events about them that nobody has been told of."""
 
-    house: RunningHouse
+    backend: RunningBackend
     person: Person
     since: datetime
     _seen: set[str] = field(default_factory=set[str])
@@ -54,40 +54,40 @@ class Customer:
     async def save_card(self, card: str) -> None:
         """Save a test card as a browser does."""
         given = {"input": {"workspaceId": self.person.workspace}}
-        begun = (await self.house.api.query(operations.ADD_CARD, given, token=self.person.token))["addPaymentMethod"]
-        await self.house.sandbox.confirm_setup(begun["clientSecret"], card, "pk_test_sandbox")
+        begun = (await self.backend.api.query(operations.ADD_CARD, given, token=self.person.token))["addPaymentMethod"]
+        await self.backend.sandbox.confirm_setup(begun["clientSecret"], card, "pk_test_sandbox")
         self._cards = [each["id"] for each in await self._at_provider("/v1/payment_methods", type="card")]
 
     async def recharge_unanswered(self) -> None:
         """Recharge while the answer to the payment is lost, so that only an event or a look can tell what became of it."""
-        await self.house.sandbox.fail("drop_after", "/v1/invoices/.*/pay", times=_TRIES)
-        payload = await self.house.recharge(self.person)
+        await self.backend.sandbox.fail("drop_after", "/v1/invoices/.*/pay", times=_TRIES)
+        payload = await self.backend.recharge(self.person)
         assert payload["purchase"] is not None, payload
 
     async def recharge_asking(self) -> None:
         """Recharge with a card whose bank asks the holder."""
-        payload = await self.house.recharge(self.person)
+        payload = await self.backend.recharge(self.person)
         assert [error["code"] for error in payload["userErrors"]] == ["PAYMENT_ACTION_REQUIRED"]
 
     async def answer_the_bank(self, outcome: str) -> None:
         """What the holder says when asked: `complete` or `fail`."""
         [intent] = await self._at_provider("/v1/payment_intents")
-        await self.house.sandbox.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], outcome)
+        await self.backend.sandbox.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], outcome)
 
     async def make_default(self, place: int) -> None:
         """Charge by default, says the provider's own page, the card saved last but `place`."""
-        await self.house.sandbox.post(
+        await self.backend.sandbox.post(
             f"/v1/customers/{await self.customer_id()}",
             **{"invoice_settings[default_payment_method]": self._cards[place]},
         )
 
     async def detach(self, place: int) -> None:
         """Forget, on the provider's own page, the card saved last but `place`."""
-        await self.house.sandbox.post(f"/v1/payment_methods/{self._cards[place]}/detach")
+        await self.backend.sandbox.post(f"/v1/payment_methods/{self._cards[place]}/detach")
 
     async def customer_id(self) -> str:
         """The provider's id of the customer."""
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             account = await billing_account_store.find(session, self.person.workspace_id)
         assert account is not None
         assert account.customer_id is not None
@@ -96,7 +96,7 @@ class Customer:
     async def news(self) -> list[Event]:
         """What has happened since the last look, as the provider would report it, the oldest first."""
         ours = {await self.customer_id(), *self._cards}
-        events = await self.house.sandbox.listed("/v1/events", **{"created[gte]": str(int(self.since.timestamp()))})
+        events = await self.backend.sandbox.listed("/v1/events", **{"created[gte]": str(int(self.since.timestamp()))})
         fresh = [
             event
             for event in reversed(events)
@@ -109,20 +109,20 @@ class Customer:
         """Everything that must be the same however the events came: here, and at the provider."""
         of_workspace = {"workspace_id": self.person.workspace_id}
         tables = {"purchases": _PURCHASES, "movements": _MOVEMENTS, "invoices": _INVOICES, "cards": _CARDS}
-        async with self.house.database.read() as session:
+        async with self.backend.database.read() as session:
             found = {
                 name: [tuple(row) for row in await session.execute(query, of_workspace)]
                 for name, query in tables.items()
             }
         return {
             **found,
-            "balance": (await self.house.balance(self.person))["available"],
-            "charged": [charge["amount"] for charge in await self.house.charges(self.person)],
-            "billed": [invoice["status"] for invoice in await self.house.stripe_invoices(self.person)],
+            "balance": (await self.backend.balance(self.person))["available"],
+            "charged": [charge["amount"] for charge in await self.backend.charges(self.person)],
+            "billed": [invoice["status"] for invoice in await self.backend.stripe_invoices(self.person)],
         }
 
     async def _at_provider(self, path: str, **parameters: str) -> list[dict[str, Any]]:
-        return await self.house.sandbox.listed(path, customer=await self.customer_id(), **parameters)
+        return await self.backend.sandbox.listed(path, customer=await self.customer_id(), **parameters)
 
 
 def _is_about(event: Event, ours: set[str]) -> bool:
@@ -130,22 +130,22 @@ def _is_about(event: Event, ours: set[str]) -> bool:
     return about.get("customer") in ours or about["id"] in ours
 
 
-async def somebody(house: RunningHouse) -> Customer:
+async def somebody(backend: RunningBackend) -> Customer:
     """Somebody new, with a verified phone where the catalog asks for one."""
-    return Customer(house, await house.sign_up(), await house.sandbox.now())
+    return Customer(backend, await backend.sign_up(), await backend.sandbox.now())
 
 
-async def report(house: RunningHouse, event: Event) -> httpx.Response:
+async def report(backend: RunningBackend, event: Event) -> httpx.Response:
     """Deliver an event as the provider does, properly signed."""
     payload = orjson.dumps(event)
-    [secret] = house.house.webhook_secrets
-    return await deliver(house, payload, signature(payload, secret))
+    [secret] = backend.parts.webhook_secrets
+    return await deliver(backend, payload, signature(payload, secret))
 
 
-async def deliver(house: RunningHouse, payload: bytes, signed: str) -> httpx.Response:
+async def deliver(backend: RunningBackend, payload: bytes, signed: str) -> httpx.Response:
     """Post a body to the webhook with this signature."""
     headers = {"stripe-signature": signed}
-    return await house.api.http.post(f"{house.api.url}/stripe/webhook", content=payload, headers=headers)
+    return await backend.api.http.post(f"{backend.api.url}/stripe/webhook", content=payload, headers=headers)
 
 
 def signature(payload: bytes, secret: str, *, age_seconds: int = 0) -> str:

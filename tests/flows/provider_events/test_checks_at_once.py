@@ -12,7 +12,7 @@ from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import Wallet
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from tests.flows.provider_events.stories import FAILING, GOOD, somebody
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 
 class SlowGateway(StripeGateway):
@@ -33,36 +33,40 @@ class SlowGateway(StripeGateway):
 
 @pytest.mark.parametrize(("removed", "left"), [(0, "4242"), (1, "0341")], ids=["another card", "the default card"])
 async def test_a_look_at_cards_that_another_overtook_brings_no_removed_card_back(
-    house: RunningHouse, removed: int, left: str
+    backend: RunningBackend, removed: int, left: str
 ) -> None:
-    customer = await somebody(house)
-    await house.sandbox.deliver("drop")
+    customer = await somebody(backend)
+    await backend.sandbox.deliver("drop")
     await customer.save_card(GOOD)
     await customer.save_card(FAILING)
-    await sync_cards(house.house.desk, customer.person.workspace_id)
-    gateway = SlowGateway(stripe_gateway(SANDBOX_SECRET_KEY, base_url=house.sandbox.url))
-    slow = asyncio.create_task(sync_cards(replace(house.house.desk, gateway=gateway), customer.person.workspace_id))
+    await sync_cards(backend.parts.flow_context, customer.person.workspace_id)
+    gateway = SlowGateway(stripe_gateway(SANDBOX_SECRET_KEY, base_url=backend.sandbox.url))
+    slow = asyncio.create_task(
+        sync_cards(replace(backend.parts.flow_context, gateway=gateway), customer.person.workspace_id)
+    )
     await gateway.has_seen.wait()
 
     await customer.detach(removed)
-    await sync_cards(house.house.desk, customer.person.workspace_id)
+    await sync_cards(backend.parts.flow_context, customer.person.workspace_id)
     gateway.may_answer.set()
     await slow
 
-    assert [(card["last4"], card["isDefault"]) for card in await house.cards(customer.person)] == [(left, True)]
+    assert [(card["last4"], card["isDefault"]) for card in await backend.cards(customer.person)] == [(left, True)]
 
 
-async def test_a_card_removed_while_it_is_made_the_default_is_passed_over(house: RunningHouse) -> None:
-    customer = await somebody(house)
-    await house.sandbox.deliver("drop")
+async def test_a_card_removed_while_it_is_made_the_default_is_passed_over(backend: RunningBackend) -> None:
+    customer = await somebody(backend)
+    await backend.sandbox.deliver("drop")
     await customer.save_card(GOOD)
     await customer.save_card(FAILING)
-    gateway = SlowGateway(stripe_gateway(SANDBOX_SECRET_KEY, base_url=house.sandbox.url))
-    slow = asyncio.create_task(sync_cards(replace(house.house.desk, gateway=gateway), customer.person.workspace_id))
+    gateway = SlowGateway(stripe_gateway(SANDBOX_SECRET_KEY, base_url=backend.sandbox.url))
+    slow = asyncio.create_task(
+        sync_cards(replace(backend.parts.flow_context, gateway=gateway), customer.person.workspace_id)
+    )
     await gateway.has_seen.wait()
 
     await customer.detach(1)
     gateway.may_answer.set()
     await slow
 
-    assert [(card["last4"], card["isDefault"]) for card in await house.cards(customer.person)] == [("0341", True)]
+    assert [(card["last4"], card["isDefault"]) for card in await backend.cards(customer.person)] == [("0341", True)]

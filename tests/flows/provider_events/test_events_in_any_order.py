@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.flows.provider_events.stories import STORIES, Customer, Event, Story, report, somebody
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 Ending: TypeAlias = dict[str, Any]
 
@@ -30,29 +30,29 @@ def usual_endings() -> dict[tuple[str, str], Ending]:
 
 
 @pytest_asyncio.fixture
-async def usual(house: RunningHouse, story: Story, usual_endings: dict[tuple[str, str], Ending]) -> Ending:
+async def usual(backend: RunningBackend, story: Story, usual_endings: dict[tuple[str, str], Ending]) -> Ending:
     """How a story ends when each event is told as it happens."""
-    which = house.catalog, story.name
+    which = backend.catalog, story.name
     if which not in usual_endings:
-        usual_endings[which] = await _told_as_it_happens(house, story)
+        usual_endings[which] = await _told_as_it_happens(backend, story)
     return usual_endings[which]
 
 
-async def _told_as_it_happens(house: RunningHouse, story: Story) -> Ending:
-    customer = await somebody(house)
-    await house.sandbox.deliver("drop")
+async def _told_as_it_happens(backend: RunningBackend, story: Story) -> Ending:
+    customer = await somebody(backend)
+    await backend.sandbox.deliver("drop")
     for step in story.steps:
         await step(customer)
         for event in await customer.news():
-            await report(house, event)
-    await house.advance(_EVERYTHING_IS_DUE)
+            await report(backend, event)
+    await backend.advance(_EVERYTHING_IS_DUE)
     return await customer.ending()
 
 
-async def _told(house: RunningHouse, story: Story, chance: Random, fates: list[str]) -> Customer:
+async def _told(backend: RunningBackend, story: Story, chance: Random, fates: list[str]) -> Customer:
     """What happens is told in any order, a part of it before the next thing happens, and each event has one of `fates`."""
-    customer = await somebody(house)
-    await house.sandbox.deliver("drop")
+    customer = await somebody(backend)
+    await backend.sandbox.deliver("drop")
     steps, waiting = list(story.steps), list[Event]()
     while steps or waiting:
         if steps and (not waiting or chance.random() < 0.4):
@@ -62,18 +62,18 @@ async def _told(house: RunningHouse, story: Story, chance: Random, fates: list[s
         event = waiting.pop(chance.randrange(len(waiting)))
         fate = chance.choice(fates)
         if fate == "twice at once":
-            await asyncio.gather(report(house, event), report(house, event))
+            await asyncio.gather(report(backend, event), report(backend, event))
         elif fate == "twice":
             waiting.append(event)
-            await report(house, event)
+            await report(backend, event)
             fates = [each for each in fates if each != "twice"]
         elif fate == "a day later" and not steps:
-            await house.advance("P1D")
+            await backend.advance("P1D")
             fates = [each for each in fates if each != "a day later"]
-            await report(house, event)
+            await report(backend, event)
         elif fate != "lost":
-            assert (await report(house, event)).status_code == 200
-    await house.advance(_EVERYTHING_IS_DUE)
+            assert (await report(backend, event)).status_code == 200
+    await backend.advance(_EVERYTHING_IS_DUE)
     return customer
 
 
@@ -81,9 +81,9 @@ async def _told(house: RunningHouse, story: Story, chance: Random, fates: list[s
 @examples
 @given(chance=st.randoms(use_true_random=False))
 async def test_events_told_twice_and_in_any_order_end_the_same(
-    house: RunningHouse, story: Story, usual: Ending, chance: Random
+    backend: RunningBackend, story: Story, usual: Ending, chance: Random
 ) -> None:
-    customer = await _told(house, story, chance, ["once", "once", "twice", "twice at once"])
+    customer = await _told(backend, story, chance, ["once", "once", "twice", "twice at once"])
 
     assert await customer.ending() == usual
 
@@ -92,9 +92,9 @@ async def test_events_told_twice_and_in_any_order_end_the_same(
 @examples
 @given(chance=st.randoms(use_true_random=False))
 async def test_events_lost_or_told_a_day_late_leave_purchases_and_balances_the_same(
-    house: RunningHouse, story: Story, usual: Ending, chance: Random
+    backend: RunningBackend, story: Story, usual: Ending, chance: Random
 ) -> None:
-    customer = await _told(house, story, chance, ["once", "twice", "lost", "lost", "a day later"])
+    customer = await _told(backend, story, chance, ["once", "twice", "lost", "lost", "a day later"])
 
     assert await customer.ending() | {"cards": usual["cards"]} == usual
 
@@ -103,15 +103,15 @@ async def test_events_lost_or_told_a_day_late_leave_purchases_and_balances_the_s
 @pytest.mark.parametrize("mode", ["normal", "duplicate", "shuffle", "hold", "drop"])
 @each_story
 async def test_events_end_the_same_however_the_provider_delivers_them(
-    house: RunningHouse, story: Story, usual: Ending, mode: str
+    backend: RunningBackend, story: Story, usual: Ending, mode: str
 ) -> None:
-    customer = await somebody(house)
-    await house.sandbox.deliver(mode)
+    customer = await somebody(backend)
+    await backend.sandbox.deliver(mode)
 
     for step in story.steps:
         await step(customer)
-    await house.sandbox.flush()
-    await house.advance(_EVERYTHING_IS_DUE)
+    await backend.sandbox.flush()
+    await backend.advance(_EVERYTHING_IS_DUE)
 
     lost = {"cards": usual["cards"]} if mode == "drop" else {}
     assert await customer.ending() | lost == usual

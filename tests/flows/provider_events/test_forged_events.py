@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from app.db.tables.provider import ProviderEventRow
 from tests.flows.provider_events.stories import ASKING, Customer, Event, deliver, report, signature, somebody
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 
-async def _waiting_for_its_holder(house: RunningHouse) -> tuple[Customer, Event]:
+async def _waiting_for_its_holder(backend: RunningBackend) -> tuple[Customer, Event]:
     """Somebody whose payment is not confirmed, and an event that says it was paid."""
-    customer = await somebody(house)
-    await house.sandbox.deliver("drop")
+    customer = await somebody(backend)
+    await backend.sandbox.deliver("drop")
     await customer.save_card(ASKING)
     await customer.recharge_asking()
     [about] = [event for event in await customer.news() if event["type"] == "invoice.finalized"]
@@ -22,16 +22,16 @@ async def _waiting_for_its_holder(house: RunningHouse) -> tuple[Customer, Event]
     return customer, {**about, "id": f"{about['id']}_forged", "type": "invoice.paid", "data": {"object": invoice}}
 
 
-async def _kept(house: RunningHouse, event: Event) -> bool:
+async def _kept(backend: RunningBackend, event: Event) -> bool:
     found = select(func.count()).where(ProviderEventRow.id == event["id"])
-    async with house.database.read() as session:
+    async with backend.database.read() as session:
         return bool(await session.scalar(found))
 
 
 @pytest.mark.parametrize("forgery", ["unsigned", "another secret", "changed after signing", "signed an hour ago"])
-async def test_a_forged_event_is_refused_and_changes_nothing(house: RunningHouse, forgery: str) -> None:
-    customer, event = await _waiting_for_its_holder(house)
-    [secret] = house.house.webhook_secrets
+async def test_a_forged_event_is_refused_and_changes_nothing(backend: RunningBackend, forgery: str) -> None:
+    customer, event = await _waiting_for_its_holder(backend)
+    [secret] = backend.parts.webhook_secrets
     payload = orjson.dumps(event)
     before = await customer.ending()
     signed = {
@@ -41,22 +41,22 @@ async def test_a_forged_event_is_refused_and_changes_nothing(house: RunningHouse
         "signed an hour ago": signature(payload, secret, age_seconds=3600),
     }
 
-    answer = await deliver(house, payload, signed[forgery])
-    await house.advance("PT1M")
+    answer = await deliver(backend, payload, signed[forgery])
+    await backend.advance("PT1M")
 
     assert answer.status_code == 400
-    assert not await _kept(house, event)
+    assert not await _kept(backend, event)
     assert await customer.ending() == before
 
 
-async def test_an_event_that_says_what_is_not_so_credits_nothing(house: RunningHouse) -> None:
-    customer, event = await _waiting_for_its_holder(house)
+async def test_an_event_that_says_what_is_not_so_credits_nothing(backend: RunningBackend) -> None:
+    customer, event = await _waiting_for_its_holder(backend)
     before = await customer.ending()
 
-    answer = await report(house, event)
-    await house.advance("PT1M")
+    answer = await report(backend, event)
+    await backend.advance("PT1M")
 
     assert answer.status_code == 200
-    assert await _kept(house, event)
+    assert await _kept(backend, event)
     assert before["charged"] == []
     assert await customer.ending() == before

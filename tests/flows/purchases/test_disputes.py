@@ -6,15 +6,15 @@ import pytest
 
 from app.db.tables.purchases import PurchaseStatus
 from app.ledger.movements import Spend
-from app.payments.gateway_values import DisputeStatus, ProviderDispute, ProviderRefund, RefundStatus, Returns
+from app.payments.gateway_values import DisputeStatus, ProviderDispute, ProviderRefund, RefundStatus, ReturnedMoney
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.returns import Bought, apply, buy, check_ledger
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 
-async def test_an_opened_dispute_takes_the_disputed_share_back(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_an_opened_dispute_takes_the_disputed_share_back(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     await bought.dispute()
 
@@ -23,11 +23,11 @@ async def test_an_opened_dispute_takes_the_disputed_share_back(house: RunningHou
     assert (await bought.available(), await bought.kinds()) == (0, ["PURCHASE", "CLAWBACK"])
     assert (await bought.invoice()).amount_refunded_minor == 0
     assert await bought.audited() == ["purchase.disputed"]
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_part_in_dispute_takes_its_share_rounded_down(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_part_in_dispute_takes_its_share_rounded_down(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     await bought.dispute(123)
 
@@ -35,18 +35,18 @@ async def test_a_part_in_dispute_takes_its_share_rounded_down(house: RunningHous
     assert row.status == PurchaseStatus.DISPUTED
 
 
-async def test_a_card_that_disputes_by_itself_is_noticed(own_house: RunningHouse) -> None:
-    bought = await buy(own_house, "pm_card_createDispute")
+async def test_a_card_that_disputes_by_itself_is_noticed(own_backend: RunningBackend) -> None:
+    bought = await buy(own_backend, "pm_card_createDispute")
 
-    await own_house.advance("PT1M")
+    await own_backend.advance("PT1M")
 
     row = await bought.reclaimed(bought.credits)
     assert row.status == PurchaseStatus.DISPUTED
-    await check_ledger(own_house)
+    await check_ledger(own_backend)
 
 
-async def test_a_dispute_won_gives_exactly_back_what_was_taken(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_dispute_won_gives_exactly_back_what_was_taken(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     dispute = await bought.dispute(123)
     await bought.reclaimed(bought.credits * 123 // 500)
 
@@ -57,11 +57,11 @@ async def test_a_dispute_won_gives_exactly_back_what_was_taken(house: RunningHou
     assert await bought.available() == bought.credits
     assert await bought.kinds() == ["PURCHASE", "CLAWBACK", "REINSTATEMENT"]
     assert await bought.audited() == ["purchase.disputed", "purchase.dispute_won"]
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_dispute_won_pays_the_debt_that_it_had_made(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_dispute_won_pays_the_debt_that_it_had_made(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     await bought.post(Spend(workspace_id=bought.person.workspace_id, amount=bought.credits - 1_000, description="Use"))
     dispute = await bought.dispute()
     await bought.reclaimed(bought.credits)
@@ -72,11 +72,11 @@ async def test_a_dispute_won_pays_the_debt_that_it_had_made(house: RunningHouse)
     await bought.reclaimed(0)
     balance = await bought.balance()
     assert (balance.available, [grant.remaining for grant in balance.grants]) == (1_000, [1_000])
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_dispute_lost_stays_taken_and_the_purchase_stays_disputed(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_dispute_lost_stays_taken_and_the_purchase_stays_disputed(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     dispute = await bought.dispute()
     await bought.reclaimed(bought.credits)
 
@@ -87,11 +87,11 @@ async def test_a_dispute_lost_stays_taken_and_the_purchase_stays_disputed(house:
     assert (row.status, row.reclaimed_credits) == (PurchaseStatus.DISPUTED, bought.credits)
     assert await bought.available() == 0
     assert await bought.audited() == ["purchase.disputed", "purchase.dispute_lost"]
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_refund_and_a_dispute_together_take_no_more_than_was_bought(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_refund_and_a_dispute_together_take_no_more_than_was_bought(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     await bought.refund_at_stripe(200)
     await bought.reclaimed(bought.credits * 2 // 5)
 
@@ -103,12 +103,12 @@ async def test_a_refund_and_a_dispute_together_take_no_more_than_was_bought(hous
     await bought.decide(dispute, "won")
     row = await bought.reclaimed(bought.credits * 2 // 5)
     assert row.status == PurchaseStatus.SUCCEEDED
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_open_screens_see_a_dispute_opened_and_won(house: RunningHouse) -> None:
-    bought = await buy(house)
-    async with house.api.socket(bought.person.token) as socket:
+async def test_open_screens_see_a_dispute_opened_and_won(backend: RunningBackend) -> None:
+    bought = await buy(backend)
+    async with backend.api.socket(bought.person.token) as socket:
         await socket.subscribe(operations.WATCH_PURCHASE, {"id": bought.global_id})
         dispute = await bought.dispute()
         opened = await socket.until(lambda state: state["status"] == "DISPUTED")
@@ -139,14 +139,14 @@ STATES = [
 
 @pytest.mark.parametrize(("refunded", "disputes", "returned", "status"), STATES)
 async def test_what_is_taken_follows_from_the_state_at_stripe_alone(
-    house: RunningHouse,
+    backend: RunningBackend,
     refunded: list[int],
     disputes: list[tuple[DisputeStatus, int]],
     returned: int,
     status: PurchaseStatus,
 ) -> None:
-    bought = await buy(house)
-    state = Returns(
+    bought = await buy(backend)
+    state = ReturnedMoney(
         payment_id=bought.payment_id,
         left_minor=500 - sum(refunded),
         refunds=tuple(
@@ -165,11 +165,11 @@ async def test_what_is_taken_follows_from_the_state_at_stripe_alone(
     assert (await bought.row()).version == row.version
 
     # and all of it comes back when Stripe says that none of it is so
-    await apply(bought, Returns(bought.payment_id, 500, (), ()))
+    await apply(bought, ReturnedMoney(bought.payment_id, 500, (), ()))
     row = await bought.row()
     assert (row.reclaimed_credits, row.status) == (0, PurchaseStatus.SUCCEEDED)
     assert await bought.available() == bought.credits
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
 async def _lost(bought: Bought) -> bool:

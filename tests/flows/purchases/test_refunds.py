@@ -16,11 +16,11 @@ from app.ledger.movements import Grant, InsufficientCredits, Spend
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.returns import Bought, buy, check_ledger
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 
-async def test_a_full_refund_takes_all_credits_back_and_says_so(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_full_refund_takes_all_credits_back_and_says_so(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     before = await bought.row()
 
     await bought.refund_at_stripe()
@@ -31,22 +31,22 @@ async def test_a_full_refund_takes_all_credits_back_and_says_so(house: RunningHo
     assert await bought.available() == 0
     assert await bought.kinds() == ["PURCHASE", "CLAWBACK"]
     assert await bought.audited() == ["purchase.refunded"]
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_partial_refund_takes_its_share_and_the_purchase_stays_succeeded(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_partial_refund_takes_its_share_and_the_purchase_stays_succeeded(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     await bought.refund_at_stripe(bought.total_minor // 4)
 
     row = await bought.reclaimed(bought.credits // 4)
     assert row.status == PurchaseStatus.SUCCEEDED
     assert await bought.available() == bought.credits - bought.credits // 4
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_the_invoice_shows_what_was_refunded(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_the_invoice_shows_what_was_refunded(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     before = await bought.invoice()
 
     await bought.refund_at_stripe(150)
@@ -58,14 +58,14 @@ async def test_the_invoice_shows_what_was_refunded(house: RunningHouse) -> None:
     assert after.version > before.version
     assert after.changed_at > before.changed_at
     query = "query ($id: ID!) { workspace(id: $id) { invoices { nodes { amountRefunded { amount currency } } } } }"
-    shown = await house.api.query(query, {"id": bought.person.workspace}, token=bought.person.token)
+    shown = await backend.api.query(query, {"id": bought.person.workspace}, token=bought.person.token)
     assert shown["workspace"]["invoices"]["nodes"] == [{"amountRefunded": {"amount": "2.50", "currency": "EUR"}}]
 
 
-async def test_open_screens_see_balance_and_purchase_after_a_refund(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_open_screens_see_balance_and_purchase_after_a_refund(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     watched = {"id": bought.person.workspace}
-    async with house.api.socket(bought.person.token) as purchase, house.api.socket(bought.person.token) as balance:
+    async with backend.api.socket(bought.person.token) as purchase, backend.api.socket(bought.person.token) as balance:
         first = await purchase.subscribe(operations.WATCH_PURCHASE, {"id": bought.global_id})
         before = await balance.subscribe(operations.WATCH_BALANCE, watched)
 
@@ -92,9 +92,9 @@ ROUNDING = [
 @pytest.mark.catalogs("compute")
 @pytest.mark.parametrize(("refunds", "reclaimed"), ROUNDING)
 async def test_what_is_taken_back_is_the_refunded_share_rounded_down(
-    house: RunningHouse, refunds: list[int], reclaimed: list[int]
+    backend: RunningBackend, refunds: list[int], reclaimed: list[int]
 ) -> None:
-    bought = await buy(house)
+    bought = await buy(backend)
     assert (bought.total_minor, bought.credits) == (1_083, 10_000_000)
 
     for refund, steps in zip(refunds, reclaimed, strict=True):
@@ -105,7 +105,7 @@ async def test_what_is_taken_back_is_the_refunded_share_rounded_down(
     assert (await bought.row()).status == (
         PurchaseStatus.REFUNDED if sum(refunds) == 1_083 else PurchaseStatus.SUCCEEDED
     )
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
 @given(granted=st.integers(1, 2**62), parts=st.lists(st.integers(1, 10**7), min_size=1, max_size=30))
@@ -119,11 +119,11 @@ def test_partial_refunds_together_take_exactly_what_one_would(granted: int, part
 
 
 async def test_a_refund_takes_from_its_own_grant_first_then_from_the_others_in_spending_order(
-    house: RunningHouse,
+    backend: RunningBackend,
 ) -> None:
-    first = await buy(house)
-    second = await buy(house, person=first.person)
-    soon = house.database.clock.now() + timedelta(days=1)
+    first = await buy(backend)
+    second = await buy(backend, person=first.person)
+    soon = backend.database.clock.now() + timedelta(days=1)
     given = Grant(
         workspace_id=first.person.workspace_id, amount=400, source=Source.PROMOTION, description="Gift", expires_at=soon
     )
@@ -141,11 +141,11 @@ async def test_a_refund_takes_from_its_own_grant_first_then_from_the_others_in_s
     await first.reclaimed(first.credits)
     [left] = (await first.balance()).grants
     assert (left.source, left.remaining) == (Source.PROMOTION, 100)
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_what_is_spent_already_becomes_a_debt_that_the_next_grant_pays_first(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_what_is_spent_already_becomes_a_debt_that_the_next_grant_pays_first(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     await bought.post(_spend(bought, bought.credits - 1_000))
 
     await bought.refund_at_stripe()
@@ -154,21 +154,21 @@ async def test_what_is_spent_already_becomes_a_debt_that_the_next_grant_pays_fir
     with pytest.raises(InsufficientCredits):
         await bought.post(_spend(bought, 1))
 
-    again = await buy(house, person=bought.person)
+    again = await buy(backend, person=bought.person)
     assert await bought.available() == 1_000
     [grant] = (await again.balance()).grants
     assert (grant.purchase_id, grant.remaining) == (again.id, 1_000)
     await bought.post(_spend(bought, 1_000))
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_held_credits_stay_held_and_return_to_pay_the_debt(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_held_credits_stay_held_and_return_to_pay_the_debt(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     given = {"workspaceId": bought.person.workspace, "amount": "400000", "description": "A job", "idempotencyKey": "1"}
     hold = "mutation ($input: HoldCreditsInput!) { holdCredits(input: $input) { hold { id } userErrors { code } } }"
     release = "mutation ($input: ReleaseHoldInput!) { releaseHold(input: $input) { userErrors { code } } }"
-    token = await house.service_key(ApiScope.CREDITS_WRITE)
-    held = (await house.api.query(hold, {"input": given}, token=token))["holdCredits"]
+    token = await backend.service_key(ApiScope.CREDITS_WRITE)
+    held = (await backend.api.query(hold, {"input": given}, token=token))["holdCredits"]
     assert held["userErrors"] == []
 
     await bought.refund_at_stripe()
@@ -176,14 +176,14 @@ async def test_held_credits_stay_held_and_return_to_pay_the_debt(house: RunningH
     balance = await bought.balance()
     assert (balance.available, balance.held) == (-400_000, 400_000)
 
-    await house.api.query(release, {"input": {"holdId": held["hold"]["id"]}}, token=token)
+    await backend.api.query(release, {"input": {"holdId": held["hold"]["id"]}}, token=token)
     balance = await bought.balance()
     assert (balance.available, balance.held, balance.grants) == (0, 0, ())
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_pending_refund_takes_nothing_until_it_succeeds(own_house: RunningHouse) -> None:
-    bought = await buy(own_house, "pm_card_pendingRefund")
+async def test_a_pending_refund_takes_nothing_until_it_succeeds(own_backend: RunningBackend) -> None:
+    bought = await buy(own_backend, "pm_card_pendingRefund")
 
     refund = await bought.refund_at_stripe()
     assert refund.status == "pending"
@@ -191,18 +191,18 @@ async def test_a_pending_refund_takes_nothing_until_it_succeeds(own_house: Runni
     assert (await bought.row()).status == PurchaseStatus.SUCCEEDED
     assert await bought.available() == bought.credits
 
-    await own_house.advance("PT2M")
+    await own_backend.advance("PT2M")
     row = await bought.reclaimed(bought.credits)
     assert row.status == PurchaseStatus.REFUNDED
-    await check_ledger(own_house)
+    await check_ledger(own_backend)
 
 
-async def test_a_refund_that_fails_after_it_was_counted_gives_the_credits_back(own_house: RunningHouse) -> None:
-    bought = await buy(own_house, "pm_card_refundFail")
+async def test_a_refund_that_fails_after_it_was_counted_gives_the_credits_back(own_backend: RunningBackend) -> None:
+    bought = await buy(own_backend, "pm_card_refundFail")
     await bought.refund_at_stripe(200)
     await bought.reclaimed(bought.credits * 2 // 5)
 
-    await own_house.advance("PT2M")
+    await own_backend.advance("PT2M")
 
     row = await bought.reclaimed(0)
     assert (row.status, row.refunded_minor) == (PurchaseStatus.SUCCEEDED, 0)
@@ -210,11 +210,11 @@ async def test_a_refund_that_fails_after_it_was_counted_gives_the_credits_back(o
     assert (await bought.invoice()).amount_refunded_minor == 0
     assert await bought.kinds() == ["PURCHASE", "CLAWBACK", "REINSTATEMENT"]
     assert await bought.audited() == ["purchase.refunded", "purchase.refund_failed"]
-    await check_ledger(own_house)
+    await check_ledger(own_backend)
 
 
-async def test_a_refund_of_a_payment_that_is_not_ours_changes_nothing(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_refund_of_a_payment_that_is_not_ours_changes_nothing(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     other = await bought.stripe.v1.payment_intents.create_async(
         {"amount": 700, "currency": "eur", "payment_method": "pm_card_visa", "confirm": True}
     )
@@ -227,7 +227,7 @@ async def test_a_refund_of_a_payment_that_is_not_ours_changes_nothing(house: Run
 
 
 async def _looked(bought: Bought) -> bool:
-    return (await bought.invoice()).returns_looks > 0
+    return (await bought.invoice()).money_checks > 0
 
 
 def _spend(bought: Bought, amount: int) -> Spend:

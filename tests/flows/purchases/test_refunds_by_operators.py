@@ -13,14 +13,14 @@ import pytest
 from app.billing.purchases.refunds_and_disputes import NotRefundable
 from app.db.tables.purchases import PurchaseStatus, RefundRow, RefundState
 from app.errors import Conflict, InvalidInput, NotFound
-from app.flows.flow_context import Desk
+from app.flows.flow_context import FlowContext
 from app.flows.purchases.refunds import refund_purchase
 from app.ids import parse_global_id
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import ProviderRefund
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from tests.support.returns import Bought, buy, check_ledger, refund
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 from tests.support.server import run_command
 
 
@@ -36,16 +36,16 @@ class OutpacedGateway(StripeGateway):
         return await super().refund(payment_id, amount_minor=amount_minor, metadata=metadata, key=key)
 
 
-def outpaced(bought: Bought, before_refund: Callable[[], Awaitable[object]]) -> Desk:
+def outpaced(bought: Bought, before_refund: Callable[[], Awaitable[object]]) -> FlowContext:
     """A desk whose refunds reach Stripe after `before_refund` did its work."""
-    usual = stripe_gateway(SANDBOX_SECRET_KEY, base_url=bought.house.sandbox.url)
+    usual = stripe_gateway(SANDBOX_SECRET_KEY, base_url=bought.backend.sandbox.url)
     gateway = OutpacedGateway(usual.stripe, usual.fault)
     gateway.before_refund = before_refund
-    return replace(bought.desk, gateway=gateway)
+    return replace(bought.flow_context, gateway=gateway)
 
 
-async def test_an_operator_refunds_a_purchase_in_full(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_an_operator_refunds_a_purchase_in_full(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     made = await refund(bought)
 
@@ -57,11 +57,11 @@ async def test_an_operator_refunds_a_purchase_in_full(house: RunningHouse) -> No
     assert (sent["id"], sent["amount"]) == (made.provider_id, bought.total_minor)
     assert sent["metadata"]["reason"] == "A goodwill gesture"
     assert await bought.audited() == ["purchase.refund_requested", "purchase.refunded"]
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_an_operator_refunds_in_parts_until_nothing_is_left(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_an_operator_refunds_in_parts_until_nothing_is_left(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     await refund(bought, "2.50")
     assert (await bought.row()).status == PurchaseStatus.SUCCEEDED
@@ -74,12 +74,14 @@ async def test_an_operator_refunds_in_parts_until_nothing_is_left(house: Running
     assert [each.amount_minor for each in await bought.refund_rows()] == [250, 1, 249]
     with pytest.raises(NotRefundable, match="All of this purchase was refunded before"):
         await refund(bought)
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
 @pytest.mark.parametrize("amount", ["5.01", "0", "-1", "1000000"])
-async def test_an_amount_beyond_what_is_left_is_refused_and_changes_nothing(house: RunningHouse, amount: str) -> None:
-    bought = await buy(house)
+async def test_an_amount_beyond_what_is_left_is_refused_and_changes_nothing(
+    backend: RunningBackend, amount: str
+) -> None:
+    bought = await buy(backend)
 
     with pytest.raises(NotRefundable, match=r"At most 5\.00 EUR"):
         await refund(bought, amount)
@@ -90,31 +92,31 @@ async def test_an_amount_beyond_what_is_left_is_refused_and_changes_nothing(hous
     assert await bought.available() == bought.credits
 
 
-async def test_an_amount_finer_than_the_currency_is_refused(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_an_amount_finer_than_the_currency_is_refused(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     with pytest.raises(InvalidInput):
         await refund(bought, "1.005")
 
 
-async def test_what_was_never_charged_can_not_be_refunded(house: RunningHouse) -> None:
-    person = await house.sign_up()
-    await house.add_card(person, "pm_card_chargeCustomerFail")
-    declined = await house.recharge(person)
+async def test_what_was_never_charged_can_not_be_refunded(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person, "pm_card_chargeCustomerFail")
+    declined = await backend.recharge(person)
     assert declined["purchase"]["status"] == "FAILED"
-    bought = await buy(house)
+    bought = await buy(backend)
     failed = parse_global_id(declined["purchase"]["id"]).id
     assert isinstance(failed, UUID)
 
     with pytest.raises(NotRefundable, match="Nothing was charged"):
-        await refund_purchase(bought.desk, person.workspace_id, failed, amount=None, reason=None)
+        await refund_purchase(bought.flow_context, person.workspace_id, failed, amount=None, reason=None)
     # somebody else's purchase is none of this workspace's
     with pytest.raises(NotFound):
-        await refund_purchase(bought.desk, person.workspace_id, bought.id, amount=None, reason=None)
+        await refund_purchase(bought.flow_context, person.workspace_id, bought.id, amount=None, reason=None)
 
 
-async def test_two_operators_at_once_refund_the_same_amount_once(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_two_operators_at_once_refund_the_same_amount_once(backend: RunningBackend) -> None:
+    bought = await buy(backend)
 
     outcomes = await asyncio.gather(*(refund(bought) for _ in range(5)), return_exceptions=True)
 
@@ -123,11 +125,11 @@ async def test_two_operators_at_once_refund_the_same_amount_once(house: RunningH
     assert sent["amount"] == bought.total_minor
     row = await bought.reclaimed(bought.credits)
     assert row.status == PurchaseStatus.REFUNDED
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_two_operators_at_once_never_refund_more_than_was_paid(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_two_operators_at_once_never_refund_more_than_was_paid(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     amounts = ["3.00", "3.50", "4.00", "4.50"]
 
     outcomes = await asyncio.gather(*(refund(bought, each) for each in amounts), return_exceptions=True)
@@ -137,59 +139,59 @@ async def test_two_operators_at_once_never_refund_more_than_was_paid(house: Runn
     assert (len(made), len(refused)) == (1, 3), outcomes
     row = await bought.reclaimed(bought.credits * made[0].amount_minor // 500)
     assert row.refunded_minor == sum(each["amount"] for each in await bought.refunds_at_stripe())
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_what_stripe_refuses_is_told_in_its_words_and_can_be_asked_again(house: RunningHouse) -> None:
-    bought = await buy(house)
-    desk = outpaced(bought, lambda: bought.refund_at_stripe(400))
+async def test_what_stripe_refuses_is_told_in_its_words_and_can_be_asked_again(backend: RunningBackend) -> None:
+    bought = await buy(backend)
+    flow_context = outpaced(bought, lambda: bought.refund_at_stripe(400))
 
     with pytest.raises(NotRefundable, match="greater than unrefunded amount"):
-        await refund(bought, "2.00", desk=desk)
+        await refund(bought, "2.00", flow_context=flow_context)
 
     [failed] = await bought.refund_rows()
     assert failed.status == RefundState.FAILED
     assert "greater than unrefunded amount" in (failed.failure or "")
     assert (await refund(bought, "1.00")).status == RefundState.SUCCEEDED
     assert (await bought.row()).status == PurchaseStatus.REFUNDED
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
 async def test_a_refund_that_the_bank_takes_its_time_with_is_pending_and_counts_when_it_succeeds(
-    own_house: RunningHouse,
+    own_backend: RunningBackend,
 ) -> None:
-    bought = await buy(own_house, "pm_card_pendingRefund")
+    bought = await buy(own_backend, "pm_card_pendingRefund")
 
     made = await refund(bought, "1.00")
     assert (made.status, await bought.available()) == (RefundState.PENDING, bought.credits)
     # what is pending is not left to be refunded again
     with pytest.raises(NotRefundable, match=r"At most 4\.00 EUR"):
         await refund(bought, "4.01")
-    await own_house.advance("PT2M")
+    await own_backend.advance("PT2M")
 
     await bought.reclaimed(bought.credits // 5)
     assert [each.status for each in await bought.refund_rows()] == [RefundState.SUCCEEDED]
 
 
-async def test_a_refund_that_the_bank_returns_has_failed_and_can_be_made_again(own_house: RunningHouse) -> None:
-    bought = await buy(own_house, "pm_card_refundFail")
+async def test_a_refund_that_the_bank_returns_has_failed_and_can_be_made_again(own_backend: RunningBackend) -> None:
+    bought = await buy(own_backend, "pm_card_refundFail")
 
     assert (await refund(bought)).status == RefundState.SUCCEEDED
-    await own_house.advance("PT2M")
+    await own_backend.advance("PT2M")
     await bought.reclaimed(0)
 
     [failed] = await bought.refund_rows()
     assert (failed.status, failed.failure) == (RefundState.FAILED, "expired_or_canceled_card")
     assert (await refund(bought)).status == RefundState.SUCCEEDED
     assert (await bought.row()).status == PurchaseStatus.REFUNDED
-    await check_ledger(own_house)
+    await check_ledger(own_backend)
 
 
 async def test_the_command_refunds_in_part_then_in_full_and_says_what_it_did(
-    house: RunningHouse, tmp_path: Path
+    backend: RunningBackend, tmp_path: Path
 ) -> None:
-    bought = await buy(house)
-    environment = _environment(house, tmp_path)
+    bought = await buy(backend)
+    environment = _environment(backend, tmp_path)
 
     part = await asyncio.to_thread(
         run_command, "purchase", "refund", bought.global_id, "--amount", "2.50", environment=environment
@@ -215,9 +217,9 @@ async def test_the_command_refunds_in_part_then_in_full_and_says_what_it_did(
     ],
 )
 async def test_the_command_says_in_a_sentence_what_it_refuses(
-    house: RunningHouse, tmp_path: Path, arguments: tuple[str, ...], said: str
+    backend: RunningBackend, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    bought = await buy(house)
+    bought = await buy(backend)
     ids = {"id": bought.global_id, "unknown": replace(bought, id=uuid4()).global_id}
 
     refused = await asyncio.to_thread(
@@ -225,7 +227,7 @@ async def test_the_command_says_in_a_sentence_what_it_refuses(
         "purchase",
         "refund",
         *(argument.format(**ids) for argument in arguments),
-        environment=_environment(house, tmp_path),
+        environment=_environment(backend, tmp_path),
     )
 
     assert refused.returncode == 2
@@ -234,12 +236,12 @@ async def test_the_command_says_in_a_sentence_what_it_refuses(
     assert await bought.refunds_at_stripe() == []
 
 
-def _environment(house: RunningHouse, home: Path) -> dict[str, str]:
+def _environment(backend: RunningBackend, home: Path) -> dict[str, str]:
     """What a command needs to work on the house's database and sandbox."""
-    settings = house.house.settings
+    settings = backend.parts.settings
     return {
         "COUNTERFOIL_HOME": str(home),
-        "DATABASE_URL": house.house.database_url,
+        "DATABASE_URL": backend.parts.database_url,
         "SANDBOX_PORT": str(settings.sandbox_port),
         "CATALOG": str(settings.catalog),
     }

@@ -15,7 +15,7 @@ from app.errors import Conflict
 from app.flows.purchases.refunds import carry_on
 from app.payments.gateway_values import GatewayUnavailable
 from tests.support.returns import Crash, buy, check_ledger, crashing, refund
-from tests.support.running_backend import RunningHouse
+from tests.support.running_backend import RunningBackend
 
 # the points a refund passes, and whether Stripe has it when the process ends there
 CRASHES = [
@@ -31,12 +31,12 @@ CRASHES = [
 
 @pytest.mark.parametrize(("point", "passing", "is_sent"), CRASHES)
 async def test_a_crash_at_any_step_and_asking_again_refunds_once(
-    house: RunningHouse, point: str, passing: int, is_sent: bool
+    backend: RunningBackend, point: str, passing: int, is_sent: bool
 ) -> None:
-    bought = await buy(house)
-    await house.sandbox.deliver("drop")
+    bought = await buy(backend)
+    await backend.sandbox.deliver("drop")
     with pytest.raises(Crash):
-        await refund(bought, "2.50", desk=crashing(house, point, passing=passing))
+        await refund(bought, "2.50", flow_context=crashing(backend, point, passing=passing))
     assert len(await bought.refunds_at_stripe()) == is_sent
 
     assert (await refund(bought, "2.50")).status == RefundState.SUCCEEDED
@@ -46,17 +46,17 @@ async def test_a_crash_at_any_step_and_asking_again_refunds_once(
     assert (sent["amount"], made.status, made.provider_id) == (250, RefundState.SUCCEEDED, sent["id"])
     assert (await bought.row()).reclaimed_credits == bought.credits // 2
     assert await bought.available() == bought.credits - bought.credits // 2
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
 @pytest.mark.parametrize(("point", "passing", "is_sent"), [crash for crash in CRASHES if crash[2]])
 async def test_a_crash_after_sending_is_made_up_for_by_the_event(
-    house: RunningHouse, point: str, passing: int, is_sent: bool
+    backend: RunningBackend, point: str, passing: int, is_sent: bool
 ) -> None:
-    bought = await buy(house)
+    bought = await buy(backend)
 
     with pytest.raises(Crash):
-        await refund(bought, desk=crashing(house, point, passing=passing))
+        await refund(bought, flow_context=crashing(backend, point, passing=passing))
 
     row = await bought.reclaimed(bought.credits)
     [made] = await bought.refund_rows()
@@ -64,43 +64,43 @@ async def test_a_crash_after_sending_is_made_up_for_by_the_event(
     assert len(await bought.refunds_at_stripe()) == is_sent
 
 
-async def test_the_worker_carries_on_a_refund_that_was_left_unsent(own_house: RunningHouse) -> None:
-    bought = await buy(own_house)
+async def test_the_worker_carries_on_a_refund_that_was_left_unsent(own_backend: RunningBackend) -> None:
+    bought = await buy(own_backend)
     with pytest.raises(Crash):
-        await refund(bought, "2.50", desk=crashing(own_house, "refund.request:after-commit", passing=1))
+        await refund(bought, "2.50", flow_context=crashing(own_backend, "refund.request:after-commit", passing=1))
     assert await bought.refunds_at_stripe() == []
 
-    await own_house.advance("PT2M")
+    await own_backend.advance("PT2M")
 
     await bought.reclaimed(bought.credits // 2)
     assert [each.status for each in await bought.refund_rows()] == [RefundState.SUCCEEDED]
     assert len(await bought.refunds_at_stripe()) == 1
 
 
-async def test_several_workers_that_carry_on_the_same_refund_send_it_once(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_several_workers_that_carry_on_the_same_refund_send_it_once(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     with pytest.raises(Crash):
-        await refund(bought, "1.00", desk=crashing(house, "refund.request:after-commit", passing=1))
+        await refund(bought, "1.00", flow_context=crashing(backend, "refund.request:after-commit", passing=1))
     [begun] = await bought.refund_rows()
 
     # a worker that meets another at Stripe may be told to come again
     await asyncio.gather(
-        *(carry_on(bought.desk, begun.workspace_id, begun.id) for _ in range(5)), return_exceptions=True
+        *(carry_on(bought.flow_context, begun.workspace_id, begun.id) for _ in range(5)), return_exceptions=True
     )
 
     await bought.reclaimed(bought.credits // 5)
     assert [each["amount"] for each in await bought.refunds_at_stripe()] == [100]
 
 
-async def test_a_refund_left_unsent_for_23_hours_is_sent_no_more(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_refund_left_unsent_for_23_hours_is_sent_no_more(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     with pytest.raises(Crash):
-        await refund(bought, "2.50", desk=crashing(house, "refund.request:after-commit", passing=1))
+        await refund(bought, "2.50", flow_context=crashing(backend, "refund.request:after-commit", passing=1))
     [begun] = await bought.refund_rows()
-    later = Clock(house.database.clock.offset + timedelta(hours=23))
-    desk = replace(bought.desk, database=Database(house.database.engine, later))
+    later = Clock(backend.database.clock.offset + timedelta(hours=23))
+    flow_context = replace(bought.flow_context, database=Database(backend.database.engine, later))
 
-    left = await carry_on(desk, begun.workspace_id, begun.id)
+    left = await carry_on(flow_context, begun.workspace_id, begun.id)
 
     assert left is not None
     assert (left.status, left.failure) == (RefundState.FAILED, "It could not be sent in time.")
@@ -109,10 +109,10 @@ async def test_a_refund_left_unsent_for_23_hours_is_sent_no_more(house: RunningH
     assert (await refund(bought, "2.50")).status == RefundState.SUCCEEDED
 
 
-async def test_another_amount_waits_until_the_refund_on_its_way_is_through(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_another_amount_waits_until_the_refund_on_its_way_is_through(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     with pytest.raises(Crash):
-        await refund(bought, "2.50", desk=crashing(house, "refund.request:after-commit", passing=1))
+        await refund(bought, "2.50", flow_context=crashing(backend, "refund.request:after-commit", passing=1))
 
     with pytest.raises(Conflict, match=r"2\.50 EUR is on its way"):
         await refund(bought, "1.00")
@@ -123,15 +123,15 @@ async def test_another_amount_waits_until_the_refund_on_its_way_is_through(house
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-async def test_a_refund_whose_answer_is_lost_is_sent_once(house: RunningHouse, kind: str) -> None:
-    bought = await buy(house)
-    await house.sandbox.fail(kind, "/v1/refunds", times=5)
+async def test_a_refund_whose_answer_is_lost_is_sent_once(backend: RunningBackend, kind: str) -> None:
+    bought = await buy(backend)
+    await backend.sandbox.fail(kind, "/v1/refunds", times=5)
 
     with pytest.raises(GatewayUnavailable):
         await refund(bought, "2.50")
-    await house.sandbox.restore()
+    await backend.sandbox.restore()
     [begun] = await bought.refund_rows()
-    await carry_on(bought.desk, begun.workspace_id, begun.id)
+    await carry_on(bought.flow_context, begun.workspace_id, begun.id)
 
     await bought.reclaimed(bought.credits // 2)
     assert len(await bought.refunds_at_stripe()) == 1

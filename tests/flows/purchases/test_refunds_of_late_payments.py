@@ -18,7 +18,7 @@ from app.payments.gateway_values import GatewayUnavailable, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 from tests.support.returns import Bought, buy, check_ledger
-from tests.support.running_backend import Person, RunningHouse
+from tests.support.running_backend import Person, RunningBackend
 from tests.support.sandbox import sdk
 
 
@@ -32,34 +32,34 @@ class Late:
 
     async def now(self) -> ProviderInvoice:
         """The invoice, fetched again."""
-        found = await self.bought.desk.gateway.invoice(self.invoice.id)
+        found = await self.bought.flow_context.gateway.invoice(self.invoice.id)
         assert found is not None
         return found
 
 
-async def late_payment(house: RunningHouse, card: str = "pm_card_visa") -> Late:
+async def late_payment(backend: RunningBackend, card: str = "pm_card_visa") -> Late:
     """A declined purchase, and a paid invoice that says it is for that purchase; no event of it is delivered."""
-    person = await house.sign_up()
-    await house.add_card(person, "pm_card_chargeCustomerFail")
-    declined = await house.recharge(person)
+    person = await backend.sign_up()
+    await backend.add_card(person, "pm_card_chargeCustomerFail")
+    declined = await backend.recharge(person)
     assert declined["purchase"]["status"] == "FAILED"
     purchase_id = parse_global_id(declined["purchase"]["id"]).id
     assert isinstance(purchase_id, UUID)
-    await house.sandbox.deliver("drop")
-    paid = await _pay(house, person, purchase_id, card)
-    async with house.database.read() as session:
+    await backend.sandbox.deliver("drop")
+    paid = await _pay(backend, person, purchase_id, card)
+    async with backend.database.read() as session:
         failed = await purchase_store.find(session, person.workspace_id, purchase_id)
-    invoice = await house.house.desk.gateway.invoice(paid.id)
+    invoice = await backend.parts.flow_context.gateway.invoice(paid.id)
     assert failed is not None
     assert invoice is not None
     assert invoice.attempt.id is not None
-    bought = Bought(house, person, purchase_id, invoice.attempt.id, invoice.id, failed.credits, invoice.total_minor)
+    bought = Bought(backend, person, purchase_id, invoice.attempt.id, invoice.id, failed.credits, invoice.total_minor)
     return Late(bought, failed, invoice)
 
 
-async def _pay(house: RunningHouse, person: Person, purchase_id: UUID, card: str) -> stripe.Invoice:
-    client = sdk(house.sandbox.url, "sk_test_sandbox").v1
-    async with house.database.read() as session:
+async def _pay(backend: RunningBackend, person: Person, purchase_id: UUID, card: str) -> stripe.Invoice:
+    client = sdk(backend.sandbox.url, "sk_test_sandbox").v1
+    async with backend.database.read() as session:
         account = await billing_account_store.find(session, person.workspace_id)
     assert account is not None
     assert account.customer_id is not None
@@ -77,10 +77,10 @@ async def _pay(house: RunningHouse, person: Person, purchase_id: UUID, card: str
     return await client.invoices.pay_async(draft.id, {"payment_method": method.id})
 
 
-async def test_a_late_payment_goes_back_in_full_and_grants_nothing(house: RunningHouse) -> None:
-    late = await late_payment(house)
+async def test_a_late_payment_goes_back_in_full_and_grants_nothing(backend: RunningBackend) -> None:
+    late = await late_payment(backend)
 
-    row = await conclude(late.bought.desk, late.failed, late.invoice)
+    row = await conclude(late.bought.flow_context, late.failed, late.invoice)
 
     assert (row.status, row.charged_at, row.reclaimed_credits) == (PurchaseStatus.FAILED, None, 0)
     assert row.failure == "The payment arrived after the purchase had ended, and goes back to the card."
@@ -91,15 +91,15 @@ async def test_a_late_payment_goes_back_in_full_and_grants_nothing(house: Runnin
     assert (made.status, made.provider_id) == (RefundState.SUCCEEDED, refund["id"])
     assert (await late.bought.invoice()).amount_refunded_minor == 500
     assert (await late.bought.available(), await late.bought.kinds()) == (0, [])
-    await check_ledger(house)
+    await check_ledger(backend)
 
 
-async def test_a_late_payment_told_of_many_times_at_once_goes_back_once(house: RunningHouse) -> None:
-    late = await late_payment(house)
+async def test_a_late_payment_told_of_many_times_at_once_goes_back_once(backend: RunningBackend) -> None:
+    late = await late_payment(backend)
 
-    await asyncio.gather(*(refund_late_payment(late.bought.desk, late.failed, late.invoice) for _ in range(5)))
+    await asyncio.gather(*(refund_late_payment(late.bought.flow_context, late.failed, late.invoice) for _ in range(5)))
     version = (await late.bought.row()).version
-    await refund_late_payment(late.bought.desk, late.failed, await late.now())
+    await refund_late_payment(late.bought.flow_context, late.failed, await late.now())
 
     assert len(await late.bought.refunds_at_stripe()) == 1
     assert [each.status for each in await late.bought.refund_rows()] == [RefundState.SUCCEEDED]
@@ -107,20 +107,20 @@ async def test_a_late_payment_told_of_many_times_at_once_goes_back_once(house: R
     assert await late.bought.available() == 0
 
 
-async def test_what_was_refunded_of_a_late_payment_already_is_not_refunded_again(house: RunningHouse) -> None:
-    late = await late_payment(house)
+async def test_what_was_refunded_of_a_late_payment_already_is_not_refunded_again(backend: RunningBackend) -> None:
+    late = await late_payment(backend)
     await late.bought.refund_at_stripe(200)
 
-    await refund_late_payment(late.bought.desk, late.failed, late.invoice)
+    await refund_late_payment(late.bought.flow_context, late.failed, late.invoice)
 
     assert sorted(each["amount"] for each in await late.bought.refunds_at_stripe()) == [200, 300]
 
 
-async def test_a_late_payment_that_is_disputed_is_left_to_the_bank(house: RunningHouse) -> None:
-    late = await late_payment(house)
+async def test_a_late_payment_that_is_disputed_is_left_to_the_bank(backend: RunningBackend) -> None:
+    late = await late_payment(backend)
     await late.bought.dispute()
 
-    row = await refund_late_payment(late.bought.desk, late.failed, late.invoice)
+    row = await refund_late_payment(late.bought.flow_context, late.failed, late.invoice)
 
     assert (row.status, row.disputed_minor, row.reclaimed_credits) == (PurchaseStatus.FAILED, 500, 0)
     assert await late.bought.refunds_at_stripe() == []
@@ -128,39 +128,41 @@ async def test_a_late_payment_that_is_disputed_is_left_to_the_bank(house: Runnin
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error_500"])
-async def test_a_late_payment_goes_back_once_though_stripe_fails_on_the_way(house: RunningHouse, kind: str) -> None:
-    late = await late_payment(house)
-    await house.sandbox.fail(kind, "/v1/refunds", times=5)
+async def test_a_late_payment_goes_back_once_though_stripe_fails_on_the_way(backend: RunningBackend, kind: str) -> None:
+    late = await late_payment(backend)
+    await backend.sandbox.fail(kind, "/v1/refunds", times=5)
     with pytest.raises(GatewayUnavailable):
-        await refund_late_payment(late.bought.desk, late.failed, late.invoice)
-    await house.sandbox.restore()
+        await refund_late_payment(late.bought.flow_context, late.failed, late.invoice)
+    await backend.sandbox.restore()
 
-    await refund_late_payment(late.bought.desk, late.failed, late.invoice)
+    await refund_late_payment(late.bought.flow_context, late.failed, late.invoice)
 
     assert [each["amount"] for each in await late.bought.refunds_at_stripe()] == [500]
     assert [each.status for each in await late.bought.refund_rows()] == [RefundState.SUCCEEDED]
     assert await late.bought.available() == 0
 
 
-async def test_a_late_payment_that_the_card_can_not_take_back_is_left_to_an_operator(own_house: RunningHouse) -> None:
-    late = await late_payment(own_house, "pm_card_refundFail")
-    await refund_late_payment(late.bought.desk, late.failed, late.invoice)
-    await own_house.sandbox.restore()
-    await own_house.advance("PT2M")
+async def test_a_late_payment_that_the_card_can_not_take_back_is_left_to_an_operator(
+    own_backend: RunningBackend,
+) -> None:
+    late = await late_payment(own_backend, "pm_card_refundFail")
+    await refund_late_payment(late.bought.flow_context, late.failed, late.invoice)
+    await own_backend.sandbox.restore()
+    await own_backend.advance("PT2M")
 
-    await refund_late_payment(late.bought.desk, late.failed, await late.now())
+    await refund_late_payment(late.bought.flow_context, late.failed, await late.now())
 
     assert [each["status"] for each in await late.bought.refunds_at_stripe()] == ["failed"]
     assert await late.bought.audited() == ["purchase.refunded", "purchase.refund_failed"]
 
 
-async def test_a_purchase_that_succeeded_is_no_late_payment(house: RunningHouse) -> None:
-    bought = await buy(house)
+async def test_a_purchase_that_succeeded_is_no_late_payment(backend: RunningBackend) -> None:
+    bought = await buy(backend)
     before = await bought.row()
-    invoice = await bought.desk.gateway.invoice(bought.invoice_id)
+    invoice = await bought.flow_context.gateway.invoice(bought.invoice_id)
     assert invoice is not None
 
-    row = await refund_late_payment(bought.desk, before, invoice)
+    row = await refund_late_payment(bought.flow_context, before, invoice)
 
     assert (row.status, row.failure, row.version) == (PurchaseStatus.SUCCEEDED, None, before.version)
     assert await bought.refunds_at_stripe() == []

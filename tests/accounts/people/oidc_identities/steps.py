@@ -21,7 +21,7 @@ from tests.support.accounts import KEYS
 
 async def caller_of(database: Database, issuer: Issuer, token: str) -> Caller:
     """Whose a token is."""
-    return await authenticate(database, issuer, KEYS.guards, token)
+    return await authenticate(database, issuer, KEYS.abuse_key, token)
 
 
 async def user_id_of(database: Database, issuer: Issuer, token: str) -> UUID:
@@ -56,7 +56,7 @@ async def delete_account(database: Database, user_id: UUID) -> None:
     """Delete an account as far as identities are concerned."""
 
     async def work(session: Session) -> None:
-        await forget(session, user_id, KEYS.guards)
+        await forget(session, user_id, KEYS.abuse_key)
         await session.execute(delete(UserRow).where(UserRow.id == user_id))
 
     await transact(database, work)

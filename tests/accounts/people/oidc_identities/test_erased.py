@@ -95,7 +95,7 @@ async def test_whoever_signs_in_while_the_account_is_deleted_finds_it_gone_and_m
     begun, goes_on = asyncio.Event(), asyncio.Event()
 
     async def slow_deletion(session: Session) -> None:
-        await forget(session, user_id, KEYS.guards)
+        await forget(session, user_id, KEYS.abuse_key)
         await session.execute(delete(UserRow).where(UserRow.id == user_id))
         begun.set()
         await goes_on.wait()

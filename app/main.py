@@ -84,7 +84,7 @@ class Backend:
     @property
     def flow_context(self) -> FlowContext:
         """What the flows work with."""
-        return FlowContext(self.runtime.database, self.runtime.gateway, self.runtime.catalog)
+        return self.runtime.flow_context
 
     @property
     def polls_events(self) -> bool:

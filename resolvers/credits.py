@@ -13,9 +13,9 @@ from app.ledger.chart import Kind
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from resolvers import global_ids
+from resolvers.billing_access import require_billing, sees_billing
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
-from resolvers.workspaces import require_billing, sees_billing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.accounts.access.callers import Caller, KeyCaller, UserCaller, require_user
-from app.accounts.access.permissions import ApiScope, WorkspaceRole
+from app.accounts.access.callers import Caller, KeyCaller, UserCaller
+from app.accounts.access.permissions import ApiScope
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.people import public_profiles
-from app.accounts.people.users import User
-from app.accounts.workspaces import invitations, members
-from app.accounts.workspaces.invitations import NewInvitation, Offer
-from app.billing.subscriptions.joining import accept_invitation as join
-from app.db.engine import Session
+from app.accounts.workspaces import invitations
+from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
-from app.db.unit_of_work import transact
-from app.errors import Forbidden, NotFound
-from app.ledger.movements import Key
+from app.errors import Forbidden
 from app.store import memberships as membership_store
 from resolvers import global_ids
 from resolvers.context import Context
@@ -54,21 +48,6 @@ async def membership(context: Context, membership_id: str) -> MembershipRow | No
         return await membership_store.find(session, owner, user_id)
 
 
-async def profile_of(context: Context, user_id: UUID) -> User:
-    """A member's profile, for callers who see the membership."""
-    found = await context.loaders.profiles.load(user_id)
-    if found is None:
-        raise NotFound
-    return found
-
-
-async def profile(context: Context, profile_id: str) -> User | None:
-    """A profile by its id, if the caller may see it."""
-    user_id = global_ids.row_id(profile_id, "Profile")
-    async with context.runtime.database.read() as session:
-        return await public_profiles.profile_for(session, context.caller, user_id)
-
-
 async def open_invitations(context: Context, access: WorkspaceAccess) -> Sequence[InvitationRow]:
     """The workspace's open invitations, the newest first; none for who doesn't manage members."""
     async with context.runtime.database.read() as session:
@@ -89,68 +68,6 @@ async def offer(context: Context, token: str) -> Offer | None:
         return None
     async with context.runtime.database.read() as session:
         return await invitations.offer_of(session, caller, token)
-
-
-async def invite_member(
-    context: Context, workspace_id: str, email_address: str, role: WorkspaceRole
-) -> WorkspaceAccess:
-    """Mail an invitation."""
-    require_user(context.caller)
-    runtime = context.runtime
-    return await invitations.invite(
-        runtime.database,
-        runtime.keys,
-        runtime.rate_limits,
-        context.caller,
-        NewInvitation(global_ids.workspace_id(workspace_id), email_address, role),
-        remote_address=context.remote_address,
-        public_url=runtime.public_url,
-    )
-
-
-async def revoke_invitation(context: Context, invitation_id: str) -> WorkspaceAccess:
-    """Let a mailed link lead nowhere."""
-    caller = require_user(context.caller)
-    owner, row_id = global_ids.owned_id(invitation_id, "Invitation")
-
-    async def revoke(session: Session) -> WorkspaceAccess:
-        return await invitations.revoke(session, caller, owner, row_id)
-
-    return await transact(context.runtime.database, revoke, step="revoke-invitation")
-
-
-async def accept_invitation(context: Context, token: str, idempotency_key: str) -> WorkspaceAccess | None:
-    """Follow a mailed link into an organization."""
-    caller = require_user(context.caller)
-    key = Key.of("acceptInvitation", idempotency_key).value
-    runtime = context.runtime
-
-    async def accept(session: Session) -> WorkspaceAccess | None:
-        return await join(session, runtime.catalog, caller, token, key)
-
-    return await transact(runtime.database, accept, step="accept-invitation")
-
-
-async def change_member_role(context: Context, membership_id: str, role: WorkspaceRole) -> WorkspaceAccess:
-    """Give a member another role."""
-    caller = require_user(context.caller)
-    owner, user_id = global_ids.owned_id(membership_id, "Membership")
-
-    async def change(session: Session) -> WorkspaceAccess:
-        return await members.change_role(session, caller, owner, user_id, role)
-
-    return await transact(context.runtime.database, change, step="change-member-role")
-
-
-async def remove_member(context: Context, membership_id: str) -> WorkspaceAccess | None:
-    """Remove a member, or leave; None for who left."""
-    caller = require_user(context.caller)
-    owner, user_id = global_ids.owned_id(membership_id, "Membership")
-
-    async def remove(session: Session) -> WorkspaceAccess | None:
-        return await members.remove_member(session, caller, owner, user_id)
-
-    return await transact(context.runtime.database, remove, step="remove-member")
 
 
 def _require_sight(access: WorkspaceAccess, caller: Caller) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import strawberry
 
 from app.accounts.access.permissions import ApiScope
-from resolvers import api_keys
+from resolvers import api_key_mutations
 from resolvers.context import Info
 from schema.api_keys import ApiKey
 from schema.payloads import IdInput
@@ -44,13 +44,13 @@ class ApiKeyPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, made: api_keys.NewKey) -> Self:
+    def of(cls, made: api_key_mutations.NewKey) -> Self:
         """The payload of success."""
         return cls(api_key=ApiKey.of(made.row), secret=made.secret)
 
 
 @strawberry.type
-class KeyMutation:
+class ApiKeyMutation:
     @strawberry.mutation(
         description=(
             "Makes a key for programs of the workspace, of which it has 50 at most, expired ones included. Rate-limited per "
@@ -60,7 +60,9 @@ class KeyMutation:
     async def create_api_key(
         self, info: Info, input: Annotated[CreateApiKeyInput, strawberry.argument(description="What for.")]
     ) -> ApiKeyPayload:
-        work = api_keys.create_key(info.context, input.workspace_id, input.name, input.scopes, input.expires_at)
+        work = api_key_mutations.create_key(
+            info.context, input.workspace_id, input.name, input.scopes, input.expires_at
+        )
         return await answer(ApiKeyPayload, ApiKeyPayload.of, work)
 
     @strawberry.mutation(
@@ -72,4 +74,4 @@ class KeyMutation:
     async def revoke_api_key(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The key.")]
     ) -> WorkspacePayload:
-        return await answer(WorkspacePayload, WorkspacePayload.of, api_keys.revoke_key(info.context, input.id))
+        return await answer(WorkspacePayload, WorkspacePayload.of, api_key_mutations.revoke_key(info.context, input.id))

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import avatars
+from resolvers import avatar_mutations
 from resolvers.context import Info
 from schema.scalars import Upload
-from schema.sign_in_mutations import UserPayload
 from schema.user_errors import answer
+from schema.users import UserPayload
 
 
 @strawberry.input(description="A picture: JPEG or PNG, at most 20 MB and 64 megapixels.")
@@ -29,8 +29,8 @@ class AvatarMutation:
     async def upload_avatar(
         self, info: Info, input: Annotated[UploadAvatarInput, strawberry.argument(description="The picture.")]
     ) -> UserPayload:
-        return await answer(UserPayload, UserPayload.of, avatars.upload_avatar(info.context, input.file))
+        return await answer(UserPayload, UserPayload.of, avatar_mutations.upload_avatar(info.context, input.file))
 
     @strawberry.mutation(description="Takes the caller's avatar away, if there is one: then initials stand in.")
     async def remove_avatar(self, info: Info) -> UserPayload:
-        return await answer(UserPayload, UserPayload.of, avatars.remove_avatar(info.context))
+        return await answer(UserPayload, UserPayload.of, avatar_mutations.remove_avatar(info.context))

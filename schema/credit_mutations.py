@@ -111,7 +111,7 @@ class ReleaseHoldInput:
 
 
 @strawberry.type
-class SpendingMutation:
+class CreditMutation:
     @strawberry.mutation(description="Spends credits, all or nothing. Service keys with CREDITS_WRITE only.")
     async def deduct_credits(
         self, info: Info, input: Annotated[DeductCreditsInput, strawberry.argument(description="What to spend.")]

@@ -18,9 +18,9 @@ from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
+from schema.invoices import Invoice
 from schema.node_interface import Node
 from schema.pagination import AFTER, FIRST, PAGE, PageInfo, page_info
-from schema.payments import Invoice
 from schema.purchases import CreditPurchase
 from schema.scalars import BigInt
 

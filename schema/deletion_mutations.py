@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import deletion
+from resolvers import deletion_mutations
 from resolvers.context import Info
 from schema.payloads import AcknowledgedPayload
 from schema.user_errors import answer
@@ -34,7 +34,7 @@ class DeletionMutation:
         )
     )
     async def send_reauthentication_code(self, info: Info) -> AcknowledgedPayload:
-        work = deletion.send_reauthentication_code(info.context)
+        work = deletion_mutations.send_reauthentication_code(info.context)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
 
     @strawberry.mutation(
@@ -51,7 +51,7 @@ class DeletionMutation:
     async def delete_account(
         self, info: Info, input: Annotated[DeleteAccountInput, strawberry.argument(description="What proves it.")]
     ) -> AcknowledgedPayload:
-        work = deletion.delete_account(info.context, input.confirm_handle, input.password, input.code)
+        work = deletion_mutations.delete_account(info.context, input.confirm_handle, input.password, input.code)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
 
     @strawberry.mutation(
@@ -64,5 +64,5 @@ class DeletionMutation:
     async def delete_workspace(
         self, info: Info, input: Annotated[DeleteWorkspaceInput, strawberry.argument(description="Which one.")]
     ) -> AcknowledgedPayload:
-        work = deletion.delete_workspace(info.context, input.workspace_id, input.confirm_handle)
+        work = deletion_mutations.delete_workspace(info.context, input.workspace_id, input.confirm_handle)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)

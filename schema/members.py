@@ -1,7 +1,7 @@
 """Who belongs to a workspace, and who is invited."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
@@ -10,7 +10,7 @@ from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.ids import GlobalId
-from resolvers import members
+from resolvers import members, profiles
 from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.enums import described
@@ -37,7 +37,7 @@ class Membership(Node):
 
     @strawberry.field(description="Who it is, as fellow members see them.")
     async def user(self, info: Info) -> Profile:
-        return Profile.of(await members.profile_of(info.context, self.row.user_id))
+        return Profile.of(await profiles.profile_of(info.context, self.row.user_id))
 
     @classmethod
     def of(cls, row: MembershipRow) -> Self:
@@ -117,3 +117,18 @@ class InvitationOffer:
             role=WorkspaceRole(offer.invitation.role),
             expires_at=offer.invitation.expires_at,
         )
+
+
+@strawberry.type
+class InvitationQuery:
+    @strawberry.field(
+        description=(
+            "What a mailed invitation leads to, before it is accepted. Null for a link that is good for nothing, and for everyone "
+            "but a signed-in person who has verified the address it was mailed to."
+        )
+    )
+    async def invitation_offer(
+        self, info: Info, token: Annotated[str, strawberry.argument(description="The `token` of the mailed link.")]
+    ) -> InvitationOffer | None:
+        offer = await members.offer(info.context, token)
+        return InvitationOffer.of(offer) if offer is not None else None

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import passwords
+from resolvers import password_mutations
 from resolvers.context import Info
 from schema.payloads import AcknowledgedPayload
-from schema.sign_in_mutations import SessionPayload, UserPayload
+from schema.sign_in_mutations import SessionPayload
 from schema.user_errors import answer
+from schema.users import UserPayload
 
 
 @strawberry.input(description="Whose password is to be reset.")
@@ -39,7 +40,7 @@ class PasswordMutation:
     async def request_password_reset(
         self, info: Info, input: Annotated[RequestPasswordResetInput, strawberry.argument(description="The address.")]
     ) -> AcknowledgedPayload:
-        work = passwords.request_reset(info.context, input.email_address)
+        work = password_mutations.request_reset(info.context, input.email_address)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
 
     @strawberry.mutation(
@@ -52,7 +53,7 @@ class PasswordMutation:
     async def reset_password(
         self, info: Info, input: Annotated[ResetPasswordInput, strawberry.argument(description="Token and password.")]
     ) -> SessionPayload:
-        work = passwords.reset_password(info.context, input.token, input.new_password)
+        work = password_mutations.reset_password(info.context, input.token, input.new_password)
         return await answer(SessionPayload, SessionPayload.of, work)
 
     @strawberry.mutation(
@@ -64,5 +65,5 @@ class PasswordMutation:
     async def change_password(
         self, info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="Both passwords.")]
     ) -> UserPayload:
-        work = passwords.change_password(info.context, input.current_password, input.new_password)
+        work = password_mutations.change_password(info.context, input.current_password, input.new_password)
         return await answer(UserPayload, UserPayload.of, work)

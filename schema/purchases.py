@@ -12,10 +12,10 @@ from app.money import CreditUnit as Unit
 from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.enums import described
+from schema.invoices import Invoice
 from schema.money import Money, Period
 from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
-from schema.payments import Invoice
 from schema.scalars import BigInt
 
 described(

@@ -16,7 +16,7 @@ from app.db.unit_of_work import transact
 from app.errors import BadUserInput
 from resolvers import global_ids
 from resolvers.context import Context, NewCookie
-from resolvers.current_user import Viewer, viewer_of
+from resolvers.users import Viewer, viewer_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,62 @@
+"""Verifying the phone of a workspace."""
+
+from typing import Annotated
+
+import strawberry
+
+from resolvers import phone_mutations
+from resolvers.context import Info
+from schema.payloads import AcknowledgedPayload
+from schema.user_errors import answer
+from schema.workspaces import WorkspacePayload
+
+
+@strawberry.input(description="A number to be verified for a workspace.")
+class SendPhoneVerificationInput:
+    workspace_id: strawberry.ID = strawberry.field(description="The workspace, of which the caller is an owner.")
+    phone_number: str = strawberry.field(description="In E.164 form, such as +31612345678, or national with a region.")
+    region: str | None = strawberry.field(
+        default=None, description="The country of a national number: two letters, such as NL."
+    )
+
+
+@strawberry.input(description="A number and the code that was texted to it.")
+class VerifyPhoneInput:
+    workspace_id: strawberry.ID = strawberry.field(description="The workspace the code was asked for.")
+    phone_number: str = strawberry.field(description="The number it was texted to, in either form.")
+    code: str = strawberry.field(description="The 6 digits.")
+    region: str | None = strawberry.field(
+        default=None, description="The country of a national number: two letters, such as NL."
+    )
+
+
+@strawberry.type
+class PhoneMutation:
+    @strawberry.mutation(
+        description=(
+            "Texts a code of 6 digits to a number that is to be verified for a workspace: good for 10 minutes and 5 tries. "
+            "At most 5 an hour; rate-limited per number, per network address and per day. Owners only."
+        )
+    )
+    async def send_phone_verification(
+        self, info: Info, input: Annotated[SendPhoneVerificationInput, strawberry.argument(description="The number.")]
+    ) -> AcknowledgedPayload:
+        work = phone_mutations.send_phone_verification(
+            info.context, input.workspace_id, input.phone_number, input.region
+        )
+        return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
+
+    @strawberry.mutation(
+        description=(
+            "Verifies a number for a workspace with the code that was texted; sent twice, it answers alike. INVALID_INPUT for what "
+            "is no code, CODE_WRONG up to 5 times, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE when the number has "
+            "verified three other workspaces. Owners only."
+        )
+    )
+    async def verify_phone(
+        self, info: Info, input: Annotated[VerifyPhoneInput, strawberry.argument(description="Number and code.")]
+    ) -> WorkspacePayload:
+        work = phone_mutations.verify_phone(
+            info.context, input.workspace_id, input.phone_number, input.region, input.code
+        )
+        return await answer(WorkspacePayload, WorkspacePayload.of, work)

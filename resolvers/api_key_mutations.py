@@ -19,6 +19,8 @@ from app.db.unit_of_work import transact
 from resolvers import global_ids
 from resolvers.context import Context
 
+_KEYS_PER_WORKSPACE: Final = Limit("keys-per-workspace", 20, 3600)
+
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
@@ -29,17 +31,17 @@ class NewKey:
 
 
 async def create_key(
-    context: Context, workspace_id: str, name: str, scopes: Iterable[ApiScope], expires_at: datetime | None
+    context: Context, workspace_global_id: str, name: str, scopes: Iterable[ApiScope], expires_at: datetime | None
 ) -> NewKey:
     """Make a key for a workspace, as one of its owners."""
     caller = require_user(context.caller)
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     async with context.runtime.database.read() as session:
-        await workspace_for(session, caller, owner, permission=WorkspacePermission.MANAGE_KEYS)
-    await _limit_new_keys(context, owner)
+        await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS)
+    await _limit_new_keys(context, workspace_id)
 
     async def create(session: Session) -> NewKey:
-        return NewKey(*await api_keys.create_workspace_key(session, caller, owner, name, scopes, expires_at))
+        return NewKey(*await api_keys.create_workspace_key(session, caller, workspace_id, name, scopes, expires_at))
 
     return await transact(context.runtime.database, create, step="key.create")
 
@@ -47,15 +49,12 @@ async def create_key(
 async def revoke_key(context: Context, key_id: str) -> WorkspaceAccess:
     """End a key of a workspace, as one of its owners; the workspace it was of."""
     caller = require_user(context.caller)
-    owner, row_id = global_ids.owned_id(key_id, "ApiKey")
+    workspace_id, row_id = global_ids.owned_id(key_id, "ApiKey")
     return await transact(
         context.runtime.database,
-        lambda session: api_keys.revoke_workspace_key(session, caller, owner, row_id),
+        lambda session: api_keys.revoke_workspace_key(session, caller, workspace_id, row_id),
         step="key.revoke",
     )
-
-
-_KEYS_PER_WORKSPACE: Final = Limit("keys-per-workspace", 20, 3600)
 
 
 async def _limit_new_keys(context: Context, workspace_id: UUID) -> None:

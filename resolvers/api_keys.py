@@ -22,8 +22,8 @@ async def keys(context: Context, access: WorkspaceAccess) -> Sequence[ApiKeyRow]
 
 async def key(context: Context, key_id: str) -> ApiKeyRow | None:
     """A key by its id, unless it was revoked."""
-    owner, row_id = global_ids.owned_id(key_id, "ApiKey")
+    workspace_id, row_id = global_ids.owned_id(key_id, "ApiKey")
     async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.MANAGE_KEYS)
-        rows = await api_keys.keys_of(session, owner)
+        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS)
+        rows = await api_keys.keys_of(session, workspace_id)
     return next((row for row in rows if row.id == row_id), None)

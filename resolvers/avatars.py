@@ -1,4 +1,4 @@
-"""Avatars: where anybody's can be read."""
+"""Avatars: what a person looks like, and where that can be read."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class HoldMovement:
 
 async def grant_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     source: Source,
@@ -70,19 +70,19 @@ async def grant_credits(
     idempotency_key: str,
 ) -> Movement:
     """Give credits, as an operator: a promotion or an adjustment."""
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
     if source not in (Source.PROMOTION, Source.ADJUSTMENT):
         raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
 
     async def work(session: Session) -> Posted:
-        await workspace_for(session, context.caller, owner, scope=ApiScope.OPERATOR, lock=True)
+        await workspace_for(session, context.caller, workspace_id, scope=ApiScope.OPERATOR, lock=True)
         if expires_at is not None and expires_at <= session.now:
             raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
         posted = await post_one(
             session,
             Grant(
-                workspace_id=owner,
+                workspace_id=workspace_id,
                 amount=unit.to_steps(_positive(amount), path=("input", "amount")),
                 source=source,
                 description=_described(description),
@@ -99,7 +99,7 @@ async def grant_credits(
 
 async def deduct_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     description: str,
@@ -107,13 +107,13 @@ async def deduct_credits(
     idempotency_key: str,
 ) -> Movement:
     """Spend credits for the host product."""
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     catalog = context.runtime.catalog
-    await _check_spends(context, owner)
+    await _check_spends(context, workspace_id)
     if resource is not None and catalog.resource(resource) is None:
         raise credit_movements.UnknownResource(path=("input", "resource"))
     spend = Spend(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
         description=_described(description),
         resource=resource,
@@ -124,7 +124,7 @@ async def deduct_credits(
 
 async def hold_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     description: str,
@@ -132,13 +132,13 @@ async def hold_credits(
     idempotency_key: str,
 ) -> HoldMovement:
     """Set credits aside for the host product."""
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
-    await _check_spends(context, owner)
+    await _check_spends(context, workspace_id)
     if not 1 <= expires_in_seconds <= _MAX_HOLD_SECONDS:
         raise InvalidInput(f"A hold lasts from 1 to {_MAX_HOLD_SECONDS} seconds.", path=("input", "expiresInSeconds"))
     hold = Hold(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         amount=unit.to_steps(_positive(amount), path=("input", "amount")),
         expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
         description=_described(description),
@@ -149,12 +149,12 @@ async def hold_credits(
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
     """Spend up to the amount of an open hold, once; the rest returns."""
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_spends(context, owner)
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, workspace_id)
     if amount < 0:
         raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
     capture = Capture(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         hold_id=row_id,
         amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
         key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
@@ -164,9 +164,11 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
     """End an open hold unused."""
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_spends(context, owner)
-    return await _held(context, await context.runtime.committer.submit(Release(workspace_id=owner, hold_id=row_id)))
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_spends(context, workspace_id)
+    return await _held(
+        context, await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id))
+    )
 
 
 async def _check_spends(context: Context, workspace_id: UUID) -> None:

@@ -1,9 +1,6 @@
-"""Invoices."""
+"""Invoices of a workspace."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from uuid import UUID
 
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
@@ -13,7 +10,7 @@ from app.store import invoices as invoice_store
 from resolvers import global_ids
 from resolvers.billing_access import sees_billing
 from resolvers.context import Context
-from resolvers.pagination import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size, parse_time_and_id, time_and_id
 
 
 async def invoice_page(
@@ -23,7 +20,7 @@ async def invoice_page(
     if not sees_billing(access):
         return None
     size = page_size(first)
-    before = decode_cursor(after, _invoice_place) if after is not None else None
+    before = decode_cursor(after, parse_time_and_id) if after is not None else None
     async with context.runtime.database.read() as session:
         rows = await invoice_store.page(
             session,
@@ -32,20 +29,18 @@ async def invoice_page(
             before=before,
             status=status.value if status is not None else None,
         )
-    return page_of(rows, size, after, lambda row: f"{row.issued_at.isoformat() if row.issued_at else ''}|{row.id.hex}")
-
-
-def _invoice_place(text: str) -> tuple[datetime, UUID]:
-    issued_at, _, invoice_id = text.partition("|")
-    # of a time without an offset no moment can be told: astimezone would take it for the machine's own
-    if datetime.fromisoformat(issued_at).tzinfo is None:
-        raise ValueError(text)
-    return datetime.fromisoformat(issued_at).astimezone(UTC), UUID(hex=invoice_id)
+    return page_of(rows, size, after, _cursor)
 
 
 async def invoice(context: Context, invoice_id: str) -> InvoiceRow | None:
     """An invoice by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(invoice_id, "Invoice")
+    workspace_id, row_id = global_ids.owned_id(invoice_id, "Invoice")
     async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
-        return await invoice_store.find(session, owner, row_id)
+        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
+        return await invoice_store.find(session, workspace_id, row_id)
+
+
+def _cursor(row: InvoiceRow) -> str:
+    if row.issued_at is None:
+        raise LookupError("a page of invoices holds one that was not issued")
+    return time_and_id(row.issued_at, row.id)

@@ -92,35 +92,39 @@ def topics(database: Database) -> Mapping[str, Topic]:
     }
 
 
-def watch_balance(context: Context, workspace_id: str) -> AsyncGenerator[State[Balance], None]:
+def watch_balance(context: Context, workspace_global_id: str) -> AsyncGenerator[State[Balance], None]:
     """The balance of a workspace: as it stands, then after each change."""
-    owner = global_ids.workspace_id(workspace_id)
-    return cast(AsyncGenerator[State[Balance], None], _watch(context, ledger_post.TOPIC, owner, owner))
+    workspace_id = global_ids.workspace_id(workspace_global_id)
+    return cast(AsyncGenerator[State[Balance], None], _watch(context, ledger_post.TOPIC, workspace_id, workspace_id))
 
 
 def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[CreditPurchaseRow], None]:
     """A purchase: as it stands, then after each change."""
-    owner, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
-    return cast(AsyncGenerator[State[CreditPurchaseRow], None], _watch(context, purchase_rules.TOPIC, owner, row_id))
+    workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
+    return cast(
+        AsyncGenerator[State[CreditPurchaseRow], None], _watch(context, purchase_rules.TOPIC, workspace_id, row_id)
+    )
 
 
-def watch_cards(context: Context, workspace_id: str) -> AsyncGenerator[State[None], None]:
+def watch_cards(context: Context, workspace_global_id: str) -> AsyncGenerator[State[None], None]:
     """The cards of a workspace: as they stand, then after each change."""
-    owner = global_ids.workspace_id(workspace_id)
-    return cast(AsyncGenerator[State[None], None], _watch(context, card_rules.TOPIC, owner, owner))
+    workspace_id = global_ids.workspace_id(workspace_global_id)
+    return cast(AsyncGenerator[State[None], None], _watch(context, card_rules.TOPIC, workspace_id, workspace_id))
 
 
 def watch_invoices(
-    context: Context, workspace_id: str, since: datetime | None
+    context: Context, workspace_global_id: str, since: datetime | None
 ) -> AsyncGenerator[State[InvoiceRow], None]:
     """Every invoice of a workspace that is issued or changes; first those that changed after `since`, where that is given."""
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
 
     def opens_with(state: Versioned) -> bool:
         row = cast(State[InvoiceRow], state).value
         return since is not None and row.changed_at > since
 
-    stream = context.runtime.hub.subscribe_all(invoice_rules.TOPIC, owner, opens_with=opens_with, caller=context.caller)
+    stream = context.runtime.hub.subscribe_all(
+        invoice_rules.TOPIC, workspace_id, opens_with=opens_with, caller=context.caller
+    )
     return cast(AsyncGenerator[State[InvoiceRow], None], stream)
 
 

@@ -7,7 +7,7 @@ from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces import invitations, members
 from app.accounts.workspaces.invitations import NewInvitation
-from app.billing.subscriptions.joining import accept_invitation as join
+from app.billing.subscriptions import joining
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.ledger.movements import Key
@@ -33,12 +33,12 @@ async def invite_member(
 
 
 async def revoke_invitation(context: Context, invitation_id: str) -> WorkspaceAccess:
-    """Let a mailed link lead nowhere."""
+    """End an invitation: its mailed link leads nowhere from now on."""
     caller = require_user(context.caller)
-    owner, row_id = global_ids.owned_id(invitation_id, "Invitation")
+    workspace_id, row_id = global_ids.owned_id(invitation_id, "Invitation")
 
     async def revoke(session: Session) -> WorkspaceAccess:
-        return await invitations.revoke(session, caller, owner, row_id)
+        return await invitations.revoke(session, caller, workspace_id, row_id)
 
     return await transact(context.runtime.database, revoke, step="revoke-invitation")
 
@@ -50,7 +50,7 @@ async def accept_invitation(context: Context, token: str, idempotency_key: str) 
     runtime = context.runtime
 
     async def accept(session: Session) -> WorkspaceAccess | None:
-        return await join(session, runtime.catalog, caller, token, key)
+        return await joining.accept_invitation(session, runtime.catalog, caller, token, key)
 
     return await transact(runtime.database, accept, step="accept-invitation")
 
@@ -58,10 +58,10 @@ async def accept_invitation(context: Context, token: str, idempotency_key: str) 
 async def change_member_role(context: Context, membership_id: str, role: WorkspaceRole) -> WorkspaceAccess:
     """Give a member another role."""
     caller = require_user(context.caller)
-    owner, user_id = global_ids.owned_id(membership_id, "Membership")
+    workspace_id, user_id = global_ids.owned_id(membership_id, "Membership")
 
     async def change(session: Session) -> WorkspaceAccess:
-        return await members.change_role(session, caller, owner, user_id, role)
+        return await members.change_role(session, caller, workspace_id, user_id, role)
 
     return await transact(context.runtime.database, change, step="change-member-role")
 
@@ -69,9 +69,9 @@ async def change_member_role(context: Context, membership_id: str, role: Workspa
 async def remove_member(context: Context, membership_id: str) -> WorkspaceAccess | None:
     """Remove a member, or leave; None for who left."""
     caller = require_user(context.caller)
-    owner, user_id = global_ids.owned_id(membership_id, "Membership")
+    workspace_id, user_id = global_ids.owned_id(membership_id, "Membership")
 
     async def remove(session: Session) -> WorkspaceAccess | None:
-        return await members.remove_member(session, caller, owner, user_id)
+        return await members.remove_member(session, caller, workspace_id, user_id)
 
     return await transact(context.runtime.database, remove, step="remove-member")

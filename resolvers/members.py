@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from app.accounts.access.callers import Caller, KeyCaller, UserCaller
@@ -16,21 +16,21 @@ from app.errors import Forbidden
 from app.store import memberships as membership_store
 from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.pagination import Page, decode_cursor, page_of, page_size
+from resolvers.pagination import Page, decode_cursor, page_of, page_size, parse_time_and_id, time_and_id
 
-MEMBERS_PAGE = 50
+USUAL_MEMBERS: Final = 50
 
 
 async def member_page(
     context: Context, access: WorkspaceAccess, first: int | None, after: str | None
 ) -> Page[MembershipRow]:
     """A page of the workspace's members, who joined last first; for members and operators."""
-    _require_sight(access, context.caller)
-    size = page_size(first, usual=MEMBERS_PAGE)
-    before = decode_cursor(after, _place) if after is not None else None
+    _require_member_or_operator(access, context.caller)
+    size = page_size(first, usual=USUAL_MEMBERS)
+    before = decode_cursor(after, parse_time_and_id) if after is not None else None
     async with context.runtime.database.read() as session:
         rows = await membership_store.page(session, access.workspace.id, limit=size + 1, before=before)
-    return page_of(rows, size, after, lambda row: f"{row.joined_at.isoformat()}|{row.user_id.hex}")
+    return page_of(rows, size, after, lambda row: time_and_id(row.joined_at, row.user_id))
 
 
 async def member_count(context: Context, workspace_id: UUID) -> int:
@@ -41,11 +41,11 @@ async def member_count(context: Context, workspace_id: UUID) -> int:
 
 async def membership(context: Context, membership_id: str) -> MembershipRow | None:
     """A membership by its id, for members of the workspace and operators."""
-    owner, user_id = global_ids.owned_id(membership_id, "Membership")
+    workspace_id, user_id = global_ids.owned_id(membership_id, "Membership")
     async with context.runtime.database.read() as session:
-        access = await workspace_for(session, context.caller, owner)
-        _require_sight(access, context.caller)
-        return await membership_store.find(session, owner, user_id)
+        access = await workspace_for(session, context.caller, workspace_id)
+        _require_member_or_operator(access, context.caller)
+        return await membership_store.find(session, workspace_id, user_id)
 
 
 async def open_invitations(context: Context, access: WorkspaceAccess) -> Sequence[InvitationRow]:
@@ -56,9 +56,9 @@ async def open_invitations(context: Context, access: WorkspaceAccess) -> Sequenc
 
 async def invitation(context: Context, invitation_id: str) -> InvitationRow | None:
     """An open invitation by its id, for those who manage members."""
-    owner, row_id = global_ids.owned_id(invitation_id, "Invitation")
+    workspace_id, row_id = global_ids.owned_id(invitation_id, "Invitation")
     async with context.runtime.database.read() as session:
-        return await invitations.open_invitation(session, context.caller, owner, row_id)
+        return await invitations.open_invitation(session, context.caller, workspace_id, row_id)
 
 
 async def offer(context: Context, token: str) -> Offer | None:
@@ -70,16 +70,8 @@ async def offer(context: Context, token: str) -> Offer | None:
         return await invitations.offer_of(session, caller, token)
 
 
-def _require_sight(access: WorkspaceAccess, caller: Caller) -> None:
+def _require_member_or_operator(access: WorkspaceAccess, caller: Caller) -> None:
     """Raise `Forbidden` for keys, but for the operators': who belongs to a workspace is no matter of billing."""
     is_operator = isinstance(caller, KeyCaller) and caller.is_service and ApiScope.OPERATOR in caller.scopes
     if access.role is None and not is_operator:
         raise Forbidden("Members are seen by members, and by service keys with OPERATOR.")
-
-
-def _place(text: str) -> tuple[datetime, UUID]:
-    joined_at, _, user_id = text.partition("|")
-    # of a time without an offset no moment can be told: astimezone would take it for the machine's own
-    if datetime.fromisoformat(joined_at).tzinfo is None:
-        raise ValueError(text)
-    return datetime.fromisoformat(joined_at).astimezone(UTC), UUID(hex=user_id)

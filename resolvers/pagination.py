@@ -6,7 +6,9 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from app.errors import BadUserInput
 
@@ -56,3 +58,17 @@ def decode_cursor(cursor: str, parse: Callable[[str], T]) -> T:
     if encode_cursor(text) != cursor:
         raise BadUserInput("The cursor is not one that this connection gave.")
     return value
+
+
+def time_and_id(at: datetime, row_id: UUID) -> str:
+    """The cursor's text of a row in a connection that is sorted by time; `parse_time_and_id` reads it back."""
+    return f"{at.isoformat()}|{row_id.hex}"
+
+
+def parse_time_and_id(text: str) -> tuple[datetime, UUID]:
+    """The time, in UTC, and the id in a cursor's text; raises `ValueError` for any other text."""
+    at, _, row_id = text.partition("|")
+    # a time without an offset names no moment: astimezone would take it for this machine's own
+    if datetime.fromisoformat(at).tzinfo is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(at).astimezone(UTC), UUID(hex=row_id)

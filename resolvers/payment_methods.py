@@ -23,7 +23,7 @@ async def cards(context: Context, access: WorkspaceAccess) -> Sequence[CardRow] 
 
 async def card(context: Context, card_id: str) -> CardRow | None:
     """A card by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
+    workspace_id, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, owner, permission=WorkspacePermission.VIEW_BILLING)
-        return await billing_account_store.card(session, owner, row_id)
+        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
+        return await billing_account_store.card(session, workspace_id, row_id)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from app.accounts.access.workspace_access import (
-    WorkspaceAccess,
-)
+from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces import phones
 from app.db.tables.workspaces import PhoneRow
 from resolvers.billing_access import sees_billing

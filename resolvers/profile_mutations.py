@@ -1,11 +1,11 @@
-"""What people change about themselves: names, visibility, User ID, e-mail addresses."""
+"""What people change about themselves: names, visibility, User ID."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from app.accounts.access.callers import require_user
-from app.accounts.people import profile_changes as rules
+from app.accounts.people import profile_changes
 from app.accounts.people.handles import counting_refusals
 from app.accounts.people.users import Visibility
 from app.accounts.security.rate_limits import Limit, hit_unless_refused
@@ -19,14 +19,14 @@ _HANDLES_PER_USER = Limit("handle:user", most=5, per_seconds=86_400)
 async def update_profile(context: Context, changes: Mapping[str, str | None]) -> Viewer:
     """Change what the person tells about themselves."""
     return await change_account(
-        context, lambda session, caller: rules.update_profile(session, caller, changes), "profile"
+        context, lambda session, caller: profile_changes.update_profile(session, caller, changes), "profile"
     )
 
 
 async def set_visibility(context: Context, visibility: Visibility) -> Viewer:
     """Let everyone read the person's profile, or only fellow members."""
     return await change_account(
-        context, lambda session, caller: rules.set_visibility(session, caller, visibility), "visibility"
+        context, lambda session, caller: profile_changes.set_visibility(session, caller, visibility), "visibility"
     )
 
 
@@ -36,7 +36,9 @@ async def change_handle(context: Context, handle: str) -> Viewer:
 
     async def change() -> Viewer:
         return await change_account(
-            context, lambda session, caller: rules.change_user_id(session, runtime.keys, caller, handle), "handle"
+            context,
+            lambda session, caller: profile_changes.change_user_id(session, runtime.keys, caller, handle),
+            "handle",
         )
 
     async def limited() -> Viewer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts.people import public_profiles
-from app.accounts.people.public_profiles import profile_by_handle
 from app.accounts.people.users import User
 from app.errors import NotFound
 from resolvers import global_ids
@@ -27,7 +26,7 @@ async def profile(context: Context, profile_id: str) -> User | None:
         return await public_profiles.profile_for(session, context.caller, user_id)
 
 
-async def by_handle(context: Context, handle: str) -> User | None:
+async def profile_by_handle(context: Context, handle: str) -> User | None:
     """The person who goes by a handle, if the caller may see their profile."""
     async with context.runtime.database.read() as session:
-        return await profile_by_handle(session, context.caller, handle)
+        return await public_profiles.profile_by_handle(session, context.caller, handle)

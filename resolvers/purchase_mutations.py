@@ -7,8 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
-from app.accounts.access.permissions import WorkspacePermission
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
@@ -17,13 +16,10 @@ from app.errors import DomainError, PaymentDeclined
 from app.flows.purchases.recharge import RechargeRequest, recharge
 from app.ledger import balances
 from app.ledger.balances import Balance
-from app.ledger.movements import (
-    Key,
-    Transaction,
-)
+from app.ledger.movements import Key, Transaction
 from app.store import invoices as invoice_store
 from resolvers import global_ids
-from resolvers.billing_access import require_payer
+from resolvers.billing_access import billing_authorization, require_payer
 from resolvers.context import Context
 from resolvers.payment_rate_limits import limit_recharges, note_decline
 from resolvers.return_urls import return_urls
@@ -31,7 +27,7 @@ from resolvers.return_urls import return_urls
 
 @dataclass(frozen=True, slots=True)
 class RechargeAnswer:
-    """A purchase as it stands, with what it led to, and what the caller must be told when it has not succeeded."""
+    """A purchase as it stands, with what it led to, and the error for the caller where it has not succeeded."""
 
     purchase: CreditPurchaseRow
     balance: Balance
@@ -42,7 +38,7 @@ class RechargeAnswer:
 
 async def recharge_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     pack_code: str | None,
     amount: Decimal | None,
@@ -53,40 +49,42 @@ async def recharge_credits(
 ) -> RechargeAnswer:
     """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
     urls = return_urls(context, success_url, cancel_url)
-    owner = global_ids.workspace_id(workspace_id)
-    card_id = _card_of(owner, payment_method_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
+    card_id = _card_of(workspace_id, payment_method_id)
+
+    may_manage_billing = billing_authorization(context, workspace_id)
 
     async def authorize(session: Session) -> WorkspaceAccess:
-        access = await workspace_for(
-            session, context.caller, owner, permission=WorkspacePermission.MANAGE_BILLING, lock=True
-        )
+        access = await may_manage_billing(session)
         await require_payer(session, context.caller)
         return access
 
     async with context.runtime.database.read() as session:
         await authorize(session)
-    await limit_recharges(context, owner)
+    await limit_recharges(context, workspace_id)
     key = Key.of("rechargeCredits", idempotency_key)
     try:
         actor = actor_of(context.caller)
-        request = RechargeRequest(owner, pack_code, amount, card_id, key.value, urls, actor)
+        request = RechargeRequest(workspace_id, pack_code, amount, card_id, key.value, urls, actor)
         result = await recharge(context.runtime.flow_context, request, authorize)
     except SpendLimitReached as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise
     bought = result.purchase
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:
-        await note_decline(context, owner)
+        await note_decline(context, workspace_id)
     async with context.runtime.database.read() as session:
-        now = (await balances.read(session, [owner]))[owner]
-        credited = (await balances.purchase_transactions(session, owner, [bought.id])).get(bought.id)
-        invoice = (await invoice_store.of_purchases(session, [(owner, bought.id)])).get((owner, bought.id))
-    return RechargeAnswer(bought, now, credited, invoice, result.error)
+        balance = (await balances.read(session, [workspace_id]))[workspace_id]
+        credited = (await balances.purchase_transactions(session, workspace_id, [bought.id])).get(bought.id)
+        invoice = (await invoice_store.of_purchases(session, [(workspace_id, bought.id)])).get(
+            (workspace_id, bought.id)
+        )
+    return RechargeAnswer(bought, balance, credited, invoice, result.error)
 
 
 def _card_of(workspace_id: UUID, payment_method_id: str | None) -> UUID | None:
     if payment_method_id is None:
         return None
-    owner, card_id = global_ids.owned_id(payment_method_id, "PaymentMethod")
-    # another workspace's card does not exist here: the look-up finds nothing under this owner
-    return card_id if owner == workspace_id else UUID(int=0)
+    card_workspace_id, card_id = global_ids.owned_id(payment_method_id, "PaymentMethod")
+    # another workspace's card does not exist here: the look-up finds nothing in this one
+    return card_id if card_workspace_id == workspace_id else UUID(int=0)

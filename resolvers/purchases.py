@@ -1,4 +1,4 @@
-"""Purchases of credits."""
+"""Purchases of credits, and what they cost this month."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 from resolvers import global_ids
-from resolvers.billing_access import require_billing, sees_billing
+from resolvers.billing_access import require_billing_view, sees_billing
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
 
 
 async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | None:
     """A purchase by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
-    await require_billing(context, owner)
+    workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
+    await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return await purchase_store.find(session, owner, row_id)
+        return await purchase_store.find(session, workspace_id, row_id)
 
 
 async def purchase_page(

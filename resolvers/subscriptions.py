@@ -1,4 +1,4 @@
-"""Subscriptions: what a workspace is on, and its seats."""
+"""Subscriptions: the plan that a workspace is on, and its seats."""
 
 from __future__ import annotations
 

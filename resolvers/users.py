@@ -1,4 +1,4 @@
-"""The person who is asking: signing up, in and out, their sessions and addresses, and the phones of their workspaces."""
+"""The person who is asking: their account, addresses, sessions and workspaces."""
 
 from __future__ import annotations
 

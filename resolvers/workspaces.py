@@ -37,6 +37,6 @@ async def workspace(
 
 
 async def workspace_by_id(context: Context, workspace_id: UUID) -> WorkspaceAccess:
-    """A workspace that the caller watches, as they may see it now."""
+    """A workspace by its row's id, as the caller may see it now; raises what `workspace_for` does."""
     async with context.runtime.database.read() as session:
         return await workspace_for(session, context.caller, workspace_id)

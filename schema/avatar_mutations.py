@@ -1,4 +1,4 @@
-"""Avatars: the file that goes in, and the two mutations."""
+"""Giving the caller an avatar, and taking it away."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Avatars: what a person looks like."""
+"""Avatars: what a person looks like, and where that can be read."""
 
 from typing import Annotated, Self
 

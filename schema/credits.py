@@ -188,7 +188,7 @@ class CreditTransactionConnection:
                 for cursor, node in zip(page.cursors, nodes, strict=True)
             ],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 

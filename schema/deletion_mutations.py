@@ -1,4 +1,4 @@
-"""The danger zone: deleting one's account, or an organization, for good."""
+"""Deleting one's account, or an organization, for good."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Saving and choosing cards, and paying invoices with them."""
+"""Paying invoices."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""Cards and invoices."""
+"""Invoices of a workspace."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -146,5 +146,5 @@ class InvoiceConnection:
         return cls(
             edges=[InvoiceEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )

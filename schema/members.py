@@ -75,7 +75,7 @@ class MembershipConnection:
             workspace_id=workspace_id,
             edges=[MembershipEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 

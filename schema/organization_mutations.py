@@ -1,4 +1,4 @@
-"""Organizations, their members and invitations: what goes in and what comes out."""
+"""Organizations, and what workspaces go by."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What people change about themselves: names, visibility, User ID, e-mail addresses."""
+"""What people change about themselves: names, visibility, User ID."""
 
 from typing import Annotated
 

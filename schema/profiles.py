@@ -50,5 +50,5 @@ class ProfileQuery:
     async def profile(
         self, info: Info, handle: Annotated[str, strawberry.argument(description="The User ID.")]
     ) -> Profile | None:
-        found = await profiles.by_handle(info.context, handle)
+        found = await profiles.profile_by_handle(info.context, handle)
         return Profile.of(found) if found is not None else None

@@ -1,4 +1,4 @@
-"""Signing up, in and out, sessions, and the phones of workspaces: what goes in and what comes out."""
+"""Signing up, in and out, and the sessions that this opens and ends."""
 
 from typing import Annotated, Self
 

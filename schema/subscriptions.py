@@ -1,4 +1,4 @@
-"""The customer's subscription: what a workspace is on."""
+"""Subscriptions: the plan that a workspace is on, and its seats."""
 
 from typing import Self
 from uuid import UUID

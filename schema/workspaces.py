@@ -96,7 +96,7 @@ class Workspace(Node):
     async def members(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = members.MEMBERS_PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = members.USUAL_MEMBERS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> MembershipConnection:
         page = await members.member_page(info.context, self.access, first, after)
@@ -183,7 +183,7 @@ class Workspace(Node):
     async def audit_log(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = audit_log.USUAL_FIRST,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = audit_log.USUAL_EVENTS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> AuditEventConnection | None:
         page = await audit_log.event_page(info.context, self.access, first, after)

@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 from sandbox.calls import Call, Route
 from sandbox.errors import Json, StripeError, forbidden, invalid, unauthorized
 from sandbox.events import API_VERSION
+from sandbox.expansion import render
 from sandbox.faults import Fault, Faults, RequestLog, drop_connection, internal_error
-from sandbox.form import decode
+from sandbox.form_encoding import decode
 from sandbox.idempotency import MAX_LENGTH, Answer, KeysInFlight, fingerprint, recall, remember
 from sandbox.ids import new_id
-from sandbox.rendering import render
 from sandbox.routes import ROUTES
 from sandbox.store import Store, Transaction
 from sandbox.validation import check_supported, validate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sandbox.errors import Json
-from sandbox.rendering import as_list
+from sandbox.expansion import as_list
 from sandbox.store import Query, Transaction
 
 

@@ -8,7 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from sandbox.errors import Json
-from sandbox.resources import checkout, disputes, invoice_payment, invoices, refunds
+from sandbox.resources.checkout import sessions as checkout
+from sandbox.resources.invoices import invoices
+from sandbox.resources.invoices import paying as invoice_payment
+from sandbox.resources.payments import disputes, refunds
 from sandbox.store import Store, Transaction
 
 log = logging.getLogger("sandbox")

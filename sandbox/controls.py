@@ -15,9 +15,9 @@ from starlette.routing import Route
 from sandbox.clock import Clock
 from sandbox.deliveries import MODES, Deliveries
 from sandbox.errors import Json, StripeError, invalid
+from sandbox.expansion import visible
 from sandbox.faults import Faults, RequestLog
-from sandbox.rendering import visible
-from sandbox.resources import disputes
+from sandbox.resources.payments import disputes
 from sandbox.store import Store
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from sandbox.errors import Json
-from sandbox.rendering import visible
+from sandbox.expansion import visible
 from sandbox.store import Store
 
 log = logging.getLogger("sandbox")

@@ -8,8 +8,8 @@ from typing import Any
 import stripe
 
 from sandbox.errors import Json
+from sandbox.expansion import visible
 from sandbox.ids import new_id
-from sandbox.rendering import visible
 from sandbox.store import Transaction
 
 API_VERSION: str = stripe.api_version

@@ -17,9 +17,9 @@ from sandbox.clock import Clock
 from sandbox.controls import Controls
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults, RequestLog
-from sandbox.pages.authentication import AuthenticationPage
-from sandbox.pages.checkout import CheckoutPage
-from sandbox.pages.invoices import InvoicePages
+from sandbox.pages.authentication_page import AuthenticationPage
+from sandbox.pages.checkout_page import CheckoutPage
+from sandbox.pages.invoice_pages import InvoicePages
 from sandbox.store import Store
 
 

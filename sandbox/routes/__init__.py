@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.routes.billing import CATALOG, INVOICES
-from sandbox.routes.events import CHECKOUT, EVENTS, REVERSALS
-from sandbox.routes.payers import CARDS, CUSTOMERS, INTENTS
+from sandbox.routes.checkout import CHECKOUT, EVENTS, REVERSALS
+from sandbox.routes.invoices import CATALOG, INVOICES
+from sandbox.routes.payments import CARDS, CUSTOMERS, INTENTS
 
 ROUTES = CUSTOMERS + CARDS + INTENTS + CATALOG + INVOICES + CHECKOUT + REVERSALS + EVENTS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import Json
-from sandbox.resources.invoice_totals import due_after_balance, line_taxes, totals
+from sandbox.resources.invoices.totals import due_after_balance, line_taxes, totals
 
 
 def rate(percentage: str, *, inclusive: bool, rate_id: str = "txr_1") -> Json:

@@ -12,7 +12,7 @@ from typing_extensions import is_typeddict
 
 from sandbox.calls import Route
 from sandbox.errors import StripeError
-from sandbox.form import decode
+from sandbox.form_encoding import decode
 from sandbox.routes import ROUTES
 from sandbox.validation import check_supported, fields_of, validate
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from sandbox import dependents as settling
 from sandbox.calls import Call
 from sandbox.errors import Json, StripeError, invalid, missing
 from sandbox.metadata import merged
-from sandbox.resources import payments, settling
-from sandbox.resources.invoice_totals import MINIMUM_CHARGE
-from sandbox.resources.payment_methods import allowed_types, resolve
+from sandbox.resources.invoices.totals import MINIMUM_CHARGE
+from sandbox.resources.payment_methods.payment_methods import allowed_types, resolve
+from sandbox.resources.payments import payment_attempts as payments
 from sandbox.store import Transaction
 
 _COPIED = ("description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")

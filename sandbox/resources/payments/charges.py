@@ -5,8 +5,8 @@ from __future__ import annotations
 from sandbox.errors import Json
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
-from sandbox.resources.cards import Decline
-from sandbox.resources.payment_methods import behaviour
+from sandbox.resources.payment_methods.cards import Decline
+from sandbox.resources.payment_methods.payment_methods import behaviour
 from sandbox.store import Transaction
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.errors import Json, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id
-from sandbox.resources.refunds import charge_named
+from sandbox.resources.payments.refunds import charge_named
 from sandbox.store import Transaction
 
 _EVIDENCE_SECONDS = 7 * 86400

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.errors import Json, StripeError, missing
+from sandbox.pages.invoice_pdf import invoice_pdf
 from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.pages.pdf import invoice_pdf
-from sandbox.resources import invoice_payment
+from sandbox.resources.invoices import paying as invoice_payment
 from sandbox.store import Store, Transaction
 
 

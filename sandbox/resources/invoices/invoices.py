@@ -5,14 +5,14 @@ from __future__ import annotations
 from sandbox.calls import Call
 from sandbox.errors import Json, invalid
 from sandbox.events import emit
+from sandbox.expansion import as_list
 from sandbox.ids import new_id, random_text
 from sandbox.metadata import merged
-from sandbox.rendering import as_list
-from sandbox.resources import payments
-from sandbox.resources.customers import changes
-from sandbox.resources.invoice_documents import new_invoice, new_line, new_payment
-from sandbox.resources.invoice_payment import paid
-from sandbox.resources.invoice_totals import due_after_balance, line_taxes, totals
+from sandbox.resources.customers.customers import changes
+from sandbox.resources.invoices.invoice_object import new_invoice, new_line, new_payment
+from sandbox.resources.invoices.paying import paid
+from sandbox.resources.invoices.totals import due_after_balance, line_taxes, totals
+from sandbox.resources.payments import payment_attempts as payments
 from sandbox.store import Transaction
 
 # an invoice that advances by itself waits this long, first as a draft and then before its payment

@@ -7,7 +7,7 @@ from sandbox.errors import Json, StripeError, card_error, invalid, missing
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.metadata import merged
-from sandbox.resources.payment_methods import (
+from sandbox.resources.payment_methods.payment_methods import (
     allowed_types,
     behaviour,
     bind,
@@ -15,7 +15,7 @@ from sandbox.resources.payment_methods import (
     refuse_detached,
     resolve,
 )
-from sandbox.resources.payments import CONFIRMABLE, unexpected_state
+from sandbox.resources.payments.payment_attempts import CONFIRMABLE, unexpected_state
 from sandbox.store import Transaction
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.errors import Json
-from sandbox.rendering import as_list
+from sandbox.expansion import as_list
 
 _CUSTOMER_FIELDS = ("address", "email", "name", "phone", "shipping", "tax_exempt")
 

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sandbox import dependents as settling
 from sandbox.errors import Json, StripeError, invalid, missing
 from sandbox.ids import kind_of
 from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.resources import payment_intents, settling, setup_intents
+from sandbox.resources.payments import payment_intents, setup_intents
 from sandbox.store import Store, Transaction
 
 

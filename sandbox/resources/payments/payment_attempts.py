@@ -7,9 +7,9 @@ from typing import Any
 from sandbox.errors import Json, StripeError, card_error, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
-from sandbox.resources import charges
-from sandbox.resources.cards import Decline
-from sandbox.resources.payment_methods import behaviour, bind, declined, refuse_detached
+from sandbox.resources.payment_methods.cards import Decline
+from sandbox.resources.payment_methods.payment_methods import behaviour, bind, declined, refuse_detached
+from sandbox.resources.payments import charges
 from sandbox.store import Transaction
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")

@@ -9,8 +9,8 @@ from sandbox.errors import Json, StripeError, card_error, invalid, missing
 from sandbox.events import emit
 from sandbox.ids import new_id
 from sandbox.metadata import merged
-from sandbox.resources.cards import BY_NUMBER, BY_TOKEN, Card, Decline, card_details
-from sandbox.resources.customers import full_address
+from sandbox.resources.customers.customers import full_address
+from sandbox.resources.payment_methods.cards import BY_NUMBER, BY_TOKEN, Card, Decline, card_details
 from sandbox.store import Transaction
 
 

@@ -6,7 +6,9 @@ from stripe import params as p
 from stripe.params import checkout as p_checkout
 
 from sandbox.calls import PAGING, PAGING_UNDATED, Route, listing, retrieve
-from sandbox.resources import checkout, refunds, webhook_endpoints
+from sandbox.resources.checkout import sessions as checkout
+from sandbox.resources.payments import refunds
+from sandbox.resources.webhooks import webhook_endpoints
 
 _CHECKOUT = (
     "allowed_payment_method_types automatic_tax.enabled billing_address_collection cancel_url client_reference_id currency"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sandbox.errors import Json
-from sandbox.resources import checkout, invoice_payment
+from sandbox.resources.checkout import sessions as checkout
+from sandbox.resources.invoices import paying as invoice_payment
 from sandbox.store import Transaction
 
 

@@ -63,7 +63,7 @@ async def create(call: Call) -> Json:
     await call.tx.insert(customer)
     if "payment_method" in params:
         # imported here because payment methods need customers
-        from sandbox.resources.payment_methods import attach_to
+        from sandbox.resources.payment_methods.payment_methods import attach_to
 
         await attach_to(call.tx, params["payment_method"], customer)
     await _set_default_payment_method(call.tx, customer, params)

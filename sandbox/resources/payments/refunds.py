@@ -7,7 +7,7 @@ from sandbox.errors import Json, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id
 from sandbox.metadata import merged
-from sandbox.resources.payment_methods import behaviour
+from sandbox.resources.payment_methods.payment_methods import behaviour
 from sandbox.store import Transaction
 
 _BANK_TAKES_SECONDS = 60

@@ -5,7 +5,9 @@ from __future__ import annotations
 from stripe import params as p
 
 from sandbox.calls import PAGING, PAGING_UNDATED, Route, listing, retrieve
-from sandbox.resources import customers, payment_intents, payment_methods, setup_intents
+from sandbox.resources.customers import customers
+from sandbox.resources.payment_methods import payment_methods
+from sandbox.resources.payments import payment_intents, setup_intents
 
 _CUSTOMER = (
     "address balance business_name description email individual_name invoice_settings.default_payment_method metadata"

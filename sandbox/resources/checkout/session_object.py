@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.errors import Json
 from sandbox.metadata import merged
-from sandbox.resources.invoice_totals import line_taxes, rounded
+from sandbox.resources.invoices.totals import line_taxes, rounded
 from sandbox.store import Transaction
 
 

@@ -10,7 +10,7 @@ from sandbox.errors import Json, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id
 from sandbox.metadata import merged
-from sandbox.resources.customers import changes
+from sandbox.resources.customers.customers import changes
 from sandbox.store import Transaction
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from sandbox.calls import Call
 from sandbox.errors import Json, StripeError, invalid
 from sandbox.events import emit
+from sandbox.expansion import as_list
 from sandbox.ids import new_id, random_text
 from sandbox.metadata import merged
-from sandbox.rendering import as_list
-from sandbox.resources import payments, setup_intents
-from sandbox.resources.checkout_documents import new_line_item, new_session
-from sandbox.resources.invoice_items import make_from_price
-from sandbox.resources.invoice_totals import MINIMUM_CHARGE
-from sandbox.resources.invoices import finalize
-from sandbox.resources.invoices import make as make_invoice
-from sandbox.resources.payment_methods import allowed_types
-from sandbox.resources.products import make_inline_price
+from sandbox.resources.checkout.session_object import new_line_item, new_session
+from sandbox.resources.invoices.invoice_items import make_from_price
+from sandbox.resources.invoices.invoices import finalize
+from sandbox.resources.invoices.invoices import make as make_invoice
+from sandbox.resources.invoices.totals import MINIMUM_CHARGE
+from sandbox.resources.payment_methods.payment_methods import allowed_types
+from sandbox.resources.payments import payment_attempts as payments
+from sandbox.resources.payments import setup_intents
+from sandbox.resources.products.products import make_inline_price
 from sandbox.store import Transaction
 
 SHORTEST_SECONDS = 30 * 60

@@ -5,7 +5,9 @@ from __future__ import annotations
 from stripe import params as p
 
 from sandbox.calls import PAGING, PAGING_UNDATED, Route, listing, retrieve
-from sandbox.resources import invoice_items, invoice_payment, invoices, products
+from sandbox.resources.invoices import invoice_items, invoices
+from sandbox.resources.invoices import paying as invoice_payment
+from sandbox.resources.products import products
 
 _PRODUCT = "active default_price description metadata name statement_descriptor tax_code unit_label"
 _PRICE_DATA = "currency metadata nickname recurring tax_behavior unit_amount unit_amount_decimal"

@@ -11,12 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.errors import Json, StripeError, invalid
-from sandbox.pages.invoices import refusal
+from sandbox.pages.invoice_pages import refusal
 from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.resources import checkout
-from sandbox.resources.cards import CARDS
-from sandbox.resources.customers import full_address
-from sandbox.resources.payment_methods import card_of, make
+from sandbox.resources.checkout import sessions as checkout
+from sandbox.resources.customers.customers import full_address
+from sandbox.resources.payment_methods.cards import CARDS
+from sandbox.resources.payment_methods.payment_methods import card_of, make
 from sandbox.store import Store
 
 _ADDRESS_FIELDS = {

@@ -9,9 +9,9 @@ from sandbox.errors import Json, invalid
 from sandbox.events import emit
 from sandbox.ids import new_id
 from sandbox.metadata import merged
-from sandbox.resources import invoices
-from sandbox.resources.invoice_totals import rounded
-from sandbox.resources.products import make_inline_price
+from sandbox.resources.invoices import invoices
+from sandbox.resources.invoices.totals import rounded
+from sandbox.resources.products.products import make_inline_price
 from sandbox.store import Transaction
 
 

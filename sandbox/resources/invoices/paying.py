@@ -7,9 +7,9 @@ from typing import Any
 from sandbox.calls import Call
 from sandbox.errors import Json, StripeError, card_error, invalid
 from sandbox.events import emit
-from sandbox.resources import payments
-from sandbox.resources.customers import changes
-from sandbox.resources.payment_methods import resolve
+from sandbox.resources.customers.customers import changes
+from sandbox.resources.payment_methods.payment_methods import resolve
+from sandbox.resources.payments import payment_attempts as payments
 from sandbox.store import Transaction
 
 

@@ -1,4 +1,4 @@
-"""The hosted Checkout page: choose a test card, pay or save it, and go back to the shop."""
+"""The hosted Checkout page: the customer chooses a test card, pays with it or saves it, and returns to the shop."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.errors import Json, StripeError, invalid
-from sandbox.pages.invoice_pages import refusal
-from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.resources.checkout import sessions as checkout
-from sandbox.resources.customers.customers import full_address
+from sandbox.addresses import full_address
+from sandbox.errors import invalid_request
+from sandbox.objects import Json
+from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.resources.checkout.completion import submit_session
 from sandbox.resources.payment_methods.cards import CARDS
-from sandbox.resources.payment_methods.payment_methods import card_of, make
+from sandbox.resources.payment_methods.payment_method_object import card_from_params, create_payment_method
 from sandbox.store import Store
 
 _ADDRESS_FIELDS = {
@@ -29,7 +29,7 @@ _ADDRESS_FIELDS = {
 
 
 class CheckoutPage:
-    """GET and POST /checkout/{id}; the form posts `card` (a test number or token) and, where asked for, an address."""
+    """GET and POST /checkout/{id}; the form posts `card` (a test number or token) and, if the session asks for it, an address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -37,15 +37,12 @@ class CheckoutPage:
     def routes(self) -> list[Route]:
         """Return the page's routes."""
         path = "/checkout/{id}"
-        return [Route(path, self.show, methods=["GET"]), Route(path, self.submit, methods=["POST"])]
+        return [page_route("GET", path, self.show), page_route("POST", path, self.submit)]
 
     async def show(self, request: Request) -> Response:
-        """Show what is paid or saved, and the test cards to choose from; a completed session leads back to the shop."""
-        try:
-            async with self._store.read() as tx:
-                session = await tx.get("checkout.session", request.path_params["id"])
-        except StripeError as error:
-            return refusal(error)
+        """Show what is paid or saved, and the test cards to choose from; redirect a completed session to the shop."""
+        async with self._store.read() as tx:
+            session = await tx.get("checkout.session", request.path_params["id"])
         if session["status"] == "complete":
             return RedirectResponse(_success_url(session), 303)
         if session["status"] == "expired":
@@ -53,20 +50,16 @@ class CheckoutPage:
         return _form(session, None)
 
     async def submit(self, request: Request) -> Response:
-        """Try the chosen card; on to the bank if its holder must authenticate, back to the shop on success."""
+        """Try the chosen card; redirect to the bank if it requires authentication, to the shop on success."""
         form = await request.form()
-        try:
-            async with self._store.write() as tx:
-                session = await tx.get("checkout.session", request.path_params["id"])
-                details = _details(session, form)
-                reference = str(form.get("card", "")).strip()
-                card: Json = {"token" if reference.startswith(("pm_card_", "tok_")) else "number": reference}
-                params: Json = {"type": "card", "card": card}
-                billing = {"name": details.get("name"), "address": details.get("address")}
-                method = await make(tx, card_of(params), params | {"billing_details": billing})
-                intent, error = await checkout.submit(tx, session, method, details)
-        except StripeError as error:
-            return refusal(error)
+        async with self._store.write() as tx:
+            session = await tx.get("checkout.session", request.path_params["id"])
+            details = _details(session, form)
+            reference = str(form.get("card", "")).strip()
+            card: Json = {"token" if reference.startswith(("pm_card_", "tok_")) else "number": reference}
+            params: Json = {"type": "card", "card": card, "billing_details": details}
+            method = await create_payment_method(tx, card_from_params(params), params)
+            intent, error = await submit_session(tx, session, method, details)
         if error is not None:
             return _form(session, str(error), error.status)
         if intent["next_action"]:
@@ -79,10 +72,10 @@ def _asks_address(session: Json) -> bool:
 
 
 def _details(session: Json, form: FormData) -> Json:
-    """Return the name and address from the page. Raises StripeError where a required address is missing."""
+    """Return the name and address from the form. Raises StripeError if a required address is missing."""
     given: dict[str, Any] = {name: str(form.get(name, "")).strip() for name in _ADDRESS_FIELDS}
     if session["billing_address_collection"] == "required" and not given["country"]:
-        raise invalid("The address needs a country.", param="country")
+        raise invalid_request("The address needs a country.", param="country")
     address = {name: value for name, value in given.items() if name != "name" and value}
     return {"name": given["name"] or None, "address": full_address(address)}
 

@@ -1,8 +1,7 @@
-"""The hosted invoice page, its PDF, and receipts."""
+"""The hosted invoice page, and its PDF."""
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 from html import escape
 
@@ -10,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.errors import Json, StripeError, missing
+from sandbox.objects import Json
 from sandbox.pages.invoice_pdf import invoice_pdf
-from sandbox.pages.layout import button, money, page, paragraph
-from sandbox.resources.invoices import paying as invoice_payment
-from sandbox.store import Store, Transaction
+from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.pages.secret_urls import get_by_secret
+from sandbox.resources.invoices.paying import pay_invoice
+from sandbox.store import Store
 
 
 class InvoicePages:
-    """GET and POST /invoices/{id}/{secret}, GET …/pdf, GET /receipts/{charge}/{secret}."""
+    """GET and POST /invoices/{id}/{secret}, GET …/pdf."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,71 +27,35 @@ class InvoicePages:
         """Return the pages' routes."""
         path = "/invoices/{id}/{secret}"
         return [
-            Route(path, self.show, methods=["GET"]),
-            Route(path, self.pay, methods=["POST"]),
-            Route(f"{path}/pdf", self.pdf, methods=["GET"]),
-            Route("/receipts/{id}/{secret}", self.receipt, methods=["GET"]),
+            page_route("GET", path, self.show),
+            page_route("POST", path, self.pay),
+            page_route("GET", f"{path}/pdf", self.pdf),
         ]
 
     async def show(self, request: Request) -> Response:
         """Show an invoice, with a button to pay an open one."""
-        try:
-            async with self._store.read() as tx:
-                invoice = await _addressed(tx, request, "invoice", "_secret")
-        except StripeError as error:
-            return refusal(error)
+        async with self._store.read() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
         return _invoice_page(invoice)
 
     async def pay(self, request: Request) -> Response:
-        """Pay with the customer's default card; its holder is there, and sent on to authenticate if need be."""
-        try:
-            async with self._store.write() as tx:
-                invoice = await _addressed(tx, request, "invoice", "_secret")
-                if invoice["status"] != "open":
-                    return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
-                error = await invoice_payment.pay(tx, invoice, None, off_session=False)
-                intent = error.error.get("payment_intent") if error else None
-        except StripeError as refused:
-            return refusal(refused)
+        """Pay with the customer's default card; redirect to the bank if it requires authentication."""
+        async with self._store.write() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
+            if invoice["status"] != "open":
+                return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
+            error = await pay_invoice(tx, invoice, None, off_session=False)
+        intent = error.error.get("payment_intent") if error else None
         if intent and intent["next_action"]:
             return RedirectResponse(intent["next_action"]["redirect_to_url"]["url"], 303)
         return _invoice_page(invoice, str(error) if error else None)
 
     async def pdf(self, request: Request) -> Response:
         """Answer the invoice as a PDF."""
-        try:
-            async with self._store.read() as tx:
-                invoice = await _addressed(tx, request, "invoice", "_secret")
-        except StripeError as error:
-            return refusal(error)
+        async with self._store.read() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
         headers = {"Content-Disposition": f'attachment; filename="Invoice-{invoice["number"]}.pdf"'}
         return Response(invoice_pdf(invoice), headers=headers, media_type="application/pdf")
-
-    async def receipt(self, request: Request) -> Response:
-        """Show the receipt of a charge."""
-        try:
-            async with self._store.read() as tx:
-                charge = await _addressed(tx, request, "charge", "_receipt")
-        except StripeError as error:
-            return refusal(error)
-        card = charge["payment_method_details"]["card"]
-        paid = f"{money(charge['amount'], charge['currency'])} paid with {card['brand']} ending in {card['last4']}."
-        refunded = charge["amount_refunded"]
-        body = paragraph(paid) + (paragraph(f"Refunded: {money(refunded, charge['currency'])}") if refunded else "")
-        return page("Receipt", body)
-
-
-async def _addressed(tx: Transaction, request: Request, kind: str, secret_field: str) -> Json:
-    body = await tx.get(kind, request.path_params["id"])
-    secret = body.get(secret_field) or ""
-    if not secret or not secrets.compare_digest(secret.encode(), request.path_params["secret"].encode()):
-        raise missing(kind, body["id"])
-    return body
-
-
-def refusal(error: StripeError) -> Response:
-    """Return the page for a StripeError."""
-    return page("This page can't be shown", paragraph(str(error), "error"), error.status)
 
 
 def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
@@ -104,7 +68,7 @@ def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
     )
     sums = "".join(
         f'<tr><th colspan="2">{escape(name)}</th><td class="amount">{escape(money(amount, currency))}</td></tr>'
-        for name, amount in summary(invoice)
+        for name, amount in _summary(invoice)
     )
     to = " · ".join(text for text in (invoice["customer_name"], invoice["customer_email"]) if text)
     pay = f'<form method="post">{button("pay", "1", "Pay with the card on file", primary=True)}</form>'
@@ -119,8 +83,8 @@ def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
     )
 
 
-def summary(invoice: Json) -> list[tuple[str, int]]:
-    """Return the invoice's sums with their names, in the order they are shown."""
+def _summary(invoice: Json) -> list[tuple[str, int]]:
+    """Return the invoice's sums with their names, in the order of the page."""
     taxes = [(f"Tax ({tax['tax_behavior']})", tax["amount"]) for tax in invoice["total_taxes"]]
     applied = invoice["ending_balance"] - invoice["starting_balance"]
     return [

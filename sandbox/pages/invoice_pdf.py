@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fpdf import FPDF
 
-from sandbox.errors import Json
+from sandbox.objects import Json
 from sandbox.pages.layout import money
 
 
@@ -41,5 +41,5 @@ def _row(pdf: FPDF, label: str, amount: str) -> None:
 
 
 def _latin(text: str) -> str:
-    """Return the text with what the PDF's built-in font lacks replaced."""
+    """Return the text with `?` for the characters that the PDF's built-in font does not have."""
     return text.encode("latin-1", "replace").decode("latin-1")

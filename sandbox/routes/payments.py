@@ -1,79 +1,14 @@
-"""Routes of customers, cards, and the intents that charge or save them."""
+"""Routes of payment intents and setup intents, charges, refunds and disputes."""
 
 from __future__ import annotations
 
 from stripe import params as p
 
-from sandbox.calls import PAGING, PAGING_UNDATED, Route, listing, retrieve
-from sandbox.resources.customers import customers
-from sandbox.resources.payment_methods import payment_methods
-from sandbox.resources.payments import payment_intents, setup_intents
+from sandbox.calls import Route
+from sandbox.resources.payments import payment_intents, refunds, setup_intents
+from sandbox.shared_handlers import PAGING_AND_CREATED, list_by, retrieve_by_id
 
-_CUSTOMER = (
-    "address balance business_name description email individual_name invoice_settings.default_payment_method metadata"
-    " name phone preferred_locales tax_exempt"
-)
-
-CUSTOMERS = (
-    Route(
-        "POST",
-        "/v1/customers",
-        p.CustomerCreateParams,
-        customers.create,
-        f"{_CUSTOMER} payment_method tax_id_data",
-    ),
-    Route("GET", "/v1/customers", p.CustomerListParams, customers.list_customers, f"{PAGING} email"),
-    Route("GET", "/v1/customers/{id}", p.CustomerRetrieveParams, retrieve("customer")),
-    Route("POST", "/v1/customers/{id}", p.CustomerUpdateParams, customers.update, _CUSTOMER),
-    Route("DELETE", "/v1/customers/{id}", p.CustomerDeleteParams, customers.delete),
-    Route(
-        "GET",
-        "/v1/customers/{id}/payment_methods",
-        p.CustomerPaymentMethodListParams,
-        payment_methods.list_methods,
-        f"{PAGING_UNDATED} type",
-    ),
-    Route(
-        "GET",
-        "/v1/customers/{id}/payment_methods/{payment_method}",
-        p.CustomerPaymentMethodRetrieveParams,
-        payment_methods.retrieve_for_customer,
-    ),
-    Route("POST", "/v1/customers/{id}/tax_ids", p.CustomerTaxIdCreateParams, customers.create_tax_id, "type value"),
-    Route("GET", "/v1/customers/{id}/tax_ids", p.CustomerTaxIdListParams, customers.list_tax_ids, PAGING_UNDATED),
-    Route("GET", "/v1/customers/{id}/tax_ids/{tax_id}", p.CustomerTaxIdRetrieveParams, customers.retrieve_tax_id),
-    Route("DELETE", "/v1/customers/{id}/tax_ids/{tax_id}", p.CustomerTaxIdDeleteParams, customers.delete_tax_id),
-)
-
-CARDS = (
-    Route(
-        "POST",
-        "/v1/payment_methods",
-        p.PaymentMethodCreateParams,
-        payment_methods.create,
-        "type card billing_details metadata allow_redisplay",
-        publishable=True,
-    ),
-    Route(
-        "GET",
-        "/v1/payment_methods",
-        p.PaymentMethodListParams,
-        payment_methods.list_methods,
-        f"{PAGING_UNDATED} customer type",
-    ),
-    Route("GET", "/v1/payment_methods/{id}", p.PaymentMethodRetrieveParams, retrieve("payment_method")),
-    Route(
-        "POST",
-        "/v1/payment_methods/{id}",
-        p.PaymentMethodUpdateParams,
-        payment_methods.update,
-        "metadata billing_details.address billing_details.email billing_details.name billing_details.phone",
-    ),
-    Route("POST", "/v1/payment_methods/{id}/attach", p.PaymentMethodAttachParams, payment_methods.attach, "customer"),
-    Route("POST", "/v1/payment_methods/{id}/detach", p.PaymentMethodDetachParams, payment_methods.detach),
-)
-
-INTENTS = (
+ROUTES = (
     Route(
         "POST",
         "/v1/setup_intents",
@@ -86,8 +21,8 @@ INTENTS = (
         "GET",
         "/v1/setup_intents",
         p.SetupIntentListParams,
-        listing("setup_intent", "customer", "payment_method"),
-        f"{PAGING} customer payment_method",
+        list_by("setup_intent", "customer", "payment_method"),
+        f"{PAGING_AND_CREATED} customer payment_method",
     ),
     Route(
         "GET",
@@ -125,8 +60,8 @@ INTENTS = (
         "GET",
         "/v1/payment_intents",
         p.PaymentIntentListParams,
-        listing("payment_intent", "customer"),
-        f"{PAGING} customer",
+        list_by("payment_intent", "customer"),
+        f"{PAGING_AND_CREATED} customer",
     ),
     Route(
         "GET",
@@ -158,8 +93,26 @@ INTENTS = (
         "GET",
         "/v1/charges",
         p.ChargeListParams,
-        listing("charge", "customer", "payment_intent"),
-        f"{PAGING} customer payment_intent",
+        list_by("charge", "customer", "payment_intent"),
+        f"{PAGING_AND_CREATED} customer payment_intent",
     ),
-    Route("GET", "/v1/charges/{id}", p.ChargeRetrieveParams, retrieve("charge")),
+    Route("GET", "/v1/charges/{id}", p.ChargeRetrieveParams, retrieve_by_id("charge")),
+    Route("POST", "/v1/refunds", p.RefundCreateParams, refunds.create, "amount charge metadata payment_intent reason"),
+    Route(
+        "GET",
+        "/v1/refunds",
+        p.RefundListParams,
+        list_by("refund", "charge", "payment_intent"),
+        f"{PAGING_AND_CREATED} charge payment_intent",
+    ),
+    Route("GET", "/v1/refunds/{id}", p.RefundRetrieveParams, retrieve_by_id("refund")),
+    Route("POST", "/v1/refunds/{id}", p.RefundUpdateParams, refunds.update, "metadata"),
+    Route(
+        "GET",
+        "/v1/disputes",
+        p.DisputeListParams,
+        list_by("dispute", "charge", "payment_intent"),
+        f"{PAGING_AND_CREATED} charge payment_intent",
+    ),
+    Route("GET", "/v1/disputes/{id}", p.DisputeRetrieveParams, retrieve_by_id("dispute")),
 )

@@ -1,13 +1,9 @@
-"""The documents of Checkout as Stripe lays them out: the session and its line items."""
+"""The Checkout session object."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
-
-from sandbox.errors import Json
-from sandbox.metadata import merged
-from sandbox.resources.invoices.totals import line_taxes, rounded
+from sandbox.metadata import merge_metadata
+from sandbox.objects import Json
 from sandbox.store import Transaction
 
 
@@ -43,7 +39,7 @@ def new_session(session_id: str, params: Json, customer: Json, tx: Transaction) 
         },
         "invoice_creation": _invoice_creation(params.get("invoice_creation", {})) if paying else None,
         "locale": params.get("locale"),
-        "metadata": merged({}, params.get("metadata")),
+        "metadata": merge_metadata({}, params.get("metadata")),
         "mode": params["mode"],
         "payment_method_collection": "if_required" if paying else "always",
         "payment_method_options": {},
@@ -72,47 +68,14 @@ def _invoice_creation(given: Json) -> Json:
             "description": data.get("description"),
             "footer": data.get("footer"),
             "issuer": None,
-            "metadata": merged({}, data.get("metadata")),
+            "metadata": merge_metadata({}, data.get("metadata")),
             "rendering_options": None,
         },
     }
 
 
-def new_line_item(
-    line_id: str, price: Json, description: str, quantity: int, rates: Sequence[Json], tax_exempt: str
-) -> Json:
-    """Return a session's line item with its taxes; `amount_total` includes exclusive ones."""
-    amount = rounded(Decimal(price["unit_amount_decimal"]) * quantity)
-    taxes = line_taxes(amount, rates, tax_exempt)
-    on_top = sum(tax["amount"] for tax in taxes if tax["tax_behavior"] == "exclusive")
-    return {
-        "id": line_id,
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": sum(tax["amount"] for tax in taxes),
-        "amount_total": amount + on_top,
-        "currency": price["currency"],
-        "description": description,
-        "discounts": [],
-        "metadata": {},
-        "price": price,
-        "quantity": quantity,
-        "taxes": [
-            {
-                "amount": tax["amount"],
-                "rate": rate,
-                "taxability_reason": tax["taxability_reason"],
-                "taxable_amount": tax["taxable_amount"],
-            }
-            for tax, rate in zip(taxes, rates, strict=True)
-        ],
-    }
-
-
 def _empty_session() -> Json:
-    """Return the fields of a session that begin empty, or that the sandbox never fills."""
+    """Return the fields of a session that are empty at first, or always in the sandbox."""
     return {
         "after_expiration": None,
         "allow_promotion_codes": None,

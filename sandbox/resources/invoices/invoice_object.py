@@ -1,9 +1,8 @@
-"""The documents of an invoice as Stripe lays them out: the invoice, its lines, its payments."""
+"""The invoice object, its line items, and the invoice payment object."""
 
 from __future__ import annotations
 
-from sandbox.errors import Json
-from sandbox.expansion import as_list
+from sandbox.objects import Json, list_object
 
 _CUSTOMER_FIELDS = ("address", "email", "name", "phone", "shipping", "tax_exempt")
 
@@ -28,7 +27,7 @@ def new_invoice(invoice_id: str, customer: Json, currency: str, now: int) -> Jso
         "currency": currency,
         "customer": customer["id"],
         "issuer": {"type": "self"},
-        "lines": as_list([], f"/v1/invoices/{invoice_id}/lines"),
+        "lines": list_object([], f"/v1/invoices/{invoice_id}/lines"),
         "metadata": {},
         "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
         "period_end": now,
@@ -46,7 +45,7 @@ def new_invoice(invoice_id: str, customer: Json, currency: str, now: int) -> Jso
 
 
 def new_line(item: Json, invoice_id: str, taxes: list[Json]) -> Json:
-    """Return the line that bills an invoice item; it keeps its identifier for as long as the item lives."""
+    """Return the line that bills an invoice item; its identifier is always the same for the same item."""
     return {
         "id": item["id"].replace("ii_", "il_", 1),
         "object": "line_item",
@@ -80,8 +79,8 @@ def new_line(item: Json, invoice_id: str, taxes: list[Json]) -> Json:
     }
 
 
-def new_payment(payment_id: str, invoice: Json, intent_id: str, now: int) -> Json:
-    """Return the record that ties a payment intent to the invoice it pays."""
+def new_invoice_payment(payment_id: str, invoice: Json, intent_id: str, now: int) -> Json:
+    """Return the invoice payment, which connects a payment intent with the invoice that it pays."""
     return {
         "id": payment_id,
         "object": "invoice_payment",
@@ -99,7 +98,7 @@ def new_payment(payment_id: str, invoice: Json, intent_id: str, now: int) -> Jso
 
 
 def _empty_invoice() -> Json:
-    """Return the fields of an invoice that begin empty, or that the sandbox never fills."""
+    """Return the fields of an invoice that are empty at first, or always in the sandbox."""
     return {
         "account_tax_ids": None,
         "amount_due": 0,

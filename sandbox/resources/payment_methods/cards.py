@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
-from sandbox.errors import Json
+from sandbox.objects import Json
 
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a card is refused."""
+    """Why a card is declined."""
 
     code: str
     decline_code: str | None
@@ -22,12 +23,13 @@ _FUNDS = Decline("card_declined", "insufficient_funds", "Your card has insuffici
 
 @dataclass(frozen=True)
 class Card:
-    """A test card: how it looks and how it behaves.
+    """A test card: what it looks like and what it does.
 
-    `declines` is what a charge meets, `attaches` tells whether it can be saved all the same. Authentication is asked for
-    on set-up, on a payment with the holder present, and on one without (`off_session`: never, always, or unless the
-    card was set up for it). `disputed` is the reason of the dispute that follows a charge; `refunds` tells how a refund is
-    answered (`pending` or `succeeded`) and what becomes of it a minute later (`succeeded` or `failed`).
+    With a `decline`, charges are declined, but `can_be_saved` may still allow to attach the card. The three fields about
+    authentication say when the cardholder must authenticate: when the card is set up, when they are present at a payment,
+    and when they are not (off-session). `dispute_reason` is that of the dispute opened soon after a charge.
+    `refund_statuses` are the status of a new refund (`pending` or `succeeded`) and the one it gets later (`succeeded` or
+    `failed`).
     """
 
     number: str
@@ -35,24 +37,24 @@ class Card:
     brand: str = "visa"
     country: str = "US"
     funding: str = "credit"
-    declines: Decline | None = None
-    attaches: bool = True
-    authenticates_setup: bool = False
-    authenticates_payment: bool = False
-    off_session: str = "never"
-    disputed: str | None = None
-    refunds: tuple[str, str] | None = None
-    label: str = field(default="Payment succeeds")
+    decline: Decline | None = None
+    can_be_saved: bool = True
+    setup_authentication: bool = False
+    payment_authentication: bool = False
+    off_session_authentication: Literal["never", "always", "unless_set_up"] = "never"
+    dispute_reason: str | None = None
+    refund_statuses: tuple[str, str] | None = None
+    label: str = "Payment succeeds"
 
     @property
     def token(self) -> str:
-        """The name under which it is stored with payment methods."""
+        """The token by which payment methods name their test card."""
         return self.tokens[0]
 
 
 def _declining(number: str, decline: Decline, *tokens: str) -> Card:
     label = f"Declined: {decline.decline_code or decline.code}"
-    return Card(number, tokens, declines=decline, attaches=False, label=label)
+    return Card(number, tokens, decline=decline, can_be_saved=False, label=label)
 
 
 CARDS = (
@@ -110,75 +112,75 @@ CARDS = (
     Card(
         "4000000000000341",
         ("pm_card_chargeCustomerFail",),
-        declines=_GENERIC,
+        decline=_GENERIC,
         label="Can be saved, declined when charged",
     ),
     Card(
         "4000002500003155",
         ("pm_card_authenticationRequiredOnSetup",),
-        authenticates_setup=True,
-        authenticates_payment=True,
-        off_session="unless_set_up",
+        setup_authentication=True,
+        payment_authentication=True,
+        off_session_authentication="unless_set_up",
         label="Authentication, unless set up before",
     ),
     Card(
         "4000002760003184",
         ("pm_card_authenticationRequired",),
-        authenticates_setup=True,
-        authenticates_payment=True,
-        off_session="always",
+        setup_authentication=True,
+        payment_authentication=True,
+        off_session_authentication="always",
         label="Authentication on every payment",
     ),
     Card(
         "4000003800000446",
         ("pm_card_authenticationRequiredSetupForOffSession",),
-        authenticates_payment=True,
+        payment_authentication=True,
         label="Authentication when present, none off-session",
     ),
     Card(
         "4000008260003178",
         ("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",),
-        authenticates_setup=True,
-        authenticates_payment=True,
-        off_session="always",
-        declines=_FUNDS,
+        setup_authentication=True,
+        payment_authentication=True,
+        off_session_authentication="always",
+        decline=_FUNDS,
         label="Authentication, then declined: insufficient_funds",
     ),
     Card(
         "4000000000003220",
         ("pm_card_threeDSecure2Required",),
-        authenticates_setup=True,
-        authenticates_payment=True,
-        off_session="always",
+        setup_authentication=True,
+        payment_authentication=True,
+        off_session_authentication="always",
         label="3D Secure 2 on every payment",
     ),
     Card(
         "4000008400001629",
         ("pm_card_threeDSecureRequiredChargeDeclined",),
-        authenticates_setup=True,
-        authenticates_payment=True,
-        off_session="always",
-        declines=_GENERIC,
+        setup_authentication=True,
+        payment_authentication=True,
+        off_session_authentication="always",
+        decline=_GENERIC,
         label="3D Secure, then declined",
     ),
     Card("4000000000003055", ("pm_card_threeDSecureOptional",), label="3D Secure possible, not asked for"),
-    Card("4000000000000259", ("pm_card_createDispute",), disputed="fraudulent", label="Succeeds, then disputed"),
+    Card("4000000000000259", ("pm_card_createDispute",), dispute_reason="fraudulent", label="Succeeds, then disputed"),
     Card(
         "4000000000002685",
         ("pm_card_createDisputeProductNotReceived",),
-        disputed="product_not_received",
+        dispute_reason="product_not_received",
         label="Succeeds, then disputed: product not received",
     ),
     Card(
         "4000000000007726",
         ("pm_card_pendingRefund",),
-        refunds=("pending", "succeeded"),
+        refund_statuses=("pending", "succeeded"),
         label="Succeeds; a refund is pending at first",
     ),
     Card(
         "4000000000005126",
         ("pm_card_refundFail",),
-        refunds=("succeeded", "failed"),
+        refund_statuses=("succeeded", "failed"),
         label="Succeeds; a refund fails afterwards",
     ),
 )

@@ -1,17 +1,26 @@
-"""Charges: each attempt to take money from a card, as it succeeded or failed."""
+"""Charges: each attempt to charge a card, successful or failed."""
 
 from __future__ import annotations
 
-from sandbox.errors import Json
+from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
+from sandbox.objects import Json
 from sandbox.resources.payment_methods.cards import Decline
-from sandbox.resources.payment_methods.payment_methods import behaviour
+from sandbox.resources.payment_methods.payment_method_object import card_of
 from sandbox.store import Transaction
 
+# in the currency's smallest unit
+MINIMUM_CHARGE = 50
 
-async def record(tx: Transaction, intent: Json, method: Json, decline: Decline | None) -> Json:
-    """Store the charge of a payment intent's attempt, declined or not, and tell of it."""
+# how long after its charge a test card opens its dispute
+AUTOMATIC_DISPUTE_SECONDS = 1
+
+_RECEIPT_SECRET_LENGTH = 24
+
+
+async def create_charge(tx: Transaction, intent: Json, method: Json, decline: Decline | None) -> Json:
+    """Store the charge of a payment intent's attempt: a failed one with a `decline`, otherwise a successful one."""
     charge_id = new_id("ch")
     paid = decline is None
     charge: Json = {
@@ -43,10 +52,10 @@ async def record(tx: Transaction, intent: Json, method: Json, decline: Decline |
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": _card_used(method["card"])},
+        "payment_method_details": {"type": "card", "card": _card_details(method["card"])},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
-        "receipt_url": f"{tx.base_url}/receipts/{charge_id}/{random_text(24)}" if paid else None,
+        "receipt_url": f"{tx.base_url}/receipts/{charge_id}/{random_text(_RECEIPT_SECRET_LENGTH)}" if paid else None,
         "refunded": False,
         "review": None,
         "shipping": None,
@@ -57,11 +66,28 @@ async def record(tx: Transaction, intent: Json, method: Json, decline: Decline |
         "transfer_data": None,
         "transfer_group": None,
     }
-    disputed = behaviour(method).disputed if paid else None
-    charge["_dispute_reason"], charge["_dispute_at"] = disputed, tx.now + 1 if disputed else None
+    dispute_reason = card_of(method).dispute_reason if paid else None
+    charge["_dispute_reason"] = dispute_reason
+    charge["_dispute_at"] = tx.now + AUTOMATIC_DISPUTE_SECONDS if dispute_reason else None
     charge["_receipt"] = (charge["receipt_url"] or "").rpartition("/")[2]
     await tx.insert(charge)
     await emit(tx, "charge.succeeded" if paid else "charge.failed", charge)
+    return charge
+
+
+async def get_paid_charge(tx: Transaction, params: Json) -> Json:
+    """Return the successful charge that `charge` or `payment_intent` names. Raises StripeError if there is none."""
+    if ("charge" in params) == ("payment_intent" in params):
+        raise invalid_request("You must specify exactly one of charge and payment_intent.", param="charge")
+    charge_id = params.get("charge")
+    if charge_id is None:
+        intent = await tx.get("payment_intent", params["payment_intent"], "payment_intent")
+        charge_id = intent["latest_charge"]
+    if charge_id is None:
+        raise invalid_request("This PaymentIntent does not have a successful charge.", param="payment_intent")
+    charge = await tx.get("charge", charge_id, "charge")
+    if not charge["paid"]:
+        raise invalid_request(f"Charge {charge['id']} did not succeed.", param="charge")
     return charge
 
 
@@ -79,6 +105,6 @@ def _outcome(decline: Decline | None) -> Json:
     }
 
 
-def _card_used(card: Json) -> Json:
+def _card_details(card: Json) -> Json:
     shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return {name: card[name] for name in shown} | {"network": card["brand"], "three_d_secure": None}

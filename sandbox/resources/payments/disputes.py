@@ -1,38 +1,58 @@
-"""Disputes: a cardholder takes a payment back at the bank; won or lost in the end."""
+"""Disputes: a cardholder asks the bank to take a payment back; the bank decides it as won or lost."""
 
 from __future__ import annotations
 
-from sandbox.errors import Json, invalid
+from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id
-from sandbox.resources.payments.refunds import charge_named
+from sandbox.objects import Json
+from sandbox.resources.payments.charges import get_paid_charge
 from sandbox.store import Transaction
 
-_EVIDENCE_SECONDS = 7 * 86400
+EVIDENCE_SECONDS = 7 * 86400
+
+_DECIDED = ("won", "lost")
 
 
-async def open_dispute(tx: Transaction, order: Json) -> Json:
-    """Dispute a charge named by `charge` or `payment_intent`, over `amount` or all that was not refunded."""
-    charge = await charge_named(tx, order)
-    left = charge["amount"] - charge["amount_refunded"]
-    amount = order.get("amount", left)
+async def open_dispute(tx: Transaction, params: Json) -> Json:
+    """Dispute the charge of `charge` or `payment_intent`, over `amount` or all that was not refunded."""
+    charge = await get_paid_charge(tx, params)
+    remaining = charge["amount"] - charge["amount_refunded"]
+    amount = params.get("amount", remaining)
     if charge["disputed"]:
-        raise invalid(f"Charge {charge['id']} has already been disputed.")
-    if not isinstance(amount, int) or not 1 <= amount <= left:
-        raise invalid(f"amount must be a whole number from 1 to {left}", param="amount")
-    return await _open(tx, charge, amount, str(order.get("reason", "fraudulent")))
+        raise invalid_request(f"Charge {charge['id']} has already been disputed.")
+    if not isinstance(amount, int) or not 1 <= amount <= remaining:
+        raise invalid_request(f"amount must be a whole number from 1 to {remaining}", param="amount")
+    return await _create_dispute(tx, charge, amount, str(params.get("reason", "fraudulent")))
 
 
-async def open_due(tx: Transaction, charge: Json) -> None:
-    """Dispute the charge of a test card that does so by itself."""
+async def open_automatic_dispute(tx: Transaction, charge: Json) -> None:
+    """Dispute the charge of a test card whose charges are always disputed."""
     charge["_dispute_at"] = None
     await tx.save(charge)
-    left = charge["amount"] - charge["amount_refunded"]
-    if left and not charge["disputed"]:
-        await _open(tx, charge, left, charge["_dispute_reason"])
+    remaining = charge["amount"] - charge["amount_refunded"]
+    if remaining and not charge["disputed"]:
+        await _create_dispute(tx, charge, remaining, charge["_dispute_reason"])
 
 
-async def _open(tx: Transaction, charge: Json, amount: int, reason: str) -> Json:
+async def close_dispute(tx: Transaction, dispute_id: str, status: str) -> Json:
+    """Decide an open dispute: `won` returns the money to the merchant, `lost` leaves it with the cardholder."""
+    dispute = await tx.get("dispute", dispute_id)
+    if status not in _DECIDED:
+        raise invalid_request("status must be won or lost", param="status")
+    if dispute["status"] in _DECIDED:
+        raise invalid_request(f"This dispute is already {dispute['status']}.")
+    before = {"status": dispute["status"]}
+    dispute["status"] = status
+    await tx.save(dispute)
+    if status == "won":
+        await emit(tx, "charge.dispute.funds_reinstated", dispute)
+    await emit(tx, "charge.dispute.updated", dispute, before)
+    await emit(tx, "charge.dispute.closed", dispute)
+    return dispute
+
+
+async def _create_dispute(tx: Transaction, charge: Json, amount: int, reason: str) -> Json:
     dispute: Json = {
         "id": new_id("dp"),
         "object": "dispute",
@@ -44,7 +64,7 @@ async def _open(tx: Transaction, charge: Json, amount: int, reason: str) -> Json
         "enhanced_eligibility_types": [],
         "evidence": {},
         "evidence_details": {
-            "due_by": tx.now + _EVIDENCE_SECONDS,
+            "due_by": tx.now + EVIDENCE_SECONDS,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -71,21 +91,4 @@ async def _open(tx: Transaction, charge: Json, amount: int, reason: str) -> Json
     await tx.save(charge)
     await emit(tx, "charge.dispute.created", dispute)
     await emit(tx, "charge.dispute.funds_withdrawn", dispute)
-    return dispute
-
-
-async def close(tx: Transaction, dispute_id: str, status: str) -> Json:
-    """Decide an open dispute: `won` gives the money back, `lost` keeps it with the cardholder."""
-    dispute = await tx.get("dispute", dispute_id)
-    if status not in ("won", "lost"):
-        raise invalid("status must be won or lost", param="status")
-    if dispute["status"] in ("won", "lost"):
-        raise invalid(f"This dispute is already {dispute['status']}.")
-    before = {"status": dispute["status"]}
-    dispute["status"] = status
-    await tx.save(dispute)
-    if status == "won":
-        await emit(tx, "charge.dispute.funds_reinstated", dispute)
-    await emit(tx, "charge.dispute.updated", dispute, before)
-    await emit(tx, "charge.dispute.closed", dispute)
     return dispute

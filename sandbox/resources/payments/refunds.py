@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
-from sandbox.errors import Json, invalid
+from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id
-from sandbox.metadata import merged
-from sandbox.resources.payment_methods.payment_methods import behaviour
+from sandbox.metadata import merge_metadata
+from sandbox.objects import Json
+from sandbox.resources.payment_methods.payment_method_object import card_of
+from sandbox.resources.payments.charges import get_paid_charge
 from sandbox.store import Transaction
 
-_BANK_TAKES_SECONDS = 60
+# how long the bank of a test card takes to complete a refund, or to return it
+BANK_SECONDS = 60
 
 
 async def create(call: Call) -> Json:
-    """POST /v1/refunds: of a charge or a payment intent; without an amount, all that is left."""
+    """POST /v1/refunds: of a charge or a payment intent; without an amount, all that is not refunded yet."""
     tx, params = call.tx, call.params
-    charge = await charge_named(tx, params)
-    left = charge["amount"] - charge["amount_refunded"]
-    amount = params.get("amount", left)
+    charge = await get_paid_charge(tx, params)
+    remaining = charge["amount"] - charge["amount_refunded"]
+    amount = params.get("amount", remaining)
     if charge["disputed"]:
-        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
-    if left == 0:
-        raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+        raise invalid_request(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
+    if remaining == 0:
+        raise invalid_request(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     if amount < 1:
-        raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
-    if amount > left:
-        raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
-    answer, outcome = behaviour(await tx.get("payment_method", charge["payment_method"])).refunds or ("succeeded", None)
+        raise invalid_request("Invalid positive integer", code="parameter_invalid_integer", param="amount")
+    if amount > remaining:
+        raise invalid_request(
+            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({remaining})", param="amount"
+        )
+    card = card_of(await tx.get("payment_method", charge["payment_method"]))
+    status, later_status = card.refund_statuses or ("succeeded", None)
     refund: Json = {
         "id": new_id("re"),
         "object": "refund",
@@ -39,28 +47,38 @@ async def create(call: Call) -> Json:
         "customer": charge["customer"],
         "customer_account": None,
         "destination_details": {"type": "card", "card": {"type": "refund", "reference_status": "pending"}},
-        "metadata": merged({}, params.get("metadata")),
+        "metadata": merge_metadata({}, params.get("metadata")),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
         "reason": params.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": answer,
+        "status": status,
         "transfer_reversal": None,
-        "_outcome": outcome,
-        "_outcome_at": tx.now + _BANK_TAKES_SECONDS if outcome else None,
+        "_outcome": later_status,
+        "_outcome_at": tx.now + BANK_SECONDS if later_status else None,
     }
     await tx.insert(refund)
     before = {name: charge[name] for name in ("amount_refunded", "refunded")}
-    charge |= {"amount_refunded": charge["amount_refunded"] + amount, "refunded": amount == left}
+    charge |= {"amount_refunded": charge["amount_refunded"] + amount, "refunded": amount == remaining}
     await tx.save(charge)
     await emit(tx, "refund.created", refund)
     await emit(tx, "charge.refunded", charge, before)
     return refund
 
 
-async def end_due(tx: Transaction, refund: Json) -> None:
-    """Let a refund of a test card end as that card says: the bank took the money, or returned it."""
+async def update(call: Call) -> Json:
+    """POST /v1/refunds/{id}: metadata."""
+    refund = await call.tx.get("refund", call.id)
+    before = {"metadata": refund["metadata"]}
+    refund["metadata"] = merge_metadata(refund["metadata"], call.params.get("metadata"))
+    await call.tx.save(refund)
+    await emit(call.tx, "refund.updated", refund, before)
+    return refund
+
+
+async def complete_refund(tx: Transaction, refund: Json) -> None:
+    """Give a refund the status that its test card has for it: the bank has taken the money, or returned it."""
     before = {"status": refund["status"]}
     refund |= {"status": refund["_outcome"], "_outcome_at": None}
     if refund["status"] == "failed":
@@ -73,29 +91,3 @@ async def end_due(tx: Transaction, refund: Json) -> None:
         await emit(tx, "refund.failed", refund)
     await emit(tx, "refund.updated", refund, before)
     await emit(tx, "charge.refund.updated", refund, before)
-
-
-async def update(call: Call) -> Json:
-    """POST /v1/refunds/{id}: metadata."""
-    refund = await call.tx.get("refund", call.id)
-    before = {"metadata": refund["metadata"]}
-    refund["metadata"] = merged(refund["metadata"], call.params.get("metadata"))
-    await call.tx.save(refund)
-    await emit(call.tx, "refund.updated", refund, before)
-    return refund
-
-
-async def charge_named(tx: Transaction, params: Json) -> Json:
-    """Return the successful charge that `charge` or `payment_intent` names. Raises StripeError if there is none."""
-    if ("charge" in params) == ("payment_intent" in params):
-        raise invalid("You must specify exactly one of charge and payment_intent.", param="charge")
-    charge_id = params.get("charge")
-    if charge_id is None:
-        intent = await tx.get("payment_intent", params["payment_intent"], "payment_intent")
-        charge_id = intent["latest_charge"]
-    if charge_id is None:
-        raise invalid("This PaymentIntent does not have a successful charge.", param="payment_intent")
-    charge = await tx.get("charge", charge_id, "charge")
-    if not charge["paid"]:
-        raise invalid(f"Charge {charge['id']} did not succeed.", param="charge")
-    return charge

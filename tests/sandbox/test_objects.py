@@ -1,4 +1,4 @@
-"""Every object carries each field that the SDK's class of it promises."""
+"""Every object has each field that the SDK's class promises, and shows none of the sandbox's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.scenes import customer_with, open_invoice
+from tests.sandbox.factories import customer_with_card, open_invoice
 
 CLASSES: dict[str, type] = {
     "charge": stripe.Charge,
@@ -34,15 +34,17 @@ CLASSES: dict[str, type] = {
 }
 
 
-def promised(kind: str) -> set[str]:
+def promised_fields(kind: str) -> set[str]:
     """Return the fields that the SDK's class declares and that may not be None."""
     annotations = CLASSES[kind].__annotations__
     return {
-        name for name, hint in annotations.items() if name.islower() and not name.startswith("_") and not optional(hint)
+        name
+        for name, hint in annotations.items()
+        if name.islower() and not name.startswith("_") and not is_optional(hint)
     }
 
 
-def optional(hint: Any) -> bool:
+def is_optional(hint: Any) -> bool:
     if isinstance(hint, str):
         return hint.startswith("Optional")
     return get_origin(hint) in (Optional, Union) and type(None) in get_args(hint)
@@ -60,10 +62,10 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
     return own + [found for entry in fields.values() for found in objects_in(entry)]
 
 
-async def test_every_object_carries_the_fields_the_sdk_promises(
+async def test_every_object_has_the_fields_that_the_sdk_promises(
     client: stripe.StripeClient, web: httpx.AsyncClient
 ) -> None:
-    customer, method = await customer_with(client, "pm_card_visa")
+    customer, method = await customer_with_card(client, "pm_card_visa")
     await client.v1.customers.tax_ids.create_async(customer.id, {"type": "eu_vat", "value": "NL123456789B01"})
     await client.v1.setup_intents.create_async({"customer": customer.id, "payment_method": method.id, "confirm": True})
     rate = await client.v1.tax_rates.create_async({"display_name": "VAT", "inclusive": True, "percentage": 21})
@@ -95,11 +97,21 @@ async def test_every_object_carries_the_fields_the_sdk_promises(
     seen = objects_in([json.loads(str(answer)) for answer in (done, paid, endpoint, events)] + [dispute])
     assert {entry["object"] for entry in seen} == CLASSES.keys()
     missing = {
-        (entry["object"], name) for entry in seen for name in promised(entry["object"]) if entry.get(name) is None
+        (entry["object"], name)
+        for entry in seen
+        for name in promised_fields(entry["object"])
+        if entry.get(name) is None
     }
     assert missing == set()
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_the_promises_are_read_from_the_sdk(kind: str) -> None:
-    assert {"id", "object"} <= promised(kind)
+def test_the_promised_fields_are_read_from_the_sdk(kind: str) -> None:
+    assert {"id", "object"} <= promised_fields(kind)
+
+
+async def test_the_sandboxs_own_fields_are_never_shown(client: stripe.StripeClient) -> None:
+    _, method = await customer_with_card(client, "pm_card_visa")
+    events = await client.v1.events.list_async({"limit": 20})
+    assert '"_card"' not in str(method)
+    assert '"_card"' not in str(events)

@@ -1,4 +1,4 @@
-"""Payment intents: each outcome of a card, with and without its holder."""
+"""Payment intents: what each test card does, with and without the cardholder present."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.scenes import customer_with, event_types, paid_intent
+from tests.sandbox.event_types import event_types
+from tests.sandbox.factories import customer_with_card, confirmed_intent
 
 
 def intent_in(error: stripe.CardError) -> stripe.PaymentIntent:
@@ -16,7 +17,7 @@ def intent_in(error: stripe.CardError) -> stripe.PaymentIntent:
 
 
 async def test_a_good_card_is_charged_once(client: stripe.StripeClient) -> None:
-    intent = await paid_intent(client, 1234)
+    intent = await confirmed_intent(client, 1234)
     assert (intent.status, intent.amount_received) == ("succeeded", 1234)
     charges = await client.v1.charges.list_async({"payment_intent": intent.id})
     assert [(charge.status, charge.amount, charge.paid) for charge in charges.data] == [("succeeded", 1234, True)]
@@ -24,7 +25,7 @@ async def test_a_good_card_is_charged_once(client: stripe.StripeClient) -> None:
 
 
 async def test_a_declined_card_leaves_a_failed_charge_and_an_intent_to_try_again(client: stripe.StripeClient) -> None:
-    customer, method = await customer_with(client, "pm_card_chargeCustomerFail")
+    customer, method = await customer_with_card(client, "pm_card_chargeCustomerFail")
     intent = await client.v1.payment_intents.create_async({"amount": 500, "currency": "usd", "customer": customer.id})
     with pytest.raises(stripe.CardError) as declined:
         await client.v1.payment_intents.confirm_async(intent.id, {"payment_method": method.id})
@@ -50,23 +51,25 @@ async def off_session(client: stripe.StripeClient, customer_id: str, method_id: 
     )
 
 
-async def test_without_its_holder_a_card_that_asks_for_him_is_declined(client: stripe.StripeClient) -> None:
-    customer, method = await customer_with(client, "pm_card_authenticationRequired")
+async def test_off_session_a_card_that_requires_authentication_is_declined(client: stripe.StripeClient) -> None:
+    customer, method = await customer_with_card(client, "pm_card_authenticationRequired")
     with pytest.raises(stripe.CardError) as declined:
         await off_session(client, customer.id, method.id)
     assert declined.value.code == "authentication_required"
     assert intent_in(declined.value).status == "requires_payment_method"
 
 
-async def test_a_card_set_up_for_it_at_the_bank_pays_without_its_holder(client: stripe.StripeClient) -> None:
-    customer, method = await customer_with(client, "pm_card_authenticationRequiredSetupForOffSession")
+async def test_a_card_that_requires_authentication_only_on_session_pays_off_session(
+    client: stripe.StripeClient,
+) -> None:
+    customer, method = await customer_with_card(client, "pm_card_authenticationRequiredSetupForOffSession")
     assert (await off_session(client, customer.id, method.id)).status == "succeeded"
 
 
-async def test_a_card_set_up_once_pays_without_its_holder_later(
+async def test_a_card_that_was_set_up_with_authentication_pays_off_session(
     client: stripe.StripeClient, web: httpx.AsyncClient
 ) -> None:
-    customer, method = await customer_with(client, "pm_card_authenticationRequiredOnSetup")
+    customer, method = await customer_with_card(client, "pm_card_authenticationRequiredOnSetup")
     with pytest.raises(stripe.CardError):
         await off_session(client, customer.id, method.id)
     setup = await client.v1.setup_intents.create_async(
@@ -78,38 +81,6 @@ async def test_a_card_set_up_once_pays_without_its_holder_later(
     assert (await off_session(client, customer.id, method.id)).status == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("token", "outcome", "status"),
-    [
-        ("pm_card_authenticationRequired", "complete", "succeeded"),
-        ("pm_card_authenticationRequired", "fail", "requires_payment_method"),
-        ("pm_card_threeDSecureRequiredChargeDeclined", "complete", "requires_payment_method"),
-    ],
-)
-async def test_the_holder_decides_at_the_bank(
-    client: stripe.StripeClient, web: httpx.AsyncClient, token: str, outcome: str, status: str
-) -> None:
-    waiting = await paid_intent(client, token=token)
-    assert waiting.status == "requires_action"
-    assert waiting.next_action is not None
-    assert waiting.next_action.type == "redirect_to_url"
-    assert waiting.next_action.redirect_to_url is not None
-    bank = str(waiting.next_action.redirect_to_url.url)
-    assert (await web.post(bank, data={"outcome": "maybe"})).status_code == 400
-    assert (await web.post(bank, data={"outcome": outcome})).status_code == 200
-    assert (await client.v1.payment_intents.retrieve_async(waiting.id)).status == status
-    assert (await web.post(bank, data={"outcome": outcome})).status_code == 400
-
-
-async def test_the_banks_page_opens_only_with_the_client_secret(
-    client: stripe.StripeClient, web: httpx.AsyncClient
-) -> None:
-    waiting = await paid_intent(client, token="pm_card_authenticationRequired")
-    refused = await web.post(f"/authenticate/{waiting.id}?client_secret=wrong", data={"outcome": "complete"})
-    assert refused.status_code == 404
-    assert (await client.v1.payment_intents.retrieve_async(waiting.id)).status == "requires_action"
-
-
 async def test_a_canceled_intent_cannot_be_paid(client: stripe.StripeClient) -> None:
     intent = await client.v1.payment_intents.create_async({"amount": 500, "currency": "usd"})
     await client.v1.payment_intents.cancel_async(intent.id)
@@ -118,7 +89,7 @@ async def test_a_canceled_intent_cannot_be_paid(client: stripe.StripeClient) -> 
     assert refused.value.code == "payment_intent_unexpected_state"
 
 
-async def test_somebody_elses_card_cannot_be_charged(client: stripe.StripeClient) -> None:
-    _, foreign = await customer_with(client, "pm_card_visa")
+async def test_the_card_of_another_customer_cannot_be_charged(client: stripe.StripeClient) -> None:
+    _, foreign = await customer_with_card(client, "pm_card_visa")
     with pytest.raises(stripe.InvalidRequestError, match="belongs to another Customer"):
-        await paid_intent(client, token=foreign.id)
+        await confirmed_intent(client, token=foreign.id)

@@ -1,4 +1,7 @@
-"""Which objects depend on which: whoever changes an object of these kinds calls `Transaction.update_dependents`."""
+"""What is updated when an object of these kinds has changed, which `Transaction.update_dependents` does.
+
+It is a table above the families of resources, because the family of the changed object may not import those above it.
+"""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Faults:
         self._cleared = asyncio.Event()
 
     async def hang(self, seconds: float) -> None:
-        """Wait so long, or until the faults are cleared."""
+        """Wait for so many seconds, or until the faults are cleared."""
         try:
             async with asyncio.timeout(seconds):
                 await self._cleared.wait()

@@ -52,7 +52,7 @@ _SCHEMA_LOCK = 727_271_001
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
 
-# for each kind of object, the functions that bring those that depend on it in line with it
+# for each kind of object, the functions that update what depends on an object of that kind
 Dependents = Mapping[str, "Sequence[Callable[[Transaction, Json], Awaitable[None]]]"]
 
 
@@ -72,7 +72,7 @@ class Transaction:
     emitted_events: int = 0
 
     async def find_including_deleted(self, kind: str, object_id: str) -> Json | None:
-        """Return the object, or None. Of a deleted one there is left only that it was deleted."""
+        """Return the object, or None; of a deleted one, the document that says that it was deleted."""
         return await self.connection.fetchval(
             "SELECT body FROM stripe_sandbox.objects WHERE id = $1 AND kind = $2", object_id, kind
         )
@@ -171,10 +171,7 @@ class Transaction:
         return conditions, arguments
 
     async def update_dependents(self, body: Json) -> None:
-        """Bring the objects that depend on a changed one in line with it, such as the invoice of a payment intent.
-
-        This is how a change reaches families of resources that the code of the changed object may not import.
-        """
+        """Update the objects that depend on a changed one, such as the invoice of a payment intent."""
         for update in self.dependents.get(body["object"], ()):
             await update(self, body)
 

@@ -35,13 +35,13 @@ def fields_of(params_type: type) -> dict[str, tuple[Any, bool]]:
     The SDK's request options, which every parameter type inherits, are no parameters of the API.
     """
 
-    def holder() -> None: ...
+    def annotated() -> None: ...
 
-    holder.__annotations__ = {
+    annotated.__annotations__ = {
         name: annotation for name, annotation in params_type.__annotations__.items() if name not in _SDK_OPTIONS
     }
     names = vars(sys.modules[params_type.__module__])
-    hints = get_type_hints(holder, globalns=names, include_extras=True)
+    hints = get_type_hints(annotated, globalns=names, include_extras=True)
     fields: dict[str, tuple[Any, bool]] = {}
     for name, hint in hints.items():
         optional = get_origin(hint) is NotRequired

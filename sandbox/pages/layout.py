@@ -26,7 +26,7 @@ label { display: block; margin: .8rem 0; }
 .error { color: #c0392b; }
 """
 
-# of the currencies without cents, those that tests use
+# some of the currencies that Stripe lists as zero-decimal: their smallest unit is the whole one
 _ZERO_DECIMAL_CURRENCIES = ("JPY", "KRW", "VND", "CLP")
 
 _HEADERS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.factories import customer_with_card, open_invoice, confirmed_intent
+from tests.sandbox.factories import confirmed_intent, customer_with_card, open_invoice
 
 
 async def test_identifiers_are_expanded_through_several_levels(client: stripe.StripeClient) -> None:

@@ -52,7 +52,7 @@ async def pay_automatically(tx: Transaction, invoice: Json) -> None:
 
 
 async def update_invoice_of_intent(tx: Transaction, intent: Json) -> None:
-    """Bring the invoice that a payment intent pays, if any, in line with the intent after an attempt to pay."""
+    """Update the invoice that a payment intent pays, if there is one, after an attempt to pay."""
     if intent.get("_invoice") is not None:
         await _update_from_intent(tx, await tx.get("invoice", intent["_invoice"]), intent)
 

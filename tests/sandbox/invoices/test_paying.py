@@ -8,7 +8,7 @@ import stripe
 
 from tests.sandbox.event_types import event_types
 from tests.sandbox.factories import customer_with_card, new_customer, open_invoice
-from tests.sandbox.invoices.payment_intents import EXPAND_INTENT, intent_of
+from tests.sandbox.invoices.expanded_intents import EXPAND_INTENT, intent_of
 
 
 async def test_a_good_card_pays(client: stripe.StripeClient) -> None:

@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from tests.sandbox.factories import customer_with_card, new_customer, open_invoice
-from tests.sandbox.invoices.payment_intents import EXPAND_INTENT, intent_of
+from tests.sandbox.invoices.expanded_intents import EXPAND_INTENT, intent_of
 
 
 async def test_voiding_cancels_the_payment_intent_and_the_invoice_cannot_be_paid(client: stripe.StripeClient) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.factories import new_customer, confirmed_intent
+from tests.sandbox.factories import confirmed_intent, new_customer
 
 
 @pytest.mark.parametrize(

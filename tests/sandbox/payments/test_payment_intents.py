@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from tests.sandbox.event_types import event_types
-from tests.sandbox.factories import customer_with_card, confirmed_intent
+from tests.sandbox.factories import confirmed_intent, customer_with_card
 
 
 def intent_in(error: stripe.CardError) -> stripe.PaymentIntent:

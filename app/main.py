@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from cryptography.fernet import Fernet
 
+from app.accounts.access.callers import Caller
 from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
@@ -53,7 +54,7 @@ from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.settings import ExternalIds, RateLimitSwitch, Settings
 from resolvers.context import Runtime
-from resolvers.live_updates import topics
+from resolvers.live_topics import live_topics
 from schema.root import graphql_schema
 
 SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"
@@ -109,7 +110,7 @@ async def open_backend(
     catalog = load_catalog(settings.catalog)
     images = AvatarImages(open_storage(settings.objects_url, settings.objects_options))
     committer = Committer(database)
-    hub = Hub(bus, topics(database))
+    hub = Hub[Caller](bus)
     issuer = Issuer(settings.oidc_issuer, settings.oidc_audience) if settings.oidc_issuer is not None else None
     twilio = _twilio(settings)
     runtime = Runtime(
@@ -122,6 +123,7 @@ async def open_backend(
         ),
         committer=committer,
         hub=hub,
+        topics=live_topics(database),
         sms_sender=twilio or InboxSmsSender(database, keys.codes),
         passwords=Passwords(),
         avatars=images,

@@ -21,6 +21,7 @@ from app.live import Hub
 from app.messages.sms_codes import SmsSender
 from app.oidc.issuer import Issuer
 from app.payments.gateway import Gateway
+from resolvers.live_topics import Topics
 from resolvers.loaders import Loaders
 
 
@@ -39,7 +40,8 @@ class Runtime:
     catalog: Catalog
     gateway: Gateway
     committer: Committer
-    hub: Hub
+    hub: Hub[Caller]
+    topics: Topics
     sms_sender: SmsSender
     passwords: Passwords
     avatars: AvatarImages

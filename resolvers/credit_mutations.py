@@ -37,9 +37,10 @@ from resolvers.credits import read_balance
 
 T = TypeVar("T")
 
-_MAX_DESCRIPTION_CHARACTERS = 500
-# a hold is for work under way; a week is more than any lasts
-_MAX_HOLD_SECONDS = 7 * 24 * 3600
+MOST_DESCRIPTION_CHARACTERS = 500
+USUAL_HOLD = timedelta(minutes=10)
+# a hold is for work under way, and none takes longer than this
+LONGEST_HOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def grant_credits(
             await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
         return posted
 
-    return await _moved(context, await _pointing(context, transact(context.runtime.database, work, step="grant")))
+    return await _moved(context, await _with_paths(context, transact(context.runtime.database, work, step="grant")))
 
 
 async def deduct_credits(
@@ -119,7 +120,7 @@ async def deduct_credits(
         resource=resource,
         key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
     )
-    return await _moved(context, await _pointing(context, context.runtime.committer.submit(spend)))
+    return await _moved(context, await _with_paths(context, context.runtime.committer.submit(spend)))
 
 
 async def hold_credits(
@@ -128,15 +129,18 @@ async def hold_credits(
     *,
     amount: Decimal,
     description: str,
-    expires_in_seconds: int,
+    expires_in_seconds: int | None,
     idempotency_key: str,
 ) -> HoldMovement:
     """Set credits aside for the host product."""
     workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
     await _check_spends(context, workspace_id)
-    if not 1 <= expires_in_seconds <= _MAX_HOLD_SECONDS:
-        raise InvalidInput(f"A hold lasts from 1 to {_MAX_HOLD_SECONDS} seconds.", path=("input", "expiresInSeconds"))
+    if expires_in_seconds is None:
+        expires_in_seconds = int(USUAL_HOLD.total_seconds())
+    longest_seconds = int(LONGEST_HOLD.total_seconds())
+    if not 1 <= expires_in_seconds <= longest_seconds:
+        raise InvalidInput(f"A hold lasts from 1 to {longest_seconds} seconds.", path=("input", "expiresInSeconds"))
     hold = Hold(
         workspace_id=workspace_id,
         amount=unit.to_steps(_positive(amount), path=("input", "amount")),
@@ -144,7 +148,7 @@ async def hold_credits(
         description=_described(description),
         key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
     )
-    return await _held(context, await _pointing(context, context.runtime.committer.submit(hold)))
+    return await _held(context, await _with_paths(context, context.runtime.committer.submit(hold)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -159,7 +163,7 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
         amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
         key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
     )
-    return await _held(context, await _pointing(context, context.runtime.committer.submit(capture)))
+    return await _held(context, await _with_paths(context, context.runtime.committer.submit(capture)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
@@ -183,7 +187,7 @@ async def _held(context: Context, posted: Posted) -> HoldMovement:
     return HoldMovement(moved.transaction, moved.balance, posted.hold)
 
 
-async def _pointing(context: Context, work: Awaitable[T]) -> T:
+async def _with_paths(context: Context, work: Awaitable[T]) -> T:
     """`work`, whose refusals point at the field at fault, and say how many credits there are in the catalog's unit."""
     try:
         return await work
@@ -211,8 +215,8 @@ def _positive(amount: Decimal) -> Decimal:
 
 def _described(description: str) -> str:
     text = description.strip()
-    if not 1 <= len(text) <= _MAX_DESCRIPTION_CHARACTERS:
+    if not 1 <= len(text) <= MOST_DESCRIPTION_CHARACTERS:
         raise InvalidInput(
-            f"A description has 1 to {_MAX_DESCRIPTION_CHARACTERS} characters.", path=("input", "description")
+            f"A description has 1 to {MOST_DESCRIPTION_CHARACTERS} characters.", path=("input", "description")
         )
     return text

@@ -14,8 +14,8 @@ from app.errors import BadUserInput
 
 T = TypeVar("T")
 
-MAX_FIRST = 100
-USUAL_FIRST = 20
+MOST_ROWS = 100
+USUAL_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Page(Generic[T]):
     has_previous: bool
 
 
-def page_size(first: int | None, *, usual: int = USUAL_FIRST) -> int:
+def page_size(first: int | None, *, usual: int = USUAL_ROWS) -> int:
     """`first` if it is a size that a page may have, the `usual` size for None; raises `BadUserInput` otherwise."""
     if first is None:
         return usual
-    if not 0 <= first <= MAX_FIRST:
-        raise BadUserInput(f"first must be between 0 and {MAX_FIRST}.")
+    if not 0 <= first <= MOST_ROWS:
+        raise BadUserInput(f"first must be between 0 and {MOST_ROWS}.")
     return first
 
 

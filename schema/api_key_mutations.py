@@ -5,7 +5,9 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.access.api_keys import MOST_KEYS, MOST_NAME_CHARACTERS
 from app.accounts.access.permissions import ApiScope
+from app.wording import count
 from resolvers import api_key_mutations
 from resolvers.context import Info
 from schema.api_keys import ApiKey
@@ -19,7 +21,8 @@ class CreateApiKeyInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace it will reach, and no other.")
     name: str = strawberry.field(
         description=(
-            "What it is for: one line of at most 100 characters. Where the key did something, the audit log tells it as "
+            f"What it is for: one line of at most {count(MOST_NAME_CHARACTERS, 'character')}. Where the key did something, the "
+            "audit log tells it as "
             "api-key:NAME."
         )
     )
@@ -53,7 +56,8 @@ class ApiKeyPayload:
 class ApiKeyMutation:
     @strawberry.mutation(
         description=(
-            "Makes a key for programs of the workspace, of which it has 50 at most, expired ones included. Rate-limited per "
+            f"Makes a key for programs of the workspace, of which it has {MOST_KEYS} at most, expired ones included. "
+            "Rate-limited per "
             "workspace. Owners only, in person: a key makes no keys."
         )
     )

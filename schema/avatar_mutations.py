@@ -6,12 +6,13 @@ import strawberry
 
 from resolvers import avatar_mutations
 from resolvers.context import Info
+from schema.input_texts import LARGEST_FILE, LARGEST_PICTURE
 from schema.scalars import Upload
 from schema.user_errors import answer
 from schema.users import UserPayload
 
 
-@strawberry.input(description="A picture: JPEG or PNG, at most 20 MB and 64 megapixels.")
+@strawberry.input(description=f"A picture: JPEG or PNG, at most {LARGEST_FILE} and {LARGEST_PICTURE}.")
 class UploadAvatarInput:
     file: Upload = strawberry.field(description="The file; judged by its content, whatever its name says.")
 
@@ -21,8 +22,9 @@ class AvatarMutation:
     @strawberry.mutation(
         description=(
             "Makes a picture the caller's avatar, in place of the one before: its middle as a square, turned upright, without the "
-            "file's metadata. FILE_TYPE for what is neither JPEG nor PNG, or damaged; FILE_TOO_LARGE above 20 MB or 64 "
-            "megapixels. Rate-limited per person. Send it as the GraphQL multipart request specification says, with a header "
+            f"file's metadata. FILE_TYPE for what is neither JPEG nor PNG, or damaged; FILE_TOO_LARGE above {LARGEST_FILE} or "
+            f"{LARGEST_PICTURE}. Rate-limited per person. Send it as the GraphQL multipart request specification says, with a "
+            "header "
             "such as GraphQL-Require-Preflight: 1."
         )
     )

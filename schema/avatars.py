@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.avatars.stored_images import SIZES
 from app.accounts.people import users
 from resolvers import avatars
 from resolvers.context import Info
@@ -27,8 +28,9 @@ class Avatar:
             int | None,
             strawberry.argument(
                 description=(
-                    "The width and height wanted in pixels, from 1 to 1024; rounded up to 32, 64, 128, 256, 512 or 1024. An "
-                    "image uploaded smaller than that comes as large as it is."
+                    f"The width and height wanted in pixels, from 1 to {SIZES[-1]}; rounded up to "
+                    f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]}. An image uploaded smaller than that comes as large as "
+                    "it is."
                 )
             ),
         ] = avatars.USUAL_SIZE,

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import strawberry
 
+from app.accounts.people.reauthentication import CODE_DIGITS, CODE_LIFETIME, MOST_TRIES
+from app.wording import count, duration
 from resolvers import deletion_mutations
 from resolvers.context import Info
 from schema.payloads import AcknowledgedPayload
@@ -29,7 +31,8 @@ class DeleteWorkspaceInput:
 class DeletionMutation:
     @strawberry.mutation(
         description=(
-            "Mails a code that stands in for the password of an account without one: 6 digits, good for 10 minutes and 5 tries. "
+            f"Mails a code that stands in for the password of an account without one: {count(CODE_DIGITS, 'digit')}, good for "
+            f"{duration(CODE_LIFETIME)} and {count(MOST_TRIES, 'try', 'tries')}. "
             "INVALID_INPUT for an account with a password. Rate-limited."
         )
     )

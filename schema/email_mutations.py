@@ -4,9 +4,12 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.people.email_addresses import MOST_ADDRESSES
 from app.db.tables.people import EmailRow
+from app.wording import count
 from resolvers import email_mutations
 from resolvers.context import Info
+from schema.input_texts import EMAIL_FORM
 from schema.payloads import IdInput
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 from schema.users import Email, UserPayload
@@ -14,7 +17,7 @@ from schema.users import Email, UserPayload
 
 @strawberry.input(description="An address to be added to the account.")
 class AddEmailInput:
-    address: str = strawberry.field(description="Where the link goes that verifies it; ASCII, at most 254 characters.")
+    address: str = strawberry.field(description=f"Where the link goes that verifies it; {EMAIL_FORM}.")
 
 
 @strawberry.type(description="The address as it is now.")
@@ -33,8 +36,8 @@ class EmailMutation:
     @strawberry.mutation(
         description=(
             "Adds an address to the caller's account and mails it a link; it counts for nothing until the link is followed. "
-            "Then the primary address is told by mail. Answers alike whether or not another account has the address. At most 10 "
-            "addresses; rate-limited."
+            "Then the primary address is told by mail. Answers alike whether or not another account has the address. At most "
+            f"{count(MOST_ADDRESSES, 'address', 'addresses')}; rate-limited."
         )
     )
     async def add_email(

@@ -7,6 +7,7 @@ import strawberry
 from app.flows.invoices.pay_invoice import InvoicePaid
 from resolvers import invoice_mutations
 from resolvers.context import Info
+from schema.input_texts import idempotency_key
 from schema.invoices import Invoice
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
 
@@ -14,9 +15,7 @@ from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_e
 @strawberry.input(description="Which invoice to pay.")
 class PayInvoiceInput:
     invoice_id: strawberry.ID = strawberry.field(description="An open invoice.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again pays nothing twice."
-    )
+    idempotency_key: str = strawberry.field(description=idempotency_key("pays nothing twice"))
 
 
 @strawberry.type(description="The invoice as it is now.")

@@ -8,6 +8,7 @@ import strawberry
 
 from resolvers import live_updates, workspaces
 from resolvers.context import Info
+from resolvers.live_topics import LATEST_INVOICES
 from schema.credits import CreditBalance
 from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
@@ -68,7 +69,9 @@ class LiveUpdates:
         since: Annotated[
             datetime | None,
             strawberry.argument(
-                description="Send those first that changed after this time: of more than 100, the latest 100."
+                description=(
+                    f"Send those first that changed after this time: of more than {LATEST_INVOICES}, the latest {LATEST_INVOICES}."
+                )
             ),
         ] = None,
     ) -> AsyncGenerator[Invoice, None]:

@@ -5,8 +5,11 @@ from typing import Annotated
 import strawberry
 
 from app.accounts.access.permissions import WorkspaceRole
+from app.accounts.workspaces import invitations
+from app.wording import duration
 from resolvers import member_mutations
 from resolvers.context import Info
+from schema.input_texts import EMAIL_FORM, idempotency_key
 from schema.payloads import IdInput
 from schema.user_errors import answer
 from schema.workspaces import WorkspacePayload
@@ -15,7 +18,7 @@ from schema.workspaces import WorkspacePayload
 @strawberry.input(description="Who is invited where.")
 class InviteMemberInput:
     workspace_id: strawberry.ID = strawberry.field(description="An organization whose members the caller manages.")
-    email_address: str = strawberry.field(description="Where the link is mailed: ASCII, at most 254 characters.")
+    email_address: str = strawberry.field(description=f"Where the link is mailed: {EMAIL_FORM}.")
     role: WorkspaceRole | None = strawberry.field(
         default=WorkspaceRole.MEMBER, description="What they will be there; at most what the caller is."
     )
@@ -23,10 +26,10 @@ class InviteMemberInput:
 
 @strawberry.input(description="What the link of an invitation carries.")
 class AcceptInvitationInput:
-    token: str = strawberry.field(description="The `token` of the mailed link; it works once, within 7 days.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again answers the present state."
+    token: str = strawberry.field(
+        description=f"The `token` of the mailed link; it works once, within {duration(invitations.LIFETIME)}."
     )
+    idempotency_key: str = strawberry.field(description=idempotency_key("answers the present state"))
 
 
 @strawberry.input(description="Which member, and what they are to be.")
@@ -39,7 +42,8 @@ class ChangeMemberRoleInput:
 class MemberMutation:
     @strawberry.mutation(
         description=(
-            "Mails a link to an address; it works once, within 7 days, for an account that has verified the address. Inviting an "
+            f"Mails a link to an address; it works once, within {duration(invitations.LIFETIME)}, for an account that has "
+            "verified the address. Inviting an "
             "address again replaces the former link. Answers alike whether or not the address has an account or is a member's. "
             "INVALID_INPUT for a personal workspace. For those with MANAGE_MEMBERS; rate-limited per workspace, inviter, network "
             "address and invited address."
@@ -62,7 +66,8 @@ class MemberMutation:
     @strawberry.mutation(
         description=(
             "Joins an organization by a mailed link. EMAIL_UNVERIFIED until the caller has verified the address it was mailed to; "
-            "SEATS_IN_USE while no seat is free; TOKEN_EXPIRED for a link that is used, revoked, unknown or older than 7 days, or "
+            "SEATS_IN_USE while no seat is free; TOKEN_EXPIRED for a link that is used, revoked, unknown or older than "
+            f"{duration(invitations.LIFETIME)}, or "
             "whose sender may no longer invite; CONFLICT while the organization or the caller's account is being deleted. Who is a "
             "member already stays what they are."
         )

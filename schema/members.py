@@ -7,9 +7,11 @@ from uuid import UUID
 import strawberry
 
 from app.accounts.access.permissions import WorkspaceRole
+from app.accounts.workspaces import invitations
 from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.ids import GlobalId
+from app.wording import duration
 from resolvers import members, profiles
 from resolvers.context import Info
 from resolvers.pagination import Page
@@ -88,7 +90,9 @@ class MembershipConnection:
 class Invitation(Node):
     email_address: str = strawberry.field(description="Where the link was mailed to.")
     role: WorkspaceRole = strawberry.field(description="What the person will be who accepts it.")
-    expires_at: datetime = strawberry.field(description="When the link lapses: 7 days after it was mailed.")
+    expires_at: datetime = strawberry.field(
+        description=f"When the link lapses: {duration(invitations.LIFETIME)} after it was mailed."
+    )
 
     @classmethod
     def of(cls, row: InvitationRow) -> Self:

@@ -4,28 +4,36 @@ from typing import Annotated
 
 import strawberry
 
-from app.accounts.workspaces.organizations import NewOrganization, WorkspaceChange
+from app.accounts.workspaces.organizations import (
+    MOST_EXTERNAL_ID_CHARACTERS,
+    MOST_NAME_CHARACTERS,
+    PER_USER_A_DAY,
+    NewOrganization,
+    WorkspaceChange,
+)
 from app.accounts.workspaces.partial_changes import KEPT, Change
+from app.wording import count
 from resolvers import organization_mutations
 from resolvers.context import Info
+from schema.input_texts import HANDLE_FORM
 from schema.user_errors import answer
 from schema.workspaces import WorkspacePayload
+
+_NAME = f"at most {count(MOST_NAME_CHARACTERS, 'character')}"
+_EXTERNAL_ID = f"at most {count(MOST_EXTERNAL_ID_CHARACTERS, 'character')}"
 
 
 @strawberry.input(description="What a new organization goes by.")
 class CreateOrganizationInput:
-    name: str = strawberry.field(description="For people: one line, at most 100 characters.")
+    name: str = strawberry.field(description=f"For people: one line, {_NAME}.")
     handle: str | None = strawberry.field(
         default=None,
-        description=(
-            "Unique among users and organizations: 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or "
-            "underscores. If absent, one is made up from the name."
-        ),
+        description=(f"Unique among users and organizations: {HANDLE_FORM}. If absent, one is made up from the name."),
     )
     external_id: str | None = strawberry.field(
         default=None,
         description=(
-            "The id the host product knows it by: unique, one line, at most 255 characters. Some hosts leave it to their servers."
+            f"The id the host product knows it by: unique, one line, {_EXTERNAL_ID}. Some hosts leave it to their servers."
         ),
     )
 
@@ -34,7 +42,7 @@ class CreateOrganizationInput:
 class UpdateWorkspaceInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace.")
     name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="For people: one line, at most 100 characters; never null."
+        default=strawberry.UNSET, description=f"For people: one line, {_NAME}; never null."
     )
     handle: str | None = strawberry.field(
         default=strawberry.UNSET,
@@ -43,7 +51,7 @@ class UpdateWorkspaceInput:
     external_id: str | None = strawberry.field(
         default=strawberry.UNSET,
         description=(
-            "The id the host product knows it by: unique, one line, at most 255 characters; null clears it. Owners set it where "
+            f"The id the host product knows it by: unique, one line, {_EXTERNAL_ID}; null clears it. Owners set it where "
             "there is none; service keys with OPERATOR change and clear it."
         ),
     )
@@ -53,7 +61,8 @@ class UpdateWorkspaceInput:
 class OrganizationMutation:
     @strawberry.mutation(
         description=(
-            "Makes an organization that the caller owns; 20 a day at most. HANDLE_TAKEN where another has its handle; CONFLICT "
+            f"Makes an organization that the caller owns; {PER_USER_A_DAY.most} a day at most. HANDLE_TAKEN where another has "
+            "its handle; CONFLICT "
             "where another workspace has the externalId, and while the caller's account is being deleted."
         )
     )

@@ -4,10 +4,9 @@ from typing import Any
 
 import strawberry
 
-from resolvers.pagination import USUAL_FIRST, Page
+from resolvers.pagination import MOST_ROWS, Page
 
-PAGE = USUAL_FIRST
-FIRST = "How many to return, from 0 to 100; null means as many as by default."
+FIRST = f"How many to return, from 0 to {MOST_ROWS}; null means as many as by default."
 AFTER = "Continue after the edge with this cursor."
 
 

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import strawberry
 
+from app.accounts.workspaces.phones import MOST_TRIES, MOST_WORKSPACES, PER_WORKSPACE
+from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME
+from app.wording import count, duration
 from resolvers import phone_mutations
 from resolvers.context import Info
 from schema.payloads import AcknowledgedPayload
@@ -24,7 +27,7 @@ class SendPhoneVerificationInput:
 class VerifyPhoneInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace the code was asked for.")
     phone_number: str = strawberry.field(description="The number it was texted to, in either form.")
-    code: str = strawberry.field(description="The 6 digits.")
+    code: str = strawberry.field(description=f"The {CODE_DIGITS} digits.")
     region: str | None = strawberry.field(
         default=None, description="The country of a national number: two letters, such as NL."
     )
@@ -34,8 +37,9 @@ class VerifyPhoneInput:
 class PhoneMutation:
     @strawberry.mutation(
         description=(
-            "Texts a code of 6 digits to a number that is to be verified for a workspace: good for 10 minutes and 5 tries. "
-            "At most 5 an hour; rate-limited per number, per network address and per day. Owners only."
+            f"Texts a code of {CODE_DIGITS} digits to a number that is to be verified for a workspace: good for "
+            f"{duration(CODE_LIFETIME)} and {count(MOST_TRIES, 'try', 'tries')}. At most {PER_WORKSPACE.most} an hour; "
+            "rate-limited per number, per network address and per day. Owners only."
         )
     )
     async def send_phone_verification(
@@ -49,8 +53,8 @@ class PhoneMutation:
     @strawberry.mutation(
         description=(
             "Verifies a number for a workspace with the code that was texted; sent twice, it answers alike. INVALID_INPUT for what "
-            "is no code, CODE_WRONG up to 5 times, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE when the number has "
-            "verified three other workspaces. Owners only."
+            f"is no code, CODE_WRONG up to {count(MOST_TRIES, 'time')}, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE "
+            f"when the number has verified {count(MOST_WORKSPACES, 'other workspace')}. Owners only."
         )
     )
     async def verify_phone(

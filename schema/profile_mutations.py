@@ -4,31 +4,31 @@ from typing import Annotated
 
 import strawberry
 
-from app.accounts.people.users import Visibility
+from app.accounts.people.handles import HOLD_PERIOD
+from app.accounts.people.profile_changes import MOST_BIO_CHARACTERS, MOST_LINE_CHARACTERS
+from app.accounts.people.users import MOST_NAME_CHARACTERS, Visibility
+from app.wording import count, duration
 from resolvers import profile_mutations
 from resolvers.context import Info
+from schema.input_texts import HANDLE_FORM
 from schema.user_errors import answer
 from schema.users import UserPayload
+
+_NAME = f"at most {count(MOST_NAME_CHARACTERS, 'character')}"
+_LINE = f"at most {count(MOST_LINE_CHARACTERS, 'character')}"
 
 
 @strawberry.input(
     description="What the person tells about themselves. An omitted field stays; an explicit null clears it."
 )
 class UpdateProfileInput:
-    first_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The first name, at most 100 characters."
-    )
-    last_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The last name, at most 100 characters."
-    )
-    company: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Where they work, at most 100 characters."
-    )
-    job_title: str | None = strawberry.field(
-        default=strawberry.UNSET, description="What they do there, at most 100 characters."
-    )
+    first_name: str | None = strawberry.field(default=strawberry.UNSET, description=f"The first name, {_NAME}.")
+    last_name: str | None = strawberry.field(default=strawberry.UNSET, description=f"The last name, {_NAME}.")
+    company: str | None = strawberry.field(default=strawberry.UNSET, description=f"Where they work, {_LINE}.")
+    job_title: str | None = strawberry.field(default=strawberry.UNSET, description=f"What they do there, {_LINE}.")
     bio: str | None = strawberry.field(
-        default=strawberry.UNSET, description="What they say about themselves: lines of text, at most 1,000 characters."
+        default=strawberry.UNSET,
+        description=f"What they say about themselves: lines of text, at most {count(MOST_BIO_CHARACTERS, 'character')}.",
     )
 
     def changes(self) -> dict[str, str | None]:
@@ -38,9 +38,7 @@ class UpdateProfileInput:
 
 @strawberry.input(description="The User ID wanted.")
 class ChangeHandleInput:
-    handle: str = strawberry.field(
-        description="3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."
-    )
+    handle: str = strawberry.field(description=f"{HANDLE_FORM}.")
 
 
 @strawberry.input(description="Who may read the profile.")
@@ -61,8 +59,8 @@ class ProfileMutation:
     @strawberry.mutation(
         description=(
             "Changes the caller's User ID. Mind: old links and old API calls that used the former one stop working at once, with "
-            "no redirect, and telling collaborators is up to the user. The former one can't be taken by others for 30 days. "
-            "HANDLE_INVALID, HANDLE_TAKEN. Rate-limited."
+            "no redirect, and telling collaborators is up to the user. The former one can't be taken by others for "
+            f"{duration(HOLD_PERIOD)}. HANDLE_INVALID, HANDLE_TAKEN. Rate-limited."
         )
     )
     async def change_handle(

@@ -9,6 +9,7 @@ from app.catalog import Catalog
 from resolvers import purchase_mutations
 from resolvers.context import Info
 from schema.credits import CreditBalance, CreditTransaction
+from schema.input_texts import idempotency_key
 from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
@@ -17,9 +18,7 @@ from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_e
 @strawberry.input(description="What to buy: exactly one of packCode and amount.")
 class RechargeCreditsInput:
     workspace_id: strawberry.ID = strawberry.field(description="Who gets the credits and pays for them.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again buys nothing twice."
-    )
+    idempotency_key: str = strawberry.field(description=idempotency_key("buys nothing twice"))
     pack_code: str | None = strawberry.field(default=None, description="The pack to buy.")
     amount: Decimal | None = strawberry.field(
         default=None,

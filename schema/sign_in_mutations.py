@@ -4,35 +4,41 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.people.email_addresses import LINK_LIFETIME
 from app.accounts.people.sign_up import SignUp
+from app.accounts.people.users import MOST_NAME_CHARACTERS
+from app.wording import count, duration
 from resolvers import sign_in_mutations
 from resolvers.context import Info
+from schema.input_texts import EMAIL_FORM, HANDLE_FORM, NEW_PASSWORD
 from schema.payloads import AcknowledgedPayload, IdInput
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 from schema.users import User, UserPayload
 
+_NAME = f"at most {count(MOST_NAME_CHARACTERS, 'character')}"
+
 
 @strawberry.input(description="The form of someone who wants an account.")
 class SignUpInput:
-    email_address: str = strawberry.field(
-        description="Where the link goes that finishes the sign-up; ASCII, at most 254 characters."
-    )
-    password: str = strawberry.field(description="10 to 256 characters of any kind.")
+    email_address: str = strawberry.field(description=f"Where the link goes that finishes the sign-up; {EMAIL_FORM}.")
+    password: str = strawberry.field(description=NEW_PASSWORD)
     handle: str | None = strawberry.field(
         default=None,
         description=(
-            "The User ID wanted: 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores. "
+            f"The User ID wanted: {HANDLE_FORM}. "
             "HANDLE_TAKEN where another goes by it. It is taken when the link is followed; if absent, or gone by then, one is made "
             "up."
         ),
     )
-    first_name: str | None = strawberry.field(default=None, description="The first name, at most 100 characters.")
-    last_name: str | None = strawberry.field(default=None, description="The last name, at most 100 characters.")
+    first_name: str | None = strawberry.field(default=None, description=f"The first name, {_NAME}.")
+    last_name: str | None = strawberry.field(default=None, description=f"The last name, {_NAME}.")
 
 
 @strawberry.input(description="What a mailed link carries.")
 class VerifyEmailInput:
-    token: str = strawberry.field(description="The `token` of the mailed link; it works once, within 24 hours.")
+    token: str = strawberry.field(
+        description=f"The `token` of the mailed link; it works once, within {duration(LINK_LIFETIME)}."
+    )
     issue_token: bool | None = strawberry.field(
         default=False, description="Ask for a bearer token instead of a cookie. Web pages never get one."
     )
@@ -96,7 +102,8 @@ class SignInMutation:
     @strawberry.mutation(
         description=(
             "Takes the token of a mailed link; for a new account it also signs in. For an address that was added to an account, "
-            "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than 24 hours; "
+            "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than "
+            f"{duration(LINK_LIFETIME)}; "
             "EMAIL_TAKEN when an account has verified the address meanwhile. What signs in can't be sent over a socket, which sets "
             "no cookie, unless a program asks for the token: BAD_USER_INPUT, and the link stays good."
         )

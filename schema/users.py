@@ -7,9 +7,11 @@ from typing import Self
 import strawberry
 
 from app.accounts.access.callers import UserCaller
+from app.accounts.people.sessions import LIFETIME
 from app.accounts.people.users import Visibility
 from app.db.tables.people import EmailRow, SessionRow
 from app.ids import GlobalId
+from app.wording import duration
 from resolvers import users
 from resolvers.context import Context, Info
 from schema.avatars import Avatar
@@ -52,7 +54,7 @@ class Email(Node):
         )
 
 
-@strawberry.type(description="A signed-in browser or program. It ends 30 days after its last use.")
+@strawberry.type(description=f"A signed-in browser or program. It ends {duration(LIFETIME)} after its last use.")
 class Session(Node):
     user_agent: str | None = strawberry.field(
         description="What the browser or program called itself when it signed in."

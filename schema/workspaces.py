@@ -22,6 +22,7 @@ from resolvers import (
     workspaces,
 )
 from resolvers.context import Info
+from resolvers.pagination import USUAL_ROWS
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEventConnection
 from schema.catalog import Plan
@@ -31,7 +32,7 @@ from schema.invoices import InvoiceConnection
 from schema.members import Invitation, MembershipConnection
 from schema.money import Money, Period
 from schema.node_interface import Node
-from schema.pagination import AFTER, FIRST, PAGE
+from schema.pagination import AFTER, FIRST
 from schema.payment_methods import PaymentMethod
 from schema.phones import PhoneNumber
 from schema.purchases import CreditPurchaseConnection, Spend
@@ -155,7 +156,7 @@ class Workspace(Node):
     async def invoices(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         status: Annotated[InvoiceStatus | None, strawberry.argument(description="Only those in this state.")] = None,
     ) -> InvoiceConnection | None:
@@ -168,7 +169,7 @@ class Workspace(Node):
     async def purchases(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> CreditPurchaseConnection | None:
         page = await purchases.purchase_page(info.context, self.access, first, after)

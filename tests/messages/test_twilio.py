@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.security.account_errors import CodeExpired, CodeWrong
-from app.accounts.workspaces.phones import MOST_TRIES, PhoneOf, phone_of, send_code, verify_phone
+from app.accounts.workspaces.phone_verification import MOST_TRIES, PhoneToVerify, phone_of, send_code, verify_phone
 from app.db.engine import Database
 from app.errors import InvalidInput, RateLimited, Unavailable
 from app.messages.sms_codes import CodeGone
@@ -47,12 +47,12 @@ async def sms_sender(twilio: TwilioDouble) -> AsyncGenerator[TwilioSmsSender]:
 
 
 async def _send(database: Database, sms_sender: TwilioSmsSender, person: Person, number: str) -> None:
-    phone = PhoneOf(person.user.personal_workspace_id, number)
+    phone = PhoneToVerify(person.user.personal_workspace_id, number)
     await send_code(database, sms_sender, KEYS, LIMITS_OFF, person.caller, phone, remote_address=new_network())
 
 
 async def _verify(database: Database, sms_sender: TwilioSmsSender, person: Person, number: str, code: str) -> None:
-    phone = PhoneOf(person.user.personal_workspace_id, number)
+    phone = PhoneToVerify(person.user.personal_workspace_id, number)
     await verify_phone(database, sms_sender, KEYS, person.caller, phone, code)
 
 

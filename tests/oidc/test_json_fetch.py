@@ -12,7 +12,7 @@ import pytest
 
 from app.oidc.issuer import Issuer
 from app.oidc.json_fetch import Fetcher, NotFetched
-from app.oidc.key_cache import PAUSE_SECONDS, IssuerUnavailable
+from app.oidc.key_cache import FETCH_PAUSE_SECONDS, IssuerUnavailable
 from tests.oidc.oddities import ODD, fixed
 from tests.oidc.seconds import Seconds
 from tests.support.http_double import Answer, Answered, Asked, as_json, forever
@@ -34,7 +34,7 @@ async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_not_there
         await _is_taken(issuer, idp.token())
     assert idp.count("/elsewhere") == 0
     idp.comes_back()
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert await _is_taken(issuer, idp.token())
 
 

@@ -11,10 +11,10 @@ from app.errors import Unavailable
 from app.oidc.issuer import Issuer
 from app.oidc.key_cache import (
     DEFAULT_AGE_SECONDS,
+    FETCH_PAUSE_SECONDS,
     LONGEST_AGE_SECONDS,
-    PAUSE_SECONDS,
     SHORTEST_AGE_SECONDS,
-    USABLE_SECONDS,
+    USABLE_WHILE_AWAY_SECONDS,
     IssuerUnavailable,
 )
 from tests.oidc.seconds import Seconds
@@ -61,7 +61,7 @@ async def test_one_who_gives_up_waiting_does_not_end_the_look_for_the_others(idp
 
 async def test_a_new_key_is_taken_when_it_is_first_used(idp: IssuerDouble, issuer: Issuer, seconds: Seconds) -> None:
     assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     idp.rotate("RS256", keeps_old=True)
     assert await _is_taken(issuer, idp.token())
     assert await _is_taken(issuer, idp.token(by=idp.keys[0]))
@@ -70,7 +70,7 @@ async def test_a_new_key_is_taken_when_it_is_first_used(idp: IssuerDouble, issue
 
 async def test_a_new_key_without_an_id_is_taken_too(idp: IssuerDouble, issuer: Issuer, seconds: Seconds) -> None:
     assert await _is_taken(issuer, idp.token(header={"kid": None}))
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     idp.rotate()
     assert await _is_taken(issuer, idp.token(header={"kid": None}))
 
@@ -92,7 +92,7 @@ async def test_a_removed_key_is_dropped_with_the_first_look_whatever_caused_it(
     old = idp.keys[0]
     assert await _is_taken(issuer, idp.token(by=old))
     idp.rotate()
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert await _is_taken(issuer, idp.token())
     assert not await _is_taken(issuer, idp.token(by=old))
 
@@ -144,7 +144,7 @@ async def test_however_many_bad_tokens_come_the_issuer_is_asked_once_in_a_while(
     assert await _is_taken(issuer, idp.token())
     strangers = [new_key() for _ in range(10)]
     for looks in (2, 3):
-        seconds.pass_by(PAUSE_SECONDS)
+        seconds.pass_by(FETCH_PAUSE_SECONDS)
         for _ in range(5):
             bad = [idp.token(by=each) for each in strangers] + [idp.token(by=strangers[0], header={"kid": None})]
             assert not any(await asyncio.gather(*(_is_taken(issuer, token) for token in bad)))
@@ -156,7 +156,7 @@ async def test_a_known_key_with_a_bad_signature_asks_nothing(
     idp: IssuerDouble, issuer: Issuer, seconds: Seconds
 ) -> None:
     assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert not await _is_taken(issuer, idp.token(by=new_key(), header={"kid": idp.keys[0].key_id}))
     assert idp.count(KEYS) == 1
 
@@ -168,7 +168,7 @@ async def test_while_the_issuer_is_down_its_keys_go_on_being_good_for_a_while(
     idp.goes_down()
     seconds.pass_by(DEFAULT_AGE_SECONDS)
     assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(USABLE_SECONDS - DEFAULT_AGE_SECONDS - 1)
+    seconds.pass_by(USABLE_WHILE_AWAY_SECONDS - DEFAULT_AGE_SECONDS - 1)
     assert await _is_taken(issuer, idp.token())
     seconds.pass_by(1)
     with pytest.raises(IssuerUnavailable):
@@ -183,7 +183,7 @@ async def test_nobody_waits_for_an_issuer_that_was_away_a_moment_ago(
     seconds.pass_by(DEFAULT_AGE_SECONDS)
     assert await _is_taken(issuer, idp.token())
     idp.instead = dict.fromkeys((DISCOVERY, KEYS), forever)
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert await asyncio.wait_for(_is_taken(issuer, idp.token()), 60)
 
 
@@ -193,12 +193,12 @@ async def test_once_the_issuer_is_back_its_keys_are_the_new_ones(
     old = idp.keys[0]
     assert await _is_taken(issuer, idp.token())
     idp.goes_down()
-    seconds.pass_by(USABLE_SECONDS)
+    seconds.pass_by(USABLE_WHILE_AWAY_SECONDS)
     with pytest.raises(Unavailable):
         await _is_taken(issuer, idp.token())
     idp.comes_back()
     idp.rotate()
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert await _is_taken(issuer, idp.token())
     assert not await _is_taken(issuer, idp.token(by=old))
 
@@ -212,7 +212,7 @@ async def test_an_issuer_that_was_never_there_is_asked_once_in_a_while_and_nobod
             await _is_taken(issuer, idp.token())
     assert idp.count(DISCOVERY) == 1
     idp.comes_back()
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     assert await _is_taken(issuer, idp.token())
 
 
@@ -221,7 +221,7 @@ async def test_a_token_with_a_new_key_is_neither_taken_nor_refused_while_the_iss
 ) -> None:
     assert await _is_taken(issuer, idp.token())
     idp.goes_down()
-    seconds.pass_by(PAUSE_SECONDS)
+    seconds.pass_by(FETCH_PAUSE_SECONDS)
     idp.rotate(keeps_old=True)
     for _ in range(3):
         with pytest.raises(IssuerUnavailable):
@@ -246,6 +246,6 @@ async def test_an_issuer_that_begins_to_lie_is_as_good_as_away(
 async def test_an_issuer_whose_name_ends_in_a_slash_is_found_too(idp: IssuerDouble, seconds: Seconds) -> None:
     named = idp.url + "/"
     idp.discovery["issuer"] = named
-    issuer = Issuer(named, [AUDIENCE, "another"], tick=seconds)
+    issuer = Issuer(named, [AUDIENCE, "another"], monotonic=seconds)
     assert await _is_taken(issuer, idp.token(iss=named, aud="another"))
     await issuer.aclose()

@@ -72,9 +72,9 @@ class IssuerDouble:
         return {"oidc_issuer": self.url, "oidc_audience": AUDIENCE}
 
     @asynccontextmanager
-    async def issuer(self, tick: Callable[[], float] = time.monotonic) -> AsyncGenerator[Issuer]:
+    async def issuer(self, monotonic: Callable[[], float] = time.monotonic) -> AsyncGenerator[Issuer]:
         """The product's view of this."""
-        issuer = Issuer(self.url, [AUDIENCE], tick=tick)
+        issuer = Issuer(self.url, [AUDIENCE], monotonic=monotonic)
         try:
             yield issuer
         finally:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.accounts.avatars import image_drawing
+from app.accounts.avatars import image_processing
 from app.accounts.avatars.stored_images import SIZES, AvatarImages, size_at_least
 from app.errors import DomainError
 from app.object_storage import open_storage
@@ -41,16 +41,16 @@ async def test_two_pictures_are_drawn_at_once_and_no_more(monkeypatch: pytest.Mo
             drawing -= 1
         return data
 
-    monkeypatch.setattr(image_drawing, "master_of", draw)
+    monkeypatch.setattr(image_processing, "make_master", draw)
     images = AvatarImages(open_storage("memory:///", {}))
-    await asyncio.gather(*(images.master_of(io.BytesIO(b"x")) for _ in range(8)))
+    await asyncio.gather(*(images.make_master(io.BytesIO(b"x")) for _ in range(8)))
     assert most == 2
 
 
 async def test_a_file_is_read_from_its_beginning() -> None:
     images = AvatarImages(open_storage("memory:///", {}))
     file = io.BytesIO(FILES[0])
-    assert await images.master_of(file) == await images.master_of(file)
+    assert await images.make_master(file) == await images.make_master(file)
 
 
 def test_sizes_are_rounded_up_to_those_there_are() -> None:
@@ -60,8 +60,8 @@ def test_sizes_are_rounded_up_to_those_there_are() -> None:
 
 def _drawn_or_refused(data: bytes) -> None:
     with suppress(DomainError):
-        picture = decoded(image_drawing.master_of(data))
-        assert picture.width == picture.height <= image_drawing.LARGEST_SIDE
+        picture = decoded(image_processing.make_master(data))
+        assert picture.width == picture.height <= image_processing.LARGEST_SIDE
 
 
 @given(st.sampled_from([PNG, b"\xff\xd8\xff", b""]), st.binary())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from app.accounts.avatars import image_drawing
+from app.accounts.avatars import image_processing
 from app.accounts.avatars.stored_images import SIZES, AvatarImages
 from app.accounts.avatars.user_avatars import (
     discard_avatar,
@@ -270,13 +270,13 @@ async def test_a_size_is_made_once_however_many_ask_for_it(
     digest = await shown(fresh_database, person)
     assert digest is not None
     made: list[int] = []
-    real = image_drawing.smaller
+    real = image_processing.resize
 
     def counting(master: bytes, side: int) -> bytes:
         made.append(side)
         return real(master, side)
 
-    monkeypatch.setattr(image_drawing, "smaller", counting)
+    monkeypatch.setattr(image_processing, "resize", counting)
     read = await asyncio.gather(*(images.read(digest, size) for size in SIZES * 5))
     assert None not in read
     assert sorted(made) == sorted(SIZES)

@@ -8,9 +8,8 @@ import re
 import pytest
 
 from app.accounts.people.email_syntax import parse_email
-from app.accounts.people.handles import RESERVED, check_handle
+from app.accounts.people.handles import RESERVED, HandleInvalid, check_handle
 from app.accounts.people.users import NewUser, User, create_user
-from app.accounts.security.account_errors import HandleInvalid
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from tests.support.accounts import KEYS, new_address, new_person

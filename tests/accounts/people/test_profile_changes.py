@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts.people import profile_changes
+from app.accounts.people.handles import HandleInvalid, HandleTaken
 from app.accounts.people.users import User, Visibility, find_user
-from app.accounts.security.account_errors import HandleInvalid, HandleTaken
 from app.accounts.security.secrets import keyed_hash
 from app.accounts.workspaces.organizations import WorkspaceChange, update_workspace
 from app.clock import Clock

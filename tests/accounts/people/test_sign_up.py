@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.accounts.people.handles import HandleInvalid, HandleTaken
 from app.accounts.people.sessions import OpenedSession
 from app.accounts.people.sign_up import PER_ADDRESS, SignUp, sign_up, verify_email
 from app.accounts.people.users import emails_of, find_user
 from app.accounts.security import rate_limits
-from app.accounts.security.account_errors import EmailTaken, HandleInvalid, HandleTaken, TokenExpired
+from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
 from app.db.engine import Database

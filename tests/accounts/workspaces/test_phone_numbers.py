@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.accounts.security.rate_limits import Limit
-from app.accounts.workspaces.phones import PER_NETWORK, PER_NUMBER
+from app.accounts.workspaces.phone_verification import PER_NETWORK, PER_NUMBER
 from app.db.engine import Database
 from app.errors import InvalidInput, RateLimited
 from tests.support.accounts import (
@@ -76,7 +76,9 @@ async def test_codes_are_limited_per_day(database: Database) -> None:
 async def test_codes_are_limited_per_network_address_and_day(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.accounts.workspaces.phones.PER_NETWORK_A_DAY", Limit("phone-code:network-day", 2, 86_400))
+    monkeypatch.setattr(
+        "app.accounts.workspaces.phone_verification.PER_NETWORK_A_DAY", Limit("phone-code:network-day", 2, 86_400)
+    )
     network, person = new_network(), await new_person(database)
     for hours in (0, 2):
         later = at_later(database, timedelta(hours=hours))

@@ -13,7 +13,13 @@ from app.accounts.access.callers import ANONYMOUS, Caller, KeyCaller
 from app.accounts.access.permissions import ApiScope
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
 from app.accounts.workspaces.phone_numbers import masked
-from app.accounts.workspaces.phones import MOST_TRIES, MOST_WORKSPACES, phone_of, require_phone, verify_phone
+from app.accounts.workspaces.phone_verification import (
+    MOST_TRIES,
+    MOST_WORKSPACES,
+    phone_of,
+    require_phone,
+    verify_phone,
+)
 from app.db.engine import Database, Session
 from app.db.tables.access import AuditEventRow
 from app.db.tables.workspaces import MembershipRow, PhoneUseRow
@@ -137,7 +143,7 @@ async def test_a_code_works_once_and_only_for_its_workspace_and_number(database:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls wait for each other however slow the machine is."""
-    monkeypatch.setattr("app.accounts.workspaces.phones._WAITS_SECONDS", 60.0)
+    monkeypatch.setattr("app.accounts.workspaces.phone_verification._WAITS_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("patient")

@@ -202,7 +202,7 @@ async def test_a_line_that_is_a_dot_ends_no_mail() -> None:
 
 
 class _Relay:
-    """A `Mailer` whose way to the server can be changed while it is used, as an operator does by a restart."""
+    """A `Mailer` that can be exchanged while it is used, as an operator does by a restart."""
 
     def __init__(self, by: Mailer) -> None:
         self.by = by
@@ -327,7 +327,7 @@ async def test_a_mail_that_is_tried_again_is_logged_without_the_address(
         async with _working(fresh_database, _mailer(server)):
 
             async def was_logged() -> bool:
-                return "MailNotTaken" in written.getvalue()
+                return "MailDeferred" in written.getvalue()
 
             await eventually(was_logged)
         assert address not in written.getvalue() + await _everything_the_queue_keeps(fresh_database)

@@ -34,14 +34,14 @@ def _other_than(code: str) -> str:
 
 @pytest_asyncio.fixture
 async def twilio() -> AsyncGenerator[TwilioDouble]:
-    """A Twilio of this test's own."""
+    """A Twilio for this test only."""
     async with twilio_double() as double:
         yield double
 
 
 @pytest_asyncio.fixture
 async def sms_sender(twilio: TwilioDouble) -> AsyncGenerator[TwilioSmsSender]:
-    """The product's way to it."""
+    """The product's client of it."""
     async with twilio.sms_sender() as made:
         yield made
 
@@ -223,12 +223,12 @@ async def test_after_five_sends_twilio_wants_us_to_wait(twilio: TwilioDouble, sm
     assert len(twilio.sent) == 5
 
 
-@pytest.mark.parametrize(("said", "waited"), [("30", 30), ("0", 1), ("999999", 3600), ("soon", 600)])
+@pytest.mark.parametrize(("retry_after", "waited"), [("30", 30), ("0", 1), ("999999", 3600), ("soon", 600)])
 async def test_how_long_to_wait_is_as_twilio_says_within_reason(
-    twilio: TwilioDouble, sms_sender: TwilioSmsSender, said: str, waited: int
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, retry_after: str, waited: int
 ) -> None:
     async def is_busy(_asked: Asked) -> Answered:
-        return failure(60203, 429, retry_after=said)
+        return failure(60203, 429, retry_after=retry_after)
 
     twilio.instead = is_busy
     with pytest.raises(RateLimited) as raised:
@@ -314,7 +314,7 @@ async def test_a_code_that_has_ended_in_any_way_is_gone(twilio: TwilioDouble, sm
             await sms_sender.check_code(_NUMBER, "one", "123456")
 
 
-async def test_no_number_and_no_words_of_twilios_arelogged(
+async def test_neither_the_number_nor_twilios_message_is_logged(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)

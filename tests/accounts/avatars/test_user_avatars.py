@@ -1,4 +1,4 @@
-"""Whatever is cut short, a user's avatar can be read, and no image stays that nobody shows."""
+"""Uploading, replacing and erasing avatars: crashes and races leave a readable avatar, and no image that is nobody's."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def crashing(database: Database, point: str) -> Database:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the objects lie."""
+    """The folder of the object storage."""
     return tmp_path
 
 

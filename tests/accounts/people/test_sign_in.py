@@ -1,4 +1,4 @@
-"""Signing in: one answer and one amount of work for everything that is wrong."""
+"""Signing in: everything that is wrong gives the same answer after the same work."""
 
 from __future__ import annotations
 

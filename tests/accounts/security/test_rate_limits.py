@@ -1,4 +1,4 @@
-"""Rate limits: exact, right across processes, telling nothing about whom they limit."""
+"""Rate limits: exact, also across processes, and stored without whom they are for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_the_error_says_how_long_to_wait() -> None:
     assert refused.extensions["retryAfterSeconds"] == 700
 
 
-async def test_who_waits_as_long_as_told_passes_even_after_knocking_meanwhile(database: Database) -> None:
+async def test_after_the_wait_of_the_error_an_attempt_passes_even_if_others_were_refused_meanwhile(
+    database: Database,
+) -> None:
     who = str(uuid4())
     for _ in range(THREE_A_MINUTE.most):
         await hit(at_second(database, 0), LIMITS_ON, (THREE_A_MINUTE, who))
@@ -113,7 +115,7 @@ async def test_the_switch_turns_off_all_limits_but_those_always_on(database: Dat
         await hit(database, LIMITS_OFF, (THREE_A_MINUTE, who), (always, who))
 
 
-async def test_whom_a_limit_limits_is_kept_as_a_keyed_hash(fresh_database: Database) -> None:
+async def test_whom_a_limit_is_for_is_stored_as_a_keyed_hash(fresh_database: Database) -> None:
     await hit(fresh_database, LIMITS_ON, (THREE_A_MINUTE, "ada@example.com"))
     await hit(fresh_database, RateLimits(KEYS.codes), (THREE_A_MINUTE, "ada@example.com"))
     async with fresh_database.read() as session:
@@ -144,7 +146,7 @@ def test_what_different_customers_have_counts_apart(one: str, other: str) -> Non
     assert network_of(one) != network_of(other)
 
 
-async def test_looking_counts_nothing_and_noting_counts_past_the_limit(database: Database) -> None:
+async def test_a_check_counts_nothing_and_failures_are_counted_past_the_limit(database: Database) -> None:
     who = str(uuid4())
     for _ in range(2 * THREE_A_MINUTE.most):
         await check(database, LIMITS_ON, (THREE_A_MINUTE, who))
@@ -157,7 +159,7 @@ async def test_looking_counts_nothing_and_noting_counts_past_the_limit(database:
     await check(at_second(database, 62), LIMITS_ON, (THREE_A_MINUTE, who))
 
 
-async def test_all_that_is_noted_at_once_from_two_processes_is_counted(database: Database) -> None:
+async def test_failures_at_once_from_two_processes_are_all_counted(database: Database) -> None:
     who, limit = str(uuid4()), Limit("noted", most=20, per_seconds=60)
     other_process = _another_process(database)
     try:
@@ -169,7 +171,7 @@ async def test_all_that_is_noted_at_once_from_two_processes_is_counted(database:
     await check(database, LIMITS_ON, (Limit("noted", most=21, per_seconds=60), who))
 
 
-async def test_a_limit_that_is_switched_off_neither_looks_nor_notes(database: Database) -> None:
+async def test_a_limit_that_is_switched_off_neither_checks_nor_counts(database: Database) -> None:
     who = str(uuid4())
     for _ in range(2 * THREE_A_MINUTE.most):
         await note(database, LIMITS_OFF, (THREE_A_MINUTE, who))

@@ -1,4 +1,4 @@
-"""What tests of identities do over and over."""
+"""Signing in with tokens, reading what came of it, and recording SQL statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deleted account is not brought back by a token from before."""
+"""Tokens from before the deletion of an account do not open it again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_of_an_erased_identity_a_keyed_hash_is_kept_for_30_days(
     assert await count(fresh_database, ErasedIdentityRow) == 0
 
 
-async def test_no_token_is_older_than_the_memory_of_the_erased_so_none_outlives_it(
+async def test_a_token_older_than_the_kept_hash_opens_no_account(
     fresh_database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     token = idp.token(sub="ada", **verified("ada@example.com"), exp=int(time.time()) + 90 * 86_400)

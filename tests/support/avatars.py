@@ -85,8 +85,8 @@ async def get(http: httpx.AsyncClient, url: str, **headers: str) -> httpx.Respon
 
 
 @dataclass(slots=True)
-class Gallery:
-    """An API whose storage is a folder that can be looked into."""
+class AvatarApi:
+    """A running API whose object storage is a folder that tests can read."""
 
     api: Api
     folder: Path
@@ -117,10 +117,10 @@ class Gallery:
 
 
 @asynccontextmanager
-async def running_gallery(database_url: str, folder: Path, **settings: object) -> AsyncGenerator[Gallery]:
+async def running_avatar_api(database_url: str, folder: Path, **settings: object) -> AsyncGenerator[AvatarApi]:
     """The API over a migrated database, with a folder as its storage unless `settings` say otherwise."""
     async with running_api(database_url, **{"storage_url": folder.as_uri(), **settings}) as api:
-        yield Gallery(api, folder)
+        yield AvatarApi(api, folder)
 
 
 async def upload_as_a_program(backend: RunningBackend, person: running_backend.Person, picture: bytes) -> str:

@@ -51,8 +51,8 @@ class Organization:
 
 
 @dataclass(slots=True)
-class Town:
-    """People and organizations on a running API."""
+class AccountsApi:
+    """Makes people and organizations through a running API, and runs operations there as one of them."""
 
     api: Api
 

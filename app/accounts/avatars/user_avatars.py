@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.access.callers import Caller, require_user
 from app.accounts.avatars.stored_images import AvatarImages, new_digest
-from app.accounts.security.rate_limits import Limit, RateLimits, hit
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import DomainError, Unauthenticated, Unavailable
@@ -31,7 +31,7 @@ async def upload_avatar(
     what `require_user` raises; then the earlier avatar stays.
     """
     user = require_user(caller)
-    await hit(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
+    await count_attempt(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
     try:
         master = await images.make_master(file)
     except DomainError as refusal:

@@ -10,7 +10,7 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import find_user
 from app.accounts.security.account_errors import AddressVerified, EmailTaken, EmailUnverified, PrimaryEmail
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.people import EmailRow, MailedLinkRow
@@ -207,7 +207,7 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
 async def _count_send(
     database: Database, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
 ) -> None:
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_USER, str(caller.user_id)),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import ClassVar, TypeVar
 from uuid import UUID
 
-from app.accounts.security.rate_limits import Limit, RateLimits, check, note
+from app.accounts.security.rate_limits import Limit, RateLimits, check_limits, count_failure
 from app.accounts.security.secrets import keyed_hash
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
@@ -128,11 +128,11 @@ async def counting_refusals(
 ) -> T:
     """Do `work`, which takes a handle for the user; counts `HandleTaken`, and raises `RateLimited` by `REFUSALS_PER_USER`."""
     use = (REFUSALS_PER_USER, str(user_id))
-    await check(database, limits, use)
+    await check_limits(database, limits, use)
     try:
         return await work()
     except HandleTaken:
-        await note(database, limits, use)
+        await count_failure(database, limits, use)
         raise
 
 

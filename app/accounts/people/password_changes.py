@@ -13,7 +13,7 @@ from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords, check_new_password
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.people import MailedLinkRow
@@ -47,7 +47,9 @@ async def request_reset(
     what is no address, and `RateLimited`.
     """
     email = parse_email(email_address, path=("input", "emailAddress"))
-    await hit(database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address)))
+    await count_attempt(
+        database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address))
+    )
 
     async def ask(session: Session) -> None:
         # the outbox needs a transaction that has begun, which the first statement does
@@ -151,7 +153,7 @@ async def check_password(
 
     Raises `WrongCredentials` for a wrong one and for an account without one, `RateLimited` after too many failures.
     """
-    attempt = await hit(database, limits, (TRIES_PER_USER, str(caller.user_id)))
+    attempt = await count_attempt(database, limits, (TRIES_PER_USER, str(caller.user_id)))
     async with database.read() as session:
         current_hash = await user_store.password_of(session, caller.user_id)
     if current_hash is None:
@@ -159,7 +161,7 @@ async def check_password(
     checked = await passwords.check(password, current_hash)
     if not checked.is_right:
         raise WrongCredentials(_WRONG_PASSWORD, path=path)
-    await take_back(database, attempt)
+    await uncount_attempt(database, attempt)
     return current_hash
 
 

@@ -11,7 +11,7 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.people.password_changes import check_password
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, ReauthenticationRequired
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, hit
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.accounts.security.secrets import Keys, keyed_hash
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -34,7 +34,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
 
     Raises `InvalidInput` for a user who has a password or no verified address, and `RateLimited`.
     """
-    await hit(database, limits, (SENDS_PER_USER, str(caller.user_id)))
+    await count_attempt(database, limits, (SENDS_PER_USER, str(caller.user_id)))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
     async def send(session: Session) -> None:

@@ -6,7 +6,7 @@ from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.security.account_errors import WrongCredentials
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
@@ -37,7 +37,7 @@ async def sign_in(
     """
     email = _email_of(email_address)
     whose = email.key if email is not None else email_address
-    attempt = await hit(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
+    attempt = await count_attempt(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
     async with database.read() as session:
         found = await user_store.credentials(session, email.key if email is not None else _KEY_OF_NO_ADDRESS)
     user_id, password_hash = found if found is not None else (None, None)
@@ -54,7 +54,7 @@ async def sign_in(
         return await open_session(session, user_id, user_agent)
 
     opened = await transact(database, open_unless_changed, step="sign-in")
-    await take_back(database, attempt)
+    await uncount_attempt(database, attempt)
     return opened
 
 

@@ -18,7 +18,7 @@ from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords, check_new_password
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.security.text_input import optional_line
 from app.db.engine import Database, Session
@@ -66,7 +66,7 @@ async def sign_up(
         first_name=optional_line(form.first_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "firstName")),
         last_name=optional_line(form.last_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "lastName")),
     )
-    await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
+    await count_attempt(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
     if form.handle is not None:
         async with database.read() as session:
             await require_free_handle(session, keys.abuse_key, form.handle, path=("input", "handle"))

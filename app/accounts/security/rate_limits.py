@@ -1,8 +1,8 @@
 """Rate limits, counted in PostgreSQL, so that they hold across any number of processes; they follow the real time.
 
 Either each attempt is counted before the work begins, in a unit of work of its own, so that refused and failed ones count too
-(`hit`); or only failures are counted, afterwards (`check`, then `note`). Whom a limit is for is stored as a keyed hash: the table
-holds no address and no phone number.
+(`count_attempt`); or only failures are counted, afterwards (`check_limits`, then `count_failure`). Whom a limit is for is stored as
+a keyed hash: the table holds no address and no phone number.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that was counted, for `take_back`."""
+    """An attempt that was counted, for `uncount_attempt`."""
 
     keys: tuple[bytes, ...]
     at: datetime
@@ -55,18 +55,18 @@ CountedLimits: TypeAlias = Mapping[bytes, Limit]
 """The limits to count against, by the keyed hash of whom each is for."""
 
 
-async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
+async def count_attempt(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
     """Count an attempt against several limits, each given with whom it is for, such as an address.
 
     Raises `RateLimited` with the seconds to wait when one of them is used up. Then the attempt is counted against none: trying
     while one must wait does not make the wait longer.
     """
-    counted = _limits_that_count(limits, uses)
+    counted = _active_limits(limits, uses)
     if not counted:
         return Attempt((), database.clock.real_now())
 
     async def count(session: Session) -> Attempt | int:
-        return await _count(session, counted)
+        return await _count_attempt(session, counted)
 
     outcome = await transact(database, count, step="rate-limit")
     if isinstance(outcome, int):
@@ -74,9 +74,9 @@ async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) 
     return outcome
 
 
-async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
-    """Raise `RateLimited` as `hit` would, and count nothing: for limits that count only failures, which `note` does."""
-    counted = _limits_that_count(limits, uses)
+async def check_limits(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Raise `RateLimited` as `count_attempt` would, but count nothing: for limits that count only failures."""
+    counted = _active_limits(limits, uses)
     if not counted:
         return
     async with database.read() as session:
@@ -87,26 +87,26 @@ async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]
         raise RateLimited(seconds)
 
 
-async def note(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
-    """Count a failure, even past the limit: of many attempts at once, all passed `check` before the first was counted."""
-    counted = _limits_that_count(limits, uses)
+async def count_failure(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Count a failure, even past the limit: of many attempts at once, all passed `check_limits` before the first was counted."""
+    counted = _active_limits(limits, uses)
     if counted:
-        await transact(database, lambda session: _note(session, counted), step="rate-limit")
+        await transact(database, lambda session: _count_failure(session, counted), step="rate-limit")
 
 
-async def hit_unless_refused(
+async def count_unless_refused(
     database: Database, limits: RateLimits, work: Callable[[], Awaitable[T]], *uses: tuple[Limit, str]
 ) -> T:
-    """Do `work`, counted as with `hit`, but not when it raises a `DomainError`: who has mended that may try again."""
-    attempt = await hit(database, limits, *uses)
+    """Do `work`, counted as with `count_attempt`, but not when it raises a `DomainError`: who has mended that may try again."""
+    attempt = await count_attempt(database, limits, *uses)
     try:
         return await work()
     except DomainError:
-        await take_back(database, attempt)
+        await uncount_attempt(database, attempt)
         raise
 
 
-async def take_back(database: Database, attempt: Attempt) -> None:
+async def uncount_attempt(database: Database, attempt: Attempt) -> None:
     """Undo the counting of an attempt that succeeded, where only failures are to be limited."""
     if attempt.keys:
         await transact(
@@ -127,11 +127,11 @@ def network_of(remote_address: str) -> str:
     return str(address)
 
 
-def _limits_that_count(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> CountedLimits:
+def _active_limits(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> CountedLimits:
     return {keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on}
 
 
-async def _count(session: Session, counted: CountedLimits) -> Attempt | int:
+async def _count_attempt(session: Session, counted: CountedLimits) -> Attempt | int:
     """The attempt, or the seconds until one is allowed again."""
     recent = await _lock(session, counted)
     seconds = _seconds_to_wait(counted, recent, session.real_now)
@@ -141,7 +141,7 @@ async def _count(session: Session, counted: CountedLimits) -> Attempt | int:
     return Attempt(tuple(counted), session.real_now)
 
 
-async def _note(session: Session, counted: CountedLimits) -> None:
+async def _count_failure(session: Session, counted: CountedLimits) -> None:
     await _save(session, counted, await _lock(session, counted))
 
 

@@ -19,7 +19,7 @@ from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.security.account_errors import EmailUnverified
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.workspaces.members import lock_workspace, require_manager
 from app.db.engine import Database, Session
@@ -86,7 +86,7 @@ async def invite(
             path=("input", "workspaceId"),
         )
     email = parse_email(invitation.email_address, path=("input", "emailAddress"))
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_WORKSPACE, str(invitation.workspace_id)),

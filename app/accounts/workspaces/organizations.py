@@ -20,7 +20,7 @@ from app.accounts.people.handles import (
     counting_refusals,
 )
 from app.accounts.people.users import lock_joining_user
-from app.accounts.security.rate_limits import Limit, RateLimits, hit_unless_refused
+from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused
 from app.accounts.security.text_input import one_line
 from app.accounts.workspaces.members import lock_workspace
 from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
@@ -85,7 +85,7 @@ async def create_organization(
 
     async def create_limited() -> WorkspaceAccess:
         work = partial(transact, database, create, step="create-organization")
-        return await hit_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
+        return await count_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
 
     return await (
         create_limited() if handle is None else counting_refusals(database, limits, user.user_id, create_limited)
@@ -157,7 +157,7 @@ async def update_workspace(
         return await work()
 
     async def limited() -> WorkspaceAccess:
-        return await hit_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
+        return await count_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
 
     return await counting_refusals(database, limits, require_user(caller).user_id, limited)
 

@@ -13,7 +13,7 @@ from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys
 from app.accounts.workspaces.phone_numbers import last_digits, number_hash, parse_number
 from app.db.engine import Database, Session
@@ -71,7 +71,7 @@ async def send_code(
         await _authorize(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=countries)
     network = network_of(remote_address)
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_NUMBER, number),

@@ -105,7 +105,7 @@ async def test_neither_password_nor_mail_is_given_to_a_server_whose_certificate_
     assert (server.logins, server.received) == ([], [])
 
 
-async def test_nor_is_it_to_one_with_a_certificate_for_another_address(tmp_path: Path) -> None:
+async def test_neither_is_given_to_a_server_with_a_certificate_for_another_address(tmp_path: Path) -> None:
     other = certified(tmp_path, "127.0.0.2")
     async with mail_server(tls=other.server) as server:
         with pytest.raises(MailDeferred):
@@ -123,7 +123,7 @@ async def test_nor_is_it_to_one_with_a_certificate_for_another_address(tmp_path:
         ("GREETING", "421 4.3.2 too busy"),
     ],
 )
-async def test_what_is_between_us_and_the_server_is_tried_again(command: str, answer: str) -> None:
+async def test_failures_that_are_not_the_recipients_are_tried_again(command: str, answer: str) -> None:
     async with mail_server() as server:
         server.answers[command] = answer
         server.refusal = answer if command == "RCPT" else None

@@ -162,7 +162,7 @@ async def test_a_code_sent_for_one_workspace_verifies_no_other_without_a_send_fo
     await _verify(database, sms_sender, person, number, twilio.code_of(number))
 
 
-async def test_nor_after_a_send_for_it_that_failed(
+async def test_after_a_send_that_failed_the_code_of_another_workspace_verifies_nothing(
     database: Database, twilio: TwilioDouble, sms_sender: TwilioSmsSender
 ) -> None:
     person, other, number = await new_person(database), await new_person(database), _new_number()
@@ -255,7 +255,7 @@ async def test_a_number_that_can_not_be_texted_is_the_persons_mistake(
     ],
     ids=repr,
 )
-async def test_what_can_not_be_understood_means_that_twilio_is_not_there(
+async def test_an_answer_that_can_not_be_read_means_that_twilio_is_unavailable(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, answered: Answered
 ) -> None:
     async def answer(_asked: Asked) -> Answered:
@@ -268,7 +268,7 @@ async def test_what_can_not_be_understood_means_that_twilio_is_not_there(
         await sms_sender.check_code(_NUMBER, "one", "123456")
 
 
-async def test_twilio_slow_or_breaking_off_is_not_there_and_is_asked_once(
+async def test_twilio_slow_or_breaking_off_is_unavailable_and_is_asked_once(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.messages.twilio._TIMEOUT_SECONDS", 0.2)
@@ -280,7 +280,7 @@ async def test_twilio_slow_or_breaking_off_is_not_there_and_is_asked_once(
         assert len(twilio.asked) == 1
 
 
-async def test_twilio_gone_is_not_there() -> None:
+async def test_twilio_that_can_not_be_reached_is_unavailable() -> None:
     async with twilio_double() as double:
         gone = double.sms_sender()
     async with gone as sms_sender:

@@ -68,7 +68,7 @@ async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_is_lo
     assert "12345678" not in written.getvalue()
 
 
-async def test_nor_is_a_channel_that_the_account_has_not(
+async def test_a_channel_that_the_account_does_not_have_is_no_mistake_in_the_number(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)

@@ -21,7 +21,7 @@ from tests.support.oidc import DISCOVERY, KEYS, IssuerDouble
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
 @pytest.mark.parametrize("kind", list(BAD_ANSWERS))
-async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_not_there(
+async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_unavailable(
     idp: IssuerDouble, issuer: Issuer, clock: ManualClock, path: str, kind: str
 ) -> None:
     idp.instead[path] = BAD_ANSWERS[kind]
@@ -68,7 +68,7 @@ async def test_a_document_that_is_right_but_huge_is_not_read(idp: IssuerDouble, 
         ("https://issuer.example.com", "ftp://issuer.example.com/keys"),
     ],
 )
-async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None:
+async def test_nothing_is_fetched_without_tls(issuer_url: str, url: str) -> None:
     fetcher = Fetcher(issuer_url, _Names({}))
     with pytest.raises(NotFetched, match="not https"):
         await fetcher.get(url)
@@ -94,7 +94,7 @@ async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None
     ],
     ids=repr,
 )
-async def test_discovery_that_lies_or_leads_astray_is_not_followed(
+async def test_discovery_with_wrong_or_forbidden_values_is_not_followed(
     idp: IssuerDouble, issuer: Issuer, discovery: Mapping[str, Any]
 ) -> None:
     idp.discovery.update(discovery)

@@ -55,7 +55,9 @@ async def test_one_who_gives_up_waiting_does_not_end_the_look_for_the_others(idp
     assert idp.count(KEYS) == 1
 
 
-async def test_a_new_key_is_taken_when_it_is_first_used(idp: IssuerDouble, issuer: Issuer, clock: ManualClock) -> None:
+async def test_a_new_key_is_accepted_when_it_is_first_used(
+    idp: IssuerDouble, issuer: Issuer, clock: ManualClock
+) -> None:
     assert await is_accepted(issuer, idp.token())
     clock.advance(FETCH_PAUSE_SECONDS)
     idp.rotate("RS256", keeps_old=True)
@@ -64,7 +66,7 @@ async def test_a_new_key_is_taken_when_it_is_first_used(idp: IssuerDouble, issue
     assert idp.count(KEYS) == 2
 
 
-async def test_a_new_key_without_an_id_is_taken_too(idp: IssuerDouble, issuer: Issuer, clock: ManualClock) -> None:
+async def test_a_new_key_without_an_id_is_accepted_too(idp: IssuerDouble, issuer: Issuer, clock: ManualClock) -> None:
     assert await is_accepted(issuer, idp.token(header={"kid": None}))
     clock.advance(FETCH_PAUSE_SECONDS)
     idp.rotate()
@@ -157,7 +159,7 @@ async def test_a_known_key_with_a_bad_signature_asks_nothing(
     assert idp.count(KEYS) == 1
 
 
-async def test_while_the_issuer_is_down_its_keys_go_on_being_good_for_a_while(
+async def test_while_the_issuer_is_down_its_keys_stay_in_use_for_a_while(
     idp: IssuerDouble, issuer: Issuer, clock: ManualClock
 ) -> None:
     assert await is_accepted(issuer, idp.token())
@@ -199,7 +201,7 @@ async def test_once_the_issuer_is_back_its_keys_are_the_new_ones(
     assert not await is_accepted(issuer, idp.token(by=old))
 
 
-async def test_an_issuer_that_was_never_there_is_asked_once_in_a_while_and_nobody_is_taken_for_nobody(
+async def test_an_issuer_that_was_never_reached_is_asked_seldom_and_makes_nobody_anonymous(
     idp: IssuerDouble, issuer: Issuer, clock: ManualClock
 ) -> None:
     idp.goes_down()
@@ -212,7 +214,7 @@ async def test_an_issuer_that_was_never_there_is_asked_once_in_a_while_and_nobod
     assert await is_accepted(issuer, idp.token())
 
 
-async def test_a_token_with_a_new_key_is_neither_taken_nor_refused_while_the_issuer_is_down(
+async def test_a_token_with_a_new_key_is_neither_accepted_nor_refused_while_the_issuer_is_down(
     idp: IssuerDouble, issuer: Issuer, clock: ManualClock
 ) -> None:
     assert await is_accepted(issuer, idp.token())
@@ -226,7 +228,7 @@ async def test_a_token_with_a_new_key_is_neither_taken_nor_refused_while_the_iss
     assert idp.count(DISCOVERY) == 2
 
 
-async def test_an_issuer_that_begins_to_lie_is_as_good_as_away(
+async def test_an_issuer_that_names_another_in_discovery_counts_as_unreachable(
     idp: IssuerDouble, issuer: Issuer, clock: ManualClock
 ) -> None:
     old = idp.keys[0]

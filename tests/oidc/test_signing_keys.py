@@ -22,7 +22,7 @@ def _published(idp: IssuerDouble, **changed: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_taken"),
+    ("changed", "is_accepted"),
     [
         ({}, True),
         ({"use": None, "alg": None}, True),
@@ -46,12 +46,12 @@ def _published(idp: IssuerDouble, **changed: object) -> None:
     ids=repr,
 )
 async def test_a_key_counts_for_what_it_was_published_for(
-    idp: IssuerDouble, issuer: Issuer, changed: Mapping[str, object], is_taken: bool
+    idp: IssuerDouble, issuer: Issuer, changed: Mapping[str, object], is_accepted: bool
 ) -> None:
     token = idp.token()
     _published(idp, **changed)
     idp.keys = [new_key("RS256")]
-    assert (await verified(issuer, token) is not None) == is_taken
+    assert (await verified(issuer, token) is not None) == is_accepted
 
 
 async def test_a_private_key_that_was_published_signs_nothing(idp: IssuerDouble, issuer: Issuer) -> None:

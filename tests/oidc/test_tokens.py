@@ -27,7 +27,7 @@ ALGORITHMS = (
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_right_token_signed_with_any_asymmetric_algorithm_is_taken(
+async def test_a_right_token_signed_with_any_asymmetric_algorithm_is_accepted(
     idp: IssuerDouble, issuer: Issuer, algorithm: str
 ) -> None:
     idp.rotate(algorithm)
@@ -54,14 +54,14 @@ async def test_a_right_token_signed_with_any_asymmetric_algorithm_is_taken(
     ],
     ids=repr,
 )
-async def test_what_may_be_said_otherwise_is_taken_too(
+async def test_other_valid_forms_of_the_claims_are_accepted_too(
     idp: IssuerDouble, issuer: Issuer, claims: Mapping[str, Any]
 ) -> None:
     assert await verified(issuer, idp.token(**claims)) is not None
 
 
 @pytest.mark.parametrize("kind", [None, "JWT", "jwt", "at+jwt", "application/at+jwt"])
-async def test_the_types_of_credentials_are_taken(idp: IssuerDouble, issuer: Issuer, kind: str | None) -> None:
+async def test_the_types_of_credentials_are_accepted(idp: IssuerDouble, issuer: Issuer, kind: str | None) -> None:
     assert await verified(issuer, idp.token(header={"typ": kind})) is not None
 
 
@@ -107,13 +107,13 @@ _WRONG: list[Mapping[str, Any]] = [
 
 
 @pytest.mark.parametrize("claims", _WRONG, ids=repr)
-async def test_a_token_that_says_something_wrong_is_not_taken(
+async def test_a_token_that_says_something_wrong_is_not_accepted(
     idp: IssuerDouble, issuer: Issuer, claims: Mapping[str, Any]
 ) -> None:
     assert await verified(issuer, idp.token(**claims)) is None
 
 
-async def test_nor_one_of_an_issuer_with_a_slash_more(idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_a_token_of_an_issuer_with_one_more_slash_is_not_accepted(idp: IssuerDouble, issuer: Issuer) -> None:
     assert await verified(issuer, idp.token(iss=idp.url + "/")) is None
 
 
@@ -147,7 +147,7 @@ async def test_a_token_is_good_until_it_expires_and_starts_a_minute_early_at_mos
     ],
     ids=repr,
 )
-async def test_a_token_with_a_wrong_header_is_not_taken(
+async def test_a_token_with_a_wrong_header_is_not_accepted(
     idp: IssuerDouble, issuer: Issuer, header: Mapping[str, object]
 ) -> None:
     right = idp.token().split(".")
@@ -158,7 +158,7 @@ async def test_a_token_with_a_wrong_header_is_not_taken(
     assert await verified(issuer, f"{signed_part}.{segment(signature)}") is None
 
 
-async def test_a_token_signed_by_anybody_else_is_not_taken(idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_a_token_signed_by_anybody_else_is_not_accepted(idp: IssuerDouble, issuer: Issuer) -> None:
     stranger = new_key()
     own = idp.keys[-1]
     assert await verified(issuer, idp.token(by=stranger)) is None
@@ -173,7 +173,7 @@ async def test_a_key_in_the_header_is_not_believed(idp: IssuerDouble, issuer: Is
         assert await verified(issuer, token) is None
 
 
-async def test_a_token_without_signature_is_not_taken(idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_a_token_without_signature_is_not_accepted(idp: IssuerDouble, issuer: Issuer) -> None:
     header, payload, signature = idp.token().split(".")
     for algorithm in ("none", "None", "NONE", "nOnE"):
         unsigned = segment({"alg": algorithm, "kid": idp.keys[-1].key_id, "typ": "JWT"})
@@ -198,7 +198,7 @@ async def test_a_public_key_is_no_shared_secret(idp: IssuerDouble, issuer: Issue
             assert await verified(issuer, f"{signed_part}.{segment(signature)}") is None
 
 
-async def test_one_changed_letter_makes_a_token_wrong(idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_one_changed_character_makes_a_token_invalid(idp: IssuerDouble, issuer: Issuer) -> None:
     token = idp.token()
     assert await verified(issuer, token) is not None
     for place in range(0, len(token), 7):
@@ -235,12 +235,14 @@ _MALFORMED: Mapping[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("kind", list(_MALFORMED))
-async def test_what_is_no_token_is_not_taken_and_breaks_nothing(idp: IssuerDouble, issuer: Issuer, kind: str) -> None:
+async def test_what_is_no_token_is_not_accepted_and_breaks_nothing(
+    idp: IssuerDouble, issuer: Issuer, kind: str
+) -> None:
     assert await verified(issuer, _MALFORMED[kind](idp.token())) is None
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'"x"', b"{", b"\xff", b"[" * 9_000, b'{"exp": 1e999}'])
-async def test_a_signed_payload_that_is_no_object_is_not_taken(
+async def test_a_signed_payload_that_is_no_object_is_not_accepted(
     idp: IssuerDouble, issuer: Issuer, payload: bytes
 ) -> None:
     key = idp.keys[-1]
@@ -248,7 +250,9 @@ async def test_a_signed_payload_that_is_no_object_is_not_taken(
     assert await verified(issuer, jws.serialize_compact(head, payload or b" ", key.key)) is None
 
 
-async def test_a_token_of_nothing_but_what_was_read_asks_the_issuer_nothing(idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_a_token_that_is_invalid_without_its_signature_asks_the_issuer_nothing(
+    idp: IssuerDouble, issuer: Issuer
+) -> None:
     for token in (idp.token(aud="another"), idp.token(exp=5), "a.b.c", idp.token(header={"typ": "logout+jwt"})):
         assert await verified(issuer, token) is None
     assert idp.asked == []

@@ -29,7 +29,7 @@ async def test_the_holder_is_asked_about_where_the_token_names_no_address(idp: I
 
 
 @pytest.mark.parametrize("email", [{"email": "ada@example.com"}, {"email": "no address"}])
-async def test_a_token_that_names_an_address_says_it_all(
+async def test_a_token_with_an_address_needs_no_userinfo(
     idp: IssuerDouble, issuer: Issuer, email: Mapping[str, Any]
 ) -> None:
     idp.publish_userinfo()
@@ -63,7 +63,7 @@ async def test_an_issuer_that_refuses_userinfo_leaves_the_profile_of_the_token(
 
 
 @pytest.mark.parametrize("kind", ["500", "a redirect", "HTML", "endless", "a break"])
-async def test_userinfo_that_can_not_be_had_means_that_the_issuer_is_not_there(
+async def test_userinfo_that_can_not_be_fetched_means_that_the_issuer_is_unavailable(
     idp: IssuerDouble, issuer: Issuer, kind: str
 ) -> None:
     idp.publish_userinfo()

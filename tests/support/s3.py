@@ -56,7 +56,7 @@ class S3Server:
         }
 
     def rotate(self) -> None:
-        """Take new keys; the old ones are good for nothing from now on."""
+        """Change to new keys; the old ones are refused from now on."""
         number = int(self.key.rpartition("-")[2]) + 1
         self.key, self.secret = f"key-{number}", f"secret-{number}"
 

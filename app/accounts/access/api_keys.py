@@ -23,7 +23,7 @@ from app.store import workspaces as workspace_store
 WORKSPACE_KEY_PREFIX = "cfk_"
 SERVICE_KEY_PREFIX = "cfs_"
 
-# by these a bearer token that is a key is told from one of a session
+# a bearer token that begins with one of these is an API key, and not the token of a session
 KEY_PREFIXES = (WORKSPACE_KEY_PREFIX, SERVICE_KEY_PREFIX)
 
 # expired keys count too until they are revoked, so that the list stays short

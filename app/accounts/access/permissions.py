@@ -35,7 +35,7 @@ class ApiScope(StrEnum):
     OPERATOR = "OPERATOR"
 
 
-# Billing is for owners only, and so are the audit log, which tells of it, and keys, which can be given access to it.
+# Billing is for owners only, and so are the audit log, which records it, and keys, which can be given access to it.
 ROLE_PERMISSIONS: Mapping[WorkspaceRole, frozenset[WorkspacePermission]] = {
     WorkspaceRole.OWNER: frozenset(WorkspacePermission),
     WorkspaceRole.ADMIN: frozenset({WorkspacePermission.MANAGE_MEMBERS}),

@@ -100,7 +100,7 @@ async def send_verification(
 async def follow_verification(session: Session, keys: Keys, token: str) -> UUID | None:
     """Verify an address by the token of a mailed link, and make it primary if its user has no primary one; returns the user.
 
-    A mail tells the primary address, since whoever reads a verified address can set the account's password. Returns None for a
+    A mail is sent to the primary address, since whoever reads a verified address can set the account's password. Returns None for a
     token that is unknown, used, or older than `LINK_LIFETIME`. Raises `EmailTaken` when another account has verified the address.
     """
     link = await mailed_link_store.take_verification(session, token_hash(token), at=session.real_now)
@@ -123,7 +123,7 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
 
 
 async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> EmailRow:
-    """Make one of the caller's verified addresses the one that mail about the account goes to; a mail tells the former one.
+    """Make one of the caller's verified addresses the one that mail about the account goes to, and mail the former one.
 
     Raises `NotFound` for an address that is not the caller's, `EmailUnverified` for one whose link was not followed.
     """
@@ -143,7 +143,7 @@ async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id
 
 
 async def remove_email(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> None:
-    """Remove one of the caller's addresses; if it was verified, mails tell it and the primary one.
+    """Remove one of the caller's addresses; if it was verified, it and the primary one get a mail.
 
     Raises `NotFound` for an address that is not the caller's, `PrimaryEmail` for the primary one and for the only one.
     """

@@ -43,8 +43,8 @@ async def request_reset(
 ) -> None:
     """Have a link to choose a new password mailed to an address.
 
-    The worker looks up whether the address has an account, so that neither the answer nor its time tells. Raises `InvalidInput` for
-    what is no address, and `RateLimited`.
+    The worker looks up whether the address has an account, so that neither the answer nor its time shows that. Raises
+    `InvalidInput` for what is no address, and `RateLimited`.
     """
     email = parse_email(email_address, path=("input", "emailAddress"))
     await count_attempt(

@@ -60,7 +60,7 @@ class User:
     @property
     def initials(self) -> str:
         """One or two letters that stand in for an avatar: the first of each name, or the first two of the handle."""
-        names = [letter for letter in map(_initial, (self.first_name, self.last_name)) if letter]
+        names = [character for character in map(_initial, (self.first_name, self.last_name)) if character]
         return "".join(names) or "".join(filter(str.isalnum, self.handle))[:2].upper()
 
 
@@ -82,7 +82,9 @@ class NewUser:
 def _initial(name: str | None) -> str:
     """The first letter of a name, or else its first visible character; as a capital, if that is a single letter."""
     visible = [
-        letter for letter in unicodedata.normalize("NFC", name or "") if unicodedata.category(letter)[0] not in "CMZ"
+        character
+        for character in unicodedata.normalize("NFC", name or "")
+        if unicodedata.category(character)[0] not in "CMZ"
     ]
     first = next(filter(str.isalnum, visible), visible[0] if visible else "")
     capital = first.upper()

@@ -60,7 +60,7 @@ class TokenExpired(DomainError):
 
 
 class CodeWrong(DomainError):
-    """This is not the code that was sent last: a new one makes those before it good for nothing."""
+    """This is not the code that was sent last. Only the last one can be used."""
 
     code = ErrorCode.CODE_WRONG
 

@@ -63,8 +63,8 @@ async def send_code(
     """Send a code to the number. It can be used for `CODE_LIFETIME`, in `MOST_TRIES` tries.
 
     For owners. `countries` are the regions that codes are sent to, empty for all. Raises `InvalidInput`, `RateLimited`,
-    `Unavailable`, and what `workspace_for` raises. That the number has verified `MOST_WORKSPACES` already is told only by
-    `verify_phone`, to somebody who can read the code. A send that fails leaves an earlier code and its tries as they were.
+    `Unavailable`, and what `workspace_for` raises. That the number has verified `MOST_WORKSPACES` already is an error of
+    `verify_phone` only, for somebody who can read the code. A send that fails leaves an earlier code and its tries as they were.
     """
     user = require_user(caller)
     async with database.read() as session:

@@ -75,7 +75,7 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(database: Database) -
     assert used[3] > used[1]
 
 
-async def test_an_expired_key_is_nobodys(database: Database) -> None:
+async def test_an_expired_key_is_anonymous(database: Database) -> None:
     row, secret = await _key(database, ApiScope.OPERATOR)
     caller = await authenticate(database, secret)
 
@@ -115,7 +115,7 @@ async def test_a_key_is_revoked_by_its_prefix_or_its_id_and_again_without_harm(d
 
 
 @pytest.mark.parametrize("named", ["cfs_nobody", "", "cfs_", "a server", "00000000-0000-0000-0000-000000000000"])
-async def test_what_names_no_key_revokes_none(database: Database, named: str) -> None:
+async def test_an_unknown_prefix_or_id_revokes_no_key(database: Database, named: str) -> None:
     row, _ = await _key(database, ApiScope.OPERATOR)
     with pytest.raises(NotFound, match="no key"):
         await transact(database, lambda session: revoke_key(session, named))

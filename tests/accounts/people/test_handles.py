@@ -109,7 +109,7 @@ async def test_a_generated_handle_resembles_the_name(fresh_database: Database) -
     assert person.handle == "zoe-muller-smith"
 
 
-async def test_a_generated_handle_tells_nothing_of_the_address(fresh_database: Database) -> None:
+async def test_a_generated_handle_does_not_resemble_the_address(fresh_database: Database) -> None:
     for address, name in (("grace.hopper@example.com", None), ("ada@example.com", "李")):
         person = await _join(fresh_database, address, name=name)
         assert re.fullmatch(r"user-\d{10}", person.handle)

@@ -77,7 +77,7 @@ async def test_a_token_older_than_the_kept_hash_opens_no_account(
 
 
 @pytest.mark.parametrize("claims", [{"iat": None}, {"iat": int(time.time()) - 31 * 86_400}], ids=["none", "old"])
-async def test_a_token_that_does_not_say_that_it_is_young_opens_no_account_but_is_good_for_one(
+async def test_a_token_without_a_recent_issue_time_makes_no_account_but_signs_in_to_one(
     database: Database, idp: IssuerDouble, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
     address = new_address()

@@ -54,7 +54,7 @@ async def test_an_address_that_is_verified_later_is_verified_here_too_and_become
     assert await addresses_of(database, user_id) == [(address, True, True)]
 
 
-async def test_but_not_when_somebody_else_has_verified_it(
+async def test_an_address_that_somebody_else_has_verified_stays_unverified(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     address = new_address()

@@ -12,7 +12,7 @@ from app.accounts.access import api_keys
 from app.accounts.access.callers import require_user
 from app.accounts.access.permissions import ApiScope, WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.security.rate_limits import Limit, hit
+from app.accounts.security.rate_limits import Limit, count_attempt
 from app.db.engine import Session
 from app.db.tables.access import ApiKeyRow
 from app.db.unit_of_work import transact
@@ -59,4 +59,4 @@ async def revoke_key(context: Context, key_id: str) -> WorkspaceAccess:
 
 async def _limit_new_keys(context: Context, workspace_id: UUID) -> None:
     """Count an attempt to make a key; raises `RateLimited` when there were too many."""
-    await hit(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))
+    await count_attempt(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.workspaces.phones import require_phone
+from app.accounts.workspaces.phone_verification import require_phone
 from app.db.tables.payments import CardRow
 from app.flows.provider.cards import CardSetup, add_card, remove_card, set_default_card
 from app.flows.provider.customers import BilledParty

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.accounts.workspaces import phones
+from app.accounts.workspaces import phone_verification
 from app.db.tables.workspaces import PhoneRow
 from resolvers.billing_access import sees_billing
 from resolvers.context import Context
@@ -14,4 +14,4 @@ async def phone(context: Context, access: WorkspaceAccess) -> PhoneRow | None:
     if not sees_billing(access):
         return None
     async with context.runtime.database.read() as session:
-        return await phones.phone_of(session, access.workspace.id)
+        return await phone_verification.phone_of(session, access.workspace.id)

@@ -8,11 +8,11 @@ from app.accounts.access.callers import require_user
 from app.accounts.people import profile_changes
 from app.accounts.people.handles import counting_refusals
 from app.accounts.people.users import Visibility
-from app.accounts.security.rate_limits import Limit, hit_unless_refused
+from app.accounts.security.rate_limits import Limit, count_unless_refused
 from resolvers.context import Context
 from resolvers.users import Viewer, change_account
 
-# Each leaves a handle that nobody else can have for 30 days.
+# Each leaves a handle that nobody else can take for `handles.HOLD_PERIOD`.
 _HANDLES_PER_USER = Limit("handle:user", most=5, per_seconds=86_400)
 
 
@@ -43,6 +43,6 @@ async def change_handle(context: Context, handle: str) -> Viewer:
 
     async def limited() -> Viewer:
         use = (_HANDLES_PER_USER, str(caller.user_id))
-        return await hit_unless_refused(runtime.database, runtime.rate_limits, change, use)
+        return await count_unless_refused(runtime.database, runtime.rate_limits, change, use)
 
     return await counting_refusals(runtime.database, runtime.rate_limits, caller.user_id, limited)

@@ -11,7 +11,7 @@ from app.accounts.workspaces.organizations import (
     NewOrganization,
     WorkspaceChange,
 )
-from app.accounts.workspaces.partial_changes import KEPT, Change
+from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
 from app.wording import count
 from resolvers import organization_mutations
 from resolvers.context import Info
@@ -88,6 +88,6 @@ class OrganizationMutation:
         return await answer(WorkspacePayload, WorkspacePayload.of, work)
 
 
-def _given(value: str | None) -> Change[str | None]:
-    """The value of an input field, or `KEPT` for an absent one."""
-    return KEPT if value is strawberry.UNSET else value
+def _given(value: str | None) -> OrUnchanged[str | None]:
+    """The value of an input field, or `UNCHANGED` for an absent one."""
+    return UNCHANGED if value is strawberry.UNSET else value

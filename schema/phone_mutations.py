@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from app.accounts.workspaces.phones import MOST_TRIES, MOST_WORKSPACES, PER_WORKSPACE
+from app.accounts.workspaces.phone_verification import MOST_TRIES, MOST_WORKSPACES, PER_WORKSPACE
 from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME
 from app.wording import count, duration
 from resolvers import phone_mutations

@@ -1,6 +1,6 @@
-"""The kinds of values that settings have: how each is written, and what is said of one that is not.
+"""The kinds of values that settings have: how each is written, and the message for one that is not.
 
-What is said never repeats a key, nor an address that may hold a password.
+No message repeats a key, nor an address that may hold a password.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _is_plain(text: str) -> bool:
 
 
 def is_secret(url: str, *, allows_loopback: bool) -> bool:
-    """Whether nobody else can read what is said to this address: https or, where that is allowed, plain http to this machine."""
+    """Whether nobody else can read what is sent to this address: https or, where that is allowed, plain http to this machine."""
     try:
         parts = urlsplit(url)
     except ValueError:

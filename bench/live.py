@@ -39,7 +39,7 @@ from bench import live_naive
 from bench.live_load import free_port
 
 Publish: TypeAlias = Callable[[], Awaitable[object]]
-"""Makes one change that every socket is told of."""
+"""Makes one change that every socket is sent."""
 
 _ROUNDS: Final = 5
 _MESSAGES_A_ROUND: Final = 20_000
@@ -136,7 +136,7 @@ async def _answer(process: Process, expected: bytes) -> None:
     assert process.stdout is not None
     line = await process.stdout.readline()
     if line != expected:
-        raise RuntimeError(f"a process of the benchmark ended, or said {line!r} instead of {expected!r}")
+        raise RuntimeError(f"a process of the benchmark ended, or wrote {line!r} instead of {expected!r}")
 
 
 @asynccontextmanager

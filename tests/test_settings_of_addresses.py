@@ -1,4 +1,4 @@
-"""The settings that are keys of Stripe's or addresses: each told what is wrong with it at start, and none is repeated then."""
+"""The settings that are keys of Stripe's or addresses: what is wrong with each is said at start, without repeating it."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def test_no_secret_is_repeated_where_another_setting_is_wrong() -> None:
     ],
 )
 def test_a_mail_server_is_told_by_a_url_of_its_own(url: str) -> None:
-    told = _mistake(smtp_url=url)
-    assert "smtp://host or smtps://host" in told
-    assert "den@" not in told
+    mistake = _mistake(smtp_url=url)
+    assert "smtp://host or smtps://host" in mistake
+    assert "den@" not in mistake
 
 
 @pytest.mark.parametrize("url", ["smtp://mail.example.com", "smtps://ada%40example.com:p%2Fw@mail.example.com:465/"])
@@ -122,9 +122,9 @@ def test_and_over_what_else_carries_them(url: str) -> None:
     ],
 )
 def test_the_database_is_a_postgresql(url: str) -> None:
-    told = _mistake(database_url=url)
-    assert "begins with postgresql://" in told
-    assert "hid" not in told
+    mistake = _mistake(database_url=url)
+    assert "begins with postgresql://" in mistake
+    assert "hid" not in mistake
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The settings that are lists: origins, countries and networks, each told what is wrong with it at start."""
+"""The settings that are lists: origins, countries and networks, what is wrong with each is said at start."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_origins_are_kept_as_browsers_send_them(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "mistake"),
     [
         ("*", "is no origin"),
         ("https://*.example.com", "is no origin"),
@@ -61,9 +61,9 @@ def test_origins_are_kept_as_browsers_send_them(text: str) -> None:
         ('["https://app.example.com"', "as JSON"),
     ],
 )
-def test_what_no_browser_sends_as_an_origin_is_refused_at_start(text: str, told: str) -> None:
-    assert told in _mistake(allowed_origins=text)
-    assert told in _mistake(return_origins=text)
+def test_what_no_browser_sends_as_an_origin_is_refused_at_start(text: str, mistake: str) -> None:
+    assert mistake in _mistake(allowed_origins=text)
+    assert mistake in _mistake(return_origins=text)
 
 
 def test_an_origin_may_be_an_ipv6_address() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.accounts.security.passwords import SHORTEST
 from app.asgi.page_frame import Page
 
-_CONTENT = f"""<p id="said" role="status" tabindex="-1">One moment …</p>
+_CONTENT = f"""<p id="status" role="status" tabindex="-1">One moment …</p>
 <div id="who" hidden>
 <form id="enter">
 <h2>I have an account</h2>

@@ -22,12 +22,12 @@ input {{ box-sizing: border-box; width: 100% }}
 # What strangers typed, such as names, is set as text, never as markup, and keeps its direction of writing to itself.
 _SHARED = """
 const element = id => document.getElementById(id);
-const said = element("said");
+const statusText = element("status");
 const token = new URLSearchParams(location.search).get("token") || "";
 const INCOMPLETE = "This link is incomplete. Open it from the mail once more, or copy the whole of it.";
 
 const named = name => Object.assign(document.createElement("bdi"), {textContent: name});
-const say = (...parts) => said.replaceChildren(...parts);
+const say = (...parts) => statusText.replaceChildren(...parts);
 
 // nobody is called by a handle that was made up for want of a name
 const hasName = user => user.displayName !== user.handle;
@@ -54,14 +54,14 @@ async function ask(query, variables = {}) {
   return data;
 }
 
-// whoever used what is gone now is led to what is said instead, unless something else has the focus already
+// whoever used what is gone now is led to the status text instead, unless something else has the focus already
 function refocus(used) {
   const now = document.activeElement;
   if (used === document.body || (now !== document.body && now.offsetParent)) return;
-  (used.offsetParent ? used : said).focus();
+  (used.offsetParent ? used : statusText).focus();
 }
 
-// does the work while no button can be used; a refusal is said, and those with a code in `ends` are left to what stands there
+// does the work while no button can be used; a refusal is shown, and those with a code in `ends` are left to what stands there
 async function act(work, ends = {}) {
   const used = document.activeElement;
   const buttons = document.querySelectorAll("button");
@@ -81,7 +81,7 @@ async function act(work, ends = {}) {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: title, markup with an element `said` that can have the focus, and a script that may use what `_SHARED` defines."""
+    """A page: title, markup with a focusable element `status`, and a script that may use what `_SHARED` defines."""
 
     title: str
     content: str

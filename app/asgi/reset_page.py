@@ -7,7 +7,7 @@ from app.accounts.security.passwords import SHORTEST
 from app.asgi.page_frame import Page
 from app.wording import duration
 
-_CONTENT = f"""<p id="said" role="status" tabindex="-1">Choose a new password of {SHORTEST} characters or more.
+_CONTENT = f"""<p id="status" role="status" tabindex="-1">Choose a new password of {SHORTEST} characters or more.
 You will be signed out everywhere else.</p>
 <form id="choose">
 <input id="account" autocomplete="username" hidden>

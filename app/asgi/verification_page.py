@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.asgi.page_frame import Page
 
 # A button, since mail programs open links by themselves to look at them: only a person's click may use the link up.
-_CONTENT = """<p id="said" role="status" tabindex="-1">One click confirms that this address is yours.
+_CONTENT = """<p id="status" role="status" tabindex="-1">One click confirms that this address is yours.
 Go on only if it was you who asked for it: whoever asked for an account chose its password.</p>
 <p id="who" hidden></p>
 <p><button id="go">Confirm my e-mail address</button></p>

@@ -17,7 +17,7 @@ from app.money import Money
 commands = typer.Typer(help="One workspace.", no_args_is_help=True)
 
 
-# a negative amount is told to be one, and not to be an option that there isn't
+# so that a negative amount is refused as an amount, not as an option that does not exist
 @commands.command("set-limit", context_settings={"ignore_unknown_options": True})
 def workspace_set_limit(
     handle: Annotated[str, typer.Argument(help="The workspace's handle.")],

@@ -296,11 +296,11 @@ async def test_the_log_tells_who_made_and_revoked_a_key_and_what_it_could(backen
 
     created, revoked = await _audited(backend, owner)
 
-    told = {"prefix": key["prefix"], "scopes": ["BILLING_READ"]}
+    logged = {"prefix": key["prefix"], "scopes": ["BILLING_READ"]}
     assert (created.action, created.actor_user_id) == ("key.created", owner.user_id)
-    assert created.detail == {"before": None, "after": {**told, "expiresAt": None}}
+    assert created.detail == {"before": None, "after": {**logged, "expiresAt": None}}
     assert (revoked.action, revoked.actor_user_id) == ("key.revoked", owner.user_id)
-    assert revoked.detail == {"before": told, "after": None}
+    assert revoked.detail == {"before": logged, "after": None}
 
 
 async def test_an_expired_key_is_nobodys_and_still_listed(backend: RunningBackend) -> None:

@@ -144,8 +144,8 @@ async def test_a_person_goes_by_the_handle_they_have_now(backend: RunningBackend
 
     await transact(backend.database, rename)
 
-    [told] = await _tests_events(backend, owner)
-    assert told["actor"] == handle
+    [event] = await _tests_events(backend, owner)
+    assert event["actor"] == handle
 
 
 async def test_whose_account_is_gone_is_a_deleted_user_as_actor_and_as_subject(backend: RunningBackend) -> None:
@@ -158,8 +158,8 @@ async def test_whose_account_is_gone_is_a_deleted_user_as_actor_and_as_subject(b
 
     await transact(backend.database, erase)
 
-    [told] = await _tests_events(backend, owner)
-    assert (told["actor"], json.loads(told["detail"])) == ("deleted-user", {"subject": "deleted-user"})
+    [event] = await _tests_events(backend, owner)
+    assert (event["actor"], json.loads(event["detail"])) == ("deleted-user", {"subject": "deleted-user"})
 
 
 async def test_keys_go_by_their_names_the_rest_by_what_they_are(backend: RunningBackend) -> None:
@@ -171,9 +171,9 @@ async def test_keys_go_by_their_names_the_rest_by_what_they_are(backend: Running
     for actor in (Actor(key_id=uuid4()), SYSTEM, OPERATOR):
         await _record(backend, owner, actor)
 
-    told = [node["actor"] for node in await _tests_events(backend, owner)]
+    actors = [node["actor"] for node in await _tests_events(backend, owner)]
 
-    assert told == ["operator", "system", "deleted-key", "api-key:CI of Ada"]
+    assert actors == ["operator", "system", "deleted-key", "api-key:CI of Ada"]
 
 
 async def _key_id(backend: RunningBackend, secret: str) -> UUID:

@@ -25,7 +25,7 @@ _SESSIONS = "{ viewer { sessions { id isCurrent } } }"
 _REVOKE_SESSION = "mutation ($id: ID!) { revokeSession(input: {id: $id}) { userErrors { code } } }"
 
 
-async def _told(backend: RunningBackend, owner: Person) -> list[tuple[str, str]]:
+async def _logged(backend: RunningBackend, owner: Person) -> list[tuple[str, str]]:
     """What was done and by whom, the oldest first, without what made the workspace."""
     return [(node["action"], node["actor"]) for node in await _nodes(backend, owner)]
 
@@ -55,7 +55,7 @@ async def test_cards_that_are_added_made_the_default_and_removed(backend: Runnin
     await backend.api.query(_DEFAULT, {"id": second}, token=owner.token)
     await backend.api.query(_REMOVE, {"id": second}, token=owner.token)
 
-    assert await _told(backend, owner) == [
+    assert await _logged(backend, owner) == [
         ("card.requested", me),
         ("card.added", "system"),
         ("card.requested", me),
@@ -90,10 +90,10 @@ async def test_a_card_removed_in_stripes_dashboard_is_the_systems_news(backend: 
     await backend.sandbox.post(f"/v1/payment_methods/{card}/detach")
 
     async def removed() -> bool:
-        return ("card.removed", "system") in await _told(backend, owner)
+        return ("card.removed", "system") in await _logged(backend, owner)
 
     assert await eventually(removed)
-    assert "card.removal_requested" not in dict(await _told(backend, owner))
+    assert "card.removal_requested" not in dict(await _logged(backend, owner))
 
 
 async def test_a_change_of_cards_is_told_once_however_many_looks_see_it(backend: RunningBackend) -> None:
@@ -102,7 +102,7 @@ async def test_a_change_of_cards_is_told_once_however_many_looks_see_it(backend:
 
     await asyncio.gather(*(backend.api.send(_REMOVE, {"id": card}, token=owner.token) for _ in range(4)))
 
-    actions = [action for action, _ in await _told(backend, owner)]
+    actions = [action for action, _ in await _logged(backend, owner)]
     assert (actions.count("card.added"), actions.count("card.removed")) == (1, 1)
 
 
@@ -114,14 +114,14 @@ async def test_who_asked_is_told_though_the_provider_can_not_be_reached(backend:
     answer = await backend.api.query(_REMOVE, {"id": card}, token=owner.token)
 
     assert [error["code"] for error in answer["removePaymentMethod"]["userErrors"]] == ["PAYMENT_UNAVAILABLE"]
-    actions = [action for action, _ in await _told(backend, owner)]
+    actions = [action for action, _ in await _logged(backend, owner)]
     assert actions[-1] == "card.removal_requested"
 
 
 async def test_purchases_of_credits_paid_and_not_paid(backend: RunningBackend) -> None:
     owner = await backend.sign_up()
     await backend.add_card(owner)
-    before = len(await _told(backend, owner))
+    before = len(await _logged(backend, owner))
     key = uuid4().hex
     bought = await backend.recharge(owner, key=key)
     await backend.recharge(owner, key=key)
@@ -129,8 +129,8 @@ async def test_purchases_of_credits_paid_and_not_paid(backend: RunningBackend) -
     await backend.recharge(owner, paymentMethodId=declining)
 
     me = await _handle(backend, owner)
-    told = [each for each in (await _told(backend, owner))[before:] if each[0].startswith("recharge.")]
-    assert told == [
+    logged = [each for each in (await _logged(backend, owner))[before:] if each[0].startswith("recharge.")]
+    assert logged == [
         ("recharge.requested", me),
         ("recharge.succeeded", "system"),
         ("recharge.requested", me),
@@ -148,7 +148,7 @@ async def test_a_purchase_by_a_key_is_the_keys(backend: RunningBackend) -> None:
 
     await backend.recharge(Person(owner.address, made["secret"], owner.user_id, owner.workspace_id))
 
-    assert ("recharge.requested", "api-key:CI") in await _told(backend, owner)
+    assert ("recharge.requested", "api-key:CI") in await _logged(backend, owner)
 
 
 async def test_a_purchase_given_up_before_it_was_paid(backend: RunningBackend) -> None:
@@ -159,7 +159,7 @@ async def test_a_purchase_given_up_before_it_was_paid(backend: RunningBackend) -
     payload = await backend.recharge(owner)
 
     assert [error["code"] for error in payload["userErrors"]] == ["PAYMENT_UNAVAILABLE"]
-    assert [action for action, _ in await _told(backend, owner)][-2:] == ["recharge.requested", "recharge.failed"]
+    assert [action for action, _ in await _logged(backend, owner)][-2:] == ["recharge.requested", "recharge.failed"]
 
 
 async def test_an_invoice_that_is_paid(backend: RunningBackend) -> None:
@@ -184,8 +184,8 @@ async def test_an_invoice_that_is_paid(backend: RunningBackend) -> None:
         await backend.api.query(_PAY, {"input": given}, token=owner.token)
 
     me = await _handle(backend, owner)
-    told = [each for each in await _told(backend, owner) if each[0].startswith("invoice.")]
-    assert told == [("invoice.payment_requested", me), ("invoice.paid", "system")]
+    logged = [each for each in await _logged(backend, owner) if each[0].startswith("invoice.")]
+    assert logged == [("invoice.payment_requested", me), ("invoice.paid", "system")]
     assert (await _detail(backend, owner, "invoice.payment_requested"))["after"]["amount"] == "12.50 EUR"
     assert (await _detail(backend, owner, "invoice.paid"))["after"]["number"] == invoice["number"]
 
@@ -199,7 +199,7 @@ async def test_credits_that_an_operators_key_gives_are_told_once(backend: Runnin
     for _ in range(2):
         await backend.api.query(operations.GRANT, {"input": given}, token=token)
 
-    assert await _told(backend, owner) == [("credits.granted", "api-key:a test")]
+    assert await _logged(backend, owner) == [("credits.granted", "api-key:a test")]
     after = (await _detail(backend, owner, "credits.granted"))["after"]
     assert (after["amount"], after["source"]) == ("25 tokens", "ADJUSTMENT")
 
@@ -207,11 +207,11 @@ async def test_credits_that_an_operators_key_gives_are_told_once(backend: Runnin
 async def test_spending_credits_is_in_their_own_history_and_not_here(backend: RunningBackend) -> None:
     owner = await backend.sign_up()
     await backend.grant(owner, "10")
-    before = await _told(backend, owner)
+    before = await _logged(backend, owner)
 
     await backend.deduct(owner, "1")
 
-    assert await _told(backend, owner) == before
+    assert await _logged(backend, owner) == before
 
 
 async def test_a_spend_limit_is_set_by_an_operator(backend: RunningBackend) -> None:
@@ -223,7 +223,7 @@ async def test_a_spend_limit_is_set_by_an_operator(backend: RunningBackend) -> N
         lambda session: set_limit(session, backend.parts.runtime.catalog, handle, Money(50_000, "EUR")),
     )
 
-    assert await _told(backend, owner) == [("spend_limit.set", "operator")]
+    assert await _logged(backend, owner) == [("spend_limit.set", "operator")]
 
 
 async def test_a_phone_that_is_verified(backend: RunningBackend) -> None:
@@ -231,7 +231,7 @@ async def test_a_phone_that_is_verified(backend: RunningBackend) -> None:
 
     await backend.verify_phone(owner)
 
-    assert await _told(backend, owner) == [("phone.verified", await _handle(backend, owner))]
+    assert await _logged(backend, owner) == [("phone.verified", await _handle(backend, owner))]
 
 
 async def test_a_session_that_is_ended(backend: RunningBackend) -> None:
@@ -241,10 +241,10 @@ async def test_a_session_that_is_ended(backend: RunningBackend) -> None:
     await backend.api.query(_REVOKE_SESSION, {"id": session["id"]}, token=owner.token)
 
     async with backend.database.read() as reading:
-        told = await reading.scalars(
+        logged = await reading.scalars(
             text("SELECT action FROM audit_events WHERE workspace_id = :id ORDER BY id"), {"id": owner.workspace_id}
         )
-        assert told.all()[1:] == ["session.revoked"]
+        assert logged.all()[1:] == ["session.revoked"]
 
 
 async def test_the_log_holds_no_secret_no_address_and_no_number(backend: RunningBackend) -> None:

@@ -54,13 +54,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("data", "said"), OTHERS.values(), ids=OTHERS.keys())
+@pytest.mark.parametrize(("data", "message"), OTHERS.values(), ids=OTHERS.keys())
 async def test_what_is_no_jpeg_or_png_is_refused_whatever_it_is_called(
-    holder: AvatarHolder, data: bytes, said: str
+    holder: AvatarHolder, data: bytes, message: str
 ) -> None:
     error = await holder.refused(data, filename="picture.png", media_type="image/png")
     assert error["code"] == "FILE_TYPE"
-    assert said in error["message"]
+    assert message in error["message"]
     assert "JPEG" in error["message"]
     assert await holder.url() is None
 

@@ -228,8 +228,8 @@ async def test_removing_a_card_twice_at_once_removes_it_and_tells_no_one_of_an_o
 
     answers = await asyncio.gather(*(backend.api.send(REMOVE, {"id": card}, token=person.token) for _ in range(4)))
 
-    told = [answer.json() for answer in answers]
-    codes = {error["extensions"]["code"] for each in told for error in each.get("errors", [])}
+    bodies = [answer.json() for answer in answers]
+    codes = {error["extensions"]["code"] for each in bodies for error in each.get("errors", [])}
     assert codes <= {"NOT_FOUND"}
-    assert not [error for each in told if each["data"] for error in each["data"]["removePaymentMethod"]["userErrors"]]
+    assert not [error for each in bodies if each["data"] for error in each["data"]["removePaymentMethod"]["userErrors"]]
     assert await backend.cards(person) == []

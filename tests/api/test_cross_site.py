@@ -1,4 +1,4 @@
-"""Cross-site: with the victim's cookie, nothing that a page of another origin can send changes anything or is told anything."""
+"""Cross-site: with the victim's cookie, nothing that a page of another origin can send changes anything or learns anything."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ async def _does_nothing(victim: _Victim, before: Mapping[str, str | None], answe
     """The answer refuses and tells nothing, no page may read it, and nothing has changed."""
     assert answer.status_code >= 400, answer.text
     assert orjson.loads(answer.content).keys() == {"errors"}
-    for told in ("cfk_", "42", victim.person.token, victim.person.workspace):
-        assert told not in answer.text
+    for secret in ("cfk_", "42", victim.person.token, victim.person.workspace):
+        assert secret not in answer.text
     assert "set-cookie" not in answer.headers
     assert await digest_of(victim.backend.database) == before
 

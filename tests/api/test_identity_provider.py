@@ -133,8 +133,8 @@ async def test_a_session_and_a_token_of_the_same_person_see_the_same(
 async def test_a_wrong_token_is_nobodys_everywhere(
     federated: RunningBackend, idp: IssuerDouble, claims: dict[str, Any]
 ) -> None:
-    told: dict[str, Any] = {"email": new_address(), "email_verified": True, **claims}
-    token = idp.token(**told)
+    token_claims: dict[str, Any] = {"email": new_address(), "email_verified": True, **claims}
+    token = idp.token(**token_claims)
     for wrong in (token, token[:-8] + "AAAAAAAA", f"{token}.", "a.b.c", "..", "x" * 9_000 + ".y.z"):
         response = await federated.api.send(VIEWER, token=wrong)
         assert (response.status_code, response.json()) == (200, {"data": {"viewer": None}})

@@ -86,4 +86,4 @@ async def test_wrong_and_lapsed_codes_say_so(owner: Owner) -> None:
     owner.twilio.expire()
     lapsed = await owner.client.run(VERIFY, input=owner.phone(code=code))
     errors = [answer["verifyPhone"]["userErrors"] for answer in (wrong, lapsed)]
-    assert errors == [[{"code": told, "path": ["input", "code"]}] for told in ("CODE_WRONG", "CODE_EXPIRED")]
+    assert errors == [[{"code": code, "path": ["input", "code"]}] for code in ("CODE_WRONG", "CODE_EXPIRED")]

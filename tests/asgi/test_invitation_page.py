@@ -46,7 +46,7 @@ async def test_someone_without_an_account_opens_one_and_joins_on_the_page(backen
         await page.click("Open an account")
         await page.shows(f"Follow the link in the mail that is on its way to {address}.")
         assert await buttons(page) == ["I have confirmed my address"]
-        assert await focused(page) == "said"
+        assert await focused(page) == "status"
         token = (await mailed_link(backend, address, "verify-email")).partition("?token=")[2]
         verified = await backend.api.query(_VERIFY, {"input": {"token": token}})
         assert verified["verifyEmail"]["userErrors"] == []
@@ -100,7 +100,7 @@ async def test_whoever_opened_an_account_and_followed_its_link_here_comes_back_t
             await page.run(look)
         await page.shows("You are invited to join Acme")
         assert await buttons(page) == ["Accept the invitation", "Use another account"]
-        assert await focused(page) == "said"
+        assert await focused(page) == "status"
 
 
 @pytest.mark.catalogs("compute")
@@ -116,8 +116,8 @@ async def test_whoever_has_accepted_an_invitation_reads_so_on_its_page(backend: 
             answer = {"data": {"viewer": viewer, "invitationOffer": offer}}
             await page.run(f"fetch = async () => new Response({orjson.dumps(orjson.dumps(answer).decode()).decode()})")
             await page.run("show()")
-            said = await page.run("document.getElementById('said').innerText")
-            assert said == f"Ada, you belong to Acme (acme) already, as {role.lower()}.{change}"
+            shown = await page.run("document.getElementById('status').innerText")
+            assert shown == f"Ada, you belong to Acme (acme) already, as {role.lower()}.{change}"
             assert await buttons(page) == ["Use another account"]
 
 

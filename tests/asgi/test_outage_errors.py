@@ -1,4 +1,4 @@
-"""A database that is away is told as such, however it is away: clients try again, and nobody looks for a mistake of ours."""
+"""A database that is away is answered as UNAVAILABLE, however it is away: clients try again, and nobody looks for a bug."""
 
 from __future__ import annotations
 

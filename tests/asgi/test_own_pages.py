@@ -7,10 +7,13 @@ import re
 import pytest
 from graphql import build_schema, parse, validate
 
+from app.accounts.people.password_changes import LINK_LIFETIME
+from app.accounts.security.passwords import SHORTEST
 from app.asgi import invitation_page, reset_page, verification_page
 from app.asgi.page_frame import Page
 from app.db.engine import Database
 from app.main import web_app
+from app.wording import duration
 from tests.asgi.under_a_path import under_a_path
 from tests.support.accounts import PASSWORD, new_address
 from tests.support.api import running_api
@@ -70,7 +73,7 @@ async def test_whoever_is_signed_in_is_told_before_a_link_signs_them_in_as_anoth
         assert await isolated(page) == ["Ada <b> Lovelace"]
         await page.click(_CONFIRM)
         await page.shows("Mallory, your address is confirmed, and you are signed in. You can go back to the page")
-        assert await focused(page) == "said"
+        assert await focused(page) == "status"
         assert "Ada" not in await page.run("document.body.innerText")
         assert await buttons(page) == []
 
@@ -114,7 +117,7 @@ async def test_whoever_is_signed_in_can_have_another_link_for_a_dead_one_on_the_
         assert await buttons(page) == [f"Mail a link to {address}"]
         await page.click(f"Mail a link to {address}")
         await page.shows(f"Another link is on its way to {address}.")
-        assert (await buttons(page), await focused(page)) == ([], "said")
+        assert (await buttons(page), await focused(page)) == ([], "status")
 
         async def another() -> bool:
             return await mailed_link(backend, address, "verify-email") != first
@@ -174,18 +177,18 @@ async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(backend: Run
     async with browser_page() as page:
         await page.listen()
         await page.open(first)
-        await page.shows("Choose a new password of 10")
+        await page.shows(f"Choose a new password of {SHORTEST} characters")
         assert await focused(page) == "password"
         await page.fill("password", PASSWORD)
         await page.click("Set the password")
         await page.shows("Ada <b>, your password is set, and you are signed in.")
         assert await isolated(page) == ["Ada <b>"]
-        assert await focused(page) == "said"
+        assert await focused(page) == "status"
         # of an account's field, which password managers want
         assert [each for each in page.complaints if "assword" in each] == []
 
         await page.open(f"{first}&again")
-        await page.shows("Choose a new password of 10")
+        await page.shows(f"Choose a new password of {SHORTEST} characters")
         await page.fill("password", "another horse entirely")
         await page.click("Set the password")
         await page.shows("This link is too old, was used already, or is no longer good.")
@@ -194,7 +197,7 @@ async def test_a_reset_link_that_is_used_up_is_replaced_on_the_page(backend: Run
         await page.fill("address", person.address)
         await page.click("Mail me another link")
         await page.shows(
-            f"If there is an account with {person.address}, a link that is good for an hour is on its way there."
+            f"If there is an account with {person.address}, a link that is good for {duration(LINK_LIFETIME)} is on its way there."
         )
         assert [each for each in page.complaints if "assword" in each] == []
 

@@ -143,8 +143,8 @@ async def _furnish(scene: Scene) -> None:
         "job_title": "Analyst",
         "bio": "Wrote it.",
     }
-    told = update(UserRow).where(UserRow.id == owner.user_id).values(about)
-    await transact(backend.database, lambda session: session.execute(told))
+    statement = update(UserRow).where(UserRow.id == owner.user_id).values(about)
+    await transact(backend.database, lambda session: session.execute(statement))
     await backend.verify_phone(owner)
     await backend.add_card(owner)
     await backend.recharge(owner)

@@ -86,8 +86,8 @@ class Row:
         value = _at(answer["data"], self.path) if self.path else next(iter(answer["data"].values()))
         if value is None:
             return Outcome.NULL
-        told = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        unexpected = {error["code"] for error in told.get("userErrors", ())} - self.may_answer
+        payload = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        unexpected = {error["code"] for error in payload.get("userErrors", ())} - self.may_answer
         return f"userErrors {unexpected}" if unexpected else Outcome.ALLOWED
 
     def nowhere(self, variables: Variables) -> Variables:

@@ -19,9 +19,9 @@ from tests.support.running_backend import Person, RunningBackend, running_backen
 
 # each attempt comes to what the page has learned, or to the error it got
 _ATTEMPTS = """(async (url, mutation, query, subscription) => {
-  const told = {};
+  const results = {};
   const attempt = async (name, what) => {
-    try { told[name] = String(await what()); } catch (error) { told[name] = `error: ${error}`; }
+    try { results[name] = String(await what()); } catch (error) { results[name] = `error: ${error}`; }
   };
   const ask = (options, document = mutation, address = url) => async () =>
     (await fetch(address, {credentials: "include", ...options(JSON.stringify({query: document}))})).text();
@@ -72,7 +72,7 @@ _ATTEMPTS = """(async (url, mutation, query, subscription) => {
     socket.onmessage = (message) => resolve(message.data);
     socket.onclose = () => resolve("closed");
   }));
-  return told;
+  return results;
 })"""
 _POST = """((url, body) => fetch(url, {
   method: "POST", credentials: "include", headers: {"content-type": "application/json"}, body,
@@ -136,27 +136,27 @@ async def _sign_in(victim: _Victim) -> None:
 async def test_a_hostile_page_does_nothing_and_learns_nothing(victim: _Victim, host: str) -> None:
     before = await digest_of(victim.backend.database)
 
-    told = await victim.attempts(f"http://{host}:{victim.port}")
+    results = await victim.attempts(f"http://{host}:{victim.port}")
 
-    assert len(told) == 15
+    assert len(results) == 15
     for secret in (victim.person.address, "cfk_", "42", "data"):
-        assert [name for name, learned in told.items() if secret in learned] == []
-    assert told["json, reading"].startswith("error")
-    assert told["socket"] == "closed"
+        assert [name for name, learned in results.items() if secret in learned] == []
+    assert results["json, reading"].startswith("error")
+    assert results["socket"] == "closed"
     await settled(victim.backend.database)
     assert await digest_of(victim.backend.database) == before
 
 
 async def test_a_page_that_may_is_told_and_may_change(victim: _Victim) -> None:
-    told = await victim.attempts(victim.app)
+    results = await victim.attempts(victim.app)
 
-    assert victim.person.address in told["json, reading"]
-    assert "cfk_" in told["json, changing"]
-    assert victim.person.address in told["link, reading"]
-    assert "42" in told["events"]
-    assert "connection_ack" in told["socket"]
+    assert victim.person.address in results["json, reading"]
+    assert "cfk_" in results["json, changing"]
+    assert victim.person.address in results["link, reading"]
+    assert "42" in results["events"]
+    assert "connection_ack" in results["socket"]
     # what may be sent without asking first does nothing, whoever sends it
-    made = [name for name, learned in told.items() if "cfk_" in learned]
+    made = [name for name, learned in results.items() if "cfk_" in learned]
     assert made == ["json, changing"]
     keys = await victim.backend.api.query(
         "{ viewer { personalWorkspace { apiKeys { id } } } }", token=victim.person.token

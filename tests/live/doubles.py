@@ -18,7 +18,7 @@ COALESCE_SECONDS = 0.02
 RECHECK_SECONDS = 30.0
 
 
-async def settle() -> None:
+async def run_ready_tasks() -> None:
     """Let everything run that needs no time to pass."""
     for _ in range(60):
         await asyncio.sleep(0)
@@ -45,14 +45,14 @@ class ManualTime:
 
     async def advance(self, seconds: float) -> None:
         end = self.now + seconds
-        await settle()
+        await run_ready_tasks()
         while self._sleepers and min(self._sleepers)[0] <= end:
             due = min(self._sleepers)
             self._sleepers.remove(due)
             self.now = max(self.now, due[0])
             if not due[2].done():
                 due[2].set_result(None)
-            await settle()
+            await run_ready_tasks()
         self.now = end
 
 

@@ -10,7 +10,7 @@ import pytest
 from app.errors import NotFound, Unavailable
 from app.ids import uuid7
 from app.live import Hint
-from tests.live.doubles import COALESCE_SECONDS, RECHECK_SECONDS, TOPIC, State, Watcher, World, settle
+from tests.live.doubles import COALESCE_SECONDS, RECHECK_SECONDS, TOPIC, State, Watcher, World, run_ready_tasks
 
 
 async def test_the_state_comes_first(world: World, workspace_id: UUID, object_id: UUID) -> None:
@@ -69,7 +69,7 @@ async def test_a_version_that_a_read_under_way_brings_causes_no_other(
     world.database.held = asyncio.Event()
     hint = world.database.write(workspace_id, object_id)
     world.bus.deliver([hint])
-    await settle()
+    await run_ready_tasks()
     reads = len(world.database.reads)
 
     world.bus.deliver([hint])
@@ -113,7 +113,7 @@ async def test_a_slow_client_of_many_objects_has_one_slot_for_each(world: World,
     objects = [uuid7() for _ in range(3)]
     slow = world.stream_all(workspace_id)
     waiting = asyncio.ensure_future(anext(slow))
-    await settle()
+    await run_ready_tasks()
     for _ in range(5):
         for object_id in objects:
             await world.change(workspace_id, object_id)
@@ -145,7 +145,7 @@ async def test_a_change_during_a_slow_read_is_read_again(world: World, workspace
     await world.change(workspace_id, object_id)
 
     world.bus.deliver([world.database.write(workspace_id, object_id)])
-    await settle()
+    await run_ready_tasks()
     world.database.held.set()
     await world.time.advance(COALESCE_SECONDS)
 
@@ -206,7 +206,7 @@ async def test_listening_anew_reads_everything_watched_again(world: World, works
     world.database.reads.clear()
 
     world.bus.listen_anew()
-    await settle()
+    await run_ready_tasks()
 
     assert [watcher.versions for watcher in watchers] == [[1, 2]] * 3
     assert world.database.reads == [(workspace_id, frozenset(objects))], (
@@ -242,7 +242,7 @@ async def test_closing_the_hub_ends_every_stream_with_unavailable(
     await world.change(workspace_id, object_id)
 
     await world.hub.aclose()
-    await settle()
+    await run_ready_tasks()
 
     assert [type(watcher.error) for watcher in watchers] == [Unavailable] * 3
     with pytest.raises(Unavailable):
@@ -258,7 +258,7 @@ async def test_all_objects_of_a_workspace_begin_with_those_asked_for(world: Worl
         world.database.write(workspace_id, recent)
 
     watcher = Watcher(world.stream_all(workspace_id, since=3))
-    await settle()
+    await run_ready_tasks()
     opening = list(watcher.states)
     await world.change(workspace_id, new)
     await world.change(workspace_id, old)
@@ -271,7 +271,7 @@ async def test_all_objects_of_a_workspace_heal_what_was_missed(world: World, wor
     old, new = uuid7(), uuid7()
     world.database.write(workspace_id, old)
     watcher = Watcher(world.stream_all(workspace_id))
-    await settle()
+    await run_ready_tasks()
     world.database.write(workspace_id, old)
     world.database.write(workspace_id, new)
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from app.errors import Unauthenticated
 from app.live import Hint, Versioned
-from tests.live.doubles import COALESCE_SECONDS, RECHECK_SECONDS, World, settle
+from tests.live.doubles import COALESCE_SECONDS, RECHECK_SECONDS, World, run_ready_tasks
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Client:
         taken = True
         while taken and not self.refused:
             await self.ask()
-            await settle()
+            await run_ready_tasks()
             taken = await self.take()
 
     async def leave(self) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.ids import uuid7
 from app.live.feed import Feed, Subscription
-from tests.live.doubles import COALESCE_SECONDS, State, Watcher, World, settle
+from tests.live.doubles import COALESCE_SECONDS, State, Watcher, World, run_ready_tasks
 
 
 def _living() -> int:
@@ -23,7 +23,7 @@ async def test_a_thousand_at_once_share_one_read_and_one_value(
     world.database.write(workspace_id, object_id)
 
     watchers = [Watcher(world.stream(workspace_id, object_id)) for _ in range(1_000)]
-    await settle()
+    await run_ready_tasks()
     await world.time.advance(COALESCE_SECONDS)
     await world.change(workspace_id, object_id)
 
@@ -50,7 +50,7 @@ async def test_a_thousand_workspaces_at_once_all_get_their_state(world: World) -
 
     watchers = [Watcher(world.stream(workspace_id, workspace_id)) for workspace_id in workspaces]
     while not all(watcher.states for watcher in watchers):
-        await settle()
+        await run_ready_tasks()
 
     assert [watcher.states[0].object_id for watcher in watchers] == workspaces
 

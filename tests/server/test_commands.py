@@ -234,11 +234,11 @@ def test_the_url_of_the_database_can_say_how_to_encrypt(database_url: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [('[tax]\nmode = "stripe_tax"\n', "tax.mode"), (None, "can't be read")],
 )
 def test_a_catalog_with_mistakes_is_told_by_file_key_and_expectation(
-    tmp_path: Path, database_url: str, text: str | None, told: str
+    tmp_path: Path, database_url: str, text: str | None, message: str
 ) -> None:
     path = tmp_path / "shop.toml"
     if text is not None:
@@ -248,7 +248,7 @@ def test_a_catalog_with_mistakes_is_told_by_file_key_and_expectation(
 
     assert ended.returncode == 2
     assert str(path) in ended.stderr.replace("\n", "")
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -321,12 +321,12 @@ async def test_a_limit_that_is_no_amount_of_money_is_told_in_a_sentence_and_sets
     database = Database(connect(database_url), Clock())
     person = await new_person(database)
     environment = {"DATABASE_URL": database_url}
-    for text, told in (
+    for text, message in (
         ("-1", "The amount must not be negative."),
         ("1.234", "The amount may have at most 2 digits after the point."),
     ):
         refused = run_command("workspace", "set-limit", person.user.handle, text, environment=environment)
-        assert (refused.returncode, refused.stderr.strip()) == (2, told)
+        assert (refused.returncode, refused.stderr.strip()) == (2, message)
     async with database.read() as session:
         account = await billing_account_store.find(session, person.user.personal_workspace_id)
     await database.close()

@@ -102,8 +102,8 @@ async def test_a_revoked_key_is_nobodys_and_not_listed_any_more(keys: Database, 
 
 
 def test_the_help_says_which_scopes_are_for_service_keys_alone() -> None:
-    told = " ".join(run_command("keys", "create", "--help", environment={"COLUMNS": "300"}).stdout.split())
-    assert "CREDITS_WRITE, OPERATOR and USAGE_WRITE are for service keys alone" in told
+    help_text = " ".join(run_command("keys", "create", "--help", environment={"COLUMNS": "300"}).stdout.split())
+    assert "CREDITS_WRITE, OPERATOR and USAGE_WRITE are for service keys alone" in help_text
 
 
 def test_revoking_what_is_no_key_is_told(database_url: str) -> None:

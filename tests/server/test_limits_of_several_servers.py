@@ -64,9 +64,9 @@ async def test_of_many_attempts_at_once_at_two_servers_exactly_as_many_pass_as_m
 
         wrong = {"input": {"emailAddress": "nobody@example.com", "password": "not the password"}}
         tried = [api.send(_SIGN_IN, wrong) for api in apis for _ in range(15)]
-        told = [answer.json() for answer in await asyncio.gather(*tried)]
-        assert len(_refusals(told)) == len(told) - 10
-        assert {refusal["code"] for refusal in _refusals(told)} == {"RATE_LIMITED"}
+        bodies = [answer.json() for answer in await asyncio.gather(*tried)]
+        assert len(_refusals(bodies)) == len(bodies) - 10
+        assert {refusal["code"] for refusal in _refusals(bodies)} == {"RATE_LIMITED"}
     finally:
         await database.close()
 

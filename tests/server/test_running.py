@@ -116,8 +116,8 @@ async def test_sigterm_lets_clients_know_that_they_may_come_back(server: ServerP
 async def test_it_says_where_graphiql_is_and_how_to_sign_in(server: ServerProcess) -> None:
     await asyncio.to_thread(server.start)
 
-    for told in (f"{server.url}/graphql", "demo@example.com", "counterfoil-demo", server.sandbox_url):
-        assert told in server.output
+    for expected in (f"{server.url}/graphql", "demo@example.com", "counterfoil-demo", server.sandbox_url):
+        assert expected in server.output
     async with httpx.AsyncClient(timeout=60) as http:
         answers: list[Any] = [await http.get(f"{server.url}{path}") for path in ("/healthz", "/readyz")]
     assert [answer.status_code for answer in answers] == [200, 200]

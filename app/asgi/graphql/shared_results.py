@@ -15,7 +15,7 @@ Encode = Callable[[], Awaitable[tuple[str, bool]]]
 """Executes and encodes an event; the flag says whether the text holds for every subscriber with the same key."""
 
 
-# Long enough for everyone who is told of one change, too short for what else an answer tells to have become old.
+# Long enough for everyone who watches one change, too short for anything else in an answer to become old.
 _SHARED_SECONDS = 1.0
 
 

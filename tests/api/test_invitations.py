@@ -381,5 +381,5 @@ async def test_invitations_are_in_the_log_without_addresses(accounts: AccountsAp
     ]
     audit_log = await accounts.ask(organization.owner, _LOG, id=organization.id)
     assert json.loads(audit_log["workspace"]["auditLog"]["nodes"][0]["detail"])["before"]["invitation"] == shown["id"]
-    assert {event.actor_user_id for event in audit_log} == {organization.owner.user.id}
+    assert {event.actor_user_id for event in log} == {organization.owner.user.id}
     assert not [event for event in log if address.partition("@")[0] in f"{event.summary} {event.detail}"]

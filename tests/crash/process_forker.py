@@ -1,13 +1,14 @@
 """Starts servers quickly: the programs are imported once, by a process that forks a server whenever it is told to.
 
 A server is a process of its own, running the program's own `main`, and ends by whatever signal it gets; what is saved is the second
-or two that Python takes to import everything. `python -m tests.crash.nursery` reads orders from standard input, a JSON line each,
-answers each with a line, and ends with its input, taking its children along.
+or two that Python takes to import everything. `python -m tests.crash.process_forker` reads orders from standard input, a JSON line
+each, answers each with a line, and ends with its input, taking its children along.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -36,17 +37,18 @@ _LATE_IMPORTS = (
 _READY = "ready"
 
 
-class Nursery:
+class ProcessForker:
     """The forking process, as the tests speak to it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._asking = asyncio.Lock()
 
     @classmethod
-    async def open(cls) -> Nursery:
+    async def open(cls) -> ProcessForker:
         """Start it and wait until it has imported the programs."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.nursery"),
+            *(sys.executable, "-m", "tests.crash.process_forker"),
             cwd=ROOT,
             env=bare_environment(),
             stdin=asyncio.subprocess.PIPE,
@@ -54,21 +56,30 @@ class Nursery:
             # a signal to the tests' group must not end it: the end of its input does, and then it takes its children along
             start_new_session=True,
         )
-        nursery = cls(process)
-        assert await nursery._answer() == _READY
-        return nursery
+        forker = cls(process)
+        assert await forker._answer() == _READY
+        return forker
 
     async def start(self, *command: str, output: Path, **environment: str) -> int:
         """Fork a server (`counterfoil` or `sandbox` with its arguments) that writes to `output`; its process id."""
         order = {"command": command, "output": str(output), "environment": {**bare_environment(), **environment}}
         return await self._ask(order)
 
-    async def exit_code(self, pid: int) -> int | None:
-        """How a server ended: its code, or minus the number of the signal that ended it; None while it runs."""
-        return await self._ask({"poll": pid})
+    async def ended(self, pid: int) -> int:
+        """Wait until a server has ended, and return its code, or minus the number of the signal that ended it."""
+        # the system tells of the end at once, and lets nobody have the process id until it is asked for the code
+        descriptor = os.pidfd_open(pid)
+        loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(descriptor, has_ended.set)
+        try:
+            await has_ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+        return await self._ask({"exit_code_of": pid})
 
     def kill(self, pid: int) -> None:
-        """End a server by SIGKILL; the process id is still its own, since only `exit_code` lets go of it."""
+        """End a server by SIGKILL; the process id is still its own, since only `ended` lets go of it."""
         os.kill(pid, signal.SIGKILL)
 
     async def close(self) -> None:
@@ -79,8 +90,9 @@ class Nursery:
 
     async def _ask(self, order: Mapping[str, object]) -> Any:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        return await self._answer()
+        async with self._asking:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            return await self._answer()
 
     async def _answer(self) -> Any:
         assert self._process.stdout is not None
@@ -97,37 +109,34 @@ def main() -> None:
         importlib.import_module(name)
     # the dummy password that a server hashes in its start would cost more than everything else there
     app.main.Passwords = quick_passwords  # pyright: ignore[reportPrivateImportUsage]
+    # what was imported stays: a server that looks for garbage need not look there, nor copy it from the memory it shares
+    gc.collect()
+    gc.freeze()
     programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}
-    codes: dict[int, int | None] = {}
+    running: set[int] = set()
     try:
         _say(_READY)
         for line in sys.stdin:
-            _carry_out(json.loads(line), programs, codes)
+            _carry_out(json.loads(line), programs, running)
     finally:
-        for pid, code in codes.items():
-            if code is None:
-                os.kill(pid, signal.SIGKILL)
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
 
 
-def _carry_out(order: Mapping[str, Any], programs: Programs, codes: dict[int, int | None]) -> None:
-    if "poll" in order:
-        pid = order["poll"]
-        if codes[pid] is None:
-            codes[pid] = _exit_code(pid)
-        _say(codes[pid])
+def _carry_out(order: Mapping[str, Any], programs: Programs, running: set[int]) -> None:
+    if "exit_code_of" in order:
+        pid = order["exit_code_of"]
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        running.remove(pid)
+        _say(code)
     else:
         pid = _fork(programs, order)
-        codes[pid] = None
+        running.add(pid)
         _say(pid)
 
 
 def _say(value: object) -> None:
     print(json.dumps(value), flush=True)
-
-
-def _exit_code(pid: int) -> int | None:
-    found, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
 
 
 def _fork(programs: Programs, order: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ from tests.crash.process_forker import ProcessForker
 async def environments(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Environments]:
     """The environments of this worker, ended with its last crash test."""
     folder: Path = tmp_path_factory.mktemp("crash")
-    forker = await ProcessForker.open()
+    forker = await ProcessForker.open(server_url)
     with reserved_ports(2) as (port, sandbox_port):
         made = Environments(Resources(server_url, forker, port, sandbox_port, folder))
         yield made

@@ -16,10 +16,20 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from sqlalchemy import URL, Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import LRUCache
+
+import app.__main__
+import app.db.engine
+import app.main
+import sandbox.__main__
 from tests.support.accounts import quick_passwords
+from tests.support.house import running_house
 from tests.support.server import ROOT, bare_environment
 
 Programs: TypeAlias = Mapping[str, Callable[[], None]]
@@ -35,6 +45,7 @@ _LATE_IMPORTS = (
 )
 
 _READY = "ready"
+_STATEMENTS = 1_000
 
 
 class ProcessForker:
@@ -45,10 +56,10 @@ class ProcessForker:
         self._asking = asyncio.Lock()
 
     @classmethod
-    async def open(cls) -> ProcessForker:
+    async def open(cls, server_url: str) -> ProcessForker:
         """Start it and wait until it has imported the programs."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.process_forker"),
+            *(sys.executable, "-m", "tests.crash.process_forker", server_url),
             cwd=ROOT,
             env=bare_environment(),
             stdin=asyncio.subprocess.PIPE,
@@ -101,15 +112,14 @@ class ProcessForker:
 
 def main() -> None:
     """Import the programs and carry out orders until there are no more."""
-    import app.__main__
-    import app.main
-    import sandbox.__main__
-
     for name in _LATE_IMPORTS:
         importlib.import_module(name)
     # the dummy password that a server hashes in its start would cost more than everything else there
     app.main.Passwords = quick_passwords  # pyright: ignore[reportPrivateImportUsage]
-    # what was imported stays: a server that looks for garbage need not look there, nor copy it from the memory it shares
+    _share_compiled_statements()
+    with redirect_stdout(sys.stderr):
+        asyncio.run(_rehearse(sys.argv[1]))
+    # what is there now stays: a server that looks for garbage need not look there, nor copy it from the memory it shares
     gc.collect()
     gc.freeze()
     programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}
@@ -121,6 +131,31 @@ def main() -> None:
     finally:
         for pid in running:
             os.kill(pid, signal.SIGKILL)
+
+
+async def _rehearse(server_url: str) -> None:
+    """Buy once, so that what is made at the first use of a thing is made here, once for all servers."""
+    async with running_house(server_url, "analytics") as house:
+        person = await house.sign_up()
+        await house.add_card(person)
+        await house.recharge(person)
+        await house.advance("PT2M")
+
+
+def _share_compiled_statements() -> None:
+    """Let the engines of this process and of the servers have one dialect, and with it what was compiled for it."""
+    create_engine = app.db.engine.create_async_engine
+    compiled = LRUCache[Any, Any](_STATEMENTS)
+    dialect: Dialect | None = None
+
+    def create_sharing(url: str | URL, **more: Any) -> AsyncEngine:
+        nonlocal dialect
+        engine = create_engine(url, **more).sync_engine
+        dialect = dialect or engine.dialect
+        engine.dialect, engine._compiled_cache = dialect, compiled
+        return AsyncEngine(engine)
+
+    app.db.engine.create_async_engine = create_sharing
 
 
 def _carry_out(order: Mapping[str, Any], programs: Programs, running: set[int]) -> None:

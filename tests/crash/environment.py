@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from app.db.engine import Database
+from app.flows.desk import Desk
 from tests.crash.point_log import PointLog
 from tests.crash.process_forker import ProcessForker
 from tests.support.accounts import SECRET_KEY
@@ -37,7 +38,7 @@ class Resources:
 class Environment:
     """A product with one catalog, for many crashes one after the other, each with a customer of its own.
 
-    The server that was started after one crash is the one that is ended by the next.
+    The server that was started after one crash is the one that is ended by the next. With `desk`, tests prepare things themselves.
     """
 
     resources: Resources
@@ -46,12 +47,17 @@ class Environment:
     database_url: str
     api: Api
     sandbox: SandboxControls
-    database: Database
+    desk: Desk
     points: PointLog
     pid: int = 0
     is_running: bool = False
     _end: asyncio.Task[int] | None = None
     _is_set_up: bool = False
+
+    @property
+    def database(self) -> Database:
+        """The product's database."""
+        return self.desk.database
 
     async def start(self) -> None:
         """Start the server and wait until it is set up; or, if it is to be ended at a point, until that has happened already."""

@@ -10,12 +10,17 @@ from uuid import uuid4
 
 import httpx
 
+from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
+from app.flows.desk import Desk
+from app.main import SANDBOX_SECRET_KEY
+from app.payments.stripe_gateway import stripe_gateway
 from tests.crash.environment import Environment, Resources
 from tests.crash.point_log import PointLog
 from tests.support.client import Api, eventually
 from tests.support.databases import cloned_url
+from tests.support.house import CATALOGS
 from tests.support.house_sandbox import SandboxControls
 
 
@@ -68,7 +73,9 @@ async def _running(resources: Resources, catalog: str) -> AsyncGenerator[Environ
         points = PointLog(resources.folder / f"{name}.points")
         stack.callback(points.close)
         api = Api(f"http://127.0.0.1:{resources.port}", http)
-        environment = Environment(resources, catalog, name, database_url, api, sandbox, database, points)
+        gateway = stripe_gateway(SANDBOX_SECRET_KEY, base_url=sandbox.url)
+        desk = Desk(database, gateway, load_catalog(CATALOGS / f"{catalog}.toml"))
+        environment = Environment(resources, catalog, name, database_url, api, sandbox, desk, points)
         stack.push_async_callback(environment.stop)
         yield environment
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -10,16 +11,16 @@ import pytest_asyncio
 
 from tests.crash.environment import Resources
 from tests.crash.environments import Environments, reserved_ports
-from tests.crash.process_forker import ProcessForker
+from tests.support.process_forker import process_forker
 
 
 @pytest_asyncio.fixture(scope="package")
 async def environments(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Environments]:
     """The environments of this worker, ended with its last crash test."""
     folder: Path = tmp_path_factory.mktemp("crash")
-    forker = await ProcessForker.open(server_url)
+    forker = process_forker()
+    await asyncio.to_thread(forker.rehearse, server_url)
     with reserved_ports(2) as (port, sandbox_port):
         made = Environments(Resources(server_url, forker, port, sandbox_port, folder))
         yield made
         await made.close()
-        await forker.close()

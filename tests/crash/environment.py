@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any, Final, cast
 from app.db.engine import Database
 from app.flows.desk import Desk
 from tests.crash.point_log import PointLog
-from tests.crash.process_forker import ProcessForker
 from tests.support.accounts import SECRET_KEY
 from tests.support.client import Api, eventually
 from tests.support.house import CATALOGS
 from tests.support.house_sandbox import SandboxControls
+from tests.support.process_forker import ForkedProcess, ProcessForker
+from tests.support.server import bare_environment
 
 _SET_UP: Final = "webhook.save:after-commit"
 _SET_UP_AGAIN: Final = "stripe.list_webhook_endpoints:after"
@@ -33,6 +35,16 @@ class Resources:
     sandbox_port: int
     folder: Path
 
+    def start(self, *command: str, output: Path, **environment: str) -> ForkedProcess:
+        """Start a program (`counterfoil` or `sandbox` with its arguments) that writes to `output`."""
+        with Path(os.devnull).open() as nothing, output.open("a") as written:
+            return self.forker.start(
+                *command,
+                environment={**bare_environment(), **environment},
+                descriptors=(nothing.fileno(), written.fileno(), written.fileno()),
+                has_quick_passwords=True,
+            )
+
 
 @dataclass(slots=True)
 class Environment:
@@ -49,10 +61,14 @@ class Environment:
     sandbox: SandboxControls
     desk: Desk
     points: PointLog
-    pid: int = 0
-    is_running: bool = False
+    _server: ForkedProcess | None = None
     _end: asyncio.Task[int] | None = None
     _is_set_up: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a server was started whose end nobody has waited for."""
+        return self._server is not None
 
     @property
     def database(self) -> Database:
@@ -64,7 +80,7 @@ class Environment:
         assert not self.is_running
         await self._let_half_a_minute_pass()
         self.points.forget()
-        self.pid = await self.resources.forker.start(
+        self._server = self.resources.start(
             *("counterfoil", "serve"),
             output=self.output,
             DATABASE_URL=self.database_url,
@@ -78,17 +94,15 @@ class Environment:
             FAULT_LOG=str(self.points.path),
             FAULT_FILE=str(self._point_file),
         )
-        self.is_running = True
-        self._end = asyncio.create_task(self.resources.forker.ended(self.pid))
+        self._end = asyncio.create_task(self._server.ended())
         last = _SET_UP_AGAIN if self._is_set_up else _SET_UP
         await self.until(lambda passed: last in passed)
         self._is_set_up = True
 
     async def stop(self) -> None:
         """End the server by SIGKILL, unless it has ended already."""
-        if self.is_running:
-            if not self.has_ended:
-                self.resources.forker.kill(self.pid)
+        if self._server is not None:
+            self._server.kill()
             await self._ended()
 
     def strike_at(self, point: str) -> None:
@@ -98,11 +112,6 @@ class Environment:
     async def was_struck(self) -> None:
         """Wait until the server was ended by SIGKILL; fails if it goes on, since the point was never reached, or ends otherwise."""
         assert await self._ended() == _SIGKILLED, self.output.read_text()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the server was ended, by whatever."""
-        return self._end is None or self._end.done()
 
     async def until(self, is_so: Callable[[list[str]], bool]) -> None:
         """Wait until the points passed since the start, or since they were forgotten, are so, or the server ends by SIGKILL."""
@@ -153,7 +162,7 @@ class Environment:
         assert self._end is not None
         async with asyncio.timeout(_PATIENCE_SECONDS):
             code = await asyncio.shield(self._end)
-        self.is_running = False
+        self._server = None
         self._write_point("")
         return code
 

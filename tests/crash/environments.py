@@ -61,12 +61,12 @@ async def _running(resources: Resources, catalog: str) -> AsyncGenerator[Environ
         database_url = await stack.enter_async_context(cloned_url(resources.server_url))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=60.0, verify=False))
         sandbox = SandboxControls(f"http://127.0.0.1:{resources.sandbox_port}", http)
-        pid = await resources.forker.start(
+        process = resources.start(
             *("sandbox", "--port", str(resources.sandbox_port), "--database-url", database_url),
             output=resources.folder / f"{name}.sandbox",
         )
-        stack.push_async_callback(resources.forker.ended, pid)
-        stack.callback(resources.forker.kill, pid)
+        stack.push_async_callback(process.ended)
+        stack.callback(process.kill)
         await eventually(lambda: _answers(http, sandbox.url))
         database = Database(connect(database_url, pool_size=2), Clock())
         stack.push_async_callback(database.close)

@@ -101,7 +101,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 def main() -> int:
     """Run the chosen tests, and say which ones they are."""
     changed = sorted(map(str, tests_of(changed_files())))
-    print("Every test without a database, the tidy tests, and:", *changed or ["nothing, for nothing was changed"])
+    print("Every test without a database, the tidy tests, and:", *(changed or ["nothing, for nothing was changed"]))
     command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-p", "tests.quick"]
     return subprocess.run([*command, *(f"{_OPTION}={each}" for each in changed)], cwd=ROOT, check=False).returncode
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
-import gc
 import importlib
 import json
 import os
@@ -29,6 +28,8 @@ from sqlalchemy import URL, Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import configure_mappers
 from sqlalchemy.util import LRUCache
+
+from tests.support.speed import keep_what_is_there, remember_what_is_missing
 
 Programs: TypeAlias = Mapping[str, Callable[[], None]]
 
@@ -111,6 +112,7 @@ class ProcessForker:
                 [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 # a signal to the tests' group must not end it: the end of its socket does, and then it takes its children along
                 start_new_session=True,
@@ -159,7 +161,8 @@ def main() -> None:
     for name in _LATE_IMPORTS:
         importlib.import_module(name)
     configure_mappers()
-    _freeze()
+    remember_what_is_missing()
+    keep_what_is_there()
     programs: Programs = {"counterfoil": app.__main__.main, "sandbox": sandbox.__main__.main}
     running: set[int] = set()
     orders = socket.socket(fileno=int(sys.argv[1]))
@@ -185,7 +188,7 @@ def _carry_out(
     if "rehearse_on" in order:
         _share_compiled_statements()
         asyncio.run(_rehearse(order["rehearse_on"]))
-        _freeze()
+        keep_what_is_there()
         return 0
     pid = os.fork()
     if pid == 0:
@@ -216,7 +219,7 @@ def _become(program: Callable[[], None], order: Mapping[str, Any], descriptors: 
     except BaseException:
         traceback.print_exc()
     finally:
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -264,9 +267,3 @@ def _share_compiled_statements() -> None:
         return AsyncEngine(engine)
 
     app.db.engine.create_async_engine = create_sharing  # pyright: ignore[reportPrivateImportUsage]
-
-
-def _freeze() -> None:
-    """What is there now stays: a process that looks for garbage need not look there, nor copy it from the memory it shares."""
-    gc.collect()
-    gc.freeze()

@@ -78,7 +78,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what neither answers at once nor is about what was changed."""
-    changed = [ROOT / each for each in config.getoption(_OPTION)]
+    options: list[str] = config.getoption(_OPTION) or []
+    changed = [ROOT / each for each in options]
     chosen = [
         item for item in items if _answers_at_once(item) or any(item.path.is_relative_to(each) for each in changed)
     ]

@@ -80,10 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what neither answers at once nor is about what was changed."""
     options: list[str] = config.getoption(_OPTION) or []
     changed = [ROOT / each for each in options]
-    chosen = [
-        item for item in items if _answers_at_once(item) or any(item.path.is_relative_to(each) for each in changed)
-    ]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    chosen: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        is_chosen = _answers_at_once(item) or any(item.path.is_relative_to(each) for each in changed)
+        (chosen if is_chosen else left).append(item)
+    config.hook.pytest_deselected(items=left)
     items[:] = chosen
 
 

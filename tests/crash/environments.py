@@ -59,7 +59,9 @@ async def _running(resources: Resources, catalog: str) -> AsyncGenerator[Environ
     name = f"{catalog}-{uuid4().hex[:12]}"
     async with AsyncExitStack() as stack:
         database_url = await stack.enter_async_context(cloned_url(resources.server_url))
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=60.0, verify=False))
+        # the servers close a connection that was idle for five seconds: it must not be used again at that very moment
+        limits = httpx.Limits(keepalive_expiry=1.0)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=60.0, verify=False, limits=limits))
         sandbox = SandboxControls(f"http://127.0.0.1:{resources.sandbox_port}", http)
         process = resources.start(
             *("sandbox", "--port", str(resources.sandbox_port), "--database-url", database_url),

@@ -152,3 +152,14 @@ def test_every_row_of_where_to_change_a_rule_names_what_to_change() -> None:
     ]
     assert len(rows) > 40
     assert not bare, "\n".join(bare)
+
+
+def test_every_word_of_the_glossary_is_one_sentence_and_says_where_it_lives() -> None:
+    rows = [block for block in blocks(Path("docs/glossary.md")) if block.text.startswith("| ") and "`" in block.text]
+    told = [[cell.strip() for cell in block.text.strip("|").split("|")] for block in rows]
+
+    assert len(rows) > 50
+    assert [word for word, meaning, _ in told if not re.fullmatch(r"[A-Z].*[^.]\.( \(.*\.\))?", meaning)] == []
+    assert [str(block) for block in rows if not any(files_of(block).values())] == []
+    for names in (word.lower() for word, _, _ in told):
+        assert [word.lower() for word, _, _ in told].count(names) == 1

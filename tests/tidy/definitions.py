@@ -71,8 +71,16 @@ def modules() -> dict[str, Path]:
 
 @cache
 def texts() -> frozenset[str]:
-    """Every text that stands in the code by itself: names of log lines, of actions in the audit log, of commands."""
-    return frozenset(
+    """Every text that stands in the code by itself, such as a log line's name or an audited action, and the keys of catalogs."""
+    tables = {
+        ".".join(parts[start:])
+        for path in tracked_files()
+        if path.parts[0] == "catalogs"
+        for header in re.findall(r"^\[+([\w.-]+)\]", (ROOT / path).read_text(), re.MULTILINE)
+        for parts in [header.split(".")]
+        for start in range(len(parts))
+    }
+    return frozenset(tables) | frozenset(
         node.value
         for path in python_files("app", "schema", "resolvers", "sandbox", "migrations")
         for node in ast.walk(tree_of(path))

@@ -34,7 +34,7 @@ _FAULT_POINT = re.compile(r"([\w.-]+):(before|after)(-commit)?")
 # names of others: Stripe, browsers, the parts we stand on
 _OF_OTHERS = frozenset(
     {
-        *("app.example.com", "billing.example.com", "allowances.RESOURCE"),
+        *("app.example.com", "billing.example.com", "allowances.RESOURCE", "prices.month", "prices.year"),
         *("handleNextAction", "GetObject", "PutObject", "DeleteObject", "ListBucket", "pg_dump"),
     }
 )

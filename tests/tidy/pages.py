@@ -119,15 +119,20 @@ def files_of(block: Block) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     folder: Path | None = None
-    known = tracked_files()
     for span in block.spans:
         if not is_path(span):
             continue
         name = span.split("::")[0].rstrip("/")
         path = folder / name if "/" not in name and folder is not None and not (ROOT / name).exists() else Path(name)
-        found[span] = [each for each in known if each.match(str(path)) and len(each.parts) == len(path.parts)] or [
-            each for each in known if each.is_relative_to(path)
-        ]
+        found[span] = _named(path)
         if found[span] and path.suffix:
             folder = path.parent
     return found
+
+
+def _named(path: Path) -> list[Path]:
+    """The file of this path, those that its asterisks stand for, or those within the folder."""
+    known = tracked_files()
+    if "*" in path.name:
+        return [each for each in known if each.match(str(path)) and each.parent == path.parent]
+    return [path] if (ROOT / path).is_file() and path in known else [each for each in known if path in each.parents]

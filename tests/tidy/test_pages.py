@@ -11,7 +11,7 @@ The rules, for whoever writes a page (README, CONTRIBUTING, SECURITY, docs/):
    defines the name. One that begins with a class is `Class.member`. Any other, such as `card.removed`, is a text of the code:
    a line of the log, an action of the audit log, a step.
 4. Any other name by itself, such as `next_check_at` or `RechargeRequest`, is a word that code, SQL, the schema or a catalog knows.
-5. `path::test` is a test in that file.
+5. `path::test` is a test in that file; `make target` is a target of the Makefile.
 
 Only what stands between backticks is looked at, outside fenced examples; of these only drawings, for their folders.
 """
@@ -126,6 +126,34 @@ def test_a_name_is_in_the_file_that_a_page_says_it_is_in() -> None:
 def test_every_name_on_a_page_is_known_to_the_code() -> None:
     wrong = [each for page in pages() for block in blocks(page) for each in _unknown_names(block)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_target_of_make_on_a_page_is_in_the_makefile() -> None:
+    targets = set(re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) | {".venv/.installed"}
+    wrong = [
+        f"{block}: there is no make {target}"
+        for page in pages()
+        for block in blocks(page)
+        for span in block.spans
+        for target in re.findall(r"^make ([\w./-]+)$", span)
+        if target not in targets
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_is_in_the_drawing_of_the_structure() -> None:
+    text = (ROOT / "README.md").read_text()
+    drawing = text.partition("## Structure")[2].split("```")[1]
+    packages = [name.split(".")[1:] for name in modules() if name.startswith("app.")]
+    rooms = {f"app/{parts[0]}" for parts in packages if len(parts) > 1}
+    rooms |= {f"app/{name}" for name in ("money", "ids", "clock", "errors", "idempotency", "wording")}
+    within = {
+        parts[1]
+        for parts in packages
+        if parts[0] in ("accounts", "billing", "flows") and len(parts) > 1 and parts[1] != "flow_context"
+    }
+    assert [room for room in sorted(rooms - {"app/cli"}) if f"{room} " not in f"{drawing} ".replace("\n", " ")] == []
+    assert [room for room in sorted(within) if not re.search(rf"\b{room}\b", drawing)] == []
 
 
 def test_every_folder_in_a_drawing_is_there() -> None:

@@ -1,4 +1,4 @@
-"""The tables of the README list what there is: every command, every setting, every task of the queue."""
+"""The tables of README and CONTRIBUTING list what there is: every command, every setting, every suite; and every job has a task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer import Typer
 from app.cli.main import commands
 from app.settings import Settings
 from tests.tidy.pages import Block, blocks, without_call
-from tests.tidy.sources import PRODUCT, nodes_of, python_files
+from tests.tidy.sources import PRODUCT, nodes_of, python_files, tracked_files
 
 
 def _section(title: str) -> list[Block]:
@@ -50,6 +50,13 @@ def test_every_setting_is_in_the_table_of_settings() -> None:
     names = {name.upper() for name in Settings.model_fields} - {name.upper() for name in aliases}
 
     assert names - {without_call(each) for each in listed} == set()
+
+
+def test_every_suite_is_in_the_table_of_suites() -> None:
+    listed = {span for block in blocks(Path("CONTRIBUTING.md")) if block.text.startswith("| ") for span in block.spans}
+    folders = {path.parts[1] for path in tracked_files() if path.parts[0] == "tests" and len(path.parts) > 2}
+
+    assert {f"tests/{folder}" for folder in folders - {"support"}} - listed == set()
 
 
 def test_every_job_that_is_enqueued_has_a_task() -> None:

@@ -32,7 +32,7 @@ _OPENS_ITS_OWN = {
     "app/accounts/security/rate_limits.py": "what is counted stays when the work is refused",
     "app/accounts/workspaces/invitations.py": "a rate limit is counted first, and stays counted",
     "app/accounts/workspaces/organizations.py": "a rate limit is counted first, and taken back when the work is refused",
-    "app/accounts/workspaces/phones.py": "the text message is sent between units, and the try of a code stays counted",
+    "app/accounts/workspaces/phone_verification.py": "the text message is sent between units, and the try of a code stays counted",
     "app/billing/purchases/credit_movements.py": "what falls due is posted for the worker, which has no session",
     "app/ledger/committer.py": "movements of many callers share a unit",
     "app/messages/development_inbox.py": "stands in for a provider, which keeps what it was sent",

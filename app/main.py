@@ -102,7 +102,7 @@ async def open_backend(
     A command that serves nobody need not listen for hints: without `listens` it only sends them. Raises `CatalogError` for a
     catalog with mistakes in it and `StorageMisconfigured` for a storage that can't be; neither it nor the provider need answer yet.
     """
-    fault = fault_hook(settings.fault_point, settings.fault_log)
+    fault = fault_hook(settings.fault_point, settings.fault_log, settings.fault_file)
     keys = derive_keys(secret_key)
     bus = Bus(settings.broadcast_url or database_url)
     database = Database(connect(database_url), Clock(), bus, fault)

@@ -55,7 +55,10 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
     assert [name for name in _PRODUCTION.keys() - {"ENVIRONMENT"} if name not in ended.stderr] == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("rate_limits", "off"), ("fault_point", "anywhere")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rate_limits", "off"), ("fault_point", "anywhere"), ("fault_file", "a file"), ("fault_log", "a file")],
+)
 def test_production_refuses_what_would_be_unsafe_there(name: str, value: str) -> None:
     given = {**{each.lower(): setting for each, setting in _PRODUCTION.items()}, name: value}
 

@@ -11,12 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import is_away
 from app.errors import Unavailable
-from app.messages.mail import MailNotTaken
+from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 
 # their words are written to be logged
-_OURS = (GatewayUnavailable, StorageUnavailable, MailNotTaken, Unavailable)
+_OURS = (GatewayUnavailable, StorageUnavailable, MailDeferred, Unavailable)
 _SYSTEM = (ConnectionError, TimeoutError, gaierror)
 _SAYS_AGAIN_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 5.0
@@ -38,7 +38,7 @@ def told_of(error: Exception) -> Mapping[str, object]:
     return {"exc_info": error}
 
 
-def reason_of(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailNotTaken | Unavailable) -> str:
+def reason_of(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailDeferred | Unavailable) -> str:
     """The words of an error, on one line."""
     return " ".join(str(error).split())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.calls import Call
-from sandbox.currencies import check_amount, checked_currency
+from sandbox.currencies import MAXIMUM_AMOUNT, amount_too_large, check_amount, checked_currency
 from sandbox.errors import invalid_request
 from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id
@@ -131,6 +131,9 @@ def _checked_unit_amount(params: Json, currency: str, param: str) -> Decimal:
             f"Invalid decimal: {unit}; must contain at maximum {MAX_DECIMAL_PLACES} decimal places",
             param=param.format(name),
         )
+    # before it is an integer: a decimal may have so many digits that there is no room for them
+    if unit > MAXIMUM_AMOUNT:
+        raise amount_too_large(currency, param.format(name))
     check_amount(int(unit), currency, param.format(name))
     return unit
 

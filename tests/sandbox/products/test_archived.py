@@ -105,7 +105,12 @@ async def test_a_product_is_deleted_only_while_it_has_no_prices(client: stripe.S
 
 async def test_a_price_needs_an_amount_that_can_be_counted(client: stripe.StripeClient) -> None:
     product = await client.v1.products.create_async({"name": "Pack"})
-    wrong: list[Any] = [{"unit_amount": -1}, {"unit_amount_decimal": "0.0000000000001"}, {}]
+    wrong: list[Any] = [
+        {"unit_amount": -1},
+        {"unit_amount_decimal": "0.0000000000001"},
+        {"unit_amount_decimal": "1E+999999"},
+        {},
+    ]
     for amounts in wrong:
         form: Any = {"currency": "eur", "product": product.id, **amounts}
         assert (await refusal(client.v1.prices.create_async(form))).status == 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from sandbox.calls import Call
 from sandbox.currencies import check_amount, minimum_charge, minimum_text
 from sandbox.errors import invalid_request, missing_param
@@ -81,6 +83,11 @@ def _check_params(params: Json) -> None:
     for name in ("mode", "success_url"):
         if name not in params:
             raise missing_param(name)
+    for name in ("success_url", "cancel_url"):
+        if name in params and not urlsplit(params[name]).scheme:
+            raise invalid_request(
+                "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param=name
+            )
     if params["mode"] == "subscription":
         raise invalid_request("The sandbox does not implement Checkout Sessions in `subscription` mode.", param="mode")
     if params["mode"] == "payment" and not params.get("line_items"):

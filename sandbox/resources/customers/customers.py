@@ -31,6 +31,7 @@ _UPDATABLE = (
     "individual_name",
 )
 _INVOICE_PREFIX_LENGTH = 8
+MAX_NAME_LENGTH = 256
 
 
 async def create(call: Call) -> Json:
@@ -112,6 +113,8 @@ async def list_customers(call: Call) -> Json:
 
 def _set_fields(customer: Json, params: Json) -> None:
     check_email(params.get("email"), "email")
+    if len(params.get("name", "")) > MAX_NAME_LENGTH:
+        raise invalid_request(f"Invalid string: must be at most {MAX_NAME_LENGTH} characters: name", param="name")
     if "balance" in params:
         if abs(params["balance"]) > MAXIMUM_AMOUNT:
             raise invalid_request(

@@ -46,7 +46,7 @@ async def create_payment_method(tx: Transaction, card: Card, params: Json) -> Js
         "object": "payment_method",
         "allow_redisplay": params.get("allow_redisplay", "unspecified"),
         "billing_details": {
-            "address": full_or_empty_address(billing.get("address")),
+            "address": full_or_empty_address(billing.get("address"), "billing_details[address]"),
             "email": billing.get("email") or None,
             "name": billing.get("name") or None,
             "phone": billing.get("phone") or None,

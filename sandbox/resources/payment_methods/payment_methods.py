@@ -40,7 +40,7 @@ async def update(call: Call) -> Json:
         if name in billing:
             method["billing_details"][name] = billing[name] or None
     if "address" in billing:
-        method["billing_details"]["address"] = full_or_empty_address(billing["address"])
+        method["billing_details"]["address"] = full_or_empty_address(billing["address"], "billing_details[address]")
     await call.tx.save(method)
     await emit(call.tx, "payment_method.updated", method, previous_attributes(before, method))
     return method

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import stripe
 
 from tests.sandbox.event_types import previous_attributes
 from tests.sandbox.factories import customer_with_card, new_customer, open_invoice
+from tests.sandbox.refusals import refusal
 
 
 async def test_a_deleted_customer_can_be_retrieved_but_not_changed_and_has_no_cards(
@@ -70,3 +73,17 @@ async def test_drafts_follow_their_customer_and_finalized_invoices_do_not(client
     told = await previous_attributes(client, "invoice.updated", draft.id)
     assert (told["customer_email"], told["total"]) == ("ada@example.com", 10_000)
     assert (await client.v1.invoices.retrieve_async(finalized.id)).customer_email == "ada@example.com"
+
+
+async def test_what_stripe_can_not_keep_of_a_customer_is_refused(client: stripe.StripeClient) -> None:
+    customer = await new_customer(client)
+    wrong: dict[str, Any] = {
+        "address[country]": {"address": {"country": "Germany"}},
+        "name": {"name": "x" * 257},
+        "balance": {"balance": 100_000_000},
+        "tax_exempt": {"tax_exempt": "yes"},
+    }
+    for param, change in wrong.items():
+        for call in (client.v1.customers.create_async(change), client.v1.customers.update_async(customer.id, change)):
+            refused = await refusal(call)
+            assert (refused.status, refused.param) == (400, param)

@@ -56,7 +56,7 @@ async def test_an_event_that_is_not_signed_with_the_endpoints_secret_is_refused_
 ) -> None:
     event_id = f"evt_{uuid4().hex}"
     payload = _event(event_id)
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
     forged = [
         None,
         "",
@@ -80,7 +80,7 @@ async def test_an_event_that_is_not_signed_with_the_endpoints_secret_is_refused_
     [b"", b"null", b"[]", b"{}", b'{"id": 1}', b"\xff", pytest.param(b"[" * 50_000, id="50,000 brackets")],
 )
 async def test_a_signed_body_that_is_no_event_is_refused(backend: RunningBackend, payload: bytes) -> None:
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
 
     assert (await _post(backend, payload, _signed(payload, secret))).status_code == 400
 
@@ -88,7 +88,7 @@ async def test_a_signed_body_that_is_no_event_is_refused(backend: RunningBackend
 async def test_an_event_is_kept_once_however_often_it_is_delivered(backend: RunningBackend) -> None:
     event_id = f"evt_{uuid4().hex}"
     payload = _event(event_id)
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
 
     codes = [(await _post(backend, payload, _signed(payload, secret))).status_code for _ in range(3)]
 
@@ -99,7 +99,7 @@ async def test_an_event_is_kept_once_however_often_it_is_delivered(backend: Runn
 async def test_an_event_about_nothing_we_know_is_done_with(backend: RunningBackend) -> None:
     event_id = f"evt_{uuid4().hex}"
     payload = _event(event_id)
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
     await _post(backend, payload, _signed(payload, secret))
 
     async def processed() -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.accounts.access.callers import require_user
 from app.accounts.people import password_changes
 from resolvers.context import Context
-from resolvers.current_user import Viewer, viewer_of
-from resolvers.sign_in import SignedIn, require_hand_over, signed_in
+from resolvers.sign_in_mutations import SignedIn, require_hand_over, signed_in
+from resolvers.users import Viewer, viewer_of
 
 
 async def request_reset(context: Context, email_address: str) -> None:

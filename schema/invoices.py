@@ -1,14 +1,12 @@
-"""Cards and invoices."""
+"""Invoices of a workspace."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Self
 
 import strawberry
 
-from app.db.tables.payments import CardRow, InvoiceRow
+from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
 from resolvers.pagination import Page
@@ -19,19 +17,6 @@ from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
 from schema.scalars import BigInt
 
-
-class PaymentMethodKind(Enum):
-    """What kind of payment method it is."""
-
-    CARD = "CARD"
-    OTHER = "OTHER"
-
-
-described(
-    PaymentMethodKind,
-    "What kind of payment method it is.",
-    {PaymentMethodKind.CARD: "A credit or debit card.", PaymentMethodKind.OTHER: "Anything else, saved elsewhere."},
-)
 described(
     InvoiceStatus,
     "Where an invoice is in its life.",
@@ -43,29 +28,6 @@ described(
         InvoiceStatus.UNCOLLECTIBLE: "Given up as not going to be paid.",
     },
 )
-
-
-@strawberry.type(description="A card on file.")
-class PaymentMethod(Node):
-    kind: PaymentMethodKind = strawberry.field(description="What kind of payment method it is.")
-    brand: str | None = strawberry.field(description="Its brand as Stripe names it, e.g. visa.")
-    last4: str | None = strawberry.field(description="The last four digits.")
-    exp_month: int | None = strawberry.field(description="The month it expires in, 1 to 12.")
-    exp_year: int | None = strawberry.field(description="The year it expires in, with four digits.")
-    is_default: bool = strawberry.field(description="Whether it is charged when no other is named.")
-
-    @classmethod
-    def of(cls, card: CardRow) -> Self:
-        """The API's view of a mirrored card."""
-        return cls(
-            id=strawberry.ID(str(GlobalId("PaymentMethod", card.id, card.workspace_id))),
-            kind=PaymentMethodKind.CARD,
-            brand=card.brand,
-            last4=card.last4,
-            exp_month=card.exp_month,
-            exp_year=card.exp_year,
-            is_default=card.is_default,
-        )
 
 
 @strawberry.type(description="A line of an invoice.")
@@ -184,10 +146,5 @@ class InvoiceConnection:
         return cls(
             edges=[InvoiceEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
-
-
-def payment_methods(cards: Sequence[CardRow] | None) -> list[PaymentMethod] | None:
-    """The API's view of a workspace's cards; null for those who may not see them."""
-    return None if cards is None else [PaymentMethod.of(card) for card in cards]

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from app.accounts.access.callers import UserCaller, require_user
 from app.accounts.people import sessions
+from app.accounts.people import sign_in as sign_in_rules
+from app.accounts.people import sign_up as sign_up_rules
 from app.accounts.people.sessions import OpenedSession
-from app.accounts.people.sign_in import sign_in as open_by_password
 from app.accounts.people.sign_up import SignUp
-from app.accounts.people.sign_up import sign_up as take_form
-from app.accounts.people.sign_up import verify_email as follow_link
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import BadUserInput
 from resolvers import global_ids
 from resolvers.context import Context, NewCookie
-from resolvers.current_user import Viewer, viewer_of
+from resolvers.users import Viewer, viewer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class SignedIn:
 async def sign_up(context: Context, form: SignUp) -> None:
     """Take a sign-up form and mail its address, whoever has it."""
     runtime = context.runtime
-    await take_form(
+    await sign_up_rules.sign_up(
         runtime.database,
         runtime.passwords,
         runtime.keys,
@@ -47,7 +46,7 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
     For an added address it is the caller as they are now; None when the one who followed the link is not signed in as its user.
     """
     runtime = context.runtime
-    verified = await follow_link(
+    verified = await sign_up_rules.verify_email(
         runtime.database,
         runtime.keys,
         token,
@@ -66,7 +65,7 @@ async def sign_in(context: Context, email_address: str, password: str, *, issue_
     """Sign in by address and password."""
     require_hand_over(context, issue_token=issue_token)
     runtime = context.runtime
-    opened = await open_by_password(
+    opened = await sign_in_rules.sign_in(
         runtime.database,
         runtime.passwords,
         runtime.rate_limits,

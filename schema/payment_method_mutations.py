@@ -1,17 +1,16 @@
-"""Saving and choosing cards, and paying invoices with them."""
+"""Saving, choosing and removing cards."""
 
 from typing import Annotated, Self
 
 import strawberry
 
 from app.db.tables.payments import CardRow
-from app.flows.invoices.pay_invoice import InvoicePaid
 from app.flows.provider.cards import CardSetup
-from resolvers import payments
+from resolvers import payment_method_mutations
 from resolvers.context import Info
 from schema.payloads import IdInput
-from schema.payments import Invoice, PaymentMethod
-from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
+from schema.payment_methods import PaymentMethod
+from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 from schema.workspaces import WorkspacePayload
 
 
@@ -53,31 +52,8 @@ class PaymentMethodPayload:
         return cls(payment_method=PaymentMethod.of(card))
 
 
-@strawberry.input(description="Which invoice to pay.")
-class PayInvoiceInput:
-    invoice_id: strawberry.ID = strawberry.field(description="An open invoice.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again pays nothing twice."
-    )
-
-
-@strawberry.type(description="The invoice as it is now.")
-class InvoicePayload:
-    invoice: Invoice | None = strawberry.field(
-        default=None, description="The invoice, paid or not; null where no payment was tried: userErrors says why."
-    )
-    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
-
-    @classmethod
-    def of(cls, paid: InvoicePaid) -> Self:
-        """The payload of a try to pay."""
-        return cls(
-            invoice=Invoice.of(paid.invoice), user_errors=[user_error(paid.error)] if paid.error is not None else []
-        )
-
-
 @strawberry.type
-class PayingMutation:
+class PaymentMethodMutation:
     @strawberry.mutation(
         description=(
             "Begins to save a card: a SetupIntent for Stripe.js or the mobile SDK. The first card becomes the default. "
@@ -90,7 +66,7 @@ class PayingMutation:
         return await answer(
             AddPaymentMethodPayload,
             AddPaymentMethodPayload.of,
-            payments.add_payment_method(info.context, input.workspace_id, input.return_url),
+            payment_method_mutations.add_payment_method(info.context, input.workspace_id, input.return_url),
         )
 
     @strawberry.mutation(description="Makes a card the one that is charged when no other is named. Owners only.")
@@ -100,7 +76,7 @@ class PayingMutation:
         return await answer(
             PaymentMethodPayload,
             PaymentMethodPayload.of,
-            payments.set_default_payment_method(info.context, input.id),
+            payment_method_mutations.set_default_payment_method(info.context, input.id),
         )
 
     @strawberry.mutation(
@@ -110,15 +86,7 @@ class PayingMutation:
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The card.")]
     ) -> WorkspacePayload:
         return await answer(
-            WorkspacePayload, WorkspacePayload.of, payments.remove_payment_method(info.context, input.id)
-        )
-
-    @strawberry.mutation(description="Pays an open invoice with the default card. Owners only.")
-    async def pay_invoice(
-        self, info: Info, input: Annotated[PayInvoiceInput, strawberry.argument(description="The invoice.")]
-    ) -> InvoicePayload:
-        return await answer(
-            InvoicePayload,
-            InvoicePayload.of,
-            payments.pay_open_invoice(info.context, input.invoice_id, input.idempotency_key),
+            WorkspacePayload,
+            WorkspacePayload.of,
+            payment_method_mutations.remove_payment_method(info.context, input.id),
         )

@@ -1,16 +1,18 @@
-"""The person who is asking: signing up, in and out, their sessions and addresses, and the phones of their workspaces."""
+"""The person who is asking: their account, addresses, sessions and workspaces."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from app.accounts.access import workspace_access
-from app.accounts.access.callers import UserCaller
+from app.accounts.access.callers import UserCaller, require_user
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people import sessions, users
 from app.accounts.people.users import User
+from app.db.engine import Session
 from app.db.tables.people import EmailRow, SessionRow
+from app.db.unit_of_work import transact
 from app.errors import Unauthenticated
 from resolvers import global_ids
 from resolvers.context import Context
@@ -86,3 +88,9 @@ async def viewer_of(context: Context, caller: UserCaller) -> Viewer:
     if found is None:
         raise Unauthenticated
     return Viewer(found, caller)
+
+
+async def change_account(context: Context, work: Callable[[Session, UserCaller], Awaitable[None]], step: str) -> Viewer:
+    caller = require_user(context.caller)
+    await transact(context.runtime.database, lambda session: work(session, caller), step=step)
+    return await viewer_of(context, caller)

@@ -13,8 +13,7 @@ from app.flows.deletion import deletions
 from app.store import workspaces as workspace_store
 from resolvers import global_ids
 from resolvers.context import Context, NewCookie
-from resolvers.current_user import viewer_of
-from resolvers.payments import flow_context_of
+from resolvers.users import viewer_of
 
 _CONFIRM = ("input", "confirmHandle")
 
@@ -39,7 +38,7 @@ async def delete_account(context: Context, confirm_handle: str, password: str | 
         password=password,
         code=code,
     )
-    await deletions.delete_account(flow_context_of(context), runtime.keys, caller.user_id)
+    await deletions.delete_account(context.runtime.flow_context, runtime.keys, caller.user_id)
     context.new_cookies.append(NewCookie(None))
 
 
@@ -60,7 +59,7 @@ async def delete_workspace(context: Context, workspace_id: str, confirm_handle: 
         _check_typed_out(confirm_handle, access.workspace.handle)
         return access.workspace
 
-    await deletions.delete_workspace(flow_context_of(context), context.runtime.keys, caller.user_id, authorize)
+    await deletions.delete_workspace(context.runtime.flow_context, context.runtime.keys, caller.user_id, authorize)
 
 
 def _check_typed_out(typed: str, handle: str) -> None:

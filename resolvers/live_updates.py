@@ -19,9 +19,9 @@ from app.db.engine import Database
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import ProtocolError, Unauthenticated
-from app.ledger import balances
-from app.ledger import post as ledger_post
-from app.ledger.balances import Balance
+from app.ledger import ledger_reads
+from app.ledger import post_movements as ledger_post
+from app.ledger.ledger_reads import Balance
 from app.live import Topic, Versioned
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
@@ -57,7 +57,7 @@ def topics(database: Database) -> Mapping[str, Topic]:
 
     async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
         async with database.read() as session:
-            balance = (await balances.read(session, [workspace_id]))[workspace_id]
+            balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
         return [State(workspace_id, balance.version, balance)]
 
     async def credit_purchase(

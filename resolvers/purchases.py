@@ -15,8 +15,8 @@ from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import DomainError, PaymentDeclined
 from app.flows.purchases.recharge import RechargeRequest, recharge
-from app.ledger import balances
-from app.ledger.balances import Balance
+from app.ledger import ledger_reads
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Key,
     Transaction,
@@ -102,8 +102,8 @@ async def recharge_credits(
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:
         await note_decline(context, owner)
     async with context.runtime.database.read() as session:
-        now = (await balances.read(session, [owner]))[owner]
-        credited = (await balances.purchase_transactions(session, owner, [bought.id])).get(bought.id)
+        now = (await ledger_reads.balances(session, [owner]))[owner]
+        credited = (await ledger_reads.purchase_transactions(session, owner, [bought.id])).get(bought.id)
         invoice = (await invoice_store.of_purchases(session, [(owner, bought.id)])).get((owner, bought.id))
     return RechargeAnswer(bought, now, credited, invoice, result.error)
 

@@ -16,7 +16,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.purchases.checkout import checkout_changed
-from app.flows.purchases.outcome import conclude
+from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
 from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
 from app.store import billing_accounts as billing_account_store
@@ -72,13 +72,13 @@ async def poll(context: FlowContext, event_types: Collection[str]) -> int:
         is_wanted = event.type in event_types
         new += await transact(
             context.database,
-            lambda session, event=event, is_wanted=is_wanted: _receive_and_move(session, event, is_wanted=is_wanted),
+            lambda session, event=event, is_wanted=is_wanted: _receive_and_move_cursor(session, event, is_wanted=is_wanted),
             step="event.poll",
         )
     return new
 
 
-async def _receive_and_move(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
+async def _receive_and_move_cursor(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
     is_new = is_wanted and await _receive(session, event)
     await provider_event_store.move_cursor(session, event.id)
     return is_new
@@ -135,7 +135,7 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and purchase.pay_sent_at is not None:
-        await conclude(context, purchase, invoice)
+        await apply_payment_outcome(context, purchase, invoice)
     # A draft may yet be deleted, and then nothing would take it out of the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)

@@ -17,7 +17,7 @@ from pgqueuer.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.models import Job
 
 from app.db.engine import open_connection
-from app.jobs.outage_log import OutageLog, told_of
+from app.jobs.outage_log import OutageLog, log_fields
 
 Task: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
@@ -77,7 +77,7 @@ async def _run(name: str, task: Task, job: Job) -> None:
     try:
         await task(orjson.loads(job.payload or b"{}"))
     except Exception as error:
-        _log.warning("task.failed", task=name, attempt=job.attempts, **told_of(error))
+        _log.warning("task.failed", task=name, attempt=job.attempts, **log_fields(error))
         raise
 
 

@@ -25,11 +25,11 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _REQUEST = re.compile(r"\breq_\w+")
 
 
-def told_of(error: Exception) -> Mapping[str, object]:
+def log_fields(error: Exception) -> Mapping[str, object]:
     """What a log line says of a failure: its type and reason where something is away, its traceback where not."""
     cause = _cause(error)
     if isinstance(cause, _OURS):
-        return {"error": type(cause).__name__, "reason": reason_of(cause)}
+        return {"error": type(cause).__name__, "reason": one_line(cause)}
     if isinstance(cause, _SYSTEM):
         return {"error": type(cause).__name__, "reason": cause.strerror or ""}
     if is_away(error):
@@ -38,7 +38,7 @@ def told_of(error: Exception) -> Mapping[str, object]:
     return {"exc_info": error}
 
 
-def reason_of(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailNotTaken | Unavailable) -> str:
+def one_line(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailNotTaken | Unavailable) -> str:
     """The words of an error, on one line."""
     return " ".join(str(error).split())
 
@@ -50,7 +50,7 @@ def _cause(error: Exception) -> BaseException:
     return error.orig.__cause__ or error.orig
 
 
-def pauses() -> Iterator[float]:
+def retry_delays() -> Iterator[float]:
     """How many seconds to wait before each further attempt at what is away: 5, then twice as long each time, up to a minute."""
     pause = _FIRST_PAUSE_SECONDS
     while True:

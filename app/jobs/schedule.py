@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.db.engine import Database, Session
-from app.jobs.outage_log import OutageLog, told_of
+from app.jobs.outage_log import OutageLog, log_fields
 
 _POLL_EVERY_SECONDS = 1.0
 _MAX_ROUNDS = 1_000
@@ -45,7 +45,7 @@ async def each_alone(
             await work(workspace_id, object_id)
             done += 1
         except Exception as error:
-            _log.warning("due_work.put_off", work=name, object=str(object_id), **told_of(error))
+            _log.warning("due_work.put_off", work=name, object=str(object_id), **log_fields(error))
     return done
 
 
@@ -66,7 +66,7 @@ async def run_due(works: Sequence[DueWork], outage_log: OutageLog | None = None)
             outage_log.settle(work.name)
         except Exception as error:
             if outage_log.is_news(work.name, error):
-                _log.warning("due_work.failed", work=work.name, **told_of(error))
+                _log.warning("due_work.failed", work=work.name, **log_fields(error))
     return done
 
 

@@ -65,18 +65,18 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
             lambda: credit_movements.run_due(flow_context.database, limit=_BATCH),
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
-        DueWork("refunds", refund_store.next_check_at, lambda: _carry_on_refunds(flow_context)),
-        DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(flow_context, keys)),
+        DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
+        DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
             "returns",
-            _nothing_waits,
+            _no_due_time,
             _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
         ),
-        DueWork("old_rows", _nothing_waits, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
+        DueWork("old_rows", _no_due_time, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
-        works.append(DueWork("provider_events", _nothing_waits, poll.run))
+        works.append(DueWork("provider_events", _no_due_time, poll.run))
     return works
 
 
@@ -99,20 +99,20 @@ async def _reconcile_purchases(flow_context: FlowContext) -> int:
     )
 
 
-async def _carry_on_refunds(flow_context: FlowContext) -> int:
+async def _resume_refunds(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
         due = await refund_store.due(session, limit=_BATCH)
     return await each_alone(
-        "refunds", due, lambda workspace_id, refund_id: refund_flows.carry_on(flow_context, workspace_id, refund_id)
+        "refunds", due, lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id)
     )
 
 
-async def _carry_on_deletions(flow_context: FlowContext, keys: Keys) -> int:
+async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
     async with flow_context.database.read() as session:
         due = await deletion_store.due(session, limit=_BATCH)
     owners = [(deletion_id, deletion_id) for deletion_id in due]
     return await each_alone(
-        "deletions", owners, lambda _, deletion_id: deletions.carry_on(flow_context, keys, deletion_id)
+        "deletions", owners, lambda _, deletion_id: deletions.resume_deletion(flow_context, keys, deletion_id)
     )
 
 
@@ -128,7 +128,7 @@ async def _clean(flow_context: FlowContext) -> int:
     return 0
 
 
-async def _nothing_waits(_session: Session) -> datetime | None:
+async def _no_due_time(_session: Session) -> datetime | None:
     return None
 
 

@@ -63,13 +63,13 @@ async def advance(database: Database, works: Sequence[DueWork], sandbox: Sandbox
     """Move time forward by `by`, stopping at each due time on the way in order, and return the time then."""
     target = database.clock.now() + by
     step = database.clock.now()
-    await _settle(database, works)
+    await _run_until_idle(database, works)
     while True:
         dues = [await next_due_at(database, works, after=step), await sandbox.next_due_at()]
         step = min((due for due in dues if due is not None and step < due < target), default=target)
         await sandbox.move_to(step)
         await _move_clock(database, step)
-        await _settle(database, works)
+        await _run_until_idle(database, works)
         if step == target:
             return database.clock.now()
 
@@ -84,7 +84,7 @@ async def _move_clock(database: Database, moment: datetime) -> None:
     await transact(database, save, step="clock.save")
 
 
-async def _settle(database: Database, works: Sequence[DueWork]) -> None:
+async def _run_until_idle(database: Database, works: Sequence[DueWork]) -> None:
     """Do what is due and let the worker empty its queue, until neither makes work for the other."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 PAGE: Final = 100
 # Stripe's answers that mean "not now": too many requests, a lock held by another request, and its own failures
-_PASSING = frozenset({409, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({409, 429, 500, 502, 503, 504})
 
 
 class StripeCalls:
@@ -31,12 +31,12 @@ class StripeCalls:
         """What Stripe answers to one call, reads included; `name` names it for crash tests."""
         self.fault(f"stripe.{name}:before")
         try:
-            return await _asked(call)
+            return await _as_gateway_errors(call)
         finally:
             self.fault(f"stripe.{name}:after")
 
 
-async def _asked(call: Callable[[], Awaitable[T]]) -> T:
+async def _as_gateway_errors(call: Callable[[], Awaitable[T]]) -> T:
     """What Stripe answers; its errors, but for those of cards, as the gateway's."""
     try:
         return await call()
@@ -45,7 +45,7 @@ async def _asked(call: Callable[[], Awaitable[T]]) -> T:
     except stripe.APIConnectionError as error:
         raise GatewayUnavailable(str(error)) from error
     except stripe.StripeError as error:
-        if error.http_status in _PASSING:
+        if error.http_status in _TRANSIENT:
             raise GatewayUnavailable(str(error)) from error
         raise GatewayRefused(str(error)) from error
 

@@ -49,7 +49,7 @@ class StripeRefunds(StripeCalls):
             raise GatewayRefused(said or str(refused)) from cause
         return _refund(made)
 
-    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
+    async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
         payments = [payment async for payment in self._payments(invoice_id)]
         if not payments:
             return None

@@ -48,13 +48,13 @@ async def lock_of(session: Session, *, user_id: UUID | None, workspace_id: UUID 
     return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
-async def is_settled(session: Session, user_id: UUID) -> bool:
+async def is_irreversible(session: Session, user_id: UUID) -> bool:
     """Whether an account is being deleted and there is no way back; who has locked the user learns it for good."""
-    query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.settled_at.is_not(None))
+    query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.irreversible_at.is_not(None))
     return await session.scalar(query) is not None
 
 
-async def takes(session: Session, workspace_id: UUID) -> bool:
+async def includes_workspace(session: Session, workspace_id: UUID) -> bool:
     """Whether a deletion under way takes the workspace along; who has locked its billing account learns it for good."""
     query = select(DeletionRow.id).where(DeletionRow.workspace_ids.any_() == workspace_id)
     return await session.scalar(query.limit(1)) is not None
@@ -66,7 +66,7 @@ async def add(session: Session, row: DeletionRow) -> None:
     await session.flush()
 
 
-async def end(session: Session, deletion_id: UUID) -> None:
+async def remove(session: Session, deletion_id: UUID) -> None:
     """The deletion is done, or was stopped."""
     await session.execute(delete(DeletionRow).where(DeletionRow.id == deletion_id))
 

@@ -14,7 +14,7 @@ from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import RefundRow, RefundState
 
 
-class Watched(NamedTuple):
+class InvoiceToCheck(NamedTuple):
     """A mirrored invoice whose returns are looked at: whose it is, what it was for, and how many looks there were before."""
 
     workspace_id: UUID
@@ -22,13 +22,13 @@ class Watched(NamedTuple):
     checks: int
 
 
-async def watched(session: Session, provider_invoice_id: str) -> Watched | None:
+async def invoice_to_check(session: Session, provider_invoice_id: str) -> InvoiceToCheck | None:
     """The invoice with the provider's id as it stands, without waiting for whoever has it locked."""
     found = select(InvoiceRow.workspace_id, InvoiceRow.purchase_id, InvoiceRow.money_checks).where(
         InvoiceRow.provider_id == provider_invoice_id
     )
     row = (await session.execute(found)).one_or_none()
-    return Watched(*row) if row is not None else None
+    return InvoiceToCheck(*row) if row is not None else None
 
 
 async def find(session: Session, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
@@ -57,7 +57,7 @@ async def was_returned(session: Session, workspace_id: UUID, purchase_id: UUID) 
     return (await session.scalars(found.limit(1))).one_or_none() is not None
 
 
-async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
+async def lock_unfailed(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
     """The purchase's refunds that may still change, locked until the unit ends: also those that succeeded, for a bank may return
     them later."""
     found = select(RefundRow).where(

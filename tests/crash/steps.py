@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from tests.crash.world import Prepare, World
 from tests.support.client import eventually
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app import main
 from app.db.engine import Session
 from app.ids import uuid7
-from app.jobs.outage_log import OutageLog, pauses
+from app.jobs.outage_log import OutageLog, retry_delays
 from app.jobs.schedule import DueWork, each_alone, run_due
 from app.main import set_up_provider
 from app.messages.mail import MailNotTaken
@@ -91,7 +91,7 @@ def test_a_complaint_is_made_again_after_a_minute_and_not_for_another_request_of
 
 
 def test_what_is_away_is_asked_less_and_less_often_but_every_minute() -> None:
-    assert list(islice(pauses(), 6)) == [5, 10, 20, 40, 60, 60]
+    assert list(islice(retry_delays(), 6)) == [5, 10, 20, 40, 60, 60]
 
 
 async def test_a_provider_that_is_away_at_the_start_is_said_once_and_when_it_is_back(

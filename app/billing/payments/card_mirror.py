@@ -53,7 +53,7 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
         is_default = card.id == wallet.default_card_id
         if row is None:
             session.add(_row(session, workspace_id, card, is_default))
-            await _record(session, workspace_id, "card.added", "A card was added.", after=told(card))
+            await _record(session, workspace_id, "card.added", "A card was added.", after=card_summary(card))
             changed = True
         elif _differs(row, card, is_default):
             row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
@@ -61,11 +61,11 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
             changed = True
     for gone in known.values():
         await session.delete(gone)
-        await _record(session, workspace_id, "card.removed", "A card was removed.", before=told(gone))
+        await _record(session, workspace_id, "card.removed", "A card was removed.", before=card_summary(gone))
         changed = True
     default = next((card for card in wallet.cards if card.id == wallet.default_card_id), None)
     if default_before is not None and default is not None and default.id != default_before.provider_id:
-        before, after = told(default_before), told(default)
+        before, after = card_summary(default_before), card_summary(default)
         summary = "Another card became the default."
         await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
     if changed:
@@ -86,7 +86,7 @@ async def _record(
     await audit_log.record(session, workspace_id, SYSTEM, action, summary, before=before, after=after)
 
 
-def told(card: CardRow | Card) -> dict[str, object]:
+def card_summary(card: CardRow | Card) -> dict[str, object]:
     """What the audit log says of a card."""
     return {"brand": card.brand, "last4": card.last4}
 

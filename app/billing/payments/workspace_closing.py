@@ -33,5 +33,5 @@ async def close(session: Session, workspace_id: UUID) -> None:
 async def open_again(session: Session, workspace_id: UUID) -> None:
     """Let the workspace buy again: a deletion that took it along was stopped, and no other takes it."""
     account = await billing_account_store.lock(session, workspace_id)
-    if not await deletion_store.takes(session, workspace_id):
+    if not await deletion_store.includes_workspace(session, workspace_id):
         account.closing_at = None

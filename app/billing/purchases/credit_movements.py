@@ -11,10 +11,10 @@ from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode
 from app.idempotency import KEYS_KEPT
-from app.ledger import post as ledger_post
-from app.ledger.chart import Source
+from app.ledger import post_movements as ledger_post
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Clawback, Grant, Posted, Reinstate
-from app.ledger.post import post_due, post_one
+from app.ledger.post_movements import post_due, post_one
 from app.money import CreditUnit
 from app.store import invoices as invoice_store
 from app.store import ledger_posting as ledger_posting_store

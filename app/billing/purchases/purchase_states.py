@@ -70,7 +70,7 @@ async def begin(
     return row
 
 
-async def admit(
+async def allow_payment(
     session: Session, catalog: Catalog, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> None:
     """Allow the payment to be sent, and note that it is: from here on only the provider knows whether it happened.
@@ -89,7 +89,7 @@ async def admit(
     await invoice_mirror.mirror(session, workspace_id, invoice)
 
 
-async def admit_checkout(
+async def allow_checkout(
     session: Session,
     catalog: Catalog,
     workspace_id: UUID,
@@ -185,7 +185,7 @@ async def fail(
     return row
 
 
-async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, reason: str) -> bool:
+async def give_up(session: Session, workspace_id: UUID, purchase_id: UUID, *, reason: str) -> bool:
     """Give up a purchase whose payment was never sent: it fails, its key is free again, its invoice is to be discarded.
 
     False when the payment was sent after all, or the purchase has ended.

@@ -15,7 +15,7 @@ from app.db.tables.base import Base, Kept, PrimaryId
 class DeletionRow(Base):
     """A deletion under way: of the account `user_id`, or of the workspace `workspace_id`; `requested_by` is who asked for it.
 
-    `workspace_ids` are closed for as long as it is under way: it takes them along, and others may take them too. From `settled_at`
+    `workspace_ids` are closed for as long as it is under way: it takes them along, and others may take them too. From `irreversible_at`
     on there is no way back: customers at the provider may be gone.
     """
 
@@ -29,5 +29,5 @@ class DeletionRow(Base):
     workspace_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     requested_by: Mapped[UUID]
     next_check_at: Mapped[datetime] = mapped_column("next_look_at", index=True)
-    settled_at: Mapped[datetime | None]
+    irreversible_at: Mapped[datetime | None] = mapped_column("settled_at")
     created_at: Mapped[datetime]

@@ -11,7 +11,7 @@ from app.billing.payments.payment_errors import PaymentPending
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import close_checkout
-from app.flows.purchases.outcome import end_without_charge
+from app.flows.purchases.payment_outcome import void_and_fail
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import GatewayRefused
 from app.store import billing_accounts as billing_account_store
@@ -58,5 +58,5 @@ async def _end(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurch
     if purchase.status == PurchaseStatus.ACTION_REQUIRED and purchase.invoice_id is not None:
         invoice = await context.gateway.invoice(purchase.invoice_id)
         if invoice is not None:
-            return await end_without_charge(context, purchase, invoice)
+            return await void_and_fail(context, purchase, invoice)
     return await reconcile_purchase(context, purchase.workspace_id, purchase.id) or purchase

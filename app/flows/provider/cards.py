@@ -155,7 +155,7 @@ async def _ask(
         card = await billing_account_store.card(session, workspace_id, card_id)
         if card is None:
             raise NotFound
-        await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.told(card))
+        await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.card_summary(card))
         return card
 
     return await transact(context.database, work, step="cards.ask")

@@ -17,7 +17,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import charge_of
-from app.flows.purchases.outcome import check_later, conclude, end, is_lapsed
+from app.flows.purchases.payment_outcome import check_later, apply_payment_outcome, fail_purchase, has_expired
 from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -29,7 +29,7 @@ _ON_ITS_WAY: Final = timedelta(minutes=1)
 UNAVAILABLE: Final = "The payment provider could not be reached; nothing was charged."
 
 _REPLACED: Final = "Another checkout was opened in its place."
-_LAPSED: Final = "The checkout was not paid in time."
+_EXPIRED: Final = "The checkout was not paid in time."
 
 
 async def open_checkout(
@@ -54,12 +54,12 @@ async def open_checkout(
             key=f"{purchase.id}:checkout",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await abandon(context, purchase, reason=UNAVAILABLE)
+        await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     try:
         admitted = await transact(
             context.database,
-            lambda session: purchase_states.admit_checkout(
+            lambda session: purchase_states.allow_checkout(
                 session, context.catalog, purchase.workspace_id, purchase.id, checkout, open_until=open_until
             ),
             step="checkout.admit",
@@ -68,12 +68,12 @@ async def open_checkout(
         await _close_others(context, admitted)
         return admitted
     except SpendLimitReached as error:
-        await abandon(context, purchase, reason=error.message)
+        await give_up(context, purchase, reason=error.message)
         await _close_quietly(context, checkout)
         raise
     except PurchaseOvertaken:
         await _close_quietly(context, checkout)
-        return await end(context, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
+        return await fail_purchase(context, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
 
 
 async def _close_quietly(context: FlowContext, checkout: Checkout) -> None:
@@ -82,31 +82,31 @@ async def _close_quietly(context: FlowContext, checkout: Checkout) -> None:
         await context.gateway.expire_checkout(checkout.id)
 
 
-async def abandon(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> None:
+async def give_up(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> None:
     """Give up a purchase before anything was sent to be paid; what it left at the provider is cleared away by the reconciler."""
 
     async def work(session: Session) -> None:
         await billing_account_store.lock(session, purchase.workspace_id)
-        await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=reason)
+        await purchase_states.give_up(session, purchase.workspace_id, purchase.id, reason=reason)
 
     await transact(context.database, work, step="purchase.abandon")
 
 
-async def conclude_checkout(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def apply_checkout_outcome(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     """Bring a purchase that waits for its page to where the page is now: paid, still open, or closed."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
     checkout = await context.gateway.checkout(checkout_id)
-    if checkout.status is CheckoutStatus.OPEN and is_lapsed(context, purchase):
+    if checkout.status is CheckoutStatus.OPEN and has_expired(context, purchase):
         checkout = await context.gateway.expire_checkout(checkout_id)
-    return await _conclude(context, purchase, checkout, reason=_LAPSED)
+    return await _apply_outcome(context, purchase, checkout, reason=_EXPIRED)
 
 
 async def close_checkout(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> CreditPurchaseRow:
     """Close the page that a purchase waits for, whoever has it open; one that was paid first is settled."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
-    return await _conclude(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
+    return await _apply_outcome(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
 
 
 async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
@@ -114,7 +114,7 @@ async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
     async with context.database.read() as session:
         purchase = await purchase_store.of_checkout(session, checkout_id)
     if purchase is not None:
-        await conclude_checkout(context, purchase)
+        await apply_checkout_outcome(context, purchase)
 
 
 async def close_lost_checkouts(context: FlowContext, purchase: CreditPurchaseRow, customer_id: str) -> None:
@@ -130,17 +130,17 @@ async def _close_others(context: FlowContext, purchase: CreditPurchaseRow) -> No
     for other in others:
         if other.checkout_session_id is not None and other.id < purchase.id:
             closed = await context.gateway.expire_checkout(other.checkout_session_id)
-            await _conclude(context, other, closed, reason=_REPLACED)
+            await _apply_outcome(context, other, closed, reason=_REPLACED)
 
 
-async def _conclude(
+async def _apply_outcome(
     context: FlowContext, purchase: CreditPurchaseRow, checkout: Checkout, *, reason: str
 ) -> CreditPurchaseRow:
     if checkout.status is CheckoutStatus.EXPIRED:
-        return await end(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
+        return await fail_purchase(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
     if checkout.status is CheckoutStatus.OPEN:
         return purchase
     invoice = await context.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
     if invoice is None:
         return await check_later(context, purchase.workspace_id, purchase.id)
-    return await conclude(context, purchase, invoice)
+    return await apply_payment_outcome(context, purchase, invoice)

@@ -9,8 +9,8 @@ from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
-from app.flows.purchases.checkout import close_lost_checkouts, conclude_checkout
-from app.flows.purchases.outcome import NOT_COMPLETED, check_later, conclude, end
+from app.flows.purchases.checkout import close_lost_checkouts, apply_checkout_outcome
+from app.flows.purchases.payment_outcome import NOT_COMPLETED, check_later, apply_payment_outcome, fail_purchase
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -41,15 +41,15 @@ async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_
     if purchase.pay_sent_at is None:
         purchase = await _give_up(context, purchase)
     if purchase.checkout_session_id is not None:
-        return await conclude_checkout(context, purchase)
+        return await apply_checkout_outcome(context, purchase)
     customer_id = account.customer_id if account is not None else None
     if purchase.card_id is None and customer_id is not None:
         await close_lost_checkouts(context, purchase, customer_id)
     invoice = await _find_invoice(context, purchase, customer_id)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
-        return await conclude(context, purchase, invoice)
+        return await apply_payment_outcome(context, purchase, invoice)
     left = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await end(context, purchase, left, reason=NOT_COMPLETED)
+    return await fail_purchase(context, purchase, left, reason=NOT_COMPLETED)
 
 
 async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
@@ -57,7 +57,7 @@ async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditP
 
     async def work(session: Session) -> CreditPurchaseRow:
         await billing_account_store.lock(session, purchase.workspace_id)
-        await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=NOT_COMPLETED)
+        await purchase_states.give_up(session, purchase.workspace_id, purchase.id, reason=NOT_COMPLETED)
         return await purchase_store.lock(session, purchase.workspace_id, purchase.id)
 
     return await transact(context.database, work, step="purchase.give_up")

@@ -24,7 +24,7 @@ from app.money import Money
 from app.payments.gateway_values import GatewayRefused, ProviderInvoice, ReturnedMoney
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
-from app.store.refunds import Watched
+from app.store.refunds import InvoiceToCheck
 
 _MOST_CHECKS: Final = 10
 _NOTHING_CHARGED: Final = "Nothing was charged for this purchase, so there is nothing to refund."
@@ -37,8 +37,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class ReturnedMoneyCheck(NamedTuple):
     """What was seen to have gone back of an invoice's payment, and the look that saw it."""
 
-    watched: Watched
-    returns: ReturnedMoney
+    watched: InvoiceToCheck
+    returned: ReturnedMoney
 
 
 async def sync_returned_money(context: FlowContext, invoice_id: str) -> None:
@@ -49,7 +49,7 @@ async def sync_returned_money(context: FlowContext, invoice_id: str) -> None:
     first: int | None = None
     while True:
         async with context.database.read() as session:
-            watched = await refund_store.watched(session, invoice_id)
+            watched = await refund_store.invoice_to_check(session, invoice_id)
         if watched is None:
             return
         first = watched.checks if first is None else first
@@ -63,20 +63,20 @@ async def sync_returned_money(context: FlowContext, invoice_id: str) -> None:
         return
 
 
-async def _check(context: FlowContext, watched: Watched, invoice_id: str) -> ReturnedMoneyCheck | None:
+async def _check(context: FlowContext, watched: InvoiceToCheck, invoice_id: str) -> ReturnedMoneyCheck | None:
     """Ask the provider once; None where no card paid the invoice.
 
     Raises `ReturnedMoneyOvertaken` when another check began before this has ended.
     """
-    returns = await context.gateway.returns(invoice_id)
-    if returns is None:
+    returned = await context.gateway.returned_money(invoice_id)
+    if returned is None:
         return None
     await transact(
         context.database,
-        lambda session: refunds_and_disputes.apply_returned_money(session, watched, invoice_id, returns),
+        lambda session: refunds_and_disputes.apply_returned_money(session, watched, invoice_id, returned),
         step="returns.apply",
     )
-    return ReturnedMoneyCheck(watched._replace(checks=watched.checks + 1), returns)
+    return ReturnedMoneyCheck(watched._replace(checks=watched.checks + 1), returned)
 
 
 async def refund_purchase(
@@ -98,9 +98,9 @@ async def refund_purchase(
     if purchase.charged_at is None or purchase.invoice_id is None:
         raise NotRefundable(_NOTHING_CHARGED)
     if begun is not None and begun.amount_minor == amount_minor:
-        return await _go_on(context, begun, purchase.invoice_id)
+        return await _resume(context, begun, purchase.invoice_id)
     refund = await _request(context, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
-    return await _carry_out(context, refund, purchase.invoice_id)
+    return await _send(context, refund, purchase.invoice_id)
 
 
 async def refund_late_payment(
@@ -121,7 +121,7 @@ async def refund_late_payment(
     if await transact(context.database, note, step="refund.late"):
         try:
             refund = await _request(context, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
-            await _carry_out(context, refund, invoice.id)
+            await _send(context, refund, invoice.id)
         except NotRefundable as refused:
             # refunded or charged back already, or paid without a card: there is nothing left to give back
             _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
@@ -129,7 +129,7 @@ async def refund_late_payment(
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 
 
-async def carry_on(context: FlowContext, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+async def resume_refund(context: FlowContext, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
     """Bring a refund that may have been left unsent to its end; None if there is no such refund. Raises `GatewayUnavailable`."""
     async with context.database.read() as session:
         refund = await refund_store.find(session, workspace_id, refund_id)
@@ -137,7 +137,7 @@ async def carry_on(context: FlowContext, workspace_id: UUID, refund_id: UUID) ->
     if refund is None or purchase is None or purchase.invoice_id is None:
         return None
     try:
-        return await _go_on(context, refund, purchase.invoice_id)
+        return await _resume(context, refund, purchase.invoice_id)
     except NotRefundable:
         return await _read(context, refund)
     except Exception:
@@ -151,16 +151,16 @@ async def carry_on(context: FlowContext, workspace_id: UUID, refund_id: UUID) ->
         raise
 
 
-async def _go_on(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
+async def _resume(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
     """Look whether the provider has the refund before it is sent (again), under the same key; after 23 hours it is sent no more."""
     await sync_returned_money(context, invoice_id)
     refund = await _read(context, refund)
     if refund.status != RefundState.REQUESTED:
         return refund
     if context.database.clock.now() >= refund.created_at + SEND_WITHIN:
-        await _refuse(context, refund, _NOT_SENT)
+        await _fail(context, refund, _NOT_SENT)
         return await _read(context, refund)
-    return await _carry_out(context, refund, invoice_id)
+    return await _send(context, refund, invoice_id)
 
 
 async def _request(
@@ -169,18 +169,18 @@ async def _request(
     """Write a refund down on the strength of a look that nothing has overtaken; raises `Conflict` where that can't be had."""
     for _ in range(_MOST_CHECKS):
         async with context.database.read() as session:
-            watched = await refund_store.watched(session, invoice_id)
+            watched = await refund_store.invoice_to_check(session, invoice_id)
         try:
             checked = await _check(context, watched, invoice_id) if watched is not None else None
             if checked is None:
                 raise NotRefundable(_NOTHING_CHARGED)
             return await transact(
                 context.database,
-                lambda session, checked=checked: refunds_and_disputes.request(
+                lambda session, checked=checked: refunds_and_disputes.request_refund(
                     session,
                     checked.watched,
                     invoice_id,
-                    checked.returns,
+                    checked.returned,
                     amount_minor=amount_minor,
                     reason=reason,
                     by_operator=by_operator,
@@ -192,7 +192,7 @@ async def _request(
     raise Conflict
 
 
-async def _carry_out(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
+async def _send(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
     """Send a refund that was written down, and settle it by what the provider then has."""
     metadata = {"refund_id": str(refund.id), "purchase_id": str(refund.purchase_id)}
     if refund.reason is not None:
@@ -202,17 +202,17 @@ async def _carry_out(context: FlowContext, refund: RefundRow, invoice_id: str) -
             refund.payment_id, amount_minor=refund.amount_minor, metadata=metadata, key=f"refund:{refund.id}"
         )
     except GatewayRefused as refused:
-        await _refuse(context, refund, str(refused))
+        await _fail(context, refund, str(refused))
         raise NotRefundable(str(refused)) from refused
     await sync_returned_money(context, invoice_id)
     return await _read(context, refund)
 
 
-async def _refuse(context: FlowContext, refund: RefundRow, failure: str) -> None:
+async def _fail(context: FlowContext, refund: RefundRow, failure: str) -> None:
     where = (refund.workspace_id, refund.purchase_id, refund.id)
     await transact(
         context.database,
-        lambda session: refunds_and_disputes.refuse(session, *where, failure=failure),
+        lambda session: refunds_and_disputes.fail_refund(session, *where, failure=failure),
         step="refund.refuse",
     )
 

@@ -30,7 +30,7 @@ from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from app.store import provider_events as provider_event_store
 from tests.support.accounts import KEYS
 from tests.support.client import eventually
-from tests.support.returns import Bought, apply, bought_by, buy, check_ledger
+from tests.support.returned_money import Bought, apply, bought_by, buy, check_ledger
 from tests.support.running_backend import RunningBackend
 
 
@@ -220,8 +220,8 @@ class SlowGateway(StripeGateway):
         self.has_seen = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
-        seen = await super().returns(invoice_id)
+    async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
+        seen = await super().returned_money(invoice_id)
         if not self.has_seen.is_set():
             self.has_seen.set()
             await self.may_answer.wait()

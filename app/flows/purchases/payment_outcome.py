@@ -16,10 +16,10 @@ from app.store import purchases as purchase_store
 NOT_COMPLETED = "The payment was not completed; nothing was charged."
 
 _DECLINED = "The card was declined."
-_LAPSED = "The payment was not confirmed in time."
+_EXPIRED = "The payment was not confirmed in time."
 
 
-async def conclude(context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+async def apply_payment_outcome(context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
     """Bring a purchase whose payment was sent to where its invoice, just fetched, says it is.
 
     Safe to run twice, at once, and in any order. Raises `GatewayUnavailable` when the invoice of a failed payment can't be voided
@@ -28,8 +28,8 @@ async def conclude(context: FlowContext, purchase: CreditPurchaseRow, invoice: P
     where = (purchase.workspace_id, purchase.id)
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
-        return await _settle(context, purchase, invoice)
-    if attempt.status is PaymentStatus.ACTION_REQUIRED and not is_lapsed(context, purchase):
+        return await _succeed(context, purchase, invoice)
+    if attempt.status is PaymentStatus.ACTION_REQUIRED and not has_expired(context, purchase):
         return await transact(
             context.database,
             lambda session: purchase_states.await_confirmation(session, *where, invoice),
@@ -40,7 +40,7 @@ async def conclude(context: FlowContext, purchase: CreditPurchaseRow, invoice: P
     is_unattempted = invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.NOT_ATTEMPTED
     if is_unattempted and not _is_stale(context, purchase):
         return purchase
-    return await end_without_charge(context, purchase, invoice)
+    return await void_and_fail(context, purchase, invoice)
 
 
 async def check_later(context: FlowContext, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -55,7 +55,7 @@ async def check_later(context: FlowContext, workspace_id: UUID, purchase_id: UUI
     return await transact(context.database, work, step="purchase.look_later")
 
 
-async def end(
+async def fail_purchase(
     context: FlowContext,
     purchase: CreditPurchaseRow,
     left: ProviderInvoice | None,
@@ -80,12 +80,12 @@ async def end(
     )
 
 
-def is_lapsed(context: FlowContext, purchase: CreditPurchaseRow) -> bool:
+def has_expired(context: FlowContext, purchase: CreditPurchaseRow) -> bool:
     """Whether the customer's time to confirm or to pay is over."""
     return context.database.clock.now() >= purchase.expires_at
 
 
-async def _settle(context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+async def _succeed(context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
     row = await transact(
         context.database,
         lambda session: purchase_states.succeed(session, purchase.workspace_id, purchase.id, invoice),
@@ -95,7 +95,7 @@ async def _settle(context: FlowContext, purchase: CreditPurchaseRow, invoice: Pr
     return row if row.charged_at is not None else await refund_late_payment(context, row, invoice)
 
 
-async def end_without_charge(
+async def void_and_fail(
     context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
     """Void the invoice of a payment that did not happen, so that it can't any more, and end the purchase.
@@ -109,14 +109,14 @@ async def end_without_charge(
         # It was paid, is being paid, or was voided by another process while we looked: what it is now decides.
         left = await context.gateway.invoice(invoice.id)
         if left is not None and left.status is InvoiceStatus.PAID:
-            return await conclude(context, purchase, left)
+            return await apply_payment_outcome(context, purchase, left)
         if left is not None and left.status is not InvoiceStatus.VOID:
             return await check_later(context, purchase.workspace_id, purchase.id)
-    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and is_lapsed(context, purchase)
+    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and has_expired(context, purchase)
     if lapsed:
-        return await end(context, purchase, left, reason=_LAPSED, status=PurchaseStatus.EXPIRED)
+        return await fail_purchase(context, purchase, left, reason=_EXPIRED, status=PurchaseStatus.EXPIRED)
     reason = attempt.decline_message or (_DECLINED if attempt.decline_code else NOT_COMPLETED)
-    return await end(context, purchase, left, reason=reason, decline_code=attempt.decline_code)
+    return await fail_purchase(context, purchase, left, reason=reason, decline_code=attempt.decline_code)
 
 
 def _is_stale(context: FlowContext, purchase: CreditPurchaseRow) -> bool:

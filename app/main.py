@@ -37,7 +37,7 @@ from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.webhook_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
-from app.jobs.outage_log import OutageLog, retry_delays, one_line
+from app.jobs.outage_log import OutageLog, one_line, retry_delays
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub

@@ -16,8 +16,8 @@ from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict, InvalidInput
-from app.ledger.ledger_reads import Balance
 from app.ledger.chart_of_accounts import Source
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Grant,

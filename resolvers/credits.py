@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.ledger import ledger_reads
-from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.chart_of_accounts import Kind
+from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from resolvers import global_ids

@@ -72,7 +72,9 @@ async def poll(context: FlowContext, event_types: Collection[str]) -> int:
         is_wanted = event.type in event_types
         new += await transact(
             context.database,
-            lambda session, event=event, is_wanted=is_wanted: _receive_and_move_cursor(session, event, is_wanted=is_wanted),
+            lambda session, event=event, is_wanted=is_wanted: _receive_and_move_cursor(
+                session, event, is_wanted=is_wanted
+            ),
             step="event.poll",
         )
     return new

@@ -103,7 +103,9 @@ async def _resume_refunds(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
         due = await refund_store.due(session, limit=_BATCH)
     return await each_alone(
-        "refunds", due, lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id)
+        "refunds",
+        due,
+        lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id),
     )
 
 

@@ -18,7 +18,7 @@ from app.db.unit_of_work import transact
 from app.errors import Unavailable
 from app.ledger.movements import Movement, Posted
 from app.ledger.post_movements import TOPIC, BatchResult, post_exactly
-from app.ledger.posting_queue import WorkspaceQueue, PostingQueue, QueuedMovement
+from app.ledger.posting_queue import PostingQueue, QueuedMovement, WorkspaceQueue
 from app.ledger.spend_batches import split_spends
 from app.store import ledger_posting as ledger_posting_store
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from app.ledger import entries
-from app.ledger.ledger_reads import transaction_of
 from app.ledger.chart_of_accounts import COUNTER_ACCOUNT, Account, Kind, Source
 from app.ledger.entries import Entries, Entry
 from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
+from app.ledger.ledger_reads import transaction_of
 from app.ledger.movements import Transaction
 
 Row: TypeAlias = Mapping[Any, Any]
@@ -151,7 +151,9 @@ class HistoryCheck:
         match kind:
             case Kind.USAGE | Kind.HOLD:
                 portions, uncovered = take(spendable, -transaction.amount)
-                if uncovered or any(self._open_grants[grant_id].has_expired(transaction.at) for grant_id, _ in portions):
+                if uncovered or any(
+                    self._open_grants[grant_id].has_expired(transaction.at) for grant_id, _ in portions
+                ):
                     raise Disagreement(step.name, "it takes credits that were not available")
                 return entries.set_aside(portions) if counter is None else entries.going_out(counter, portions)
             case Kind.RELEASE | Kind.CAPTURE:

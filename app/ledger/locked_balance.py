@@ -16,6 +16,7 @@ from app.ledger import entries
 from app.ledger.chart_of_accounts import COUNTER_ACCOUNT, Account, Kind, Source
 from app.ledger.entries import Entries
 from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
+from app.ledger.locked_balance_records import KeyedTransaction, LockedHold, NewGrant, NewTransaction
 from app.ledger.movements import (
     Capture,
     Clawback,
@@ -31,7 +32,6 @@ from app.ledger.movements import (
     Spend,
     Transaction,
 )
-from app.ledger.locked_balance_records import NewGrant, LockedHold, KeyedTransaction, NewTransaction
 from app.money import MAX_STEPS
 
 _PURCHASED = (Source.PURCHASE, Source.AUTO_RECHARGE)

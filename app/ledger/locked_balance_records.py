@@ -1,4 +1,4 @@
-"""What a locked balance holds beside its grants: holds, transactions that may be repeated, transactions and grants to be written."""
+"""What a locked balance keeps beside its grants: holds, transactions that may be repeated, transactions and grants to write."""
 
 from __future__ import annotations
 

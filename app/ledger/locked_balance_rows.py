@@ -9,11 +9,11 @@ from uuid import UUID
 
 from app.db.engine import Session
 from app.idempotency import KEYS_KEPT
-from app.ledger.locked_balance import LockedBalance
 from app.ledger.chart_of_accounts import Kind, Source
 from app.ledger.grants import LockedGrant, Portion
+from app.ledger.locked_balance import LockedBalance
+from app.ledger.locked_balance_records import KeyedTransaction, LockedHold
 from app.ledger.movements import Capture, Clawback, Grant, Hold, Movement, Reinstate, Release, Transaction
-from app.ledger.locked_balance_records import LockedHold, KeyedTransaction
 from app.store import ledger_posting as ledger_posting_store
 
 

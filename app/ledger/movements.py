@@ -44,7 +44,7 @@ class HoldClosed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An idempotency key. Within a workspace, `scope` (the mutation) and `value` identify one request, `input_hash` what it asked."""
+    """An idempotency key: in a workspace, `scope` (the mutation) and `value` identify one request, `input_hash` its input."""
 
     scope: str
     value: str
@@ -140,7 +140,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clawback:
-    """A claw-back: a refund or dispute takes credits, from the purchase's grant first, then in spending order; the rest is a debt."""
+    """A refund or dispute takes credits back: from the purchase's grant first, then in spending order; the rest becomes a debt."""
 
     workspace_id: UUID
     purchase_id: UUID

@@ -34,9 +34,9 @@ class BatchResult(NamedTuple):
 
 
 class IndexedMovement(NamedTuple):
-    """A movement, and its place in the list it came in."""
+    """A movement, and its position in the list that was passed."""
 
-    index: int
+    position: int
     movement: Movement
 
 
@@ -55,7 +55,7 @@ async def post(session: Session, movements: Sequence[Movement]) -> list[Posted |
     only_spends = batch is not None and not others
     if batch is not None and only_spends:
         rows = await ledger_posting_store.spend(session, batch.arguments)
-        results.update((indexed.index, posted) for indexed, posted in batch.results(rows))
+        results.update((indexed.position, posted) for indexed, posted in batch.results(rows))
         for row in rows:
             workspace_id = batch.arguments.workspaces[row.number - 1]
             session.outbox.hint(TOPIC, workspace_id, workspace_id, row.version)

@@ -71,7 +71,7 @@ class PostingQueue:
         workspace.waiting.append(queued)
 
     def next_batch(self, idle_lanes: int) -> list[WorkspaceQueue]:
-        """Take the next batch: an equal share of the ready workspaces for each of the idle lanes, `LARGEST_BATCH` movements at most."""
+        """Take the next batch: the idle lanes share the ready workspaces; `LARGEST_BATCH` movements at most."""
         share = max(-(-len(self._ready) // idle_lanes), _FEWEST_WORKSPACES)
         room = LARGEST_BATCH
         batch: list[WorkspaceQueue] = []

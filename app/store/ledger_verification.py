@@ -23,7 +23,7 @@ class Range(NamedTuple):
 
 
 async def take_snapshot(session: Session) -> None:
-    """Give the session one read-only snapshot of the database until it ends (repeatable read). It must not have read anything yet."""
+    """Let the session, which has not read anything yet, see one read-only snapshot of the database until it ends."""
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     # Rows are wanted in the order of the indexes, however long reading all of them takes.
     for setting in ("statement_timeout = 0", "enable_hashjoin = off", "enable_seqscan = off"):

@@ -11,8 +11,8 @@ from app.db.engine import Database
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from app.ledger import ledger_reads
-from app.ledger.ledger_reads import Balance
 from app.ledger.chart_of_accounts import Source
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Clawback,

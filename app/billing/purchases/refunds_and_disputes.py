@@ -109,7 +109,9 @@ def _check_refundable(amount: Money, returned: ReturnedMoney) -> None:
         raise NotRefundable(f"At most {_said(left)} of this purchase can still be refunded, and it must be above zero.")
 
 
-async def fail_refund(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID, *, failure: str) -> None:
+async def fail_refund(
+    session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID, *, failure: str
+) -> None:
     """The refund was not made and will not be: the provider refused it, or it could not be sent in time."""
     for row in await refund_store.lock_unfailed(session, workspace_id, purchase_id):
         if row.id == refund_id and row.status == RefundState.REQUESTED:
@@ -135,7 +137,9 @@ async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoi
     return True
 
 
-async def apply_returned_money(session: Session, watched: InvoiceToCheck, invoice_id: str, returned: ReturnedMoney) -> None:
+async def apply_returned_money(
+    session: Session, watched: InvoiceToCheck, invoice_id: str, returned: ReturnedMoney
+) -> None:
     """Bring invoice, purchase, credits and refunds in line with what has gone back by now, posting only the difference.
 
     `returned` was fetched after `watched` was read. Credits taken back are returned ÷ total × credits, rounded down, of everything

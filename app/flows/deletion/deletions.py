@@ -59,7 +59,9 @@ async def delete_account(context: FlowContext, keys: Keys, user_id: UUID) -> Non
 
     async def begin(session: Session) -> _Deletion:
         # past the point of no return nobody can need them any more
-        decide = _workspaces_alone_in if await deletion_store.is_irreversible(session, user_id) else _workspaces_to_delete
+        decide = (
+            _workspaces_alone_in if await deletion_store.is_irreversible(session, user_id) else _workspaces_to_delete
+        )
         going = await decide(session, user_id)
         return await _begin(session, going, DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id))
 
@@ -131,7 +133,9 @@ async def _workspaces_of(session: Session, row: DeletionRow) -> list[UUID]:
 async def _run(context: FlowContext, keys: Keys, begun: _Deletion, *, was_cut_short: bool = False) -> None:
     try:
         await end_unfinished_purchases(context, begun.workspace_ids)
-        is_needed = await transact(context.database, lambda session: _make_irreversible(session, begun), step="deletion.settle")
+        is_needed = await transact(
+            context.database, lambda session: _make_irreversible(session, begun), step="deletion.settle"
+        )
     except (GatewayUnavailable, GatewayRefused) as error:
         if was_cut_short or not await _cancel(context, begun):
             raise PaymentUnavailable(_CONTINUES) from error

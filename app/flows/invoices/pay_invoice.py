@@ -137,7 +137,9 @@ async def _pay(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
     )
 
 
-async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor) -> _BegunPayment:
+async def _begin(
+    session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor
+) -> _BegunPayment:
     require_open(await billing_account_store.lock(session, workspace_id))
     invoice = await invoice_store.find(session, workspace_id, invoice_id)
     if invoice is None:

@@ -17,7 +17,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import charge_of
-from app.flows.purchases.payment_outcome import check_later, apply_payment_outcome, fail_purchase, has_expired
+from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
 from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store

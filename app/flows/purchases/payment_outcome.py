@@ -19,7 +19,9 @@ _DECLINED = "The card was declined."
 _EXPIRED = "The payment was not confirmed in time."
 
 
-async def apply_payment_outcome(context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice) -> CreditPurchaseRow:
+async def apply_payment_outcome(
+    context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
     """Bring a purchase whose payment was sent to where its invoice, just fetched, says it is.
 
     Safe to run twice, at once, and in any order. Raises `GatewayUnavailable` when the invoice of a failed payment can't be voided
@@ -112,7 +114,9 @@ async def void_and_fail(
             return await apply_payment_outcome(context, purchase, left)
         if left is not None and left.status is not InvoiceStatus.VOID:
             return await check_later(context, purchase.workspace_id, purchase.id)
-    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and has_expired(context, purchase)
+    lapsed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED) and has_expired(
+        context, purchase
+    )
     if lapsed:
         return await fail_purchase(context, purchase, left, reason=_EXPIRED, status=PurchaseStatus.EXPIRED)
     reason = attempt.decline_message or (_DECLINED if attempt.decline_code else NOT_COMPLETED)

@@ -9,8 +9,8 @@ from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
-from app.flows.purchases.checkout import close_lost_checkouts, apply_checkout_outcome
-from app.flows.purchases.payment_outcome import NOT_COMPLETED, check_later, apply_payment_outcome, fail_purchase
+from app.flows.purchases.checkout import apply_checkout_outcome, close_lost_checkouts
+from app.flows.purchases.payment_outcome import NOT_COMPLETED, apply_payment_outcome, check_later, fail_purchase
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store

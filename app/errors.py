@@ -1,15 +1,17 @@
 """The two tiers of errors: what a person can mend (`DomainError`) and what a program got wrong (`ProtocolError`).
 
-A `DomainError` becomes an entry of the payload's `userErrors`; its docstring is the message unless one is given. A `ProtocolError`
-becomes a GraphQL error with `extensions.code`. Anything else that is raised is a bug: masked for the client, logged once.
+A `DomainError` becomes an entry of the payload's `userErrors`; its docstring is the message unless one is given, and names in
+braces there stand for what its `placeholders` hold. A `ProtocolError` becomes a GraphQL error with `extensions.code`. Anything else
+that is raised is a bug: masked for the client, logged once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
+
+from app.wording import waiting_time
 
 
 class ErrorCode(StrEnum):
@@ -57,15 +59,22 @@ class ErrorCode(StrEnum):
 class DomainError(Exception):
     """Something that the person asking can mend.
 
-    `path` names the input field at fault, for example `("input", "amount")`.
+    `path` names the input field at fault, for example `("input", "amount")`. `placeholders` are the texts for the names in braces
+    in the docstring: numbers that a constant defines, as `app/wording.py` writes them.
     """
 
     code: ClassVar[ErrorCode]
+    placeholders: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, *, path: Sequence[str] | None = None) -> None:
-        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.message = message or self.usual_message()
         self.path = tuple(path) if path is not None else None
         super().__init__(self.message)
+
+    @classmethod
+    def usual_message(cls) -> str:
+        """The message of an error that is raised without one: the docstring in one line, its placeholders filled in."""
+        return " ".join((cls.__doc__ or "").split()).format_map(cls.placeholders)
 
 
 class ProtocolError(Exception):
@@ -131,21 +140,9 @@ class RateLimited(ProtocolError):
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(
-            f"Too many attempts. Try again in {_duration(retry_after_seconds)}.",
+            f"Too many attempts. Try again in {waiting_time(retry_after_seconds)}.",
             extensions={"retryAfterSeconds": retry_after_seconds},
         )
-
-
-def _duration(seconds: int) -> str:
-    """A time to wait as people say it, and never less than it is: 40 seconds, 12 minutes, 24 hours."""
-    minutes = math.ceil(seconds / 60)
-    if seconds < 60:
-        number, unit = seconds, "second"
-    elif minutes < 120 and minutes != 60:
-        number, unit = minutes, "minute"
-    else:
-        number, unit = math.ceil(minutes / 60), "hour"
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 class InvalidInput(DomainError):

@@ -1,5 +1,5 @@
 """A Stripe-compatible server for development and tests.
 
-It is spoken to by the official SDK over HTTP and keeps its state in the schema `stripe_sandbox` of a PostgreSQL.
+The official SDK talks to it over HTTP. Its state is in the schema `stripe_sandbox` of a PostgreSQL database.
 It imports nothing of the application.
 """

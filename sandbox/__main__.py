@@ -16,21 +16,21 @@ from sandbox.server import create_app
 
 
 class Server(uvicorn.Server):
-    """uvicorn, saying on standard output when it is ready."""
+    """uvicorn's server; it prints a line when it is ready."""
 
     def __init__(self, config: uvicorn.Config, base_url: str) -> None:
         super().__init__(config)
         self._base_url = base_url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then print the one line a parent waits for."""
+        """Start, then print the line that a parent process waits for."""
         await super().startup(sockets)
         if self.started:
             print(f"sandbox ready on {self._base_url}", flush=True)
 
 
 def main() -> None:
-    """Serve on loopback until SIGTERM, SIGINT or, where asked for, the end of standard input."""
+    """Serve on loopback until SIGTERM, SIGINT or, with --exit-with-stdin, the end of standard input."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
     parser.add_argument("--database-url", required=True)
@@ -47,9 +47,9 @@ def main() -> None:
         timeout_graceful_shutdown=2,
     )
     server = Server(config, base_url)
-    # uvicorn raises the signal again once it has shut down; it must not kill the process then
+    # uvicorn raises the signal again after its shutdown: without these handlers that would kill the process
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit)
     if arguments.exit_with_stdin:
         threading.Thread(target=_exit_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
@@ -74,7 +74,7 @@ def _exit_with_stdin(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 

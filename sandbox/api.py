@@ -1,4 +1,4 @@
-"""The API under /v1: authentication, validation, idempotency, and one transaction around each call."""
+"""Stripe's API under /v1: authentication, validation, idempotency, and one transaction around each call."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.calls import Call, Route
-from sandbox.errors import Json, StripeError, forbidden, invalid, unauthorized
+from sandbox.errors import StripeError, internal_error, invalid_request, secret_key_required, unauthorized
 from sandbox.events import API_VERSION
-from sandbox.faults import Fault, Faults, RequestLog, drop_connection, internal_error
-from sandbox.form import decode
-from sandbox.idempotency import MAX_LENGTH, Answer, KeysInFlight, fingerprint, recall, remember
+from sandbox.expansion import render
+from sandbox.faults import Fault, Faults, drop_connection
+from sandbox.form_encoding import decode_form
+from sandbox.idempotency import MAX_LENGTH, Answer, KeysInFlight, fingerprint, store_answer, stored_answer
 from sandbox.ids import new_id
-from sandbox.rendering import render
+from sandbox.objects import Json
+from sandbox.request_log import RequestLog
 from sandbox.routes import ROUTES
 from sandbox.store import Store, Transaction
 from sandbox.validation import check_supported, validate
@@ -28,8 +30,8 @@ log = logging.getLogger("sandbox")
 
 MAX_BODY_BYTES = 1_000_000
 
-# what Stripe.js sends beside the parameters of a call
-_BROWSER_PARAMS = frozenset({"client_secret", "key", "payment_user_agent", "time_on_page", "guid", "muid", "sid"})
+# what Stripe.js sends in addition to the parameters of a call
+_STRIPE_JS_PARAMS = frozenset({"client_secret", "key", "payment_user_agent", "time_on_page", "guid", "muid", "sid"})
 
 
 class Api:
@@ -44,14 +46,14 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         request_id = new_id("req")
-        key = request.headers.get("idempotency-key") if request.method == "POST" else None
+        idempotency_key = request.headers.get("idempotency-key") if request.method == "POST" else None
         path = request.url.path
-        entry = self._requests.add(request.method, path, key)
+        entry = self._requests.add(request.method, path, idempotency_key)
         fault: Fault | None = None
         try:
             body = await _read_body(request)
-            with self._keys.hold(key):
-                fault = self._faults.take(request.method, path)
+            with self._keys.hold(idempotency_key):
+                fault = self._faults.use(request.method, path)
                 entry["fault"] = fault.kind if fault else None
                 if fault and fault.kind == "drop_before":
                     await drop_connection(receive)
@@ -60,7 +62,7 @@ class Api:
                     await self._faults.hang(fault.seconds)
                 if fault and fault.kind == "error_500":
                     raise internal_error()
-                answer = await self._answer(request, body, request_id, key)
+                answer = await self._answer(request, body, request_id, idempotency_key)
         except StripeError as error:
             answer = _error_answer(error, request_id)
         except Exception:
@@ -71,21 +73,23 @@ class Api:
         if fault and fault.kind == "drop_after":
             await drop_connection(receive)
             return
-        await _response(answer, request_id, key)(scope, receive, send)
+        await _response(answer, request_id, idempotency_key)(scope, receive, send)
 
-    async def _answer(self, request: Request, body: bytes, request_id: str, key: str | None) -> Answer:
+    async def _answer(self, request: Request, body: bytes, request_id: str, idempotency_key: str | None) -> Answer:
         publishable = _authenticate(request, body)
         version = request.headers.get("stripe-version", API_VERSION)
         if version != API_VERSION:
-            raise invalid(f"Invalid Stripe API version: {version}; the sandbox speaks {API_VERSION} only")
-        if key is not None and len(key) > MAX_LENGTH:
-            raise invalid(f"Idempotency keys can have up to {MAX_LENGTH} characters")
+            raise invalid_request(f"Invalid Stripe API version: {version}; the sandbox speaks {API_VERSION} only")
+        if idempotency_key is not None and len(idempotency_key) > MAX_LENGTH:
+            raise invalid_request(f"Idempotency keys can have up to {MAX_LENGTH} characters")
         path = request.url.path
-        route, ids = _match(request.method, path)
+        route, ids = _match_route(request.method, path)
         if publishable and not route.publishable:
-            raise forbidden("This API call cannot be made with a publishable API key. Please use a secret API key.")
-        given = decode(_encoded(request, body))
-        extra = {name: given.pop(name) for name in _BROWSER_PARAMS & given.keys()} if publishable else {}
+            raise secret_key_required(
+                "This API call cannot be made with a publishable API key. Please use a secret API key."
+            )
+        given = decode_form(_encoded_params(request, body))
+        extra = {name: given.pop(name) for name in _STRIPE_JS_PARAMS & given.keys()} if publishable else {}
         params = validate(route.params, given)
         check_supported(params, route.supported)
         call_params = params | ({"client_secret": extra["client_secret"]} if "client_secret" in extra else {})
@@ -93,30 +97,33 @@ class Api:
             async with self._store.read() as tx:
                 return await _execute(Call(tx, call_params, ids, path, publishable), route, request_id)
         async with self._store.write() as tx:
-            tx.request_id, tx.idempotency_key = request_id, key
+            tx.request_id, tx.idempotency_key = request_id, idempotency_key
             call = Call(tx, call_params, ids, path, publishable)
-            return await _once(call, route, request_id, key, fingerprint(body))
+            return await _execute_once(call, route, request_id, idempotency_key, fingerprint(body))
 
 
-async def _once(call: Call, route: Route, request_id: str, key: str | None, digest: str) -> Answer:
-    """Execute a writing call, or answer what it answered before under the same key."""
+async def _execute_once(call: Call, route: Route, request_id: str, idempotency_key: str | None, digest: str) -> Answer:
+    """Execute a call that writes; or return the answer it got before, if it comes again with the same key."""
     tx = call.tx
-    if key is not None and (known := await recall(tx, key, call.path, digest)) is not None:
+    if (
+        idempotency_key is not None
+        and (known := await stored_answer(tx, idempotency_key, call.path, digest)) is not None
+    ):
         return known
-    answer = await _attempt(call, route, request_id)
-    if key is not None:
-        await remember(tx, key, call.path, digest, answer)
+    answer = await _execute_in_savepoint(call, route, request_id)
+    if idempotency_key is not None:
+        await store_answer(tx, idempotency_key, call.path, digest, answer)
     return answer
 
 
-async def _attempt(call: Call, route: Route, request_id: str) -> Answer:
-    """Execute within a savepoint, so that a refused call leaves nothing but its answer under the key."""
+async def _execute_in_savepoint(call: Call, route: Route, request_id: str) -> Answer:
+    """Execute within a savepoint, so that of a refused call only the answer for its key is kept."""
     savepoint = call.tx.connection.transaction()
     await savepoint.start()
     try:
         answer = await _execute(call, route, request_id)
     except StripeError as error:
-        answer = _error_answer(await _with_objects(call.tx, error), request_id)
+        answer = _error_answer(await _render_objects(call.tx, error), request_id)
         if not error.keeps_changes:
             await savepoint.rollback()
             return answer
@@ -133,8 +140,8 @@ async def _execute(call: Call, route: Route, request_id: str) -> Answer:
     return Answer(200, json.dumps(rendered), request_id)
 
 
-async def _with_objects(tx: Transaction, error: StripeError) -> StripeError:
-    """Fill in the objects that a card error shows, as they stand after the attempt."""
+async def _render_objects(tx: Transaction, error: StripeError) -> StripeError:
+    """Render the objects that a card error shows, as they are after the attempt."""
     for name, value in error.error.items():
         if isinstance(value, dict):
             error.error[name] = await render(tx, cast("Json", value), [])
@@ -155,34 +162,34 @@ async def _read_body(request: Request) -> bytes:
     return body
 
 
-def _encoded(request: Request, body: bytes) -> bytes:
-    """Return the parameters as they were sent: in the body of a POST, in the query of anything else."""
+def _encoded_params(request: Request, body: bytes) -> bytes:
+    """Return the parameters as they were sent: a POST has them in its body, other methods in the query."""
     return body if request.method == "POST" else request.url.query.encode()
 
 
 def _authenticate(request: Request, body: bytes) -> bool:
-    """Return whether the key is a publishable one. Raises a 401 without an acceptable key."""
+    """Return whether the API key is a publishable one. Raises a 401 for one that is missing or not accepted."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    key = credentials.strip()
+    api_key = credentials.strip()
     if scheme.lower() == "basic":
         try:
-            key = base64.b64decode(key, validate=True).decode().partition(":")[0]
+            api_key = base64.b64decode(api_key, validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
-            key = ""
-    elif not key:
-        key = str(decode(_encoded(request, body)).get("key", ""))
-    if not key:
+            api_key = ""
+    elif not api_key:
+        api_key = str(decode_form(_encoded_params(request, body)).get("key", ""))
+    if not api_key:
         raise unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header."
         )
-    if key.startswith("sk_test_"):
+    if api_key.startswith("sk_test_"):
         return False
-    if key.startswith("pk_test_"):
+    if api_key.startswith("pk_test_"):
         return True
-    raise unauthorized(f"Invalid API Key provided: {key[:8]}{'*' * 8}")
+    raise unauthorized(f"Invalid API Key provided: {api_key[:8]}{'*' * 8}")
 
 
-def _match(method: str, path: str) -> tuple[Route, dict[str, str]]:
+def _match_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     for route in ROUTES:
         if route.method == method and (match := route.pattern.fullmatch(path)):
             return route, match.groupdict()
@@ -193,10 +200,10 @@ def _match(method: str, path: str) -> tuple[Route, dict[str, str]]:
     )
 
 
-def _response(answer: Answer, request_id: str, key: str | None) -> Response:
+def _response(answer: Answer, request_id: str, idempotency_key: str | None) -> Response:
     headers: Json = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
-    if key is not None:
-        headers["Idempotency-Key"] = key
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
     if answer.request_id != request_id:
         headers |= {"Idempotent-Replayed": "true", "Original-Request": answer.request_id}
     return Response(answer.body, answer.status, headers, "application/json")

@@ -1,47 +1,24 @@
-"""The sandbox's clock and what happens when its time comes."""
+"""The sandbox's clock: it can be moved, and does what is due when its time has come."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
-from sandbox.errors import Json
-from sandbox.resources import checkout, disputes, invoice_payment, invoices, refunds
+from sandbox.due_work import DUE_WORK, DueWork
+from sandbox.objects import Json
 from sandbox.store import Store, Transaction
 
 log = logging.getLogger("sandbox")
 
 INTERVAL_SECONDS = 0.5
 
-Due = Callable[[Transaction, Json], Awaitable[object]]
-
-
-# kind, what it must contain, the field with its time, what is done then
-DUE: tuple[tuple[str, Json, str, Due], ...] = (
-    ("invoice", {"status": "draft", "auto_advance": True}, "automatically_finalizes_at", invoices.finalize),
-    ("invoice", {"status": "open", "auto_advance": True}, "next_payment_attempt", invoice_payment.pay_automatically),
-    ("checkout.session", {"status": "open"}, "expires_at", checkout.expire),
-    ("charge", {"disputed": False}, "_dispute_at", disputes.open_due),
-    ("refund", {}, "_outcome_at", refunds.end_due),
-)
-
-
 _END_OF_TIME = 2**62
 
 
-async def _earliest(tx: Transaction, until: int) -> tuple[int, Json, Due] | None:
-    candidates: list[tuple[int, Json, Due]] = []
-    for kind, match, field, action in DUE:
-        found = await tx.earliest(kind, match, field, until)
-        if found is not None:
-            candidates.append((found[field], found, action))
-    return min(candidates, key=lambda candidate: candidate[0], default=None)
-
-
 class Clock:
-    """Moves the sandbox's time and lets fall due what has its time, in order, each thing dated with its own time."""
+    """Moves the sandbox's time and does what is due by it: in order, each piece of work dated with its own time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,38 +29,49 @@ class Clock:
             return tx.now
 
     async def set(self, now: int) -> None:
-        """Set the time; it runs on from there. What falls due by then has happened when this returns."""
-        await self.run_due(now)
+        """Set the time, after doing all that is due by it; from there it runs on."""
+        await self.do_due_work(now)
         async with self._store.write() as tx:
             await tx.set_setting("clock_offset", now - int(time.time()))
 
-    async def run_due(self, until: int) -> None:
-        """Do all that falls due up to a time, the earliest first."""
-        while await self._do_next(until):
+    async def do_due_work(self, until: int) -> None:
+        """Do all that is due by a time, the earliest first, each piece of work in a transaction of its own."""
+        while await self._do_earliest(until):
             pass
 
     async def next_due(self) -> int | None:
-        """Return when the next thing falls due, in seconds since 1970; None when nothing waits."""
+        """Return when the next work is due, in seconds since 1970; None if there is none."""
         async with self._store.read() as tx:
             found = await _earliest(tx, _END_OF_TIME)
         return found[0] if found is not None else None
 
-    async def _do_next(self, until: int) -> bool:
+    async def _do_earliest(self, until: int) -> bool:
+        """Do the work that is due first; return whether there was any."""
         async with self._store.write() as tx:
             found = await _earliest(tx, until)
             if found is None:
                 return False
-            at, body, action = found
-            tx.now = at
-            await action(tx, body)
+            due_at, body, work = found
+            tx.now = due_at
+            await work.do(tx, body)
             return True
 
     async def run(self) -> None:
-        """Let fall due what has its time, for ever."""
+        """Do what is due as time goes by, until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             try:
-                await self.run_due(await self.now())
+                await self.do_due_work(await self.now())
             except Exception:
                 # the database may be away for a moment; what is due stays due
-                log.exception("what is due could not be done")
+                log.exception("due work could not be done")
+
+
+async def _earliest(tx: Transaction, until: int) -> tuple[int, Json, DueWork] | None:
+    """Return the work that is due first, if that is by `until`: its time, its object and what to do."""
+    candidates: list[tuple[int, Json, DueWork]] = []
+    for work in DUE_WORK:
+        found = await tx.find_earliest(work.kind, work.match, work.time_field, until)
+        if found is not None:
+            candidates.append((found[work.time_field], found, work))
+    return min(candidates, key=lambda candidate: candidate[0], default=None)

@@ -1,4 +1,4 @@
-"""The sandbox's own controls under /_sandbox: time, faults, deliveries, and the log of requests."""
+"""The sandbox's own controls under /_sandbox: clock, faults, deliveries, disputes, and the log of requests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from starlette.routing import Route
 
 from sandbox.clock import Clock
 from sandbox.deliveries import MODES, Deliveries
-from sandbox.errors import Json, StripeError, invalid
-from sandbox.faults import Faults, RequestLog
-from sandbox.rendering import visible
-from sandbox.resources import disputes
+from sandbox.errors import StripeError, invalid_request
+from sandbox.faults import Faults
+from sandbox.objects import Json, visible
+from sandbox.request_log import RequestLog
+from sandbox.resources.payments import disputes
 from sandbox.store import Store
+
+MAX_ADVANCE_SECONDS = 10 * 366 * 86400
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,7 +44,7 @@ class Controls:
             ("/_sandbox/clock", "GET", self.show_clock),
             ("/_sandbox/clock", "POST", self.move_clock),
             ("/_sandbox/faults", "GET", self.show_faults),
-            ("/_sandbox/faults", "POST", self.order_fault),
+            ("/_sandbox/faults", "POST", self.add_fault),
             ("/_sandbox/faults", "DELETE", self.clear_faults),
             ("/_sandbox/deliveries", "GET", self.show_deliveries),
             ("/_sandbox/deliveries", "POST", self.set_deliveries),
@@ -51,10 +54,10 @@ class Controls:
             ("/_sandbox/requests", "GET", self.show_requests),
             ("/_sandbox/requests", "DELETE", self.clear_requests),
         ]
-        return [Route(path, answering_errors(endpoint), methods=[method]) for path, method, endpoint in table]
+        return [Route(path, _answering_errors(endpoint), methods=[method]) for path, method, endpoint in table]
 
     async def show_clock(self, request: Request) -> Response:
-        """GET /_sandbox/clock: the time, and when the next thing falls due."""
+        """GET /_sandbox/clock: the time, and when the next work is due."""
         now, due = await self._clock.now(), await self._clock.next_due()
         next_due = datetime.fromtimestamp(due, UTC).isoformat() if due is not None else None
         return JSONResponse(
@@ -62,27 +65,29 @@ class Controls:
         )
 
     async def move_clock(self, request: Request) -> Response:
-        """POST /_sandbox/clock: set the time or advance it; what falls due has happened when this answers."""
-        order = await read_json(request)
-        match order:
+        """POST /_sandbox/clock: set the time or advance it; what is due by then is done when this answers."""
+        body = await _read_json(request)
+        match body:
             case {"now": str(text)}:
                 await self._clock.set(_timestamp(text))
-            case {"advance_seconds": int(seconds)} if 0 <= seconds <= 10 * 366 * 86400:
+            case {"advance_seconds": int(seconds)} if 0 <= seconds <= MAX_ADVANCE_SECONDS:
                 await self._clock.set(await self._clock.now() + seconds)
             case _:
-                raise invalid('Give {"now": an ISO 8601 time with zone} or {"advance_seconds": a whole number from 0}')
+                raise invalid_request(
+                    'Give {"now": an ISO 8601 time with zone} or {"advance_seconds": a whole number from 0}'
+                )
         return await self.show_clock(request)
 
     async def show_faults(self, request: Request) -> Response:
-        """GET /_sandbox/faults: the orders not yet used up."""
-        return JSONResponse({"faults": self._faults.listed()})
+        """GET /_sandbox/faults: the faults not yet used up."""
+        return JSONResponse({"faults": self._faults.remaining()})
 
-    async def order_fault(self, request: Request) -> Response:
+    async def add_fault(self, request: Request) -> Response:
         """POST /_sandbox/faults: let the next matching requests fail."""
-        return JSONResponse(asdict(self._faults.add(await read_json(request))))
+        return JSONResponse(asdict(self._faults.add(await _read_json(request))))
 
     async def clear_faults(self, request: Request) -> Response:
-        """DELETE /_sandbox/faults: forget all orders; what hangs goes on."""
+        """DELETE /_sandbox/faults: remove all faults; requests that hang go on."""
         self._faults.clear()
         return await self.show_faults(request)
 
@@ -91,35 +96,35 @@ class Controls:
         return JSONResponse({"mode": await self._deliveries.mode(), "counts": await self._deliveries.counts()})
 
     async def set_deliveries(self, request: Request) -> Response:
-        """POST /_sandbox/deliveries: choose the mode."""
-        mode = (await read_json(request)).get("mode")
+        """POST /_sandbox/deliveries: set the mode."""
+        mode = (await _read_json(request)).get("mode")
         if mode not in MODES:
-            raise invalid(f"mode must be one of {', '.join(MODES)}", param="mode")
+            raise invalid_request(f"mode must be one of {', '.join(MODES)}", param="mode")
         await self._deliveries.set_mode(mode)
         return await self.show_deliveries(request)
 
     async def flush_deliveries(self, request: Request) -> Response:
-        """POST /_sandbox/deliveries/flush: send all that is pending once, and answer when that is done."""
+        """POST /_sandbox/deliveries/flush: send each pending delivery once, and answer when that is done."""
         return JSONResponse(await self._deliveries.flush())
 
     async def open_dispute(self, request: Request) -> Response:
         """POST /_sandbox/disputes: a cardholder disputes a charge."""
-        order = await read_json(request)
+        body = await _read_json(request)
         async with self._store.write() as tx:
-            dispute = await disputes.open_dispute(tx, order)
+            dispute = await disputes.open_dispute(tx, body)
         return JSONResponse(visible(dispute))
 
     async def close_dispute(self, request: Request) -> Response:
-        """POST /_sandbox/disputes/{id}: the bank decides."""
-        status = str((await read_json(request)).get("status"))
+        """POST /_sandbox/disputes/{id}: the bank decides a dispute."""
+        status = str((await _read_json(request)).get("status"))
         async with self._store.write() as tx:
-            dispute = await disputes.close(tx, request.path_params["id"], status)
+            dispute = await disputes.close_dispute(tx, request.path_params["id"], status)
         return JSONResponse(visible(dispute))
 
     async def show_requests(self, request: Request) -> Response:
         """GET /_sandbox/requests: the latest requests, by `method` and by `path` (a regular expression)."""
         query = request.query_params
-        return JSONResponse({"requests": self._requests.listed(query.get("method"), query.get("path"))})
+        return JSONResponse({"requests": self._requests.entries(query.get("method"), query.get("path"))})
 
     async def clear_requests(self, request: Request) -> Response:
         """DELETE /_sandbox/requests: empty the log."""
@@ -127,34 +132,34 @@ class Controls:
         return JSONResponse({"requests": []})
 
 
-async def read_json(request: Request) -> Json:
+async def _read_json(request: Request) -> Json:
     """Return the JSON object in the body. Raises StripeError for anything else."""
     try:
         body: Any = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError) as error:
-        raise invalid("The body must be a JSON object") from error
+        raise invalid_request("The body must be a JSON object") from error
     if not isinstance(body, dict):
-        raise invalid("The body must be a JSON object")
+        raise invalid_request("The body must be a JSON object")
     return cast("Json", body)
 
 
-def answering_errors(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint with StripeErrors answered in Stripe's shape."""
+def _answering_errors(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with each StripeError answered in Stripe's shape."""
 
-    async def answering(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
         except StripeError as error:
             return JSONResponse({"error": error.error}, error.status)
 
-    return answering
+    return answer
 
 
 def _timestamp(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise invalid(f"Invalid time: {text}", param="now") from error
+        raise invalid_request(f"Invalid time: {text}", param="now") from error
     if at.tzinfo is None:
-        raise invalid(f"A time needs its zone: {text}", param="now")
+        raise invalid_request(f"A time needs its zone: {text}", param="now")
     return int(at.timestamp())

@@ -1,7 +1,7 @@
 """Delivery of events to webhook endpoints: signed, in order, retried with back-off until they are accepted.
 
-What is to be sent lies in the database, so a restart goes on where it stopped. Times here are real ones: a receiver
-checks the signature's time against its own clock, whatever the sandbox's clock says.
+Pending deliveries are in the database, so that a restart continues with them. Times here are real ones, not those of the
+sandbox's clock: a receiver compares the signature's time with its own clock.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.errors import Json
-from sandbox.rendering import visible
+from sandbox.objects import Json, visible
 from sandbox.store import Store
 
 log = logging.getLogger("sandbox")
@@ -26,13 +25,14 @@ log = logging.getLogger("sandbox")
 MODES = ("normal", "hold", "duplicate", "shuffle", "drop")
 
 MAX_ATTEMPTS = 16
+FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 300.0
 TIMEOUT_SECONDS = 10.0
 IDLE_SECONDS = 1.0
 BATCH = 100
 
-# how long a shuffled delivery waits for others to change places with
-GATHER_SECONDS = 0.3
+# in the mode `shuffle`, how long deliveries are collected before they are sent in random order
+SHUFFLE_SECONDS = 0.3
 
 
 def signature(secret: str, payload: str, at: int) -> str:
@@ -41,55 +41,55 @@ def signature(secret: str, payload: str, at: int) -> str:
     return f"t={at},v1={digest}"
 
 
-def delay_after(attempts: int) -> float:
+def retry_delay(attempts: int) -> float:
     """Return how many seconds after the given number of failures the next attempt is made."""
-    return min(0.5 * 2 ** (attempts - 1), MAX_DELAY_SECONDS)
+    return min(FIRST_DELAY_SECONDS * 2 ** (attempts - 1), MAX_DELAY_SECONDS)
 
 
 class Deliveries:
-    """Sends what is pending; one round at a time, woken by each commit that emitted events."""
+    """Sends pending deliveries, one round at a time; each commit that emitted events starts a round."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
-        self._sending = asyncio.Lock()
+        self._send_lock = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def run(self) -> None:
-        """Send whatever falls due, for ever."""
+        """Send what is due, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
-                    await self._store.news.wait()
+                    await self._store.events_committed.wait()
             except TimeoutError:
                 pass
-            self._store.news.clear()
+            self._store.events_committed.clear()
             try:
                 mode = await self.mode()
                 if mode == "shuffle":
-                    await asyncio.sleep(GATHER_SECONDS)
+                    await asyncio.sleep(SHUFFLE_SECONDS)
                 if mode != "hold":
                     await self._send_pending(mode, time.time())
             except Exception:
-                # the database may be away for a moment; what is pending stays pending
+                # the database may be away for a moment; pending deliveries stay pending
                 log.exception("deliveries could not be sent")
 
     async def mode(self) -> str:
-        """Return how deliveries are made."""
+        """Return the mode, one of MODES."""
         async with self._store.read() as tx:
             return await tx.setting("delivery_mode", "normal")
 
     async def set_mode(self, mode: str) -> None:
-        """Choose how deliveries are made from now on; `drop` loses those of later events for good."""
+        """Set the mode, one of MODES; with `drop` the deliveries of later events are never sent."""
         async with self._store.write() as tx:
             await tx.set_setting("delivery_mode", mode)
-        self._store.news.set()
+        self._store.events_committed.set()
 
     async def flush(self) -> Json:
-        """Send all that is pending, held or waiting for a retry, once; return how many were accepted and refused."""
+        """Send each pending delivery once, also one that is held or waits for a retry; return how many succeeded and failed."""
         return await self._send_pending(await self.mode(), None)
 
     async def counts(self) -> Json:
@@ -99,10 +99,10 @@ class Deliveries:
         return {row["status"]: row["count"] for row in rows}
 
     async def _send_pending(self, mode: str, due_by: float | None) -> Json:
-        """Send the pending deliveries due by a time, or all of them for None."""
+        """Send the pending deliveries that are due by a time, or all of them for None."""
         result = {"delivered": 0, "failed": 0}
         after = 0
-        async with self._sending:
+        async with self._send_lock:
             while batch := await self._batch(after, due_by):
                 after = max(row["id"] for row in batch)
                 if mode == "shuffle":
@@ -141,15 +141,15 @@ class Deliveries:
 
     async def _record(self, row: Any, *, accepted: bool) -> None:
         attempts = row["attempts"] + 1
-        lost = not accepted and attempts >= MAX_ATTEMPTS
-        status = "delivered" if accepted else "failed" if lost else "pending"
+        given_up = not accepted and attempts >= MAX_ATTEMPTS
+        status = "delivered" if accepted else "failed" if given_up else "pending"
         async with self._store.write() as tx:
             await tx.connection.execute(
                 "UPDATE stripe_sandbox.deliveries SET status = $2, attempts = $3, next_at = $4 WHERE id = $1",
                 row["id"],
                 status,
                 attempts,
-                time.time() + delay_after(attempts),
+                time.time() + retry_delay(attempts),
             )
-            if accepted and (event := await tx.find("event", row["event_id"])) is not None:
+            if accepted and (event := await tx.find_including_deleted("event", row["event_id"])) is not None:
                 await tx.save(event | {"pending_webhooks": max(0, event["pending_webhooks"] - 1)})

@@ -1,16 +1,16 @@
-"""Faults to order: the next requests that match fail in a chosen way."""
+"""Fault injection: the next requests that match a fault fail in the way it says."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.types import Receive
 
-from sandbox.errors import Json, StripeError, invalid
+from sandbox.errors import invalid_request
+from sandbox.objects import Json
 
 KINDS = ("error_500", "hang", "drop_before", "drop_after")
 MAX_FAULTS = 100
@@ -18,7 +18,7 @@ MAX_FAULTS = 100
 
 @dataclass
 class Fault:
-    """One order: `times` requests whose method and path match fail with `kind`.
+    """The next `times` requests whose method and path match fail with `kind`.
 
     `path` is a regular expression that the whole path must match; `seconds` is how long a hang lasts.
     """
@@ -31,45 +31,45 @@ class Fault:
 
 
 class Faults:
-    """The orders not yet used up; they live as long as the process."""
+    """The faults not yet used up; they are kept as long as the process runs."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._released = asyncio.Event()
+        self._cleared = asyncio.Event()
 
-    def add(self, order: Json) -> Fault:
-        """Accept an order. Raises StripeError for one that makes no sense."""
+    def add(self, fields: Json) -> Fault:
+        """Add a fault with these fields. Raises StripeError for one that is not valid, or one too many."""
         try:
-            fault = Fault(**order)
+            fault = Fault(**fields)
             re.compile(fault.path)
             valid = fault.kind in KINDS and int(fault.times) > 0 and float(fault.seconds) >= 0
         except (TypeError, ValueError, re.error) as error:
-            raise invalid(f"Invalid fault: {error}") from error
+            raise invalid_request(f"Invalid fault: {error}") from error
         if not valid or len(self._faults) >= MAX_FAULTS:
-            raise invalid(f"Invalid fault: kind is one of {', '.join(KINDS)}, times at least 1")
+            raise invalid_request(f"Invalid fault: kind is one of {', '.join(KINDS)}, times at least 1")
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Forget all orders and let go on what hangs."""
+        """Remove all faults and let the requests that hang go on."""
         self._faults.clear()
-        self._released.set()
-        self._released = asyncio.Event()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
 
     async def hang(self, seconds: float) -> None:
-        """Wait so long, or until the orders are cleared."""
+        """Wait for so many seconds, or until the faults are cleared."""
         try:
             async with asyncio.timeout(seconds):
-                await self._released.wait()
+                await self._cleared.wait()
         except TimeoutError:
             pass
 
-    def listed(self) -> list[Json]:
-        """Return the orders not yet used up."""
+    def remaining(self) -> list[Json]:
+        """Return the faults not yet used up."""
         return [asdict(fault) for fault in self._faults]
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """Return the first order that this request matches, used up by one."""
+    def use(self, method: str, path: str) -> Fault | None:
+        """Return the first fault that this request matches, and count it as used once; None if there is none."""
         for fault in self._faults:
             if fault.method.upper() == method and re.fullmatch(fault.path, path):
                 fault.times -= 1
@@ -77,11 +77,6 @@ class Faults:
                     self._faults.remove(fault)
                 return fault
         return None
-
-
-def internal_error() -> StripeError:
-    """Return the 500 that Stripe answers when something breaks on its side."""
-    return StripeError(500, "api_error", "An unknown error occurred.")
 
 
 async def drop_connection(receive: Receive) -> None:
@@ -93,35 +88,3 @@ async def drop_connection(receive: Receive) -> None:
     cycle.transport.abort()
     while not cycle.disconnected:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
-
-
-class RequestLog:
-    """The latest requests, for tests that count them."""
-
-    def __init__(self, capacity: int = 5000) -> None:
-        self._entries: deque[Json] = deque(maxlen=capacity)
-
-    def add(self, method: str, path: str, idempotency_key: str | None) -> Json:
-        """Start an entry; its `status`, `replayed` and `fault` are filled in as the request goes on."""
-        entry: Json = {
-            "method": method,
-            "path": path,
-            "idempotency_key": idempotency_key,
-            "status": None,
-            "replayed": False,
-            "fault": None,
-        }
-        self._entries.append(entry)
-        return entry
-
-    def listed(self, method: str | None, path: str | None) -> list[Json]:
-        """Return the entries, oldest first, of one method and of the paths that match a regular expression."""
-        return [
-            entry
-            for entry in self._entries
-            if method in (None, entry["method"]) and (path is None or re.fullmatch(path, entry["path"]))
-        ]
-
-    def clear(self) -> None:
-        """Forget all entries."""
-        self._entries.clear()

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request with the same key gets the same answer, and its work is done once."""
+"""Idempotency keys: a request sent again with the same key gets the first answer, and is not executed again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sandbox.errors import key_in_use, key_reused
+from sandbox.errors import idempotency_key_in_use, idempotency_key_reused
 from sandbox.store import Transaction
 
 LIFETIME_SECONDS = 24 * 3600
@@ -16,7 +16,7 @@ MAX_LENGTH = 255
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer ready to be sent: JSON text, and the request that first gave it."""
+    """An answer ready to be sent: a JSON text. `request_id` is the request that it was made for."""
 
     status: int
     body: str
@@ -24,19 +24,19 @@ class Answer:
 
 
 class KeysInFlight:
-    """The keys whose first request is being worked on; after a crash there are none."""
+    """The keys of the requests that are being executed; they are in memory, so a crash leaves none behind."""
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
 
     @contextmanager
     def hold(self, key: str | None) -> Generator[None]:
-        """Hold a key for the length of a request. Raises a 409 while another request holds it."""
+        """Reserve a key for the time of a request. Raises a 409 while another request has it."""
         if key is None:
             yield
             return
         if key in self._keys:
-            raise key_in_use(key)
+            raise idempotency_key_in_use(key)
         self._keys.add(key)
         try:
             yield
@@ -45,12 +45,12 @@ class KeysInFlight:
 
 
 def fingerprint(encoded_params: bytes) -> str:
-    """Return a digest by which equal parameters are recognized."""
+    """Return a digest, which is equal for equal parameters."""
     return hashlib.sha256(encoded_params).hexdigest()
 
 
-async def recall(tx: Transaction, key: str, path: str, digest: str) -> Answer | None:
-    """Return the answer first given for a key, or None for a new one; keys are forgotten after 24 hours.
+async def stored_answer(tx: Transaction, key: str, path: str, digest: str) -> Answer | None:
+    """Return the answer first given for a key, or None for a key that is new or older than LIFETIME_SECONDS.
 
     Raises a 400 if the key came with another path or other parameters.
     """
@@ -62,19 +62,19 @@ async def recall(tx: Transaction, key: str, path: str, digest: str) -> Answer | 
         return None
     hint = f"Try using a key other than '{key}' if you meant to execute a different request."
     if row["path"] != path:
-        raise key_reused(
+        raise idempotency_key_reused(
             "Keys for idempotent requests can only be used for the same endpoint they were first used for "
             f"('{row['path']}' vs '{path}'). {hint}"
         )
     if row["fingerprint"] != digest:
-        raise key_reused(
+        raise idempotency_key_reused(
             f"Keys for idempotent requests can only be used with the same parameters they were first used with. {hint}"
         )
     return Answer(row["status"], row["body"], row["request_id"])
 
 
-async def remember(tx: Transaction, key: str, path: str, digest: str, answer: Answer) -> None:
-    """Store the answer of a key with the work it answers for."""
+async def store_answer(tx: Transaction, key: str, path: str, digest: str, answer: Answer) -> None:
+    """Store the answer for a key, in the same transaction as the changes of its request."""
     await tx.connection.execute(
         "INSERT INTO stripe_sandbox.idempotency_keys (key, path, fingerprint, request_id, status, body, created)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",

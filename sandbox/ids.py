@@ -1,4 +1,4 @@
-"""Identifiers and secrets in Stripe's form: a prefix that names the kind, then random letters and digits."""
+"""Identifiers and secrets in Stripe's form: a prefix for the kind of object, then random letters and digits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import secrets
 import string
 
 _ALPHABET = string.ascii_letters + string.digits
+_ID_LENGTH = 24
+_CLIENT_SECRET_LENGTH = 24
 
 KIND_OF_PREFIX = {
     "ch": "charge",
@@ -30,7 +32,12 @@ KIND_OF_PREFIX = {
 
 def new_id(prefix: str) -> str:
     """Return a fresh identifier such as `cus_N4jG…`."""
-    return f"{prefix}_{random_text(24)}"
+    return f"{prefix}_{random_text(_ID_LENGTH)}"
+
+
+def new_client_secret(intent_id: str) -> str:
+    """Return a fresh client secret for a payment intent or a setup intent."""
+    return f"{intent_id}_secret_{random_text(_CLIENT_SECRET_LENGTH)}"
 
 
 def random_text(length: int) -> str:
@@ -39,5 +46,5 @@ def random_text(length: int) -> str:
 
 
 def kind_of(object_id: str) -> str | None:
-    """Return the kind of object an identifier names by its prefix, or None if the text is no identifier of ours."""
+    """Return the kind of object that an identifier's prefix stands for, or None for a prefix that is not known."""
     return KIND_OF_PREFIX.get(object_id.partition("_")[0]) if "_" in object_id else None

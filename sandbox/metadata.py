@@ -1,16 +1,20 @@
-"""Metadata: merged key by key; an empty value unsets a key, an empty string in place of the hash unsets all."""
+"""The parameter `metadata`, which every object takes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox.errors import invalid
+from sandbox.errors import invalid_request
+
+MAX_KEYS = 50
+MAX_KEY_LENGTH = 40
+MAX_VALUE_LENGTH = 500
 
 
-def merged(current: dict[str, str], given: Any) -> dict[str, str]:
-    """Return `current` with the metadata parameter `given` (a mapping, '' or None) applied.
+def merge_metadata(current: dict[str, str], given: Any) -> dict[str, str]:
+    """Return `current` with the parameter `given` applied: a mapping, '' to remove all keys, or None for no change.
 
-    Raises StripeError beyond Stripe's limits: 50 keys of 40 characters, values of 500.
+    The mapping is merged key by key; an empty value removes its key. Raises StripeError beyond Stripe's limits.
     """
     if given is None:
         return current
@@ -18,11 +22,13 @@ def merged(current: dict[str, str], given: Any) -> dict[str, str]:
         return {}
     changed = current | given
     for key, value in changed.items():
-        if len(key) > 40:
-            raise invalid(f"Metadata keys can have up to 40 characters: {key}", param="metadata")
-        if len(value) > 500:
-            raise invalid(f"Metadata values can have up to 500 characters: {key}", param=f"metadata[{key}]")
+        if len(key) > MAX_KEY_LENGTH:
+            raise invalid_request(f"Metadata keys can have up to {MAX_KEY_LENGTH} characters: {key}", param="metadata")
+        if len(value) > MAX_VALUE_LENGTH:
+            raise invalid_request(
+                f"Metadata values can have up to {MAX_VALUE_LENGTH} characters: {key}", param=f"metadata[{key}]"
+            )
     kept = {key: value for key, value in changed.items() if value != ""}
-    if len(kept) > 50:
-        raise invalid("Metadata can have up to 50 keys.", param="metadata")
+    if len(kept) > MAX_KEYS:
+        raise invalid_request(f"Metadata can have up to {MAX_KEYS} keys.", param="metadata")
     return kept

@@ -1,4 +1,4 @@
-"""The ASGI application: Stripe's API, the pages, the controls, and what runs beside them."""
+"""The ASGI application: Stripe's API, the pages, the controls, and the tasks that run in the background."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ from sandbox.api import Api
 from sandbox.clock import Clock
 from sandbox.controls import Controls
 from sandbox.deliveries import Deliveries
-from sandbox.faults import Faults, RequestLog
-from sandbox.pages.authentication import AuthenticationPage
-from sandbox.pages.checkout import CheckoutPage
-from sandbox.pages.invoices import InvoicePages
+from sandbox.dependents import DEPENDENTS
+from sandbox.faults import Faults
+from sandbox.pages.authentication_page import AuthenticationPage
+from sandbox.pages.checkout_page import CheckoutPage
+from sandbox.pages.invoice_pages import InvoicePages
+from sandbox.pages.receipt_page import ReceiptPage
+from sandbox.request_log import RequestLog
 from sandbox.store import Store
 
 
 def create_app(database_url: str, base_url: str) -> Starlette:
-    """Return the application; the database is opened when it starts. `base_url` is where its pages are reached."""
+    """Return the application; the database is opened when it starts. `base_url` is the address of its pages."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        store = await Store.open(database_url, base_url)
+        store = await Store.open(database_url, base_url, DEPENDENTS)
         deliveries = Deliveries(store)
         clock = Clock(store)
         faults, requests = Faults(), RequestLog()
         app.state.api = Api(store, faults, requests)
         controls = Controls(store, clock, deliveries, faults, requests)
-        for part in (controls, AuthenticationPage(store), InvoicePages(store), CheckoutPage(store)):
+        pages = (AuthenticationPage(store), CheckoutPage(store), InvoicePages(store), ReceiptPage(store))
+        for part in (controls, *pages):
             app.router.routes.extend(part.routes())
         tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(clock.run())]
         try:
@@ -50,10 +54,10 @@ def create_app(database_url: str, base_url: str) -> Starlette:
         await scope["app"].state.api(scope, receive, send)
 
     return Starlette(
-        routes=[Route("/healthz", _healthy), Mount("/v1", app=api)],
+        routes=[Route("/healthz", _healthz), Mount("/v1", app=api)],
         lifespan=lifespan,
     )
 
 
-async def _healthy(request: Request) -> Response:
+async def _healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})

@@ -1,18 +1,19 @@
-"""State: Stripe's objects as JSON documents in the schema `stripe_sandbox`, one transaction per request."""
+"""The database: Stripe's objects as JSON documents in the schema `stripe_sandbox`, one transaction for each request."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from sandbox.errors import Json, invalid, missing
+from sandbox.errors import invalid_request, resource_missing
+from sandbox.objects import Json
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS stripe_sandbox;
@@ -48,32 +49,42 @@ CREATE TABLE IF NOT EXISTS stripe_sandbox.settings (name text PRIMARY KEY, value
 # any number will do, as long as nothing else in the database takes the same advisory lock
 _SCHEMA_LOCK = 727_271_001
 
+DEFAULT_PAGE_SIZE = 10
+MAX_PAGE_SIZE = 100
+
+# for each kind of object, the functions that update what depends on an object of that kind
+Dependents = Mapping[str, "Sequence[Callable[[Transaction, Json], Awaitable[None]]]"]
+
 
 @dataclass
 class Transaction:
-    """What one request, or one thing falling due, reads and writes; it commits as a whole.
+    """What one request, or one piece of due work, reads and writes; it commits as a whole.
 
-    `now` is the sandbox's time in seconds since 1970, `base_url` where its hosted pages are.
+    `now` is the sandbox's time in seconds since 1970, `base_url` the address of its hosted pages.
     """
 
     connection: Any
     now: int
     base_url: str
+    dependents: Dependents
     request_id: str | None = None
     idempotency_key: str | None = None
-    emitted: int = field(default=0)
+    emitted_events: int = 0
 
-    async def find(self, kind: str, object_id: str) -> Json | None:
-        """Return the object, deleted ones as their remainder, or None."""
+    async def find_including_deleted(self, kind: str, object_id: str) -> Json | None:
+        """Return the object, or None; of a deleted one, the document that says that it was deleted."""
         return await self.connection.fetchval(
             "SELECT body FROM stripe_sandbox.objects WHERE id = $1 AND kind = $2", object_id, kind
         )
 
     async def get(self, kind: str, object_id: str, param: str | None = None) -> Json:
-        """Return a living object. Raises resource_missing: 404, or 400 where a parameter (`param`) named it."""
-        found = await self.find(kind, object_id)
+        """Return an object that is not deleted.
+
+        Raises resource_missing: 404, or 400 where the identifier came in the parameter `param`.
+        """
+        found = await self.find_including_deleted(kind, object_id)
         if found is None or found.get("deleted"):
-            raise missing(kind, object_id, param or "id", 400 if param else 404)
+            raise resource_missing(kind, object_id, param or "id", 400 if param else 404)
         return found
 
     async def insert(self, body: Json, kind: str | None = None) -> Json:
@@ -87,16 +98,16 @@ class Transaction:
         return body
 
     async def save(self, body: Json) -> Json:
-        """Replace an object by its changed document and return it."""
+        """Store an object's changed document and return it."""
         await self.connection.execute("UPDATE stripe_sandbox.objects SET body = $2 WHERE id = $1", body["id"], body)
         return body
 
     async def delete(self, body: Json) -> Json:
-        """Delete an object; what remains says that it was deleted."""
+        """Replace an object by a document that says that it was deleted, and return that."""
         return await self.save({"id": body["id"], "object": body["object"], "deleted": True})
 
-    async def every(self, kind: str, match: Json) -> list[Json]:
-        """Return all living objects of a kind that contain `match`, oldest first."""
+    async def find_all(self, kind: str, match: Json) -> list[Json]:
+        """Return all objects of a kind that contain `match` and are not deleted, oldest first."""
         rows = await self.connection.fetch(
             "SELECT body FROM stripe_sandbox.objects"
             " WHERE kind = $1 AND body @> $2 AND NOT body ? 'deleted' ORDER BY seq",
@@ -105,21 +116,21 @@ class Transaction:
         )
         return [row["body"] for row in rows]
 
-    async def earliest(self, kind: str, match: Json, field: str, until: int) -> Json | None:
-        """Return the object that contains `match` and whose time in `field` comes first and not after `until`.
+    async def find_earliest(self, kind: str, match: Json, time_field: str, until: int) -> Json | None:
+        """Return the object that contains `match` and has the earliest time in `time_field`, if that is by `until`.
 
-        `field` is a name from the code, never from a request.
+        `time_field` is a name from the code, never from a request.
         """
         return await self.connection.fetchval(
             "SELECT body FROM stripe_sandbox.objects WHERE kind = $1 AND body @> $2"  # noqa: S608
-            f" AND (body->>'{field}')::bigint <= $3 ORDER BY (body->>'{field}')::bigint, seq LIMIT 1",
+            f" AND (body->>'{time_field}')::bigint <= $3 ORDER BY (body->>'{time_field}')::bigint, seq LIMIT 1",
             kind,
             match,
             until,
         )
 
-    async def page(self, query: Query) -> tuple[list[Json], bool]:
-        """Return one page of objects, newest first, and whether more follow in the direction asked for."""
+    async def find_page(self, query: PageQuery) -> tuple[list[Json], bool]:
+        """Return one page of objects, newest first, and whether there are more in the direction of paging."""
         conditions, arguments = await self._conditions(query)
         backwards = query.ending_before is not None
         arguments.append(query.limit + 1)
@@ -132,7 +143,7 @@ class Transaction:
         found = bodies[: query.limit]
         return (found[::-1] if backwards else found), len(bodies) > query.limit
 
-    async def _conditions(self, query: Query) -> tuple[list[str], list[Any]]:
+    async def _conditions(self, query: PageQuery) -> tuple[list[str], list[Any]]:
         conditions = ["kind = $1", "body @> $2", "NOT body ? 'deleted'"]
         arguments: list[Any] = [query.kind, query.match]
 
@@ -155,9 +166,14 @@ class Transaction:
                     "SELECT seq FROM stripe_sandbox.objects WHERE id = $1 AND kind = $2", cursor, query.kind
                 )
                 if seq is None:
-                    raise missing(query.kind, cursor, param, 400)
+                    raise resource_missing(query.kind, cursor, param, 400)
                 add(f"seq {operator} {{}}", seq)
         return conditions, arguments
+
+    async def update_dependents(self, body: Json) -> None:
+        """Update the objects that depend on a changed one, such as the invoice of a payment intent."""
+        for update in self.dependents.get(body["object"], ()):
+            await update(self, body)
 
     async def setting(self, name: str, default: Any) -> Any:
         """Return a setting of the sandbox itself."""
@@ -175,7 +191,7 @@ class Transaction:
 
 
 @dataclass
-class Query:
+class PageQuery:
     """A page of a list: which objects, and where the page starts.
 
     `match` must be contained in the object; `created` maps SQL operators to seconds; `one_of` and `like` name top-level
@@ -187,35 +203,36 @@ class Query:
     created: dict[str, int] = field(default_factory=dict[str, int])
     one_of: dict[str, Iterable[str]] = field(default_factory=dict[str, Iterable[str]])
     like: dict[str, str] = field(default_factory=dict[str, str])
-    limit: int = 10
+    limit: int = DEFAULT_PAGE_SIZE
     starting_after: str | None = None
     ending_before: str | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= 100:
-            raise invalid("Invalid integer: limit must be between 1 and 100", param="limit")
+        if not 1 <= self.limit <= MAX_PAGE_SIZE:
+            raise invalid_request(f"Invalid integer: limit must be between 1 and {MAX_PAGE_SIZE}", param="limit")
         if self.starting_after is not None and self.ending_before is not None:
-            raise invalid("You can specify either starting_after or ending_before, not both.")
+            raise invalid_request("You can specify either starting_after or ending_before, not both.")
 
 
 class Store:
-    """Opens transactions. Writers go one at a time, so that no call sees another half done."""
+    """Opens transactions. Only one at a time may write, so that no call sees another half done."""
 
-    def __init__(self, pool: Any, base_url: str) -> None:
+    def __init__(self, pool: Any, base_url: str, dependents: Dependents) -> None:
         self._pool = pool
-        self._writing = asyncio.Lock()
+        self._base_url = base_url
+        self._dependents = dependents
+        self._write_lock = asyncio.Lock()
         # set after each commit that emitted events
-        self.news = asyncio.Event()
-        self.base_url = base_url
+        self.events_committed = asyncio.Event()
 
     @classmethod
-    async def open(cls, database_url: str, base_url: str) -> Store:
-        """Connect, and make the schema where it is absent."""
+    async def open(cls, database_url: str, base_url: str, dependents: Dependents) -> Store:
+        """Connect, and create the schema where it is absent."""
         pool: Any = await asyncpg.create_pool(database_url, min_size=1, max_size=6, init=_use_json)
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
             await connection.execute(SCHEMA)
-        return cls(pool, base_url)
+        return cls(pool, base_url, dependents)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -233,15 +250,15 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[Transaction]:
         """Open a transaction that commits at the end of the block, unless it raises."""
-        async with self._writing:
+        async with self._write_lock:
             async with self._pool.acquire() as connection, connection.transaction():
                 tx = await self._transaction(connection)
                 yield tx
-            if tx.emitted:
-                self.news.set()
+            if tx.emitted_events:
+                self.events_committed.set()
 
     async def _transaction(self, connection: Any) -> Transaction:
-        transaction = Transaction(connection, 0, self.base_url)
+        transaction = Transaction(connection, 0, self._base_url, self._dependents)
         offset_seconds = await transaction.setting("clock_offset", 0)
         transaction.now = int(time.time()) + offset_seconds
         return transaction

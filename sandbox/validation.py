@@ -1,7 +1,7 @@
 """Checks and converts parameters by the SDK's own parameter types (`stripe.params`).
 
-One walk over the annotations does it for every call: unknown parameters, missing ones, wrong enums and wrong types are
-refused with Stripe's messages, and what passes comes out typed (int, bool, Decimal, lists, nested dictionaries).
+The annotations of these types are read for every call: unknown parameters, missing ones, wrong enums and wrong types are
+refused with Stripe's messages; valid ones are converted (to int, bool, Decimal, lists, nested dictionaries).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import UnionType
@@ -18,7 +19,10 @@ import stripe
 from stripe._stripe_object import UntypedStripeObject  # pyright: ignore[reportPrivateUsage]
 from typing_extensions import is_typeddict
 
-from sandbox.errors import invalid
+from sandbox.errors import StripeError, invalid_request, missing_param
+
+MAX_STRING_LENGTH = 5000
+MAX_DECIMAL_LENGTH = 40
 
 _INTEGER = re.compile(r"-?\d{1,18}")
 _SDK_OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
@@ -31,13 +35,13 @@ def fields_of(params_type: type) -> dict[str, tuple[Any, bool]]:
     The SDK's request options, which every parameter type inherits, are no parameters of the API.
     """
 
-    def holder() -> None: ...
+    def annotated() -> None: ...
 
-    holder.__annotations__ = {
+    annotated.__annotations__ = {
         name: annotation for name, annotation in params_type.__annotations__.items() if name not in _SDK_OPTIONS
     }
     names = vars(sys.modules[params_type.__module__])
-    hints = get_type_hints(holder, globalns=names, include_extras=True)
+    hints = get_type_hints(annotated, globalns=names, include_extras=True)
     fields: dict[str, tuple[Any, bool]] = {}
     for name, hint in hints.items():
         optional = get_origin(hint) is NotRequired
@@ -66,23 +70,23 @@ def check_supported(given: dict[str, Any], supported: frozenset[str], path: str 
             for entry in cast("list[Any]", value):
                 check_supported(entry, supported, dotted)
         elif not (deeper and value == ""):
-            raise invalid(f"The sandbox does not implement the parameter: {dotted}", param=dotted)
+            raise invalid_request(f"The sandbox does not implement the parameter: {dotted}", param=dotted)
 
 
 def _typed_dict(params_type: type, given: Any, path: str) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise invalid(f"Invalid object: {given}", param=path)
+        raise invalid_request(f"Invalid object: {given}", param=path)
     fields = fields_of(params_type)
     values: dict[str, Any] = {}
     for name, raw in cast("dict[str, Any]", given).items():
         inner = f"{path}[{name}]" if path else name
         if name not in fields:
-            raise invalid(f"Received unknown parameter: {inner}", code="parameter_unknown", param=inner)
+            raise invalid_request(f"Received unknown parameter: {inner}", code="parameter_unknown", param=inner)
         values[name] = _convert(fields[name][0], raw, inner)
     for name, (_, required) in fields.items():
         if required and name not in values:
             inner = f"{path}[{name}]" if path else name
-            raise invalid(f"Missing required param: {inner}.", code="parameter_missing", param=inner)
+            raise missing_param(inner)
     return values
 
 
@@ -102,9 +106,9 @@ def _convert(expected: Any, raw: Any, path: str) -> Any:
     if scalar is None:
         raise TypeError(f"no rule for the parameter type {expected!r} of {path}")
     if not isinstance(raw, str):
-        raise invalid(f"Invalid {_NOUNS[expected]}: {raw}", param=path)
+        raise invalid_request(f"Invalid {_NOUNS[expected]}: {raw}", param=path)
     if raw == "":
-        raise invalid(
+        raise invalid_request(
             f"You passed an empty string for '{path}'. We assume empty values are an attempt to unset a parameter; "
             f"however '{path}' cannot be unset. You should remove '{path}' from your request or supply a non-empty value.",
             code="parameter_invalid_empty",
@@ -114,10 +118,10 @@ def _convert(expected: Any, raw: Any, path: str) -> Any:
 
 
 def _union(choices: tuple[Any, ...], raw: Any, path: str) -> Any:
-    """Convert by the alternative that fits the value's shape.
+    """Convert by the first alternative that the value fits.
 
-    The SDK writes an enum as `Literal[...] | str`, to stay open for values of later versions; the API does not accept
-    others, so the `str` beside a Literal is dropped. A Literal of only '' means that the parameter can be unset.
+    The SDK writes an enum as `Literal[...] | str`, to allow values of later versions. The API accepts no others, so the
+    `str` beside a Literal is ignored. A Literal of only '' means that the parameter can be unset.
     """
     if raw == "" and any("" in get_args(choice) for choice in choices if get_origin(choice) is Literal):
         return ""
@@ -128,11 +132,9 @@ def _union(choices: tuple[Any, ...], raw: Any, path: str) -> Any:
     structured = [c for c in rest if is_typeddict(c) or get_origin(c) in (list, dict)]
     fitting = structured if isinstance(raw, dict) and structured else [c for c in rest if c not in structured] or rest
     for choice in fitting[:-1]:
-        try:
+        # the next alternative may fit; the error of the last one is the answer
+        with suppress(StripeError):
             return _convert(choice, raw, path)
-        except Exception as error:  # the next alternative may fit; the last one's refusal is the answer
-            if not hasattr(error, "status"):
-                raise
     return _convert(fitting[-1], raw, path)
 
 
@@ -141,19 +143,19 @@ def _literal(choices: tuple[Any, ...], raw: Any, path: str) -> Any:
         return raw
     listed = [str(choice) for choice in choices]
     wanted = listed[0] if len(listed) == 1 else f"one of {', '.join(listed[:-1])}, or {listed[-1]}"
-    raise invalid(f"Invalid {path}: must be {wanted}", param=path)
+    raise invalid_request(f"Invalid {path}: must be {wanted}", param=path)
 
 
 def _list(item: Any, raw: Any, path: str) -> list[Any]:
     entries = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
     if not isinstance(raw, dict) or not all(key.isdecimal() for key in entries):
-        raise invalid(f"Invalid array: {raw}", param=path)
+        raise invalid_request(f"Invalid array: {raw}", param=path)
     return [_convert(item, entries[key], f"{path}[{key}]") for key in sorted(entries, key=int)]
 
 
 def _mapping(item: Any, raw: Any, path: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise invalid(f"Invalid hash: {raw}", param=path)
+        raise invalid_request(f"Invalid hash: {raw}", param=path)
     entries = cast("dict[str, Any]", raw)
     # an empty value unsets its key, as in metadata
     return {key: "" if value == "" else _convert(item, value, f"{path}[{key}]") for key, value in entries.items()}
@@ -161,13 +163,13 @@ def _mapping(item: Any, raw: Any, path: str) -> dict[str, Any]:
 
 def _boolean(raw: str, path: str) -> bool:
     if raw not in ("true", "false"):
-        raise invalid(f"Invalid boolean: {raw}", param=path)
+        raise invalid_request(f"Invalid boolean: {raw}", param=path)
     return raw == "true"
 
 
 def _integer(raw: str, path: str) -> int:
     if _INTEGER.fullmatch(raw) is None:
-        raise invalid(f"Invalid integer: {raw}", code="parameter_invalid_integer", param=path)
+        raise invalid_request(f"Invalid integer: {raw}", code="parameter_invalid_integer", param=path)
     return int(raw)
 
 
@@ -176,14 +178,14 @@ def _decimal(raw: str, path: str) -> Decimal:
         number = Decimal(raw)
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or len(raw) > 40:
-        raise invalid(f"Invalid decimal: {raw}", param=path)
+    if not number.is_finite() or len(raw) > MAX_DECIMAL_LENGTH:
+        raise invalid_request(f"Invalid decimal: {raw}", param=path)
     return number
 
 
 def _string(raw: str, path: str) -> str:
-    if len(raw) > 5000:
-        raise invalid(f"Invalid string: must be at most 5000 characters: {path}", param=path)
+    if len(raw) > MAX_STRING_LENGTH:
+        raise invalid_request(f"Invalid string: must be at most {MAX_STRING_LENGTH} characters: {path}", param=path)
     return raw
 
 

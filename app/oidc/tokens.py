@@ -28,8 +28,8 @@ ALGORITHMS: Final = frozenset(
 
 MOST_CHARACTERS: Final = 16_384
 
-_MOST_SUBJECT_LETTERS: Final = 255
-_MOST_KEY_ID_LETTERS: Final = 256
+_MOST_SUBJECT_CHARACTERS: Final = 255
+_MOST_KEY_ID_CHARACTERS: Final = 256
 # the end of the year 9999, after which Python has no dates
 _LATEST_SECONDS: Final = 253_402_300_799
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -120,7 +120,7 @@ def _is_header_right(header: Mapping[str, object]) -> bool:
     return (
         isinstance(algorithm, str)
         and algorithm in ALGORITHMS
-        and (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MOST_KEY_ID_LETTERS))
+        and (key_id is None or (isinstance(key_id, str) and len(key_id) <= _MOST_KEY_ID_CHARACTERS))
         and (kind is None or (isinstance(kind, str) and kind.lower() in _TYPES))
         and not any(name in header for name in _REFUSED_HEADERS)
     )
@@ -158,7 +158,7 @@ def _is_for(audience: object, ours: Collection[str]) -> bool:
 
 
 def _is_subject(subject: object) -> bool:
-    return isinstance(subject, str) and 0 < len(subject) <= _MOST_SUBJECT_LETTERS and subject.isprintable()
+    return isinstance(subject, str) and 0 < len(subject) <= _MOST_SUBJECT_CHARACTERS and subject.isprintable()
 
 
 class _Wrong:

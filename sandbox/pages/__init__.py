@@ -1,1 +1,1 @@
-"""The pages people see: the bank's authentication, invoices, receipts, Checkout."""
+"""The pages that people see: the bank's authentication, Checkout, invoices, receipts."""

@@ -1,10 +1,15 @@
-"""One plain layout for all pages; everything put into it is escaped."""
+"""One plain layout for all pages, and how they show an error."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from html import escape
 
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from sandbox.errors import StripeError
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --accent: #4b45c6; }
@@ -21,6 +26,9 @@ label { display: block; margin: .8rem 0; }
 .error { color: #c0392b; }
 """
 
+# some of the currencies that Stripe lists as zero-decimal: their smallest unit is the whole one
+_ZERO_DECIMAL_CURRENCIES = ("JPY", "KRW", "VND", "CLP")
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -30,7 +38,7 @@ _HEADERS = {
 
 
 def page(title: str, body: str, status: int = 200) -> HTMLResponse:
-    """Return a page; `body` is HTML whose values the caller has escaped."""
+    """Return a page; `body` is HTML, in which the caller has escaped all values."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -41,8 +49,20 @@ def page(title: str, body: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status, _HEADERS)
 
 
+def page_route(method: str, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Return the route of a page, which shows a StripeError as a page of its own."""
+
+    async def show_errors(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except StripeError as error:
+            return page("This page can't be shown", paragraph(str(error), "error"), error.status)
+
+    return Route(path, show_errors, methods=[method])
+
+
 def paragraph(text: str, kind: str = "") -> str:
-    """Return an escaped paragraph of an optional CSS class."""
+    """Return a paragraph with the escaped text; `kind` is its CSS class."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
@@ -53,9 +73,9 @@ def button(name: str, value: str, label: str, *, primary: bool = False) -> str:
 
 
 def money(amount: int, currency: str) -> str:
-    """Return an amount of minor units as text, such as `12.10 EUR`."""
+    """Return an amount in the currency's smallest unit as text, such as `12.10 EUR`."""
     code = currency.upper()
-    if code in ("JPY", "KRW", "VND", "CLP"):
+    if code in _ZERO_DECIMAL_CURRENCIES:
         return f"{amount} {code}"
     sign = "-" if amount < 0 else ""
     return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d} {code}"

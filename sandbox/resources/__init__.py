@@ -1,1 +1,1 @@
-"""Stripe's resources, one module per family: the objects, their state machines and the calls upon them."""
+"""Stripe's resources by family. A file named after a resource has the handlers of its HTTP calls; others hold its rules."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from sandbox.routes.billing import CATALOG, INVOICES
-from sandbox.routes.events import CHECKOUT, EVENTS, REVERSALS
-from sandbox.routes.payers import CARDS, CUSTOMERS, INTENTS
+from sandbox.routes import checkout, customers, invoices, payment_methods, payments, products, tax, webhooks
 
-ROUTES = CUSTOMERS + CARDS + INTENTS + CATALOG + INVOICES + CHECKOUT + REVERSALS + EVENTS
+ROUTES = (
+    *customers.ROUTES,
+    *payment_methods.ROUTES,
+    *tax.ROUTES,
+    *products.ROUTES,
+    *payments.ROUTES,
+    *invoices.ROUTES,
+    *checkout.ROUTES,
+    *webhooks.ROUTES,
+)

@@ -29,8 +29,8 @@ KEY_PREFIXES = (WORKSPACE_KEY_PREFIX, SERVICE_KEY_PREFIX)
 # expired ones count until they are revoked, so that the list stays short
 MOST_KEYS = 50
 
-_SHOWN_LETTERS = 10
-_MAX_NAME_LETTERS = 100
+_PREFIX_CHARACTERS = 10
+MOST_NAME_CHARACTERS = 100
 
 
 async def create_workspace_key(
@@ -126,7 +126,7 @@ def _new_key(
     scopes: Collection[ApiScope],
     expires_at: datetime | None,
 ) -> tuple[ApiKeyRow, str]:
-    name = one_line(name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "name"))
+    name = one_line(name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "name"))
     if not scopes:
         raise InvalidInput("A key needs at least one scope.", path=("input", "scopes"))
     if expires_at is not None and expires_at <= session.real_now:
@@ -136,7 +136,7 @@ def _new_key(
         id=uuid7(),
         workspace_id=workspace_id,
         name=name,
-        prefix=secret[:_SHOWN_LETTERS],
+        prefix=secret[:_PREFIX_CHARACTERS],
         secret_hash=token_hash(secret),
         scopes=[scope.value for scope in ApiScope if scope in scopes],
         created_at=session.real_now,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from app.errors import InvalidInput
 
-_MOST_CHARACTERS = 254
-_MOST_LOCAL_LETTERS = 64
-_MOST_LABEL_LETTERS = 63
+MOST_CHARACTERS = 254
+_MOST_LOCAL_CHARACTERS = 64
+_MOST_LABEL_CHARACTERS = 63
 _NOT_ASCII_BEFORE = "Addresses with letters such as é or ü before the @ can't be used here. Use one without."
 _NOT_ASCII_AFTER = (
     "Write the domain of an e-mail address in ASCII: one with letters such as é or ü as its Punycode, xn--…"
@@ -32,8 +32,8 @@ def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddre
     Raises `InvalidInput` saying what is wrong. Letters outside ASCII are refused: they can be made to look like another's address.
     """
     address = text.strip()
-    if len(address) > _MOST_CHARACTERS:
-        raise InvalidInput(f"An e-mail address has at most {_MOST_CHARACTERS} characters.", path=path)
+    if len(address) > MOST_CHARACTERS:
+        raise InvalidInput(f"An e-mail address has at most {MOST_CHARACTERS} characters.", path=path)
     if not address.isascii():
         told = _NOT_ASCII_BEFORE if not address.rpartition("@")[0].isascii() else _NOT_ASCII_AFTER
         raise InvalidInput(told, path=path)
@@ -56,8 +56,8 @@ def _wrong_with_local_part(text: str) -> str | None:
     odd = _NOT_IN_LOCAL_PART.search(text)
     if odd is not None:
         return f"An e-mail address can't have {_named(odd.group())} before the @."
-    if len(text) > _MOST_LOCAL_LETTERS:
-        return f"An e-mail address has at most {_MOST_LOCAL_LETTERS} characters before the @."
+    if len(text) > _MOST_LOCAL_CHARACTERS:
+        return f"An e-mail address has at most {_MOST_LOCAL_CHARACTERS} characters before the @."
     if not all(text.split(".")):
         return "An e-mail address can't have a dot first or last before the @, nor two in a row."
     return None
@@ -81,8 +81,8 @@ def _wrong_with_domain(text: str) -> str | None:
 
 
 def _wrong_with_label(text: str) -> str | None:
-    if len(text) > _MOST_LABEL_LETTERS:
-        return f"An e-mail address has at most {_MOST_LABEL_LETTERS} characters between two dots after the @."
+    if len(text) > _MOST_LABEL_CHARACTERS:
+        return f"An e-mail address has at most {_MOST_LABEL_CHARACTERS} characters between two dots after the @."
     if text.startswith("-") or text.endswith("-"):
         return f"After the @ of an e-mail address no part begins or ends with a hyphen, as “{text}” does."
     return None

@@ -23,7 +23,7 @@ T = TypeVar("T")
 SHORTEST, LONGEST = 3, 39
 
 # how long a handle that was given up is kept from everybody else, in the product's time
-HELD_FOR = timedelta(days=30)
+HOLD_PERIOD = timedelta(days=30)
 
 # Handles resemble names: who asks for one after the other learns who is here.
 REFUSALS_PER_USER = Limit("handle:refused", most=30, per_seconds=3_600)
@@ -165,7 +165,7 @@ async def give_up_handle(session: Session, abuse_key: bytes, workspace: Workspac
     """Free a workspace's handle, which nobody else can take for 30 days: links to it must not lead to a stranger."""
     await workspace_store.free_handle(session, workspace.id)
     held = keyed_hash(abuse_key, workspace.handle.lower())
-    await workspace_store.hold_handle(session, held, workspace.id, until=session.now + HELD_FOR)
+    await workspace_store.hold_handle(session, held, workspace.id, until=session.now + HOLD_PERIOD)
 
 
 def _made_up(name: str, otherwise: str) -> Iterator[str]:

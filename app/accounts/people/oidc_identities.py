@@ -17,7 +17,7 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import check_handle
-from app.accounts.people.users import NewUser, create_user
+from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.account_errors import EmailTaken, HandleInvalid
 from app.accounts.security.secrets import keyed_hash
 from app.accounts.security.text_input import cleaned_line
@@ -34,7 +34,6 @@ from app.store import users as user_store
 ERASED_KEPT: Final = timedelta(days=30)
 
 _LEEWAY: Final = timedelta(seconds=LEEWAY_SECONDS)
-_MAX_NAME_LETTERS: Final = 100
 _TRIES: Final = 3
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -141,8 +140,8 @@ def _new_user(profile: Profile, email: EmailAddress) -> NewUser:
         email=email,
         password_hash=None,
         handle=_handle(profile),
-        first_name=cleaned_line(profile.given_name, at_most=_MAX_NAME_LETTERS),
-        last_name=cleaned_line(profile.family_name, at_most=_MAX_NAME_LETTERS),
+        first_name=cleaned_line(profile.given_name, at_most=MOST_NAME_CHARACTERS),
+        last_name=cleaned_line(profile.family_name, at_most=MOST_NAME_CHARACTERS),
         is_email_verified=profile.is_email_verified,
     )
 

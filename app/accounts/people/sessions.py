@@ -27,7 +27,7 @@ LIFETIME = timedelta(days=30)
 
 _NOTED_EVERY = timedelta(minutes=1)
 _COOKIE_RENEWED_EVERY = timedelta(days=1)
-_MAX_USER_AGENT_LETTERS = 255
+_MOST_USER_AGENT_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +169,4 @@ async def revoke_session(session: Session, caller: UserCaller, session_id: UUID)
 def _printable(user_agent: str | None) -> str | None:
     if user_agent is None:
         return None
-    return "".join(filter(str.isprintable, user_agent))[:_MAX_USER_AGENT_LETTERS] or None
+    return "".join(filter(str.isprintable, user_agent))[:_MOST_USER_AGENT_CHARACTERS] or None

@@ -15,7 +15,7 @@ from app.accounts.people.email_addresses import LINK_LIFETIME, follow_verificati
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import check_handle, refuse_at_sign_up
 from app.accounts.people.sessions import OpenedSession, open_session
-from app.accounts.people.users import NewUser, create_user
+from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords, check_new_password
 from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
@@ -30,8 +30,6 @@ from app.store import users as user_store
 
 PER_ADDRESS = Limit("sign-up:address", most=5, per_seconds=3_600)
 PER_NETWORK = Limit("sign-up:network", most=50, per_seconds=3_600)
-
-_MAX_NAME_LETTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,8 @@ async def sign_up(
     form = replace(
         form,
         handle=check_handle(form.handle, path=("input", "handle")) if form.handle is not None else None,
-        first_name=optional_line(form.first_name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "firstName")),
-        last_name=optional_line(form.last_name, "A name", at_most=_MAX_NAME_LETTERS, path=("input", "lastName")),
+        first_name=optional_line(form.first_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "firstName")),
+        last_name=optional_line(form.last_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "lastName")),
     )
     await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
     if form.handle is not None:

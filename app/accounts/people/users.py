@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from app.accounts.access import audit_log
@@ -23,6 +24,9 @@ from app.ids import uuid7
 from app.store import deletions as deletion_store
 from app.store import users as user_store
 from app.store import workspaces as workspace_store
+
+# of a first name, and of a last one
+MOST_NAME_CHARACTERS: Final = 100
 
 
 class Visibility(StrEnum):

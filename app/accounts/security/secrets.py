@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _KEY_BYTES = 32
 _BASE62 = string.digits + string.ascii_letters
 # 43 letters of 62 hold 256 bits
-_TOKEN_LETTERS = 43
+_TOKEN_CHARACTERS = 43
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,7 +50,7 @@ def derive_key(secret_key: str, purpose: str) -> bytes:
 
 def new_token(prefix: str = "") -> str:
     """A secret of 256 random bits in letters and digits, after `prefix`."""
-    return prefix + "".join(secrets.choice(_BASE62) for _ in range(_TOKEN_LETTERS))
+    return prefix + "".join(secrets.choice(_BASE62) for _ in range(_TOKEN_CHARACTERS))
 
 
 def token_hash(token: str) -> bytes:

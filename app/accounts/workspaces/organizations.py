@@ -35,8 +35,8 @@ PER_USER_A_DAY = Limit("organization:user-day", most=20, per_seconds=86_400)
 # each one keeps another handle from everybody else for a while
 HANDLES_PER_WORKSPACE_A_DAY = Limit("organization:handle-day", most=10, per_seconds=86_400)
 
-_MAX_NAME_LETTERS = 100
-_MAX_EXTERNAL_ID_LETTERS = 255
+MOST_NAME_CHARACTERS = 100
+MOST_EXTERNAL_ID_CHARACTERS = 255
 _NAME, _HANDLE, _EXTERNAL_ID = ("input", "name"), ("input", "handle"), ("input", "externalId")
 
 
@@ -74,7 +74,7 @@ async def create_organization(
     an hour that are taken.
     """
     user = require_user(caller)
-    name = one_line(form.name, "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
+    name = one_line(form.name, "A name", at_most=MOST_NAME_CHARACTERS, path=_NAME)
     handle = check_handle(form.handle, path=_HANDLE) if form.handle is not None else None
     external_id = _checked_external_id(form.external_id)
     if external_id is not None and not owners_set_external_ids:
@@ -178,7 +178,7 @@ def _checked(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChang
     """The change with its values as they are kept; raises for values that nothing may go by."""
     name, handle, external_id = change.name, change.handle, change.external_id
     if name is not KEPT:
-        name = one_line(name or "", "A name", at_most=_MAX_NAME_LETTERS, path=_NAME)
+        name = one_line(name or "", "A name", at_most=MOST_NAME_CHARACTERS, path=_NAME)
     if handle is not KEPT:
         if workspace.kind == "PERSONAL":
             raise InvalidInput(
@@ -195,7 +195,7 @@ def _checked(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChang
 def _checked_external_id(text: str | None) -> str | None:
     if text is None:
         return None
-    return one_line(text, "An external id", at_most=_MAX_EXTERNAL_ID_LETTERS, path=_EXTERNAL_ID)
+    return one_line(text, "An external id", at_most=MOST_EXTERNAL_ID_CHARACTERS, path=_EXTERNAL_ID)
 
 
 async def _apply(

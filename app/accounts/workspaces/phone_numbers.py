@@ -12,7 +12,7 @@ from app.errors import InvalidInput
 
 SHOWN_DIGITS = 4
 
-_MOST_CHARACTERS = 40
+MOST_CHARACTERS = 40
 
 # these can't receive a text message, or make money for whoever has them texted; where a country's numbers don't tell landlines
 # from mobiles, the number is tried
@@ -37,8 +37,8 @@ def parse_number(text: str, region: str | None, *, countries: Collection[str]) -
     path = ("input", "phoneNumber")
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidInput("The region is the two letters of a country, such as NL.", path=("input", "region"))
-    if len(text) > _MOST_CHARACTERS:
-        raise InvalidInput(f"A phone number has at most {_MOST_CHARACTERS} characters.", path=path)
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidInput(f"A phone number has at most {MOST_CHARACTERS} characters.", path=path)
     try:
         number = phonenumbers.parse(text, region.upper() if region is not None else None)
     except NumberParseException as error:

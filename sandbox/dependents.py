@@ -1,0 +1,15 @@
+"""What is updated when an object of these kinds has changed, which `Transaction.update_dependents` does.
+
+It is a table above the families of resources, because the family of the changed object may not import those above it.
+"""
+
+from __future__ import annotations
+
+from sandbox.resources.checkout.completion import complete_session_of_intent
+from sandbox.resources.invoices.paying import update_invoice_of_intent
+from sandbox.store import Dependents
+
+DEPENDENTS: Dependents = {
+    "payment_intent": (update_invoice_of_intent, complete_session_of_intent),
+    "setup_intent": (complete_session_of_intent,),
+}

@@ -1,0 +1,97 @@
+"""The hosted invoice page, and its PDF."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from sandbox.objects import Json
+from sandbox.pages.invoice_pdf import invoice_pdf
+from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.pages.secret_urls import get_by_secret
+from sandbox.resources.invoices.paying import pay_invoice
+from sandbox.store import Store
+
+
+class InvoicePages:
+    """GET and POST /invoices/{id}/{secret}, GET …/pdf."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def routes(self) -> list[Route]:
+        """Return the pages' routes."""
+        path = "/invoices/{id}/{secret}"
+        return [
+            page_route("GET", path, self.show),
+            page_route("POST", path, self.pay),
+            page_route("GET", f"{path}/pdf", self.pdf),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Show an invoice, with a button to pay an open one."""
+        async with self._store.read() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
+        return _invoice_page(invoice)
+
+    async def pay(self, request: Request) -> Response:
+        """Pay with the customer's default card; redirect to the bank if it requires authentication."""
+        async with self._store.write() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
+            if invoice["status"] != "open":
+                return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
+            error = await pay_invoice(tx, invoice, None, off_session=False)
+        intent = error.error.get("payment_intent") if error else None
+        if intent and intent["next_action"]:
+            return RedirectResponse(intent["next_action"]["redirect_to_url"]["url"], 303)
+        return _invoice_page(invoice, str(error) if error else None)
+
+    async def pdf(self, request: Request) -> Response:
+        """Answer the invoice as a PDF."""
+        async with self._store.read() as tx:
+            invoice = await get_by_secret(tx, request, "invoice", "_secret")
+        headers = {"Content-Disposition": f'attachment; filename="Invoice-{invoice["number"]}.pdf"'}
+        return Response(invoice_pdf(invoice), headers=headers, media_type="application/pdf")
+
+
+def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
+    currency = invoice["currency"]
+    at = datetime.fromtimestamp(invoice["effective_at"], UTC).date().isoformat()
+    rows = "".join(
+        f"<tr><td>{escape(line['description'] or '')}</td><td>{line['quantity']}</td>"
+        f'<td class="amount">{escape(money(line["amount"], currency))}</td></tr>'
+        for line in invoice["lines"]["data"]
+    )
+    sums = "".join(
+        f'<tr><th colspan="2">{escape(name)}</th><td class="amount">{escape(money(amount, currency))}</td></tr>'
+        for name, amount in _summary(invoice)
+    )
+    to = " · ".join(text for text in (invoice["customer_name"], invoice["customer_email"]) if text)
+    pay = f'<form method="post">{button("pay", "1", "Pay with the card on file", primary=True)}</form>'
+    return page(
+        f"Invoice {invoice['number']}",
+        (paragraph(problem, "error") if problem else "")
+        + paragraph(f"{at} · {to}" if to else at)
+        + f'<table><tr><th>Item</th><th>Quantity</th><th class="amount">Amount</th></tr>{rows}{sums}</table>'
+        + paragraph(f"Status: {invoice['status']}")
+        + (pay if invoice["status"] == "open" else "")
+        + f'<p><a href="{escape(invoice["invoice_pdf"])}">Download as PDF</a></p>',
+    )
+
+
+def _summary(invoice: Json) -> list[tuple[str, int]]:
+    """Return the invoice's sums with their names, in the order of the page."""
+    taxes = [(f"Tax ({tax['tax_behavior']})", tax["amount"]) for tax in invoice["total_taxes"]]
+    applied = invoice["ending_balance"] - invoice["starting_balance"]
+    return [
+        ("Subtotal", invoice["subtotal"]),
+        *taxes,
+        ("Total", invoice["total"]),
+        *([("Applied balance", -applied)] if applied else []),
+        ("Amount due", invoice["amount_due"]),
+        ("Amount paid", invoice["amount_paid"]),
+    ]

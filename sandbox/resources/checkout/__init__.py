@@ -1,0 +1,1 @@
+"""Checkout sessions, in `payment` and `setup` mode."""

@@ -1,0 +1,1 @@
+"""Invoices: their items, drafts, totals, finalization and payment."""

@@ -1,0 +1,101 @@
+"""Draft invoices: created, and computed anew when their items change."""
+
+from __future__ import annotations
+
+from sandbox.errors import invalid_request
+from sandbox.events import emit, previous_attributes
+from sandbox.ids import new_id
+from sandbox.metadata import merge_metadata
+from sandbox.objects import Json, list_object, visible
+from sandbox.resources.invoices.invoice_object import new_invoice, new_line
+from sandbox.resources.invoices.totals import apply_balance, invoice_totals
+from sandbox.resources.tax.tax_amounts import line_taxes
+from sandbox.store import Transaction
+
+# an invoice with `auto_advance` waits this long as a draft, and again before it is paid
+AUTO_ADVANCE_SECONDS = 3600
+
+_UPDATABLE = (
+    "auto_advance",
+    "description",
+    "footer",
+    "statement_descriptor",
+    "default_payment_method",
+    "collection_method",
+)
+
+
+async def create_draft(tx: Transaction, params: Json) -> Json:
+    """Store a new draft; with the customer's pending items if `pending_invoice_items_behavior` says so."""
+    customer = await tx.get("customer", params["customer"], "customer")
+    for rate in params.get("default_tax_rates", []):
+        await tx.get("tax_rate", rate, "default_tax_rates")
+    currency = (params.get("currency") or customer["currency"] or "usd").lower()
+    invoice = new_invoice(new_id("in"), customer, currency, tx.now)
+    await set_fields(tx, invoice, params)
+    invoice["customer_tax_ids"] = [
+        {"type": tax_id["type"], "value": tax_id["value"]}
+        for tax_id in await tx.find_all("tax_id", {"customer": customer["id"]})
+    ]
+    set_advance_time(invoice, tx.now)
+    await tx.insert(invoice)
+    if params.get("pending_invoice_items_behavior") == "include":
+        pending = {"customer": customer["id"], "invoice": None, "currency": currency}
+        for item in await tx.find_all("invoiceitem", pending):
+            await tx.save(item | {"invoice": invoice["id"]})
+    await compute_draft(tx, invoice)
+    await emit(tx, "invoice.created", invoice)
+    return invoice
+
+
+async def set_fields(tx: Transaction, invoice: Json, params: Json) -> None:
+    """Set the fields of an invoice that the parameters change, without storing it."""
+    for name in _UPDATABLE:
+        if name in params:
+            invoice[name] = params[name]
+    if "default_tax_rates" in params:
+        invoice["_default_tax_rates"] = list(params["default_tax_rates"] or [])
+    if invoice["default_payment_method"]:
+        await tx.get("payment_method", invoice["default_payment_method"], "default_payment_method")
+    invoice["metadata"] = merge_metadata(invoice["metadata"], params.get("metadata"))
+
+
+def set_advance_time(invoice: Json, now: int) -> None:
+    """Set when a draft with `auto_advance` is finalized by itself."""
+    invoice["automatically_finalizes_at"] = now + AUTO_ADVANCE_SECONDS if invoice["auto_advance"] else None
+
+
+async def get_draft(tx: Transaction, invoice_id: str) -> Json:
+    """Return the draft that the parameter `invoice` names. Raises StripeError for an invoice that is finalized."""
+    invoice = await tx.get("invoice", invoice_id, "invoice")
+    if invoice["status"] != "draft":
+        raise invalid_request("This invoice is no longer editable", code="invoice_not_editable", param="invoice")
+    return invoice
+
+
+async def update_draft(tx: Transaction, invoice: Json) -> None:
+    """Compute a draft anew after a change of its items."""
+    before = dict(invoice)
+    await compute_draft(tx, invoice)
+    await emit(tx, "invoice.updated", invoice, previous_attributes(before, invoice))
+
+
+async def compute_draft(tx: Transaction, invoice: Json) -> None:
+    """Compute and store the lines and totals of a draft, from its items and the customer's balance."""
+    default_rates = invoice["_default_tax_rates"]
+    rates = {rate: await tx.get("tax_rate", rate) for rate in default_rates}
+    invoice["default_tax_rates"] = [visible(rate) for rate in rates.values()]
+    lines: list[Json] = []
+    for item in await tx.find_all("invoiceitem", {"invoice": invoice["id"]}):
+        for rate in item["tax_rates"]:
+            rates[rate] = await tx.get("tax_rate", rate)
+        applied = [rates[rate] for rate in item["tax_rates"] or default_rates]
+        taxes = line_taxes(item["amount"], applied, invoice["customer_tax_exempt"])
+        lines.append(new_line(item, invoice["id"], taxes))
+    invoice["lines"] = list_object(lines, f"/v1/invoices/{invoice['id']}/lines")
+    invoice |= invoice_totals(lines)
+    customer = await tx.get("customer", invoice["customer"])
+    invoice["starting_balance"] = customer["balance"]
+    due, _ = apply_balance(invoice["total"], customer["balance"])
+    invoice |= {"amount_due": due, "amount_remaining": due}
+    await tx.save(invoice)

@@ -1,0 +1,1 @@
+"""Payment methods: the test cards, and the customers they are attached to."""

@@ -1,0 +1,1 @@
+"""Payments: payment intents and setup intents, charges, refunds, disputes."""

@@ -1,0 +1,1 @@
+"""Tax: tax rates, the tax ids of customers, and the amounts of tax."""

@@ -203,7 +203,7 @@ def _check_custom_recharge(custom: CustomRecharge, root: Table) -> None:
 def _check_minimum_charge(price: Money, key: str, root: Table) -> None:
     least = MINIMUM_CHARGE[price.currency]
     if root.is_sound(key) and price.minor < least.minor:
-        root.note(key, f"expected at least {least.amount} {least.currency}, the least that Stripe charges")
+        root.note(key, f"expected at least {least}, the least that Stripe charges")
 
 
 def _check_auto_recharge(terms: AutoRechargeTerms, catalog: Catalog, root: Table) -> None:

@@ -1,4 +1,4 @@
-"""The mirror of a workspace's cards, and which one is charged."""
+"""The mirror of the provider's cards of a workspace, and which of them is charged."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ async def card_to_charge(session: Session, workspace_id: UUID, card_id: UUID | N
 
 
 async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
-    """Make the workspace's cards what the provider has; True if that changed anything, which open screens are then told.
+    """Bring the mirrored cards in line with the provider's, and leave a hint for open screens; returns whether anything changed.
 
-    The audit log tells of cards that came, went or became the default, however that happened; who asked for it here is a line of
-    its own.
+    The audit log gets an event for each card that was added, removed or made the default, however that happened. Who asked for it
+    here is an event of its own, written by `app/flows/provider/cards.py`.
     """
     account = await billing_account_store.lock(session, workspace_id)
     known = {row.provider_id: row for row in await billing_account_store.cards(session, workspace_id)}
@@ -87,7 +87,7 @@ async def _record(
 
 
 def card_summary(card: CardRow | Card) -> dict[str, object]:
-    """What the audit log says of a card."""
+    """A card as the audit log describes it."""
     return {"brand": card.brand, "last4": card.last4}
 
 

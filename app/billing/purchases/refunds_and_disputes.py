@@ -1,7 +1,7 @@
-"""Money that goes back: the refunds asked for here, and what refunds and disputes do to a purchase, its invoice and its credits.
+"""Returned money: the refunds requested here, and what refunds and disputes do to a purchase, its invoice and its credits.
 
-Nothing here follows single events. The provider's present state of the payment says how much has gone back by now, and the
-difference to what is known is made up for: so the same end is reached whatever was reported, how often and in which order.
+Nothing here follows single events. Each time, the provider's present state of the payment is compared with what is stored, and the
+difference is applied. So the result is the same whichever events came, how often and in which order.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class NotRefundable(DomainError):
 
 
 class ReturnedMoneyOvertaken(Exception):
-    """Somebody else looked at what has gone back of the invoice at the same moment, and may have seen something newer."""
+    """Another check of the invoice's returned money was stored meanwhile, and may have seen something newer: check again."""
 
 
 class PurchaseUnfinished(Exception):
-    """Money of a purchase has gone back before the purchase itself was brought to its end: look again when it was."""
+    """Money was returned of a purchase that is not finished yet: check again once it is."""
 
 
 async def request_refund(
     session: Session,
-    watched: InvoiceToCheck,
+    checked: InvoiceToCheck,
     invoice_id: str,
     returned: ReturnedMoney,
     *,
@@ -58,17 +58,17 @@ async def request_refund(
     reason: str | None,
     by_operator: bool,
 ) -> RefundRow:
-    """Write down a refund of `amount_minor`, or of all that is left, before it is sent.
+    """Store a refund of `amount_minor`, or of all that is left, before it is sent to the provider.
 
-    `returned` is what the look `watched` saw of the purchase's invoice. One that was written down before, for the same amount, and
-    never reached the provider is answered instead: asking again after a crash refunds once. After a refund that the bank returned
-    only an operator may ask for another. Raises `NotRefundable`, `Conflict` when another amount is on its way, and
-    `ReturnedMoneyOvertaken` when there was a newer look.
+    `returned` is what the check `checked` found for the purchase's invoice. A refund of the same amount that was stored before and
+    never reached the provider is returned instead, so that asking again after a crash refunds once. After a refund that the bank
+    returned only an operator may ask for another. Raises `NotRefundable`, `Conflict` while a refund of another amount is under way,
+    and `ReturnedMoneyOvertaken` when there was a newer check.
     """
-    await billing_account_store.lock(session, watched.workspace_id)
-    assert watched.purchase_id is not None
-    purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
-    await _check_newest(session, watched, invoice_id)
+    await billing_account_store.lock(session, checked.workspace_id)
+    assert checked.purchase_id is not None
+    purchase = await purchase_store.lock(session, checked.workspace_id, checked.purchase_id)
+    await _lock_if_newest(session, checked, invoice_id)
     amount = Money(returned.left_minor if amount_minor is None else amount_minor, purchase.currency)
     _check_refundable(amount, returned)
     if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
@@ -78,7 +78,7 @@ async def request_refund(
             continue
         if earlier.amount_minor != amount.minor:
             under_way = Money(earlier.amount_minor, purchase.currency)
-            raise Conflict(f"A refund of {_said(under_way)} is on its way; look again when it is through.")
+            raise Conflict(f"A refund of {under_way} is on its way; look again when it is through.")
         return earlier
     row = RefundRow(
         workspace_id=purchase.workspace_id,
@@ -93,8 +93,8 @@ async def request_refund(
     )
     session.add(row)
     if by_operator:
-        after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": _said(amount)}
-        summary = f"An operator asked for a refund of {_said(amount)}."
+        after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": str(amount)}
+        summary = f"An operator asked for a refund of {amount}."
         await audit_log.record(session, row.workspace_id, OPERATOR, "purchase.refund_requested", summary, after=after)
     return row
 
@@ -106,7 +106,7 @@ def _check_refundable(amount: Money, returned: ReturnedMoney) -> None:
     if left.minor <= 0:
         raise NotRefundable("All of this purchase was refunded before.")
     if not 0 < amount.minor <= left.minor:
-        raise NotRefundable(f"At most {_said(left)} of this purchase can still be refunded, and it must be above zero.")
+        raise NotRefundable(f"At most {left} of this purchase can still be refunded, and it must be above zero.")
 
 
 async def fail_refund(
@@ -119,38 +119,38 @@ async def fail_refund(
 
 
 async def check_later(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID) -> None:
-    """The provider can't be reached: leave the refund as it is for now."""
+    """Leave the refund as it is for now, and have the worker check it later: the provider can't be reached."""
     for row in await refund_store.lock_unfailed(session, workspace_id, purchase_id):
         if row.id == refund_id and row.next_check_at is not None:
             row.next_check_at = session.now + purchase_states.CHECK_AFTER
 
 
 async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
-    """Say of a purchase that was paid after it had ended that its payment goes back; False when it was not too late after all."""
+    """Note on a purchase that was paid after it had ended that this is refunded; False when it was not too late after all."""
     await billing_account_store.lock(session, purchase.workspace_id)
     row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
     if row.status in UNFINISHED or row.charged_at is not None:
         return False
     if (row.failure, row.invoice_id) != (failure, invoice_id):
         row.failure, row.invoice_id = failure, invoice_id
-        _changed(session, row)
+        purchase_states.mark_changed(session, row)
     return True
 
 
 async def apply_returned_money(
-    session: Session, watched: InvoiceToCheck, invoice_id: str, returned: ReturnedMoney
+    session: Session, checked: InvoiceToCheck, invoice_id: str, returned: ReturnedMoney
 ) -> None:
-    """Bring invoice, purchase, credits and refunds in line with what has gone back by now, posting only the difference.
+    """Bring invoice, purchase, credits and refunds in line with the money returned by now, posting only the difference.
 
-    `returned` was fetched after `watched` was read. Credits taken back are returned ÷ total × credits, rounded down, of everything
-    returned so far: partial refunds sum exactly, a full one takes all, and refunds and disputes together never more than that.
-    Raises `ReturnedMoneyOvertaken` when there was a newer look, `PurchaseUnfinished` when the purchase must be settled first.
+    `returned` was fetched after `checked` was read. The credits clawed back in all are returned ÷ total × credits, rounded down,
+    with everything returned so far: so partial refunds take together what one full refund takes, and never more than was granted.
+    Raises `ReturnedMoneyOvertaken` when there was a newer check, `PurchaseUnfinished` while the purchase is not finished.
     """
-    await billing_account_store.lock(session, watched.workspace_id)
+    await billing_account_store.lock(session, checked.workspace_id)
     purchase = None
-    if watched.purchase_id and await purchase_store.find(session, watched.workspace_id, watched.purchase_id):
-        purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
-    row = await _check_newest(session, watched, invoice_id)
+    if checked.purchase_id and await purchase_store.find(session, checked.workspace_id, checked.purchase_id):
+        purchase = await purchase_store.lock(session, checked.workspace_id, checked.purchase_id)
+    row = await _lock_if_newest(session, checked, invoice_id)
     row.money_checks += 1
     invoice_mirror.show_refunded(session, row, returned.refunded_minor)
     if purchase is None:
@@ -167,18 +167,19 @@ async def apply_returned_money(
     purchase.refunded_minor = returned.refunded_minor
     purchase.disputed_minor = returned.disputed_minor
     purchase.lost_minor = returned.lost_minor
-    _changed(session, purchase)
+    purchase_states.mark_changed(session, purchase)
 
 
-async def _check_newest(session: Session, watched: InvoiceToCheck, invoice_id: str) -> InvoiceRow:
+async def _lock_if_newest(session: Session, checked: InvoiceToCheck, invoice_id: str) -> InvoiceRow:
+    """The mirrored invoice, locked; raises `ReturnedMoneyOvertaken` when there was a newer check (a version check)."""
     row = await invoice_store.lock_with_provider_id(session, invoice_id)
-    if row is None or row.money_checks != watched.checks:
+    if row is None or row.money_checks != checked.checks:
         raise ReturnedMoneyOvertaken
     return row
 
 
 async def _reclaim_credits(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
-    """Take back the share of the credits whose money has gone back, and give back what was taken of money that came again."""
+    """Claw back the credits whose money was returned, or reinstate credits whose money came again; set the purchase's status."""
     total_minor = purchase.total_minor or purchase.price_minor
     returned_minor = min(returned.refunded_minor + returned.disputed_minor, total_minor)
     target = steps_to_claw_back(purchase.credits, returned_minor=returned_minor, total_minor=total_minor, already=0)
@@ -188,14 +189,14 @@ async def _reclaim_credits(session: Session, purchase: CreditPurchaseRow, return
         description = "Refund" if target > purchase.reclaimed_credits else "Refund returned by the bank"
     await credit_movements.reclaim(session, purchase, target, description=description)
     if returned.disputed_minor:
-        # a lost dispute stays one: it says best where the money went
+        # a lost dispute keeps the status DISPUTED: it tells best where the money went
         purchase.status = PurchaseStatus.DISPUTED
     else:
         purchase.status = PurchaseStatus.REFUNDED if returned_minor == total_minor else PurchaseStatus.SUCCEEDED
 
 
 async def _update_requested_refunds(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
-    """Note of the refunds asked for here what the provider says of them."""
+    """Update the refunds requested here to what the provider has."""
     known = {refund.refund_id: refund for refund in returned.refunds if refund.refund_id is not None}
     for row in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         refund = known.get(str(row.id))
@@ -205,25 +206,24 @@ async def _update_requested_refunds(session: Session, purchase: CreditPurchaseRo
 
 
 async def _record(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
-    """Write to the audit log what became of the money, each change of its own kind."""
+    """Write to the audit log how much was refunded, disputed and lost, an event for each that changed."""
     changes = (
         ("refunded", purchase.refunded_minor, returned.refunded_minor),
         ("disputed", purchase.disputed_minor, returned.disputed_minor),
         ("lost", purchase.lost_minor, returned.lost_minor),
     )
     for name, before, after in changes:
-        told = _AUDIT_ENTRIES.get((name, after > before)) if after != before else None
-        if told is not None:
-            action, summary = told
-            was, now = (_said(Money(minor, purchase.currency)) for minor in (before, after))
+        entry = _AUDIT_ENTRIES.get((name, after > before)) if after != before else None
+        if entry is not None:
+            action, summary = entry
             await audit_log.record(
                 session,
                 purchase.workspace_id,
                 SYSTEM,
                 action,
                 summary,
-                before={name: was},
-                after={name: now, "purchase": str(purchase.id)},
+                before={name: str(Money(before, purchase.currency))},
+                after={name: str(Money(after, purchase.currency)), "purchase": str(purchase.id)},
             )
 
 
@@ -234,12 +234,4 @@ _AUDIT_ENTRIES: Final = {
     ("disputed", False): ("purchase.dispute_won", "The bank decided a dispute against the cardholder."),
     ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder."),
 }
-
-
-def _said(money: Money) -> str:
-    return f"{money.amount} {money.currency}"
-
-
-def _changed(session: Session, row: CreditPurchaseRow) -> None:
-    row.version += 1
-    session.outbox.hint(purchase_states.TOPIC, row.workspace_id, row.id, row.version)
+"""What the audit log says (action, summary) when one of these amounts has risen (True) or fallen (False)."""

@@ -243,7 +243,7 @@ async def _cancel_in(session: Session, deletion_id: UUID) -> bool:
         await deletion_store.remove(session, deletion_id)
         # whatever any of its calls closed
         for workspace_id in row.workspace_ids:
-            await workspace_closing.open_again(session, workspace_id)
+            await workspace_closing.reopen(session, workspace_id)
     return True
 
 

@@ -164,7 +164,7 @@ async def _begin(
     )
     session.add(payment)
     due = Money(invoice.amount_due_minor, invoice.currency)
-    after = {"invoice": str(invoice_id), "amount": f"{due.amount} {due.currency}"}
+    after = {"invoice": str(invoice_id), "amount": str(due)}
     await audit_log.record(
         session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
     )

@@ -36,7 +36,7 @@ from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
-_OVERTAKEN_WITHIN_SECONDS: Final = 2.0
+_CHECK_FOR_SECONDS: Final = 2.0
 _POLL_EVERY_SECONDS: Final = 0.1
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
@@ -50,9 +50,9 @@ class InvoiceNotPayable(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class InvoicePaid:
-    """The invoice as it stands, and what the caller must be told when it is not paid.
+    """The invoice as it is now, and the error for the caller when it is not paid.
 
-    `is_replay` tells that an earlier call with the same key tried to pay it.
+    With `is_replay` an earlier call with the same key tried to pay it.
     """
 
     invoice: InvoiceRow
@@ -89,10 +89,10 @@ async def pay_invoice(
     try:
         paid = await _pay_again(context, begun) if begun.is_replay else await _pay_first_time(context, begun)
     except GatewayRefused:
-        # another payment of it was faster: what it is now decides
+        # another payment of it was faster: its present status decides
         paid = await _ask_provider(context, begun.invoice.provider_id)
     except GatewayUnavailable:
-        # whether it was charged is the provider's to say: its event, or the next try with this key, tells
+        # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
@@ -100,11 +100,11 @@ async def pay_invoice(
 
 
 async def _pay_first_time(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
-    """The invoice once its payment was sent; without an answer it is looked at for a moment: a replay may have been faster."""
+    """Pay for the first time with this key. Without an answer, see for a moment whether a replay was faster."""
     try:
         return await _pay(context, begun)
     except GatewayUnavailable:
-        ends_at = asyncio.get_running_loop().time() + _OVERTAKEN_WITHIN_SECONDS
+        ends_at = asyncio.get_running_loop().time() + _CHECK_FOR_SECONDS
         while asyncio.get_running_loop().time() < ends_at:
             with suppress(GatewayUnavailable):
                 found = await context.gateway.invoice(begun.invoice.provider_id)
@@ -115,9 +115,10 @@ async def _pay_first_time(context: FlowContext, begun: _BegunPayment) -> Provide
 
 
 async def _pay_again(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice | None:
-    """What the first call with this key came to, once that is through; raises `GatewayUnavailable` after 20 seconds.
+    """For a replay: the result of the first call; raises `GatewayUnavailable` without one in `_REPLAY_WAITS_SECONDS`.
 
-    The provider refuses a key that is in use, and answers one that was used with what came of it: nothing is charged twice.
+    The payment is sent again with the same key. The provider refuses a key that is in use, and answers one that was used with the
+    first result, so nothing is charged twice.
     """
     if begun.invoice.status != InvoiceStatus.OPEN:
         return await context.gateway.invoice(begun.invoice.provider_id)
@@ -192,6 +193,7 @@ async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoi
 
 
 def _error_for(invoice: ProviderInvoice) -> DomainError | None:
+    """The error for the caller that follows from the invoice's state; None once it is paid."""
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
         return None

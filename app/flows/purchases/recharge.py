@@ -1,7 +1,8 @@
-"""Recharge: buying credits, in short transactions with the provider's calls between them.
+"""Recharge: buying credits, in short transactions with calls to the provider between them.
 
-Written down as pending; invoice made and finalized; admitted under the spend limit; paid; settled. Every step's call carries
-a key of its own and every id that comes back is saved at once, so that a crash leaves something the reconciler can finish.
+The steps: store the purchase as PENDING; make and finalize its invoice; allow the payment if the spend limit does; charge the card;
+apply the outcome. Every call carries an idempotency key of its own, and every id that comes back is stored at once, so that the
+reconciler can finish what a crash interrupted.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl,
 
 @dataclass(frozen=True, slots=True)
 class RechargeRequest:
-    """What was asked for: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
+    """A request to buy credits: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
 
     `actor` is who asked, for the audit log.
     """
@@ -72,9 +73,9 @@ class RechargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class RechargeResult:
-    """The purchase as it stands, and what the caller must be told when it has not succeeded.
+    """The purchase as it is now, and the error for the caller when it has not succeeded.
 
-    `is_replay` tells that an earlier call made it, so that this one tried no card.
+    With `is_replay` an earlier call began the purchase, and this one charged no card.
     """
 
     purchase: CreditPurchaseRow
@@ -95,9 +96,9 @@ class _BegunRecharge:
 async def recharge(context: FlowContext, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
     """Buy credits with a card on file, or, without one, open a page to pay on.
 
-    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises what made no purchase: `InvalidInput`,
-    `PhoneUnverified`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a wanted confirmation, a page to
-    pay on and a payment still under way come with the purchase.
+    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises `InvalidInput`, `PhoneUnverified`,
+    `SpendLimitReached`, `IdempotencyConflict` and `PaymentUnavailable`; nothing was bought then. A decline, a confirmation that the
+    bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
     """
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
 
@@ -107,7 +108,7 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
     try:
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
-        # A card confirmed a moment ago may not have been reported yet: ask before saying there is none.
+        # The event of a card that was saved a moment ago may not have come yet: ask the provider before deciding there is none.
         await _try_to_sync_cards(context, request.workspace_id)
         begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
@@ -146,7 +147,7 @@ async def _begin(
         await require_phone(session, workspace.id)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
     if card_id is not None:
-        # A page to pay on replaces the one open before, so its limit is checked once that one is closed.
+        # A page to pay on replaces the one open before, so for a page the limit is checked once that one is closed.
         await spend_limits.check_spend_limit(session, context.catalog, account, order.price.minor)
     purchase = await purchase_states.begin(
         session,
@@ -189,7 +190,7 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
     except SpendLimitReached as error:
         await give_up(context, purchase, reason=error.message)
         with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-            # its invoice was finalized to learn the total: it must not stay open
+            # the invoice had to be finalized to learn the total, and must not stay open
             await reconcile_purchase(context, purchase.workspace_id, purchase.id)
         raise
     except PurchaseOvertaken as error:
@@ -204,12 +205,12 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
             )
         return await apply_payment_outcome(context, purchase, invoice)
     except (GatewayUnavailable, GatewayRefused):
-        # Whether the payment happened is the provider's to say: it stays unsettled, and is looked into.
+        # Only the provider knows whether the card was charged: the purchase stays unfinished until the reconciler checks it.
         return await _read(context, purchase)
 
 
 async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
-    """An invoice ready to be paid, with nothing charged yet."""
+    """Make the purchase's invoice and finalize it; nothing is charged yet."""
     purchase = begun.purchase
     charge = await charge_of(context, order)
     customer_id = await ensure_customer(context, begun.party)
@@ -240,7 +241,7 @@ async def _read(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurc
 
 
 async def _wait_for_earlier_call(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
-    """The purchase of a replay, once the caller who began it is through, or as it stands after 20 seconds."""
+    """For a replay: wait until the call that began the purchase has finished it, for `_REPLAY_WAITS_SECONDS` at most."""
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     while (
         purchase.status == PurchaseStatus.PENDING
@@ -253,7 +254,7 @@ async def _wait_for_earlier_call(context: FlowContext, purchase: CreditPurchaseR
 
 
 async def _result_of(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeResult:
-    """The purchase with what its status means to the caller."""
+    """The purchase with the error for the caller that follows from its status."""
     if purchase.status == PurchaseStatus.PENDING:
         waits_on_page = purchase.checkout_url is not None
         return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
@@ -268,7 +269,7 @@ async def _result_of(context: FlowContext, purchase: CreditPurchaseRow) -> Recha
 
 
 async def _confirmation_error(context: FlowContext, purchase: CreditPurchaseRow) -> DomainError:
-    """How to confirm: the secret is asked of the provider each time, so that it is stored nowhere."""
+    """The error that tells how to confirm the payment. Its secret is fetched from the provider each time and stored nowhere."""
     try:
         invoice = await context.gateway.invoice(purchase.invoice_id or "")
     except (GatewayUnavailable, GatewayRefused):

@@ -37,7 +37,11 @@ class Portion(NamedTuple):
 
 
 def in_spending_order(locked_grants: Iterable[LockedGrant]) -> list[LockedGrant]:
-    """The soonest-expiring first, those that never expire last, then the oldest."""
+    """The order in which grants are spent: the soonest to expire first, those that never expire last; then the oldest; then by id.
+
+    The same order is written in SQL, for spends that never reach this function, and for showing balances. The places are listed in
+    `tests/ledger/test_spending_order.py`, which fails where they disagree.
+    """
     return sorted(
         locked_grants,
         key=lambda locked_grant: (locked_grant.expires_at or _NEVER, locked_grant.granted_at, locked_grant.id),

@@ -158,8 +158,8 @@ async def _make_irreversible(session: Session, deletion: _Deletion) -> bool:
     """Make the deletion irreversible; returns False when another call has already finished it.
 
     In the same transaction an account leaves the organizations that are not deleted, so that nothing can prevent erasing it later.
-    Raises `LastOwner` and `Conflict` for what changed since the deletion was begun, `PaymentUnavailable` when another call cancelled
-    it.
+    Raises `LastOwner` and `Conflict` for what changed since the deletion was begun, and `PaymentUnavailable` when another call
+    cancelled it.
     """
     is_there = await _lock(session, deletion)
     row = await deletion_store.lock(session, deletion.deletion_id)

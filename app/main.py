@@ -201,11 +201,11 @@ async def set_up_provider(backend: Backend) -> None:
         try:
             await _set_up_provider(backend)
         except (GatewayUnavailable, GatewayRefused) as error:
-            if outage_log.is_news("provider", error):
+            if outage_log.should_log("provider", error):
                 _log.warning("provider.set_up_failed", error=one_line(error))
             await asyncio.sleep(pause)
         else:
-            if outage_log.settle("provider"):
+            if outage_log.clear("provider"):
                 _log.info("provider.set_up")
             return
 

@@ -32,7 +32,7 @@ _WITHOUT_PRICE = (PlanKind.FREE, PlanKind.PAY_AS_YOU_GO)
 
 
 def check(catalog: Catalog, root: Table) -> None:
-    """Note on `root` whatever breaks a rule. What could not be read holds a stand-in, which no rule judges."""
+    """Note on `root` every broken rule. Values that could not be read are stand-ins, and are not checked."""
     if not catalog.plans and root.is_sound("plans"):
         root.note("plans", "is missing; expected a table of plans, the fallback plan at least")
     for plan in catalog.plans:

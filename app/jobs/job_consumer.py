@@ -1,4 +1,4 @@
-"""The queue's consumer: runs tasks from PostgreSQL, at least once each, and again with back-off when they fail."""
+"""The queue's consumer: runs tasks from PostgreSQL at least once each, and retries them with back-off when they fail."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def consume(database_url: str, tasks: Mapping[str, Task], stopping: asyncio.Event) -> None:
-    """Run `tasks` by name until `stopping` is set, on a connection of its own that is made anew when it is lost.
+    """Run `tasks` by name until `stopping` is set, on a connection of its own that is opened again when it is lost.
 
-    A task that fails is tried again, a second later at first and five minutes at most, for over three hours, which mail servers may
-    be away; one whose process died is taken up by another within half a minute.
+    A task that fails is retried after a second at first and five minutes at most, for over three hours: a mail server may be away
+    that long. A task whose process died is run by another process within half a minute.
     """
     outage_log = OutageLog()
     while not stopping.is_set():
         try:
             connection = await open_connection(database_url)
         except (OSError, asyncpg.PostgresError) as error:
-            if outage_log.is_news("connection", error):
+            if outage_log.should_log("connection", error):
                 _log.warning("queue.connection_failed", error=type(error).__name__)
             await _pause(stopping)
             continue
-        outage_log.settle("connection")
+        outage_log.clear("connection")
         try:
             await _consume_on(connection, tasks, stopping)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Which flow each task of the queue calls, and which work falls due at a time."""
+"""What the worker does: which flow each task of the queue calls, and which work falls due at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
 _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
-# as long as the provider remembers its events
+# as long as the provider keeps its events
 _RETURNS_SINCE = timedelta(days=30)
 
 
@@ -54,9 +54,8 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: credits and holds that lapse, purchases, refunds and deletions to go on with, money that went back, old rows.
-
-    With `polled_events`, also the next look for these events.
+    """What falls due: grants and holds that lapse, purchases to reconcile, refunds and deletions to resume, checks for returned
+    money, old rows to delete; with `polled_events` also polling for these events.
     """
     works = [
         DueWork(
@@ -81,7 +80,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
-    """What falls due at the object storage, which may be slow: images that nobody shows any more."""
+    """What falls due at the object storage, which may be slow: erasing images that no user shows any more."""
 
     async def erase() -> int:
         return await user_avatars.erase_leftovers(database, images, limit=_BATCH)
@@ -112,9 +111,10 @@ async def _resume_refunds(flow_context: FlowContext) -> int:
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
     async with flow_context.database.read() as session:
         due = await deletion_store.due(session, limit=_BATCH)
-    owners = [(deletion_id, deletion_id) for deletion_id in due]
+    # a deletion belongs to no single workspace, so its own id stands in the workspace's place
+    pairs = [(deletion_id, deletion_id) for deletion_id in due]
     return await each_alone(
-        "deletions", owners, lambda _, deletion_id: deletions.resume_deletion(flow_context, keys, deletion_id)
+        "deletions", pairs, lambda _, deletion_id: deletions.resume_deletion(flow_context, keys, deletion_id)
     )
 
 
@@ -135,7 +135,7 @@ async def _no_due_time(_session: Session) -> datetime | None:
 
 
 class _Every:
-    """Work without rows that say when: done once, then again after `interval` of real time."""
+    """Work without due times in the database: done at once, then again each time `interval` of real time has passed."""
 
     def __init__(self, flow_context: FlowContext, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
         self._clock = flow_context.database.clock

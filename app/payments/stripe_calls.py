@@ -1,4 +1,4 @@
-"""What every call to Stripe shares: the client, which errors mean what, and the points at which crash tests strike."""
+"""What every call to Stripe shares: the client, translating errors, and the fault points for crash tests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StripeCalls:
 
 
 async def _as_gateway_errors(call: Callable[[], Awaitable[T]]) -> T:
-    """What Stripe answers; its errors, but for those of cards, as the gateway's."""
+    """Call Stripe, and raise its errors, except those about cards, as `GatewayUnavailable` or `GatewayRefused`."""
     try:
         return await call()
     except stripe.CardError:
@@ -51,5 +51,5 @@ async def _as_gateway_errors(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def keyed(key: str) -> Any:
-    """The options of a call that is to be done once, however often it is sent."""
+    """The options of a call with an idempotency key."""
     return {"idempotency_key": key}

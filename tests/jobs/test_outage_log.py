@@ -82,12 +82,12 @@ async def test_work_that_stays_wrong_is_said_once_and_again_when_something_has_c
 def test_a_complaint_is_made_again_after_a_minute_and_not_for_another_request_of_stripes() -> None:
     now = 0.0
     complaints = OutageLog(lambda: now)
-    assert complaints.is_news("provider", GatewayRefused("Request req_1a: no such key"))
+    assert complaints.should_log("provider", GatewayRefused("Request req_1a: no such key"))
     now = 59.0
-    assert not complaints.is_news("provider", GatewayRefused("Request req_2b: no such key"))
-    assert complaints.is_news("another", GatewayRefused("Request req_2b: no such key"))
+    assert not complaints.should_log("provider", GatewayRefused("Request req_2b: no such key"))
+    assert complaints.should_log("another", GatewayRefused("Request req_2b: no such key"))
     now = 60.0
-    assert complaints.is_news("provider", GatewayRefused("Request req_3c: no such key"))
+    assert complaints.should_log("provider", GatewayRefused("Request req_3c: no such key"))
 
 
 def test_what_is_away_is_asked_less_and_less_often_but_every_minute() -> None:

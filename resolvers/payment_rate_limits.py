@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from app.accounts.security.rate_limits import Limit, check, hit, network_of, note
+from app.accounts.security.rate_limits import Limit, check_limits, count_attempt, count_failure, network_of
 from resolvers.context import Context
 
 _CARDS_PER_WORKSPACE: Final = Limit("cards-per-workspace", 20, 3600)
@@ -18,7 +18,7 @@ _KEYS_PER_WORKSPACE: Final = Limit("keys-per-workspace", 20, 3600)
 
 async def limit_card_testing(context: Context, workspace_id: UUID) -> None:
     """Count an attempt to save a card; raises `RateLimited` when there were too many: stolen cards are tried out by the hundred."""
-    await hit(
+    await count_attempt(
         context.runtime.database,
         context.runtime.rate_limits,
         (_CARDS_PER_WORKSPACE, str(workspace_id)),
@@ -28,18 +28,20 @@ async def limit_card_testing(context: Context, workspace_id: UUID) -> None:
 
 async def limit_recharges(context: Context, workspace_id: UUID) -> None:
     """Count an attempt to charge a card; raises `RateLimited` when there were too many, or too many that were declined."""
-    await check(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
-    await hit(context.runtime.database, context.runtime.rate_limits, (_RECHARGES_PER_WORKSPACE, str(workspace_id)))
+    await check_limits(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
+    await count_attempt(
+        context.runtime.database, context.runtime.rate_limits, (_RECHARGES_PER_WORKSPACE, str(workspace_id))
+    )
 
 
 async def note_decline(context: Context, workspace_id: UUID) -> None:
     """Count a card that was declined when it was charged: who goes on trying is testing cards."""
-    await note(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
+    await count_failure(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
 
 
 async def limit_new_keys(context: Context, workspace_id: UUID) -> None:
     """Count an attempt to make a key; raises `RateLimited` when there were too many."""
-    await hit(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))
+    await count_attempt(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))
 
 
 def _declines(context: Context, workspace_id: UUID) -> tuple[tuple[Limit, str], ...]:

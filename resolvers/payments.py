@@ -11,7 +11,7 @@ from app.accounts.access.callers import Caller, UserCaller
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.users import require_verified_email
-from app.accounts.workspaces.phones import require_phone
+from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.purchases import spend_limits
 from app.db.engine import Session
 from app.db.tables.payments import CardRow, InvoiceRow

@@ -10,7 +10,7 @@ from app.accounts.people import profile_changes as rules
 from app.accounts.people.handles import counting_refusals
 from app.accounts.people.public_profiles import profile_by_handle
 from app.accounts.people.users import User, Visibility
-from app.accounts.security.rate_limits import Limit, hit_unless_refused
+from app.accounts.security.rate_limits import Limit, count_unless_refused
 from app.db.engine import Session
 from app.db.tables.people import EmailRow
 from app.db.unit_of_work import transact
@@ -51,7 +51,7 @@ async def change_handle(context: Context, handle: str) -> Viewer:
 
     async def limited() -> Viewer:
         use = (_HANDLES_PER_USER, str(caller.user_id))
-        return await hit_unless_refused(runtime.database, runtime.rate_limits, change, use)
+        return await count_unless_refused(runtime.database, runtime.rate_limits, change, use)
 
     return await counting_refusals(runtime.database, runtime.rate_limits, caller.user_id, limited)
 

@@ -11,7 +11,7 @@ from app.accounts.access.workspace_access import (
     workspace_by_handle,
     workspace_for,
 )
-from app.accounts.workspaces import phones
+from app.accounts.workspaces import phone_verification
 from app.db.tables.workspaces import PhoneRow
 from app.errors import BadUserInput, NotFound
 from resolvers import global_ids
@@ -49,7 +49,7 @@ async def phone(context: Context, access: WorkspaceAccess) -> PhoneRow | None:
     if not sees_billing(access):
         return None
     async with context.runtime.database.read() as session:
-        return await phones.phone_of(session, access.workspace.id)
+        return await phone_verification.phone_of(session, access.workspace.id)
 
 
 async def again(context: Context, workspace_id: UUID) -> WorkspaceAccess:

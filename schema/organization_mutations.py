@@ -6,7 +6,7 @@ import strawberry
 
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.workspaces.organizations import NewOrganization, WorkspaceChange
-from app.accounts.workspaces.partial_changes import KEPT, Change
+from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
 from resolvers import members, organizations
 from resolvers.context import Info
 from schema.members import InvitationOffer
@@ -180,6 +180,6 @@ class OrganizationMutation:
         return await answer(WorkspacePayload, WorkspacePayload.of, work)
 
 
-def _given(value: str | None) -> Change[str | None]:
-    """The value of an input field, or `KEPT` for an absent one."""
-    return KEPT if value is strawberry.UNSET else value
+def _given(value: str | None) -> OrUnchanged[str | None]:
+    """The value of an input field, or `UNCHANGED` for an absent one."""
+    return UNCHANGED if value is strawberry.UNSET else value

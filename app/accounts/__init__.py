@@ -1,1 +1,1 @@
-"""People and what is theirs: signing up and in, workspaces and who may do what there, phones, keys, limits, the audit log."""
+"""Accounts: users, sessions, workspaces and their members, access and API keys, phone numbers, rate limits, the audit log."""

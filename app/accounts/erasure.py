@@ -1,4 +1,4 @@
-"""Erasing a person or a workspace for good: what is left are ids, books, and keyed hashes that guard against abuse."""
+"""Erasing a person or a workspace: what is kept are ids, the ledger, the invoices, and keyed hashes that guard against abuse."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from app.store import erasure as erasure_store
 
 
 async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: Sequence[WorkspaceRow]) -> None:
-    """Erase a user and the locked workspaces that go with them: the personal one, and those nobody else belongs to."""
-    proven = set(await erasure_store.addresses_of(session, user_id, verified=True))
-    named = set(await erasure_store.addresses_of(session, user_id, verified=False))
-    await oidc_identities.forget(session, user_id, keys.abuse_key)
+    """Erase a user and the workspaces deleted with them, which are locked: the personal one, and those without another member."""
+    verified = set(await erasure_store.addresses_of(session, user_id, verified=True))
+    claimed = set(await erasure_store.addresses_of(session, user_id, verified=False))
+    await oidc_identities.block_earlier_tokens(session, user_id, keys.abuse_key)
     await discard_avatar(session, user_id)
-    await _erase_messages(session, keys, workspaces, named)
-    await _drop_mails(session, keys, user_id, proven)
-    await _leave_workspaces(
+    await _erase_inbox_messages(session, keys, workspaces, claimed)
+    await _drop_mails(session, keys, user_id, verified)
+    await _erase_workspace_records(
         session, keys, Actor(user_id=user_id), workspaces, "account.deleted", "The account was deleted."
     )
     ids = [workspace.id for workspace in workspaces]
-    # an address that was only claimed may be somebody else's: what waits for its real owner is left alone
-    await erasure_store.erase_rows(session, user_id=user_id, workspace_ids=ids, addresses=proven)
+    # only for verified addresses: an unverified one may be somebody else's, whose sign-ups must stay
+    await erasure_store.erase_rows(session, user_id=user_id, workspace_ids=ids, addresses=verified)
 
 
 async def erase_workspace(session: Session, keys: Keys, actor: Actor, workspace: WorkspaceRow) -> None:
-    """Erase a locked workspace; the people who belonged to it stay."""
-    await _erase_messages(session, keys, [workspace], ())
-    await _leave_workspaces(session, keys, actor, [workspace], "workspace.deleted", "The workspace was deleted.")
+    """Erase a locked workspace; the accounts of its members stay."""
+    await _erase_inbox_messages(session, keys, [workspace], ())
+    await _erase_workspace_records(session, keys, actor, [workspace], "workspace.deleted", "The workspace was deleted.")
     await erasure_store.erase_rows(session, user_id=None, workspace_ids=[workspace.id], addresses=())
 
 
-async def _leave_workspaces(
+async def _erase_workspace_records(
     session: Session, keys: Keys, actor: Actor, workspaces: Sequence[WorkspaceRow], action: str, summary: str
 ) -> None:
     ids = [workspace.id for workspace in workspaces]
@@ -53,35 +53,35 @@ async def _leave_workspaces(
     for workspace in workspaces:
         await give_up_handle(session, keys.abuse_key, workspace)
         await audit_log.record(session, workspace.id, actor, action, summary)
-        # rows are deleted by statement: none of this one is to be written any more
+        # its row is deleted by a statement below: the session must not write it after that
         await session.flush()
         session.expunge(workspace)
 
 
-async def _erase_messages(
-    session: Session, keys: Keys, workspaces: Sequence[WorkspaceRow], named: Collection[str]
+async def _erase_inbox_messages(
+    session: Session, keys: Keys, workspaces: Sequence[WorkspaceRow], claimed: Collection[str]
 ) -> None:
     hashes = await erasure_store.phone_hashes(session, [workspace.id for workspace in workspaces])
     texted = {
         number for number in await erasure_store.texted_numbers(session) if number_hash(keys.phones, number) in hashes
     }
-    await erasure_store.clear_inbox(session, {*named, *texted})
+    await erasure_store.clear_inbox(session, {*claimed, *texted})
 
 
-async def _drop_mails(session: Session, keys: Keys, user_id: UUID, proven: Collection[str]) -> None:
-    """Let no mail go any more that is about the account or to an address proven to be the person's."""
+async def _drop_mails(session: Session, keys: Keys, user_id: UUID, verified: Collection[str]) -> None:
+    """Remove the queued mails that are about the account, or to an address that the person has verified."""
     waiting = await erasure_store.queued(session, (SEND_MAIL, MAIL_RESET_LINK))
-    theirs = [
+    job_ids = [
         job_id
         for job_id, task, arguments in waiting
-        if is_about(arguments, user_id) or _addressee(task, arguments, keys) in proven
+        if is_about(arguments, user_id) or _addressee(task, arguments, keys) in verified
     ]
-    await erasure_store.drop_jobs(session, theirs)
+    await erasure_store.drop_jobs(session, job_ids)
 
 
 def _addressee(task: str, arguments: Mapping[str, str], keys: Keys) -> str | None:
     try:
         return (queued_mail(arguments, keys.mail).to if task == SEND_MAIL else decrypt(arguments, keys.mail)).lower()
     except InvalidToken:
-        # queued under another secret key: nobody can read it any more
+        # encrypted with another secret key: it can't be read
         return None

@@ -1,4 +1,4 @@
-"""Tidying up: what no longer counts for anything is not kept."""
+"""Purging: deletes rows that have expired, such as sessions, links, codes and rate-limit counts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from app.store.expired_rows import delete_expired
 
 
 async def purge_expired(session: Session) -> None:
-    """Delete what has lapsed: links, codes, limits, sessions, guards; once an hour is plenty, since none is honoured anyway."""
+    """Delete expired rows. Once an hour is enough: expired ones have no effect, even before they are deleted."""
     await delete_expired(session, at=session.real_now, sessions_unused_since=session.real_now - LIFETIME)
     await workspace_store.forget_handle_holds(session, at=session.now)

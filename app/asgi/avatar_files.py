@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.accounts.avatars.image_drawing import media_type_of
+from app.accounts.avatars.image_processing import media_type_of
 from app.accounts.avatars.stored_images import AvatarImages
 from app.object_storage import StorageUnavailable
 

@@ -11,12 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import is_away
 from app.errors import Unavailable
-from app.messages.mail import MailNotTaken
+from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 
 # their messages are written to be logged
-_OURS = (GatewayUnavailable, StorageUnavailable, MailNotTaken, Unavailable)
+_OURS = (GatewayUnavailable, StorageUnavailable, MailDeferred, Unavailable)
 _SYSTEM = (ConnectionError, TimeoutError, gaierror)
 _LOGS_AGAIN_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 5.0
@@ -38,7 +38,7 @@ def log_fields(error: Exception) -> Mapping[str, object]:
     return {"exc_info": error}
 
 
-def one_line(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailNotTaken | Unavailable) -> str:
+def one_line(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailDeferred | Unavailable) -> str:
     """The message of an error on one line."""
     return " ".join(str(error).split())
 

@@ -1,1 +1,1 @@
-"""Mail and text messages: what they say, how they wait for the worker, who carries them, and the inbox of development."""
+"""Mail and text messages: their texts, the queue of mails, sending by SMTP and Twilio, and the development inbox."""

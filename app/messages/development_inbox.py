@@ -1,4 +1,4 @@
-"""The inbox of development: it takes every mail and text message that would otherwise be sent, and shows them."""
+"""The development inbox: stores mails and text messages in place of sending them, and lists them for `/dev/inbox`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class InboxMailer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InboxSmsSender:
-    """A `SmsSender` that makes its own codes, shows them in the inbox and keeps hashes of them, made with `key`."""
+    """A `SmsSender` that puts its codes into the inbox, and stores hashes of them, made with `key`, to check them."""
 
     database: Database
     key: bytes
@@ -75,7 +75,7 @@ class InboxSmsSender:
         await transact(self.database, put, step="inbox")
 
     async def check_code(self, number: str, purpose: str, code: str) -> bool:
-        """Whether this is the code last shown for the number and purpose; a right one is used up."""
+        """Whether this is the last code for the number and purpose; a right one can't be used again."""
 
         async def use(session: Session) -> bool:
             code_hash = self._hash(number, purpose, code)
@@ -86,7 +86,7 @@ class InboxSmsSender:
         return await transact(self.database, use, step="inbox")
 
     async def drop_code(self, number: str, purpose: str) -> None:
-        """Forget the code last shown for the number and purpose."""
+        """Delete the last code for the number and purpose."""
 
         async def drop(session: Session) -> None:
             await development_inbox_store.drop_code(session, self._hash(number, purpose))
@@ -98,7 +98,7 @@ class InboxSmsSender:
 
 
 async def newest_messages(session: Session) -> list[dict[str, object]]:
-    """What the inbox shows: the latest messages, newest first, as objects ready for JSON."""
+    """The latest messages, newest first, as objects ready for JSON."""
     return [
         {
             "channel": row.channel,

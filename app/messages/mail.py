@@ -1,4 +1,4 @@
-"""Mails: queued with the work that causes them, encrypted while they wait, sent by the worker outside any transaction."""
+"""Queueing mails in the transaction that causes them, encrypted, and sending them in the worker, outside any transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.db.engine import Session
 
 SEND_MAIL = "send_mail"
 
-_SEALED, _ABOUT = "sealed", "about"
+_ENCRYPTED, _ABOUT = "sealed", "about"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -25,8 +25,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Mail:
     """One mail to one address.
 
-    `id` stays the same however often the worker tries; `links` are those of the text that carry a token, `code` is the code
-    in it, if any: the inbox of development shows both by themselves.
+    `id` stays the same when the worker tries again. `links` are the links with a token in the text, `code` is the code in it, if
+    any: the development inbox shows them separately.
     """
 
     id: str
@@ -41,33 +41,33 @@ class Mail:
 _AS_JSON = TypeAdapter(Mail)
 
 
-class MailNotTaken(Exception):
-    """The mail could not be handed over, which is worth another try.
+class MailDeferred(Exception):
+    """The mail could not be sent now; the worker tries again.
 
-    Neither this nor `MailRefused` holds an address or the server's words, which may repeat it: both are logged.
+    Like `MailRefused` it is logged, so neither holds an address, nor the server's message, which may repeat the address.
     """
 
 
 class MailRefused(Exception):
-    """The recipient's mail server does not take this mail, and never will: nobody has that mailbox, or it wants no such mail."""
+    """The recipient's mail server refuses this mail for good: the mailbox does not exist, or the mail is unwanted."""
 
 
 class Mailer(Protocol):
-    """Carries mails."""
+    """Sends mails."""
 
     async def send(self, mail: Mail) -> None:
-        """Hand the mail over; raises `MailRefused` when it is hopeless, and anything else when that is worth another try."""
+        """Send the mail; raises `MailRefused` when another try is useless, and any other exception when it is to be tried again."""
         ...
 
 
 def queue_mail(session: Session, mail: Mail, key: bytes, *, about: UUID | None = None) -> None:
-    """Have the worker send the mail once this unit is committed, and never if it is not; after the session's first statement.
+    """Have the worker send the mail, if this unit of work is committed. To be called after the session's first statement.
 
-    What waits in the queue is encrypted with `key`, since it names a person and may carry a token. `about` is the user whose
-    account it is about: deleted before the mail is sent, it takes the mail along, wherever that goes.
+    The queued mail is encrypted with `key`, since it names a person and may hold a token. `about` is the user whose account the
+    mail is about: if the account is deleted first, the mail is not sent, whatever its address.
     """
-    told = {_ABOUT: str(about)} if about is not None else {}
-    session.outbox.enqueue(SEND_MAIL, encrypt(_AS_JSON.dump_json(mail).decode(), key) | told)
+    subject_user = {_ABOUT: str(about)} if about is not None else {}
+    session.outbox.enqueue(SEND_MAIL, encrypt(_AS_JSON.dump_json(mail).decode(), key) | subject_user)
 
 
 def is_about(payload: Mapping[str, str], user_id: UUID) -> bool:
@@ -76,7 +76,7 @@ def is_about(payload: Mapping[str, str], user_id: UUID) -> bool:
 
 
 async def deliver(mailer: Mailer, payload: Mapping[str, str], key: bytes) -> None:
-    """What the job `send_mail` does: send the mail of a queued payload. One that is refused for good is logged and let go."""
+    """The job `send_mail`: send the mail of a queued payload. One that is refused for good is logged, and not tried again."""
     mail = queued_mail(payload, key)
     try:
         await mailer.send(mail)
@@ -90,13 +90,13 @@ def queued_mail(payload: Mapping[str, str], key: bytes) -> Mail:
 
 
 def encrypt(text: str, key: bytes) -> dict[str, str]:
-    """Arguments for a job that hold `text`, which names a person, encrypted while they wait."""
-    return {_SEALED: _cipher(key).encrypt(text.encode()).decode()}
+    """Arguments for a job that hold `text` encrypted, since it names a person."""
+    return {_ENCRYPTED: _cipher(key).encrypt(text.encode()).decode()}
 
 
 def decrypt(arguments: Mapping[str, str], key: bytes) -> str:
-    """The text of arguments that `encrypt` made."""
-    return _cipher(key).decrypt(arguments[_SEALED]).decode()
+    """The text in arguments that `encrypt` made."""
+    return _cipher(key).decrypt(arguments[_ENCRYPTED]).decode()
 
 
 def _cipher(key: bytes) -> Fernet:

@@ -1,35 +1,37 @@
-"""Everything this service writes to people, as plain text and HTML.
+"""The texts of all mails (plain text and HTML) and text messages.
 
-No mail repeats what a stranger typed into a form, such as a name: it would reach whoever's address they typed beside it. The
-User ID of an account alone is named, where a mail must say which account it is about: 39 ASCII letters, digits, hyphens and
-underscores hold no link and hardly a message, and they stand between quotation marks, where a name is expected.
+No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. Only the User ID
+of an account is named, where a mail must say which account it is about: it is short, can hold no link, and stands between
+quotation marks, where a name is expected.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 
 from app.ids import uuid7
 from app.messages.mail import Mail
+from app.messages.sms_codes import CODE_LIFETIME
+from app.wording import duration
 
-# It works for those without a password too, and for those whose password somebody changed.
-_SHUT_OUT = (
+# also right for an account without a password, and for one whose password somebody else changed
+_IF_NOT_YOU = (
     "If this was not you, choose a new password at once, by the link for those who forgot theirs: "
     "that signs everyone else out."
 )
-_OR_WRITE = "If you can't, write to those who run this service."
+_ELSE_WRITE = "If you can't, write to those who run this service."
 
 
-def confirm_address(to: str, link: str, asked_at: datetime) -> Mail:
-    """For someone who signed up: the link that opens the account, and when that was, since others may ask with it too."""
+def confirm_address(to: str, link: str, lifetime: timedelta, *, asked_at: datetime) -> Mail:
+    """For someone who signed up: the link that makes the account, and when they signed up, since others may use the address too."""
     return _mail(
         to,
         "Confirm your e-mail address",
         f"An account was asked for with this e-mail address on {asked_at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC. Follow this link "
         "to confirm the address and open that account:",
         "Follow it only if it was you who asked then: whoever asked at that time chose the password of the account. The link works "
-        "once, within 24 hours. If you did not ask, do nothing: without the link, no account is opened.",
+        f"once, within {duration(lifetime)}. If you did not ask, do nothing: without the link, no account is opened.",
         link=link,
     )
 
@@ -45,71 +47,71 @@ def already_registered(to: str) -> Mail:
     )
 
 
-def verify_address(to: str, link: str, user_id: str) -> Mail:
+def verify_address(to: str, link: str, lifetime: timedelta, handle: str) -> Mail:
     """For someone who added this address to an account: the link that verifies it, and which account it will then belong to."""
     return _mail(
         to,
         "Verify your e-mail address",
-        f"This e-mail address was added to {_account(user_id)}. Follow this link to verify it, which lets that account use this "
+        f"This e-mail address was added to {_account(handle)}. Follow this link to verify it, which lets that account use this "
         "address, to sign in and to choose a new password:",
-        "Follow it only if that account is yours. The link works once, within 24 hours. If you did not add this address to an "
-        "account, there is nothing to do.",
+        f"Follow it only if that account is yours. The link works once, within {duration(lifetime)}. If you did not add this "
+        "address to an account, there is nothing to do.",
         link=link,
     )
 
 
-def address_added(to: str, user_id: str) -> Mail:
+def address_added(to: str, handle: str) -> Mail:
     """For the primary address, when another one was verified for the account."""
     return _mail(
         to,
         "An e-mail address was added to your account",
-        f"Another e-mail address was verified for {_account(user_id)}. From now on it can be used to sign in, and to choose a new "
+        f"Another e-mail address was verified for {_account(handle)}. From now on it can be used to sign in, and to choose a new "
         "password.",
-        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
+        f"{_IF_NOT_YOU} Then remove every address that is not yours. {_ELSE_WRITE}",
     )
 
 
-def primary_address_changed(to: str, user_id: str) -> Mail:
+def primary_address_changed(to: str, handle: str) -> Mail:
     """For the address that was the primary one until now."""
     return _mail(
         to,
         "Your primary e-mail address was changed",
-        f"Mail about {_account(user_id)} goes to another of its addresses from now on.",
-        f"{_SHUT_OUT} Then make this address primary again, and remove every address that is not yours. If you can't, perhaps "
+        f"Mail about {_account(handle)} goes to another of its addresses from now on.",
+        f"{_IF_NOT_YOU} Then make this address primary again, and remove every address that is not yours. If you can't, perhaps "
         "since this address was removed too, write to those who run this service.",
     )
 
 
-def address_removed(to: str, user_id: str) -> Mail:
+def address_removed(to: str, handle: str) -> Mail:
     """For an address that had been verified and was removed from the account."""
     return _mail(
         to,
         "This e-mail address was removed from your account",
-        f"This e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in there, or to choose a new "
+        f"This e-mail address was removed from {_account(handle)}. It can no longer be used to sign in there, or to choose a new "
         "password.",
         "If this was not you, sign in with another address of the account, change your password, which signs everyone else out, "
-        f"and remove every address that is not yours. {_OR_WRITE}",
+        f"and remove every address that is not yours. {_ELSE_WRITE}",
     )
 
 
-def another_address_removed(to: str, user_id: str) -> Mail:
+def another_address_removed(to: str, handle: str) -> Mail:
     """For the primary address, when another one that had been verified was removed from the account."""
     return _mail(
         to,
         "An e-mail address was removed from your account",
-        f"A verified e-mail address was removed from {_account(user_id)}. It can no longer be used to sign in, or to choose a new "
+        f"A verified e-mail address was removed from {_account(handle)}. It can no longer be used to sign in, or to choose a new "
         "password.",
-        f"{_SHUT_OUT} Then remove every address that is not yours. {_OR_WRITE}",
+        f"{_IF_NOT_YOU} Then remove every address that is not yours. {_ELSE_WRITE}",
     )
 
 
-def reset_password(to: str, link: str) -> Mail:
+def reset_password(to: str, link: str, lifetime: timedelta) -> Mail:
     """For someone who forgot the password: the link to choose another one."""
     return _mail(
         to,
         "Choose a new password",
         "Follow this link to choose a new password for your account:",
-        "The link works once, within an hour. If you did not ask for it, do nothing: your password stays as it is.",
+        f"The link works once, within {duration(lifetime)}. If you did not ask for it, do nothing: your password stays as it is.",
         link=link,
     )
 
@@ -134,39 +136,41 @@ def password_changed(to: str) -> Mail:
     )
 
 
-def reauthentication_code(to: str, code: str) -> Mail:
-    """For someone without a password, who must prove once more who they are."""
+def reauthentication_code(to: str, code: str, lifetime: timedelta) -> Mail:
+    """For someone without a password who re-authenticates."""
     return _mail(
         to,
         "Your code",
         f"{code} is your code to confirm what you are about to do with your account.",
-        "It is good for 10 minutes. Never pass it on. If you did not ask for it, do nothing.",
+        f"It is good for {duration(lifetime)}. Never pass it on. If you did not ask for it, do nothing.",
         code=code,
     )
 
 
-def invitation(to: str, link: str) -> Mail:
+def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
     """For someone who is invited to an organization, whether or not they have an account or are in it already.
 
-    It names neither the organization nor who invites: both are a stranger's words, which could say anything to anyone.
+    It names neither the organization nor who invites: both names were typed by somebody whom the reader may not know.
     """
     return _mail(
         to,
         "You are invited to an organization",
         "You are invited to join an organization. Follow this link to see which one it is, and to accept:",
-        "The link works once, within 7 days, for an account that has verified this e-mail address. If you expect no invitation, do "
-        "nothing: without the link, you join nothing.",
+        f"The link works once, within {duration(lifetime)}, for an account that has verified this e-mail address. If you expect "
+        "no invitation, do nothing: without the link, you join nothing.",
         link=link,
     )
 
 
 def phone_code(code: str) -> str:
     """The text message with a code."""
-    return f"{code} is your code to verify this phone number. It is good for 10 minutes. Never pass it on."
+    return (
+        f"{code} is your code to verify this phone number. It is good for {duration(CODE_LIFETIME)}. Never pass it on."
+    )
 
 
-def _account(user_id: str) -> str:
-    return f'the account with the User ID "{user_id}"'
+def _account(handle: str) -> str:
+    return f'the account with the User ID "{handle}"'
 
 
 def _mail(

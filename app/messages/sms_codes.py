@@ -1,4 +1,4 @@
-"""Codes by text message."""
+"""Codes by text message: their length and lifetime, and what a provider of them does (`SmsSender`)."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ CODE_LIFETIME = timedelta(minutes=10)
 
 
 class CodeGone(Exception):
-    """There is no code to check any more: it was used, is too old, or was tried too often."""
+    """There is no code to check: it was used, has expired, or was tried too often."""
 
 
 class SmsSender(Protocol):
-    """Sends codes and knows them: a provider that makes its own codes never tells them.
+    """Makes, sends and checks codes: the code itself is known to the provider only.
 
-    `number` is in E.164 form; `purpose` keeps apart the codes that one number is sent for different things.
-    Sending and checking raise `Unavailable` when the provider can't be reached or doesn't do what it is for; sending raises
-    `RateLimited` when the number gets no more for now.
+    `number` is in E.164 form; `purpose` separates the codes that are sent to one number for different things. Sending and checking
+    raise `Unavailable` when the provider can't be reached or fails; sending raises `RateLimited` when the number can get no more
+    codes for now.
     """
 
     async def send_code(self, number: str, purpose: str) -> None:
-        """Text a code of 6 digits, good for 10 minutes, which replaces the one before or is still that one.
+        """Send a code of `CODE_DIGITS` digits that expires after `CODE_LIFETIME`: a new one, or the last one again.
 
-        Raises `InvalidInput` for a number that can't be texted.
+        Raises `InvalidInput` for a number that can't receive text messages.
         """
         ...
 
     async def check_code(self, number: str, purpose: str, code: str) -> bool:
-        """Whether this is the code last sent; a right one is used up by it. How often it may be tried is the caller's to limit.
+        """Whether this is the code last sent; a right one can't be used again. The caller limits how often a code is tried.
 
-        Raises `CodeGone` when the provider knows of none any more.
+        Raises `CodeGone` when the provider has no code to check.
         """
         ...
 
     async def drop_code(self, number: str, purpose: str) -> None:
-        """Let the code last sent be good no longer, and the next be another one; never raises for want of the provider."""
+        """Cancel the code last sent, so that the next one is another; does not raise when the provider fails."""
         ...

@@ -1,4 +1,4 @@
-"""Mails by SMTP."""
+"""Sending mails by SMTP, and telling refusals for good from those that are tried again."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from app.messages.mail import Mail, MailNotTaken, MailRefused
+from app.messages.mail import Mail, MailDeferred, MailRefused
 
-# what the recipient's side refuses, be it the mailbox or what is written to it; all else is between us and our server
+# errors about the recipient: the mailbox is refused, or this mail to it; all others are about us and our mail server
 _OF_THE_RECIPIENT = (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError)
 _FIRST_PERMANENT_CODE = 500
-# said of a recipient too, but it is we who must sign in first
+# may be the answer to a recipient, but means that we must authenticate first
 _SIGN_IN_FIRST = 530
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SmtpMailer:
-    """A `Mailer` that hands mails to a mail server.
+    """A `Mailer` that sends mails through a mail server.
 
-    `sender` is the From line. `is_tls` encrypts from the first byte; otherwise STARTTLS is used where offered, and insisted on
-    before a password is sent. `tls` says whose certificates are trusted, None the usual authorities'.
+    `sender` is the From line. `is_tls` encrypts from the first byte; otherwise STARTTLS is used if the server offers it, and
+    required before a password is sent. `tls` says which certificates are trusted; None means those of the usual authorities.
     """
 
     sender: str
@@ -45,7 +45,7 @@ class SmtpMailer:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        # what else follows a host is the rest of a password with a sign in it that ends a host
+        # anything after the host is the rest of a password that holds a / or # which is not percent-encoded
         is_whole = parts.path in {"", "/"} and not parts.query and not parts.fragment
         if parts.scheme not in _PORTS or not parts.hostname or not is_whole or " " in url or not url.isprintable():
             raise ValueError(
@@ -62,7 +62,7 @@ class SmtpMailer:
         )
 
     async def send(self, mail: Mail) -> None:
-        """Hand the mail to the server; raises `MailRefused` for a mail that its recipient refuses for good, else `MailNotTaken`."""
+        """Give the mail to the server; raises `MailRefused` when the recipient's side refuses it for good, else `MailDeferred`."""
         message = self._message(mail)
         try:
             await aiosmtplib.send(
@@ -77,13 +77,13 @@ class SmtpMailer:
                 tls_context=self.tls,
             )
         except aiosmtplib.SMTPRecipientsRefused as refusal:
-            # there is one recipient a mail
+            # each mail has one recipient
             raise _failure(refusal.recipients[0]) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise _failure(error) from None
 
     def _start_tls(self) -> bool | None:
-        """True insists, None takes it where offered."""
+        """Whether aiosmtplib uses STARTTLS: True requires it, None uses it if offered."""
         if self.is_tls:
             return False
         return True if self.username else None
@@ -94,7 +94,7 @@ class SmtpMailer:
         message["To"] = mail.to
         message["Subject"] = mail.subject
         message["Date"] = formatdate()
-        # the same id on each try, so that a mail sent twice shows once
+        # the same id on each try: mail programs show a mail once that was sent twice
         message["Message-ID"] = f"<{mail.id}@{parseaddr(self.sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
@@ -102,11 +102,11 @@ class SmtpMailer:
         return message
 
 
-def _failure(error: Exception) -> MailNotTaken | MailRefused:
-    """What a failure means, told by its kind and the server's code alone."""
+def _failure(error: Exception) -> MailDeferred | MailRefused:
+    """The error to raise, with the failure's type and the server's code as its only message."""
     if not isinstance(error, aiosmtplib.SMTPResponseException):
-        return MailNotTaken(type(error).__name__)
-    told = f"{type(error).__name__} {error.code}"
+        return MailDeferred(type(error).__name__)
+    reason = f"{type(error).__name__} {error.code}"
     is_permanent = error.code >= _FIRST_PERMANENT_CODE and error.code != _SIGN_IN_FIRST
     is_final = is_permanent and isinstance(error, _OF_THE_RECIPIENT)
-    return MailRefused(told) if is_final else MailNotTaken(told)
+    return MailRefused(reason) if is_final else MailDeferred(reason)

@@ -1,7 +1,7 @@
-"""Codes by text message through Twilio Verify, which makes the codes, keeps them for ten minutes, and never tells them.
+"""Codes by text message through Twilio Verify, which makes and checks the codes, and keeps them for ten minutes.
 
-Twilio has one code under way per number, whatever it is for: sent again within ten minutes it is the same one. Which workspaces it
-was sent for is for whoever asks to know. A request that failed is never sent again from here: it may have caused a message.
+Twilio has one active code per number, whatever it is for: sent again within ten minutes, it is the same one. The caller must know
+for which workspaces it was sent. A request that failed is not retried here: a message may have been sent all the same.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME, CodeGone
 _TIMEOUT_SECONDS: Final = 10.0
 _LONGEST_WAIT_SECONDS: Final = 3_600
 _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
-# what becomes of a code that was not right in time
+# the states of a code that can't be checked any more
 _ENDED: Final = frozenset({"canceled", "expired", "max_attempts_reached", "deleted", "failed"})
 
-# Twilio's error codes, https://www.twilio.com/docs/api/errors; what is not listed here is for operators to look into, such as a
-# country that the account may not text (60605, 21408), a range of numbers that Fraud Guard blocks (60410), or too many requests
-# of the account's together (20429, 60207)
+# Twilio's error codes, https://www.twilio.com/docs/api/errors. Those not listed here are logged for the operators, such as a
+# country that the account may not send to (60605, 21408), a range of numbers that Fraud Guard blocks (60410), or too many requests
+# of the whole account (20429, 60207).
 _TOO_MANY_CHECKS: Final = 60202
 _INVALID_PARAMETER: Final = 60200
 # no number, no mobile number, or a landline
 _NOT_TEXTABLE: Final = frozenset({60205, 21211, 21614, 21635})
-# too many sends to one number, all in all or at once, and how many seconds to wait where Twilio doesn't say
+# too many sends to one number, in total or at once; the value is the seconds to wait if Twilio does not say
 _SENT_TOO_OFTEN: Final = {60203: int(CODE_LIFETIME.total_seconds()), 60212: 60}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -51,45 +51,45 @@ class TwilioSmsSender:
         )
 
     async def send_code(self, number: str, purpose: str) -> None:
-        """Have a code texted.
+        """Have Twilio send a code.
 
-        Raises `InvalidInput` for a number that can't be texted, `RateLimited` when Twilio sends it no more for now, and
-        `Unavailable` for whatever is not about this number.
+        Raises `InvalidInput` for a number that can't receive text messages, `RateLimited` when Twilio sends it no more for now, and
+        `Unavailable` for every failure that is not about this number.
         """
         answer = await self._post("/Verifications", {"To": number, "Channel": "sms"})
-        if answer.is_success and _members(answer).get("status") == "pending":
+        if answer.is_success and _json_object(answer).get("status") == "pending":
             return
         code = _error_code(answer)
-        # we give a number and a channel; if it is the channel, Twilio names it
-        is_no_number = code == _INVALID_PARAMETER and "Channel" not in str(_members(answer).get("message"))
+        # an invalid parameter is the number or the channel; Twilio names it if it is the channel
+        is_no_number = code == _INVALID_PARAMETER and "Channel" not in str(_json_object(answer).get("message"))
         if is_no_number or code in _NOT_TEXTABLE:
             message = "This number can't get text messages. Use the number of a mobile phone."
             raise InvalidInput(message, path=("input", "phoneNumber"))
         if code in _SENT_TOO_OFTEN:
-            raise RateLimited(_wait_seconds(answer, _SENT_TOO_OFTEN[code]))
-        _give_up("send", answer)
+            raise RateLimited(_seconds_to_wait(answer, _SENT_TOO_OFTEN[code]))
+        _raise_unavailable("send", answer)
 
     async def check_code(self, number: str, purpose: str, code: str) -> bool:
-        """Whether this is the code under way; raises `CodeGone` when there is none or it was tried too often, and `Unavailable`."""
+        """Whether this is the active code; raises `CodeGone` when there is none or it was tried too often, and `Unavailable`."""
         if _CODE.fullmatch(code) is None:
             return False
         answer = await self._post("/VerificationCheck", {"To": number, "Code": code})
-        told = _error_code(answer)
-        if told == _TOO_MANY_CHECKS:
+        error_code = _error_code(answer)
+        if error_code == _TOO_MANY_CHECKS:
             await self.drop_code(number, purpose)
             raise CodeGone
-        # it is gone once it was right, was tried too often or is ten minutes old; then Twilio may not know the number either
-        if answer.status_code == HTTPStatus.NOT_FOUND or told == _INVALID_PARAMETER:
+        # a code that was right, was tried too often or has expired is deleted; then Twilio may not know the number either
+        if answer.status_code == HTTPStatus.NOT_FOUND or error_code == _INVALID_PARAMETER:
             raise CodeGone
-        status = str(_members(answer).get("status")) if answer.is_success else None
+        status = str(_json_object(answer).get("status")) if answer.is_success else None
         if status in _ENDED:
             raise CodeGone
         if status not in ("approved", "pending"):
-            _give_up("check", answer)
+            _raise_unavailable("check", answer)
         return status == "approved"
 
     async def drop_code(self, number: str, purpose: str) -> None:
-        """Let the code under way be good no longer: otherwise the next one sent would be the same, with its tries used up."""
+        """Cancel the active code: otherwise the next one sent would be the same, without tries left."""
         try:
             answer = await self._post(f"/Verifications/{quote(number, safe='')}", {"Status": "canceled"})
         except Unavailable:
@@ -110,7 +110,7 @@ class TwilioSmsSender:
             raise Unavailable from None
 
 
-def _members(answer: httpx.Response) -> Mapping[str, object]:
+def _json_object(answer: httpx.Response) -> Mapping[str, object]:
     try:
         value: object = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
@@ -119,19 +119,19 @@ def _members(answer: httpx.Response) -> Mapping[str, object]:
 
 
 def _error_code(answer: httpx.Response) -> int | None:
-    code = None if answer.is_success else _members(answer).get("code")
+    code = None if answer.is_success else _json_object(answer).get("code")
     return code if isinstance(code, int) else None
 
 
-def _wait_seconds(answer: httpx.Response, otherwise: int) -> int:
-    """How long Twilio says to wait, or `otherwise`, as it mostly doesn't."""
-    told = answer.headers.get("retry-after", "")
-    if told.isdecimal() and len(told) < 9:
-        return min(max(int(told), 1), _LONGEST_WAIT_SECONDS)
-    return otherwise
+def _seconds_to_wait(answer: httpx.Response, default: int) -> int:
+    """The seconds that Twilio says to wait, or `default`: mostly it does not say."""
+    seconds = answer.headers.get("retry-after", "")
+    if seconds.isdecimal() and len(seconds) < 9:
+        return min(max(int(seconds), 1), _LONGEST_WAIT_SECONDS)
+    return default
 
 
-def _give_up(call: str, answer: httpx.Response) -> NoReturn:
-    # neither the number nor Twilio's words, which may repeat it
+def _raise_unavailable(call: str, answer: httpx.Response) -> NoReturn:
+    # without the number, and without Twilio's message, which may repeat it
     _log.warning("twilio.failed", call=call, status=answer.status_code, code=_error_code(answer))
     raise Unavailable

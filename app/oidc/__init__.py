@@ -1,1 +1,1 @@
-"""Signing in elsewhere: the host product's identity provider, its keys and the tokens it signs. Nothing here knows the database."""
+"""OIDC: the host product's identity provider, its keys, and verifying the tokens it signs. Does not use the database."""

@@ -1,4 +1,4 @@
-"""What was learned a moment ago, so that it need not be asked again: bounded in number and in time."""
+"""An in-memory cache and a set whose entries expire, both with a limit on the number of entries."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent:
-    """What happened in the last `seconds` of the clock `tick`, at most `most` of it."""
+class RecentKeys:
+    """A set of at most `most` keys, each for `seconds` on the clock `monotonic`."""
 
-    def __init__(self, *, most: int, seconds: float, tick: Callable[[], float]) -> None:
+    def __init__(self, *, most: int, seconds: float, monotonic: Callable[[], float]) -> None:
         self._most = most
         self._seconds = seconds
-        self._tick = tick
+        self._monotonic = monotonic
         self._until: OrderedDict[Hashable, float] = OrderedDict()
 
-    def is_first(self, key: Hashable) -> bool:
-        """Whether `key` was not seen lately; it is from now on."""
-        now = self._tick()
+    def add(self, key: Hashable) -> bool:
+        """Add a key; True if it was not in the set."""
+        now = self._monotonic()
         if self._until.get(key, now) > now:
             return False
         self._until.pop(key, None)
@@ -32,35 +32,35 @@ class Recent:
         return True
 
 
-class Remembered(Generic[K, V]):
-    """At most `most` answers, each for `seconds` of the clock `tick`; of those who ask at once for the same, one asks for all."""
+class ExpiringCache(Generic[K, V]):
+    """A cache of at most `most` values, each for `seconds` on the clock `monotonic`; concurrent readers of a key share one load."""
 
-    def __init__(self, *, most: int, seconds: float, tick: Callable[[], float]) -> None:
+    def __init__(self, *, most: int, seconds: float, monotonic: Callable[[], float]) -> None:
         self._most = most
         self._seconds = seconds
-        self._tick = tick
-        self._answers: OrderedDict[K, tuple[float, asyncio.Task[V]]] = OrderedDict()
+        self._monotonic = monotonic
+        self._entries: OrderedDict[K, tuple[float, asyncio.Task[V]]] = OrderedDict()
 
-    async def get(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
-        """What is remembered under `key`, or what `ask` returns, remembered from now on; what it raises is not remembered."""
-        known = self._answers.get(key)
-        if known is None or known[0] <= self._tick():
-            self._forget_old()
-            known = (self._tick() + self._seconds, asyncio.create_task(self._asked(key, ask)))
-            self._answers[key] = known
-        return await asyncio.shield(known[1])
+    async def get(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
+        """The cached value of `key`, or what `load` returns, which is then cached; what it raises is not."""
+        entry = self._entries.get(key)
+        if entry is None or entry[0] <= self._monotonic():
+            self._evict()
+            entry = (self._monotonic() + self._seconds, asyncio.create_task(self._load(key, load)))
+            self._entries[key] = entry
+        return await asyncio.shield(entry[1])
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._entries)
 
-    async def _asked(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
+    async def _load(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         try:
-            return await ask()
+            return await load()
         except BaseException:
-            self._answers.pop(key, None)
+            self._entries.pop(key, None)
             raise
 
-    def _forget_old(self) -> None:
-        now = self._tick()
-        while self._answers and (len(self._answers) >= self._most or next(iter(self._answers.values()))[0] <= now):
-            self._answers.popitem(last=False)
+    def _evict(self) -> None:
+        now = self._monotonic()
+        while self._entries and (len(self._entries) >= self._most or next(iter(self._entries.values()))[0] <= now):
+            self._entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Asking an issuer for a JSON document: in little time, of little size, and nowhere that it has no business leading us to."""
+"""Fetching JSON documents from an issuer, with limits on time and size, and not from addresses inside a private network."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORE
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 
 Resolve: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
-"""The network addresses that a host name stands for; none where it can't be told."""
+"""Looks up the network addresses of a host name; none if it has none."""
 
 
 class NotFetched(Exception):
-    """The document could not be had. The message says why, for the log: it holds nothing that a person or a token told."""
+    """The document could not be fetched. The message says why, for the log; it holds nothing of a person or a token."""
 
     def __init__(self, reason: str, *, status: int | None = None) -> None:
         super().__init__(reason)
@@ -36,17 +36,17 @@ class NotFetched(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What was fetched; `max_age_seconds` is how long the sender says that it may be kept, None where it says nothing."""
+    """A fetched JSON object; `max_age_seconds` is the max-age of its Cache-Control header, None without one."""
 
     members: Mapping[str, object]
     max_age_seconds: int | None
 
 
 class Fetcher:
-    """Fetches the documents of the issuer at `issuer_url`; `resolve` looks host names up.
+    """Fetches documents for the issuer at `issuer_url`; `resolve` looks host names up.
 
-    Redirects are not followed. An address must be https, or plain http on this machine where the issuer's own is; and an issuer on
-    the open network can't lead into a private one.
+    Redirects are not followed. A URL must be https, or plain http on this machine if the issuer's own URL is too. An issuer on the
+    public network can't name a host in a private one.
     """
 
     def __init__(self, issuer_url: str, resolve: Resolve | None = None) -> None:
@@ -55,14 +55,14 @@ class Fetcher:
         self._client = httpx.AsyncClient(
             timeout=_TIMEOUT_SECONDS,
             follow_redirects=False,
-            # what is set while one person is asked about must not be sent along for the next
+            # no cookies: one that is set with the userinfo of one person must not be sent for the next
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # what is compressed has no size that can be known beforehand
+            # not compressed, so that the size limit holds for the decoded document too
             headers={"accept": "application/json", "accept-encoding": "identity"},
         )
 
     async def get(self, url: str, *, bearer_token: str | None = None) -> Document:
-        """The JSON object at `url`; raises `NotFetched` for whatever else happens."""
+        """The JSON object at `url`; raises `NotFetched` on any failure."""
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await self._check(url)
@@ -113,7 +113,7 @@ class Fetcher:
 
 
 def is_plain_loopback(url: SplitResult) -> bool:
-    """Whether this is plain http to this machine itself, which nobody else can listen to."""
+    """Whether this is plain http to this machine itself, which nobody else can read."""
     return url.scheme == "http" and url.hostname is not None and is_loopback(url.hostname)
 
 
@@ -130,5 +130,5 @@ async def _resolve(host: str) -> Sequence[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return ()
-    # of an IPv6 address without the interface it may name
+    # an IPv6 address may end with % and an interface
     return [str(address[4][0]).partition("%")[0] for address in found]

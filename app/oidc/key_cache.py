@@ -1,4 +1,4 @@
-"""An issuer's keys as they were last seen: kept for a while, asked for again in good time, and never often."""
+"""A cache of an issuer's keys: fetched again before they expire, at most every few seconds, and usable while it is unreachable."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from app.oidc.signing_keys import KeySet
 DEFAULT_AGE_SECONDS: Final = 600.0
 SHORTEST_AGE_SECONDS: Final = 60.0
 LONGEST_AGE_SECONDS: Final = 3_600.0
-# while the issuer can't be asked its keys go on being good for so long since they were last seen
-USABLE_SECONDS: Final = 6 * 3_600.0
-# however many tokens name keys that are not there
-PAUSE_SECONDS: Final = 10.0
+# while the issuer can't be reached, the last keys stay in use for so long after they were fetched
+USABLE_WHILE_AWAY_SECONDS: Final = 6 * 3_600.0
+# between two fetches, however many tokens name unknown keys
+FETCH_PAUSE_SECONDS: Final = 10.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class IssuerUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What an issuer publishes: its keys, how long they may be kept, and where it tells more of the holder of a token."""
+    """What an issuer publishes: its keys, how long they may be cached, and the URL of userinfo."""
 
     keys: KeySet
     max_age_seconds: int | None
@@ -38,87 +38,87 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Fetched:
     published: Published
     at: float
     fresh_until: float
 
 
 class KeyCache:
-    """What `look` saw last. `tick` counts seconds.
+    """Keeps what `fetch` returned last. `monotonic` is the clock, in seconds.
 
-    Looks again at half the age that the issuer allows, while nobody waits, and when it has passed, while everybody waits; when
-    somebody asks for newer ones; and in no case sooner than `PAUSE_SECONDS` after the look before. One look serves all who wait.
+    Fetches again in the background at half the age that the issuer allows; before it answers, once that age has passed or when a
+    caller asks for newer keys; and never sooner than `FETCH_PAUSE_SECONDS` after the last fetch. Concurrent callers share a fetch.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[Published]], tick: Callable[[], float]) -> None:
-        self._look = look
-        self._tick = tick
-        self._seen: _Seen | None = None
+    def __init__(self, fetch: Callable[[], Awaitable[Published]], monotonic: Callable[[], float]) -> None:
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._last: _Fetched | None = None
         self._has_failed = False
         self._not_before = float("-inf")
-        self._looking: asyncio.Task[Published | None] | None = None
+        self._fetching: asyncio.Task[Published | None] | None = None
 
     async def current(self) -> Published:
-        """What the issuer publishes, as old as it allows, or older where it can't be asked; raises `IssuerUnavailable`."""
-        seen, now = self._seen, self._tick()
-        if seen is not None and now < seen.fresh_until:
-            if now >= (seen.at + seen.fresh_until) / 2:
-                self._begin()
-            return seen.published
-        usable = seen.published if seen is not None and now < seen.at + USABLE_SECONDS else None
+        """What the issuer publishes, from the cache or fetched; older than the issuer allows if it can't be reached.
+
+        Raises `IssuerUnavailable` when there is nothing usable.
+        """
+        last, now = self._last, self._monotonic()
+        if last is not None and now < last.fresh_until:
+            if now >= (last.at + last.fresh_until) / 2:
+                self._start_fetch()
+            return last.published
+        usable = last.published if last is not None and now < last.at + USABLE_WHILE_AWAY_SECONDS else None
         if usable is not None and self._has_failed:
-            # it was away a moment ago: nobody waits to learn whether it still is
-            self._begin()
+            # the last fetch failed: callers do not wait for the next one
+            self._start_fetch()
             return usable
-        found = await self._looked()
-        if found is None and usable is None:
+        found = await self._wait_for_fetch()
+        published = found or usable
+        if published is None:
             raise IssuerUnavailable
-        return found or usable or _impossible()
+        return published
 
     async def newer_than(self, known: Published) -> Published:
-        """What the issuer publishes now, or `known` where it was asked a moment ago; raises `IssuerUnavailable` when it is away."""
-        if self._seen is not None and self._seen.published is not known:
-            return self._seen.published
-        found = await self._looked()
+        """What the issuer publishes now, or `known` right after a fetch; raises `IssuerUnavailable` if the last fetch failed."""
+        if self._last is not None and self._last.published is not known:
+            return self._last.published
+        found = await self._wait_for_fetch()
         if found is None and self._has_failed:
             raise IssuerUnavailable
         return found or known
 
     async def aclose(self) -> None:
-        """Stop looking."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        """Cancel a fetch."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.gather(self._fetching, return_exceptions=True)
 
-    async def _looked(self) -> Published | None:
-        looking = self._begin()
-        return await asyncio.shield(looking) if looking is not None else None
+    async def _wait_for_fetch(self) -> Published | None:
+        fetching = self._start_fetch()
+        return await asyncio.shield(fetching) if fetching is not None else None
 
-    def _begin(self) -> asyncio.Task[Published | None] | None:
-        """The look under way, or a new one; None where the last is too recent."""
-        if self._looking is not None and not self._looking.done():
-            return self._looking
-        if self._tick() < self._not_before:
+    def _start_fetch(self) -> asyncio.Task[Published | None] | None:
+        """The running fetch, or a new one; None if the last one began too recently."""
+        if self._fetching is not None and not self._fetching.done():
+            return self._fetching
+        if self._monotonic() < self._not_before:
             return None
-        self._not_before = self._tick() + PAUSE_SECONDS
-        self._looking = asyncio.create_task(self._see())
-        return self._looking
+        self._not_before = self._monotonic() + FETCH_PAUSE_SECONDS
+        self._fetching = asyncio.create_task(self._fetch_and_keep())
+        return self._fetching
 
-    async def _see(self) -> Published | None:
+    async def _fetch_and_keep(self) -> Published | None:
         try:
-            published = await self._look()
+            published = await self._fetch()
         except NotFetched as failure:
             self._has_failed = True
-            _log.warning("federation.keys_not_fetched", reason=str(failure))
+            _log.warning("oidc.keys_not_fetched", reason=str(failure))
             return None
-        allowed = DEFAULT_AGE_SECONDS if published.max_age_seconds is None else float(published.max_age_seconds)
-        age = min(max(allowed, SHORTEST_AGE_SECONDS), LONGEST_AGE_SECONDS)
-        now = self._tick()
-        self._seen = _Seen(published, now, now + age)
+        max_age = DEFAULT_AGE_SECONDS if published.max_age_seconds is None else float(published.max_age_seconds)
+        age = min(max(max_age, SHORTEST_AGE_SECONDS), LONGEST_AGE_SECONDS)
+        now = self._monotonic()
+        self._last = _Fetched(published, now, now + age)
         self._has_failed = False
         return published
-
-
-def _impossible() -> Published:
-    raise AssertionError("there is either something new or something usable")

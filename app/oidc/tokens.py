@@ -1,6 +1,6 @@
-"""What a token of an identity provider says: read strictly, and judged before anybody asks whose signature it bears.
+"""Parsing tokens of an identity provider (JWT) strictly, and checking their header and claims, but not the signature.
 
-Nothing is believed here: a token counts only once `app.federation.keys` has found the signature good.
+Nothing that a token says may be relied on before `signing_keys.py` has checked its signature.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import orjson
 
 LEEWAY_SECONDS: Final = 60
 
-# asymmetric ones alone: whoever can check a symmetric signature can forge it
+# asymmetric ones only: whoever can check a symmetric signature can also forge it
 ALGORITHMS: Final = frozenset(
     {
         *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"),
-        # the same as the next, by its older name
+        # both names, the older one first, are for the same algorithm
         *("EdDSA", "Ed25519"),
     }
 )
@@ -33,17 +33,17 @@ _MOST_KEY_ID_CHARACTERS: Final = 256
 # the end of the year 9999, after which Python has no dates
 _LATEST_SECONDS: Final = 253_402_300_799
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
-# other types, such as that of a notice to sign out, are no credentials
+# other types are not credentials, for example logout tokens
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
-# `crit` and `b64` change what the rest means
+# `crit` and `b64` change the meaning of other fields
 _REFUSED_HEADERS: Final = ("crit", "b64")
-# of a token bound to a key (`cnf`) the holder must prove to have that key; one with `events` tells of something that happened
+# a token bound to a key (`cnf`) needs a proof that its holder has the key; one with `events` is a notice, not a credential
 _REFUSED_CLAIMS: Final = ("cnf", "events")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What an issuer says of a person: whatever it named, in its own words, and whether it calls the address verified."""
+    """What an issuer says about a person, unchecked, and whether it calls the address verified."""
 
     email: str | None = None
     is_email_verified: bool = False
@@ -54,7 +54,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a token says: who the issuer means, since and until when it is good, and what it tells of them."""
+    """The claims of a token: issuer and subject, when it was issued, when it expires, and the person's profile."""
 
     issuer: str
     subject: str
@@ -65,7 +65,7 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True)
 class ReadToken:
-    """A well-formed token for us, not yet believed; `algorithm` and `key_id` are how, and with which key, it says it is signed."""
+    """A well-formed token for us, whose signature is not checked yet; `algorithm` and `key_id` are those its header names."""
 
     text: str
     algorithm: str
@@ -74,19 +74,19 @@ class ReadToken:
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether this has the form of a signed token, and not that of a session's or a key's."""
+    """Whether this bearer token has the form of a JWT: those of sessions and API keys have no dots."""
     return text.count(".") == 2
 
 
 def read_token(text: str, *, issuer: str, audiences: Collection[str], now: datetime) -> ReadToken | None:
-    """The token, if everything it says is right but for the signature, which is not looked at; None for any other."""
+    """The parsed token, if its header and claims are valid; None for any other. The signature is not checked."""
     if len(text) > MOST_CHARACTERS:
         return None
     segments = text.split(".")
     if len(segments) != 3 or not all(map(_SEGMENT.fullmatch, segments)):
         return None
-    header, payload = _object(segments[0]), _object(segments[1])
-    if header is None or payload is None or not _is_header_right(header):
+    header, payload = _json_object(segments[0]), _json_object(segments[1])
+    if header is None or payload is None or not _is_header_valid(header):
         return None
     claims = _claims(payload, issuer, audiences, now)
     if claims is None:
@@ -95,11 +95,11 @@ def read_token(text: str, *, issuer: str, audiences: Collection[str], now: datet
 
 
 def profile_of(claims: Mapping[str, object]) -> Profile:
-    """What claims, of a token or from the userinfo endpoint, say of a person; what is no text counts as not said."""
+    """The profile in claims of a token or of userinfo; a claim that is no text counts as absent."""
     verified = claims.get("email_verified")
     return Profile(
         email=_text(claims.get("email")),
-        # some issuers send it as text
+        # some issuers send it as a string
         is_email_verified=verified is True or verified == "true",
         given_name=_text(claims.get("given_name")),
         family_name=_text(claims.get("family_name")),
@@ -107,7 +107,7 @@ def profile_of(claims: Mapping[str, object]) -> Profile:
     )
 
 
-def _object(segment: str) -> dict[str, object] | None:
+def _json_object(segment: str) -> dict[str, object] | None:
     try:
         value: object = orjson.loads(base64.b64decode(segment + "=" * (-len(segment) % 4), b"-_", validate=True))
     except (binascii.Error, ValueError):
@@ -115,7 +115,7 @@ def _object(segment: str) -> dict[str, object] | None:
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
-def _is_header_right(header: Mapping[str, object]) -> bool:
+def _is_header_valid(header: Mapping[str, object]) -> bool:
     algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ")
     return (
         isinstance(algorithm, str)
@@ -130,15 +130,15 @@ def _claims(
     payload: Mapping[str, object], issuer: str, audiences: Collection[str], now: datetime
 ) -> TokenClaims | None:
     subject = payload.get("sub")
-    if payload.get("iss") != issuer or not _is_for(payload.get("aud"), audiences) or not _is_subject(subject):
+    if payload.get("iss") != issuer or not _is_for(payload.get("aud"), audiences) or not _is_subject_valid(subject):
         return None
     if any(payload.get(name) is not None for name in _REFUSED_CLAIMS):
         return None
-    expires_at, starts_at, issued_at = (_moment(payload.get(name)) for name in ("exp", "nbf", "iat"))
+    expires_at, not_before, issued_at = (_time_claim(payload.get(name)) for name in ("exp", "nbf", "iat"))
     if not isinstance(expires_at, datetime) or expires_at <= now:
         return None
-    for moment in (starts_at, issued_at):
-        if moment is _WRONG or (isinstance(moment, datetime) and (moment - now).total_seconds() > LEEWAY_SECONDS):
+    for moment in (not_before, issued_at):
+        if moment is _INVALID or (isinstance(moment, datetime) and (moment - now).total_seconds() > LEEWAY_SECONDS):
             return None
     return TokenClaims(
         issuer=issuer,
@@ -157,23 +157,23 @@ def _is_for(audience: object, ours: Collection[str]) -> bool:
     )
 
 
-def _is_subject(subject: object) -> bool:
+def _is_subject_valid(subject: object) -> bool:
     return isinstance(subject, str) and 0 < len(subject) <= _MOST_SUBJECT_CHARACTERS and subject.isprintable()
 
 
-class _Wrong:
-    """A claim that must be a time, and is none."""
+class _Invalid:
+    """The type of a time claim that is not a valid time."""
 
 
-_WRONG: Final = _Wrong()
+_INVALID: Final = _Invalid()
 
 
-def _moment(value: object) -> datetime | _Wrong | None:
-    """The moment that a number of seconds since 1970 stands for; None where nothing is said."""
+def _time_claim(value: object) -> datetime | _Invalid | None:
+    """The time of a claim in seconds since 1970; None if it is absent."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST_SECONDS:
-        return _WRONG
+        return _INVALID
     return datetime.fromtimestamp(value, UTC)
 
 

@@ -1,4 +1,4 @@
-"""What is left of a person who was erased, and what of others must stay."""
+"""Erasing a person: what is deleted, and what belongs to others and stays."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from app.db.engine import Database
 from tests.support.api import Api, running_api
-from tests.support.avatars import AvatarHolder, Gallery, running_gallery
-from tests.support.organizations import Town
+from tests.support.avatars import AvatarApi, AvatarHolder, running_avatar_api
+from tests.support.organizations import AccountsApi
 from tests.support.running_backend import CATALOGS
 
 
@@ -22,34 +22,34 @@ async def api(database: Database) -> AsyncGenerator[Api]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def _roomy_api(database: Database) -> AsyncGenerator[Api]:
+async def _ten_seats_api(database: Database) -> AsyncGenerator[Api]:
     url = database.engine.url.set(drivername="postgresql").render_as_string(False)
     async with running_api(url, catalog=CATALOGS / "compute.toml") as running:
         yield running
 
 
 @pytest.fixture
-def town(_roomy_api: Api) -> Town:
+def accounts(_ten_seats_api: Api) -> AccountsApi:
     """People and organizations where every plan has ten seats."""
-    return Town(_roomy_api)
+    return AccountsApi(_ten_seats_api)
 
 
 @pytest.fixture
-def full_town(api: Api) -> Town:
+def one_seat_accounts(api: Api) -> AccountsApi:
     """People and organizations where the plan that everyone is on has one seat: the owner's."""
-    return Town(api)
+    return AccountsApi(api)
 
 
 @pytest_asyncio.fixture(scope="session")
-async def gallery(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gallery]:
+async def avatar_api(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[AvatarApi]:
     """The API over this worker's database, with a folder as its storage."""
     url = database.engine.url.set(drivername="postgresql").render_as_string(False)
-    async with running_gallery(url, tmp_path_factory.mktemp("objects")) as running:
+    async with running_avatar_api(url, tmp_path_factory.mktemp("objects")) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def holder(gallery: Gallery) -> AsyncGenerator[AvatarHolder]:
+async def holder(avatar_api: AvatarApi) -> AsyncGenerator[AvatarHolder]:
     """Someone without an avatar."""
-    async with gallery.someone() as someone:
+    async with avatar_api.someone() as someone:
         yield someone

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from tests.support.avatars import REMOVE, UPLOAD, AvatarHolder, Gallery, digest_of, get, upload_as_a_program
+from tests.support.avatars import REMOVE, UPLOAD, AvatarApi, AvatarHolder, digest_of, get, upload_as_a_program
 from tests.support.client import eventually
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT
 from tests.support.pictures import corners, decoded, encoded, quadrants
@@ -98,8 +98,8 @@ async def test_what_is_no_avatar_is_a_404_in_json(holder: AvatarHolder, url: str
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_a_size_is_kept_once_it_was_asked_for(gallery: Gallery, holder: AvatarHolder, url: str) -> None:
-    folder = gallery.folder / "avatars" / digest_of(url)
+async def test_a_size_is_kept_once_it_was_asked_for(avatar_api: AvatarApi, holder: AvatarHolder, url: str) -> None:
+    folder = avatar_api.folder / "avatars" / digest_of(url)
     assert {path.name for path in folder.iterdir()} == {"master"}
     first = await get(holder.client.http, url)
     assert {path.name for path in folder.iterdir()} == {"master", "128"}

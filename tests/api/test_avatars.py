@@ -16,7 +16,7 @@ from app.accounts.access.permissions import ApiScope
 from app.db.engine import Database
 from app.db.unit_of_work import transact
 from tests.support.api import ORIGIN
-from tests.support.avatars import REMOVE, SHOWN, UPLOAD, AvatarHolder, Gallery, digest_of, get, running_gallery
+from tests.support.avatars import REMOVE, SHOWN, UPLOAD, AvatarApi, AvatarHolder, digest_of, get, running_avatar_api
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT, upload_body
 from tests.support.pictures import BLUE, GREEN, RED, corners, decoded, encoded, quadrants
 from tests.support.s3 import BUCKET, S3Server, s3_server
@@ -36,12 +36,14 @@ async def test_without_an_image_initials_stand_in(holder: AvatarHolder) -> None:
     assert (shown["url"], len(shown["initials"])) == (None, 2)
 
 
-async def test_an_uploaded_picture_is_read_at_its_address_by_anyone(gallery: Gallery, holder: AvatarHolder) -> None:
+async def test_an_uploaded_picture_is_read_at_its_address_by_anyone(
+    avatar_api: AvatarApi, holder: AvatarHolder
+) -> None:
     url = await holder.upload(PICTURE)
     assert url == await holder.url()
     assert url.startswith("http://127.0.0.1:8000/avatars/")
     assert url.endswith("/128")
-    async with gallery.api.program() as anyone:
+    async with avatar_api.api.program() as anyone:
         response = await get(anyone.http, url)
     assert response.status_code == 200
     assert corners(decoded(response.content)) == ["red", "green", "blue", "white"]
@@ -76,7 +78,7 @@ async def test_a_small_picture_comes_as_large_as_it_is(holder: AvatarHolder) -> 
 
 
 async def test_a_new_picture_takes_the_place_of_the_one_before_at_a_new_address(
-    gallery: Gallery, holder: AvatarHolder
+    avatar_api: AvatarApi, holder: AvatarHolder
 ) -> None:
     old = await holder.upload(plain(RED))
     assert (await get(holder.client.http, old)).status_code == 200
@@ -84,37 +86,37 @@ async def test_a_new_picture_takes_the_place_of_the_one_before_at_a_new_address(
     assert old != new
     assert corners(decoded(await holder.picture())) == ["blue"] * 4
 
-    assert await gallery.erase_due() >= 1
+    assert await avatar_api.erase_due() >= 1
     assert (await get(holder.client.http, old)).status_code == 404
     assert (await get(holder.client.http, new)).status_code == 200
-    assert digest_of(old) not in gallery.kept()
+    assert digest_of(old) not in avatar_api.kept()
 
 
-async def test_a_removed_picture_is_gone_and_initials_stand_in(gallery: Gallery, holder: AvatarHolder) -> None:
+async def test_a_removed_picture_is_gone_and_initials_stand_in(avatar_api: AvatarApi, holder: AvatarHolder) -> None:
     url = await holder.upload(PICTURE)
     removed = (await holder.client.run(REMOVE))["removeAvatar"]
     assert (removed["userErrors"], removed["user"]["avatar"]["url"]) == ([], None)
     assert len(removed["user"]["avatar"]["initials"]) == 2
-    await gallery.erase_due()
+    await avatar_api.erase_due()
     assert (await get(holder.client.http, url)).status_code == 404
-    assert digest_of(url) not in gallery.kept()
+    assert digest_of(url) not in avatar_api.kept()
 
     again = (await holder.client.run(REMOVE))["removeAvatar"]
     assert (again["userErrors"], again["user"]["avatar"]["url"]) == ([], None)
 
 
-async def test_equal_pictures_of_two_people_share_nothing(gallery: Gallery, holder: AvatarHolder) -> None:
-    async with gallery.someone() as other:
+async def test_equal_pictures_of_two_people_share_nothing(avatar_api: AvatarApi, holder: AvatarHolder) -> None:
+    async with avatar_api.someone() as other:
         mine, theirs = await holder.upload(PICTURE), await other.upload(PICTURE)
         again = await holder.upload(PICTURE)
         assert len({mine, theirs, again}) == 3
         await holder.client.run(REMOVE)
-        await gallery.erase_due()
+        await avatar_api.erase_due()
         assert await other.url() == theirs
         assert (await get(other.client.http, theirs)).status_code == 200
 
 
-async def test_a_refused_picture_leaves_the_one_before(gallery: Gallery, holder: AvatarHolder) -> None:
+async def test_a_refused_picture_leaves_the_one_before(avatar_api: AvatarApi, holder: AvatarHolder) -> None:
     url = await holder.upload(PICTURE)
     for data in (b"GIF89a", PICTURE[:500], PICTURE.ljust(20_000_001, b"\0")):
         await holder.refused(data)
@@ -125,43 +127,45 @@ async def test_a_refused_picture_leaves_the_one_before(gallery: Gallery, holder:
 # ------------------------------------------------------------------ who may
 
 
-async def _upload_as(gallery: Gallery, token: str | None) -> tuple[int, dict[str, Any]]:
-    async with gallery.api.program(token) as client:
+async def _upload_as(avatar_api: AvatarApi, token: str | None) -> tuple[int, dict[str, Any]]:
+    async with avatar_api.api.program(token) as client:
         headers = {**client.headers, PREFLIGHT: "1", "content-type": CONTENT_TYPE}
         response = await client.http.post("/graphql", content=BODY, headers=headers)
     return response.status_code, response.json()
 
 
-async def test_nobody_uploads_or_removes_without_signing_in(gallery: Gallery) -> None:
-    before = gallery.kept()
-    status, answer = await _upload_as(gallery, None)
+async def test_nobody_uploads_or_removes_without_signing_in(avatar_api: AvatarApi) -> None:
+    before = avatar_api.kept()
+    status, answer = await _upload_as(avatar_api, None)
     assert (status, answer["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
-    async with gallery.api.program() as client:
+    async with avatar_api.api.program() as client:
         assert (await client.refused(REMOVE))["code"] == "UNAUTHENTICATED"
-    assert gallery.kept() == before
+    assert avatar_api.kept() == before
 
 
-async def test_a_key_has_no_avatar(gallery: Gallery) -> None:
-    before = gallery.kept()
+async def test_a_key_has_no_avatar(avatar_api: AvatarApi) -> None:
+    before = avatar_api.kept()
     scopes = list(ApiScope)
-    token = await transact(gallery.database, lambda session: create_service_key(session, "a test", scopes))
-    _, answer = await _upload_as(gallery, token[1])
+    token = await transact(avatar_api.database, lambda session: create_service_key(session, "a test", scopes))
+    _, answer = await _upload_as(avatar_api, token[1])
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    async with gallery.api.program(token[1]) as client:
+    async with avatar_api.api.program(token[1]) as client:
         assert (await client.refused(REMOVE))["code"] == "FORBIDDEN"
-    assert gallery.kept() == before
+    assert avatar_api.kept() == before
 
 
-async def test_an_ended_session_uploads_nothing(gallery: Gallery, holder: AvatarHolder) -> None:
-    before = gallery.kept()
+async def test_an_ended_session_uploads_nothing(avatar_api: AvatarApi, holder: AvatarHolder) -> None:
+    before = avatar_api.kept()
     await holder.client.run("mutation { signOut { isSignedOut } }")
     response = await holder.send(PICTURE)
     assert response.status_code == 401
-    assert gallery.kept() == before
+    assert avatar_api.kept() == before
 
 
-async def test_a_session_that_ends_while_a_file_arrives_uploads_nothing(gallery: Gallery, holder: AvatarHolder) -> None:
-    before = gallery.kept()
+async def test_a_session_that_ends_while_a_file_arrives_uploads_nothing(
+    avatar_api: AvatarApi, holder: AvatarHolder
+) -> None:
+    before = avatar_api.kept()
 
     async def body() -> AsyncGenerator[bytes]:
         yield BODY[:1000]
@@ -171,7 +175,7 @@ async def test_a_session_that_ends_while_a_file_arrives_uploads_nothing(gallery:
     headers = {**holder.client.headers, PREFLIGHT: "1", "content-type": CONTENT_TYPE}
     answer = (await holder.client.http.post("/graphql", content=body(), headers=headers)).json()
     assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert gallery.kept() == before
+    assert avatar_api.kept() == before
 
 
 CROSS_SITE = {
@@ -195,21 +199,21 @@ CROSS_SITE = {
 
 @pytest.mark.parametrize(("headers", "body"), CROSS_SITE.values(), ids=CROSS_SITE.keys())
 async def test_another_site_changes_nothing_with_a_victims_cookie(
-    gallery: Gallery, holder: AvatarHolder, headers: dict[str, str], body: bytes
+    avatar_api: AvatarApi, holder: AvatarHolder, headers: dict[str, str], body: bytes
 ) -> None:
-    url, before = await holder.upload(plain(GREEN)), gallery.kept()
+    url, before = await holder.upload(plain(GREEN)), avatar_api.kept()
     cookie = {"cookie": f"counterfoil_session={holder.person.token}"}
-    async with gallery.api.program() as victim:
+    async with avatar_api.api.program() as victim:
         response = await victim.http.post("/graphql", content=body, headers={**cookie, **headers})
     assert response.status_code in (400, 403, 415)
     assert response.json()["errors"]
     assert await holder.url() == url
-    assert gallery.kept() == before
+    assert avatar_api.kept() == before
 
 
-async def test_a_page_of_our_own_uploads_with_its_cookie(gallery: Gallery, holder: AvatarHolder) -> None:
+async def test_a_page_of_our_own_uploads_with_its_cookie(avatar_api: AvatarApi, holder: AvatarHolder) -> None:
     headers = {"cookie": f"counterfoil_session={holder.person.token}", "origin": ORIGIN, "content-type": CONTENT_TYPE}
-    async with gallery.api.program() as page:
+    async with avatar_api.api.program() as page:
         response = await page.http.post("/graphql", content=BODY, headers={**headers, "x-requested-with": "fetch"})
     assert response.json()["data"]["uploadAvatar"]["userErrors"] == []
     assert await holder.url() is not None
@@ -223,7 +227,7 @@ async def test_json_can_not_stand_for_a_file(holder: AvatarHolder) -> None:
 
 async def test_one_person_may_upload_twenty_times_an_hour(database: Database, tmp_path: Path) -> None:
     url = database.engine.url.set(drivername="postgresql").render_as_string(False)
-    async with running_gallery(url, tmp_path, rate_limits="on") as gallery, gallery.someone() as holder:
+    async with running_avatar_api(url, tmp_path, rate_limits="on") as avatar_api, avatar_api.someone() as holder:
         shown = await holder.upload(PICTURE)
         # what is refused counts too
         for _ in range(19):
@@ -233,8 +237,8 @@ async def test_one_person_may_upload_twenty_times_an_hour(database: Database, tm
         assert error["extensions"]["code"] == "RATE_LIMITED"
         assert 3000 < error["extensions"]["retryAfterSeconds"] <= 3600
         assert await holder.url() == shown
-        assert len(gallery.kept()) == 1
-        async with gallery.someone() as other:
+        assert len(avatar_api.kept()) == 1
+        async with avatar_api.someone() as other:
             assert await other.upload(PICTURE)
 
 
@@ -243,24 +247,24 @@ async def test_one_person_may_upload_twenty_times_an_hour(database: Database, tm
 
 async def test_many_uploads_at_once_leave_one_avatar_and_nothing_beside_it(database: Database, tmp_path: Path) -> None:
     url = database.engine.url.set(drivername="postgresql").render_as_string(False)
-    async with running_gallery(url, tmp_path, rate_limits="off") as gallery, gallery.someone() as holder:
+    async with running_avatar_api(url, tmp_path, rate_limits="off") as avatar_api, avatar_api.someone() as holder:
         for _ in range(3):
             sent = await asyncio.gather(*(holder.upload(plain(colour)) for colour in (RED, GREEN, BLUE, RED)))
             shown = await holder.url()
             assert shown in sent
-            await gallery.erase_due()
-            assert gallery.kept() == {digest_of(shown or "")}
+            await avatar_api.erase_due()
+            assert avatar_api.kept() == {digest_of(shown or "")}
             assert (await get(holder.client.http, shown or "")).status_code == 200
 
 
 async def test_uploading_and_removing_at_once_leaves_one_or_none(database: Database, tmp_path: Path) -> None:
     url = database.engine.url.set(drivername="postgresql").render_as_string(False)
-    async with running_gallery(url, tmp_path, rate_limits="off") as gallery, gallery.someone() as holder:
+    async with running_avatar_api(url, tmp_path, rate_limits="off") as avatar_api, avatar_api.someone() as holder:
         for _ in range(5):
             await asyncio.gather(holder.upload(PICTURE), holder.client.run(REMOVE), holder.upload(PICTURE))
             shown = await holder.url()
-            await gallery.erase_due()
-            assert gallery.kept() == ({digest_of(shown)} if shown is not None else set())
+            await avatar_api.erase_due()
+            assert avatar_api.kept() == ({digest_of(shown)} if shown is not None else set())
 
 
 # ------------------------------------------------------------------ a storage that fails
@@ -282,7 +286,7 @@ async def test_a_storage_that_fails_changes_nothing_and_nothing_is_left_of_it(da
         "aws_endpoint_url": s3.options["aws_endpoint"],
         "storage_url": f"s3://{BUCKET}/counterfoil",
     }
-    async with running_gallery(url, Path("/nowhere"), **settings) as gallery, gallery.someone() as holder:
+    async with running_avatar_api(url, Path("/nowhere"), **settings) as avatar_api, avatar_api.someone() as holder:
         shown = await holder.upload(PICTURE)
         assert corners(decoded(await holder.picture())) == ["red", "green", "blue", "white"]
         before = dict(s3.objects)

@@ -14,7 +14,7 @@ from app.ids import uuid7
 from app.jobs.outage_log import OutageLog, retry_delays
 from app.jobs.schedule import DueWork, each_alone, run_due
 from app.main import set_up_provider
-from app.messages.mail import MailNotTaken
+from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 from tests.support.running_backend import RunningBackend
@@ -28,7 +28,7 @@ async def _nothing(_session: Session) -> None:
     ("error", "reason"),
     [
         (GatewayUnavailable("It is down.\n\n(A ConnectError)"), "It is down. (A ConnectError)"),
-        (MailNotTaken("SMTPConnectError 421"), "SMTPConnectError 421"),
+        (MailDeferred("SMTPConnectError 421"), "SMTPConnectError 421"),
         (StorageUnavailable("GenericError"), "GenericError"),
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
         (TimeoutError(), ""),

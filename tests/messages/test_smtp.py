@@ -7,7 +7,7 @@ import io
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.jobs.job_consumer import consume
 from app.messages import message_texts
-from app.messages.mail import SEND_MAIL, Mail, Mailer, MailNotTaken, MailRefused, deliver, queue_mail
+from app.messages.mail import SEND_MAIL, Mail, MailDeferred, Mailer, MailRefused, deliver, queue_mail
 from app.messages.smtp import SmtpMailer
 from tests.support.accounts import KEYS, new_address
 from tests.support.certificates import Certified, certified
@@ -31,7 +31,7 @@ _SENDER = "Counterfoil <no-reply@example.org>"
 
 
 def _mail(to: str = "ada@example.com") -> Mail:
-    return message_texts.confirm_address(to, _LINK, datetime(2030, 1, 1, tzinfo=UTC))
+    return message_texts.reset_password(to, _LINK, timedelta(hours=1))
 
 
 def _mailer(server: MailServer, credentials: str = "", **more: Any) -> SmtpMailer:
@@ -76,7 +76,7 @@ def test_the_url_of_a_mail_server_says_everything_about_it() -> None:
 
 async def test_no_password_is_sent_to_a_server_without_encryption() -> None:
     async with mail_server() as server:
-        with pytest.raises(MailNotTaken):
+        with pytest.raises(MailDeferred):
             await _mailer(server, "ada:secret@").send(_mail())
     assert (server.logins, server.received) == ([], [])
 
@@ -100,15 +100,15 @@ async def test_neither_password_nor_mail_is_given_to_a_server_whose_certificate_
     trust: Certified, is_tls: bool
 ) -> None:
     async with mail_server(tls=trust.server, is_encrypted=is_tls) as server:
-        with pytest.raises(MailNotTaken):
+        with pytest.raises(MailDeferred):
             await _mailer(server, "ada:secret@", is_tls=is_tls).send(_mail())
     assert (server.logins, server.received) == ([], [])
 
 
-async def test_nor_is_it_to_one_with_a_certificate_for_another_address(tmp_path: Path) -> None:
+async def test_neither_is_given_to_a_server_with_a_certificate_for_another_address(tmp_path: Path) -> None:
     other = certified(tmp_path, "127.0.0.2")
     async with mail_server(tls=other.server) as server:
-        with pytest.raises(MailNotTaken):
+        with pytest.raises(MailDeferred):
             await _mailer(server, "ada:secret@", tls=other.client).send(_mail())
     assert (server.logins, server.received) == ([], [])
 
@@ -123,11 +123,11 @@ async def test_nor_is_it_to_one_with_a_certificate_for_another_address(tmp_path:
         ("GREETING", "421 4.3.2 too busy"),
     ],
 )
-async def test_what_is_between_us_and_the_server_is_tried_again(command: str, answer: str) -> None:
+async def test_failures_that_are_not_the_recipients_are_tried_again(command: str, answer: str) -> None:
     async with mail_server() as server:
         server.answers[command] = answer
         server.refusal = answer if command == "RCPT" else None
-        with pytest.raises(MailNotTaken) as raised:
+        with pytest.raises(MailDeferred) as raised:
             await _mailer(server).send(_mail("grace@example.com"))
     assert server.received == []
     assert "grace" not in repr(raised.value)
@@ -159,7 +159,7 @@ async def test_what_the_recipients_server_refuses_for_good_is_final_and_named_by
 async def test_a_connection_that_breaks_off_is_tried_again(command: str) -> None:
     async with mail_server() as server:
         server.drops_at.add(command)
-        with pytest.raises(MailNotTaken):
+        with pytest.raises(MailDeferred):
             await _mailer(server).send(_mail())
         server.drops_at.clear()
         await _mailer(server).send(_mail())
@@ -170,14 +170,14 @@ async def test_a_connection_that_breaks_off_is_tried_again(command: str) -> None
 async def test_a_server_that_says_nothing_is_given_up_after_a_while(command: str) -> None:
     async with mail_server() as server:
         server.hangs_at.add(command)
-        with pytest.raises(MailNotTaken):
+        with pytest.raises(MailDeferred):
             await _mailer(server, timeout_seconds=0.2).send(_mail())
 
 
 async def test_a_server_that_is_not_there_is_tried_again() -> None:
     async with mail_server() as server:
         gone = _mailer(server)
-    with pytest.raises(MailNotTaken):
+    with pytest.raises(MailDeferred):
         await gone.send(_mail())
 
 
@@ -202,7 +202,7 @@ async def test_a_line_that_is_a_dot_ends_no_mail() -> None:
 
 
 class _Relay:
-    """A `Mailer` whose way to the server can be changed while it is used, as an operator does by a restart."""
+    """A `Mailer` that can be exchanged while it is used, as an operator does by a restart."""
 
     def __init__(self, by: Mailer) -> None:
         self.by = by
@@ -242,7 +242,7 @@ async def _waiting(database: Database) -> int:
 
 
 def _logger(written: io.StringIO) -> Any:
-    """A logger that writes all it is told, tracebacks too."""
+    """A logger that writes everything it gets, tracebacks too."""
     processors = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
     return structlog.wrap_logger(structlog.PrintLogger(written), processors=processors)
 
@@ -327,7 +327,7 @@ async def test_a_mail_that_is_tried_again_is_logged_without_the_address(
         async with _working(fresh_database, _mailer(server)):
 
             async def was_logged() -> bool:
-                return "MailNotTaken" in written.getvalue()
+                return "MailDeferred" in written.getvalue()
 
             await eventually(was_logged)
         assert address not in written.getvalue() + await _everything_the_queue_keeps(fresh_database)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.security.account_errors import CodeExpired, CodeWrong
-from app.accounts.workspaces.phones import MOST_TRIES, PhoneOf, phone_of, send_code, verify_phone
+from app.accounts.workspaces.phone_verification import MOST_TRIES, PhoneToVerify, phone_of, send_code, verify_phone
 from app.db.engine import Database
 from app.errors import InvalidInput, RateLimited, Unavailable
 from app.messages.sms_codes import CodeGone
@@ -34,25 +34,25 @@ def _other_than(code: str) -> str:
 
 @pytest_asyncio.fixture
 async def twilio() -> AsyncGenerator[TwilioDouble]:
-    """A Twilio of this test's own."""
+    """A Twilio for this test only."""
     async with twilio_double() as double:
         yield double
 
 
 @pytest_asyncio.fixture
 async def sms_sender(twilio: TwilioDouble) -> AsyncGenerator[TwilioSmsSender]:
-    """The product's way to it."""
+    """The product's client of it."""
     async with twilio.sms_sender() as made:
         yield made
 
 
 async def _send(database: Database, sms_sender: TwilioSmsSender, person: Person, number: str) -> None:
-    phone = PhoneOf(person.user.personal_workspace_id, number)
+    phone = PhoneToVerify(person.user.personal_workspace_id, number)
     await send_code(database, sms_sender, KEYS, LIMITS_OFF, person.caller, phone, remote_address=new_network())
 
 
 async def _verify(database: Database, sms_sender: TwilioSmsSender, person: Person, number: str, code: str) -> None:
-    phone = PhoneOf(person.user.personal_workspace_id, number)
+    phone = PhoneToVerify(person.user.personal_workspace_id, number)
     await verify_phone(database, sms_sender, KEYS, person.caller, phone, code)
 
 
@@ -162,7 +162,7 @@ async def test_a_code_sent_for_one_workspace_verifies_no_other_without_a_send_fo
     await _verify(database, sms_sender, person, number, twilio.code_of(number))
 
 
-async def test_nor_after_a_send_for_it_that_failed(
+async def test_after_a_send_that_failed_the_code_of_another_workspace_verifies_nothing(
     database: Database, twilio: TwilioDouble, sms_sender: TwilioSmsSender
 ) -> None:
     person, other, number = await new_person(database), await new_person(database), _new_number()
@@ -223,12 +223,12 @@ async def test_after_five_sends_twilio_wants_us_to_wait(twilio: TwilioDouble, sm
     assert len(twilio.sent) == 5
 
 
-@pytest.mark.parametrize(("said", "waited"), [("30", 30), ("0", 1), ("999999", 3600), ("soon", 600)])
+@pytest.mark.parametrize(("retry_after", "waited"), [("30", 30), ("0", 1), ("999999", 3600), ("soon", 600)])
 async def test_how_long_to_wait_is_as_twilio_says_within_reason(
-    twilio: TwilioDouble, sms_sender: TwilioSmsSender, said: str, waited: int
+    twilio: TwilioDouble, sms_sender: TwilioSmsSender, retry_after: str, waited: int
 ) -> None:
     async def is_busy(_asked: Asked) -> Answered:
-        return failure(60203, 429, retry_after=said)
+        return failure(60203, 429, retry_after=retry_after)
 
     twilio.instead = is_busy
     with pytest.raises(RateLimited) as raised:
@@ -255,7 +255,7 @@ async def test_a_number_that_can_not_be_texted_is_the_persons_mistake(
     ],
     ids=repr,
 )
-async def test_what_can_not_be_understood_means_that_twilio_is_not_there(
+async def test_an_answer_that_can_not_be_read_means_that_twilio_is_unavailable(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, answered: Answered
 ) -> None:
     async def answer(_asked: Asked) -> Answered:
@@ -268,7 +268,7 @@ async def test_what_can_not_be_understood_means_that_twilio_is_not_there(
         await sms_sender.check_code(_NUMBER, "one", "123456")
 
 
-async def test_twilio_slow_or_breaking_off_is_not_there_and_is_asked_once(
+async def test_twilio_slow_or_breaking_off_is_unavailable_and_is_asked_once(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.messages.twilio._TIMEOUT_SECONDS", 0.2)
@@ -280,7 +280,7 @@ async def test_twilio_slow_or_breaking_off_is_not_there_and_is_asked_once(
         assert len(twilio.asked) == 1
 
 
-async def test_twilio_gone_is_not_there() -> None:
+async def test_twilio_that_can_not_be_reached_is_unavailable() -> None:
     async with twilio_double() as double:
         gone = double.sms_sender()
     async with gone as sms_sender:
@@ -314,7 +314,7 @@ async def test_a_code_that_has_ended_in_any_way_is_gone(twilio: TwilioDouble, sm
             await sms_sender.check_code(_NUMBER, "one", "123456")
 
 
-async def test_no_number_and_no_words_of_twilios_arelogged(
+async def test_neither_the_number_nor_twilios_message_is_logged(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)

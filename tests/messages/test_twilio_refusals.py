@@ -1,4 +1,4 @@
-"""What Twilio refuses: told apart by its codes into what is wrong with the number, and what operators must look into."""
+"""Twilio's error codes: which are errors of the number, and which are for the operators."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBER = "+31612345678"
 
 
 def _refusing(answered: Answered) -> Answer:
-    """A Twilio that answers all alike."""
+    """An answer that is always the same."""
 
     async def refuse(_asked: Asked) -> Answered:
         return answered
@@ -27,14 +27,14 @@ def _refusing(answered: Answered) -> Answer:
 
 @pytest_asyncio.fixture
 async def twilio() -> AsyncGenerator[TwilioDouble]:
-    """A Twilio of this test's own."""
+    """A Twilio for this test only."""
     async with twilio_double() as double:
         yield double
 
 
 @pytest_asyncio.fixture
 async def sms_sender(twilio: TwilioDouble) -> AsyncGenerator[TwilioSmsSender]:
-    """The product's way to it."""
+    """The product's client of it."""
     async with twilio.sms_sender() as made:
         yield made
 
@@ -55,7 +55,7 @@ _OURS = [
 
 
 @pytest.mark.parametrize(("code", "status"), _OURS)
-async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_islogged(
+async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_is_logged(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch, code: int | None, status: int
 ) -> None:
     written = logged(monkeypatch)
@@ -68,7 +68,7 @@ async def test_what_the_account_may_not_do_is_no_mistake_in_the_number_and_islog
     assert "12345678" not in written.getvalue()
 
 
-async def test_nor_is_a_channel_that_the_account_has_not(
+async def test_a_channel_that_the_account_does_not_have_is_no_mistake_in_the_number(
     twilio: TwilioDouble, sms_sender: TwilioSmsSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = logged(monkeypatch)

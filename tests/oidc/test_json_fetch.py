@@ -1,41 +1,37 @@
-"""What an issuer publishes is taken only as it should be, and it leads nowhere that it has no business with."""
+"""Fetching what an issuer publishes: unusable answers are refused, and no URL leads into a private network."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from app.oidc.issuer import Issuer
 from app.oidc.json_fetch import Fetcher, NotFetched
-from app.oidc.key_cache import PAUSE_SECONDS, IssuerUnavailable
-from tests.oidc.oddities import ODD, fixed
-from tests.oidc.seconds import Seconds
+from app.oidc.key_cache import FETCH_PAUSE_SECONDS, IssuerUnavailable
+from tests.oidc.bad_answers import BAD_ANSWERS, fixed
+from tests.oidc.manual_clock import ManualClock
+from tests.oidc.tokens import is_accepted
 from tests.support.http_double import Answer, Answered, Asked, as_json, forever
 from tests.support.oidc import DISCOVERY, KEYS, IssuerDouble
 
 
-async def _is_taken(issuer: Issuer, token: str) -> bool:
-    return await issuer.verify(token, datetime.now(UTC)) is not None
-
-
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
-@pytest.mark.parametrize("oddity", list(ODD))
-async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_not_there(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds, path: str, oddity: str
+@pytest.mark.parametrize("kind", list(BAD_ANSWERS))
+async def test_an_answer_that_can_not_be_used_means_that_the_issuer_is_unavailable(
+    idp: IssuerDouble, issuer: Issuer, clock: ManualClock, path: str, kind: str
 ) -> None:
-    idp.instead[path] = ODD[oddity]
+    idp.instead[path] = BAD_ANSWERS[kind]
     idp.instead["/elsewhere"] = fixed(as_json({"issuer": idp.url, "jwks_uri": idp.url + KEYS}))
     with pytest.raises(IssuerUnavailable):
-        await _is_taken(issuer, idp.token())
+        await is_accepted(issuer, idp.token())
     assert idp.count("/elsewhere") == 0
     idp.comes_back()
-    seconds.pass_by(PAUSE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
+    clock.advance(FETCH_PAUSE_SECONDS)
+    assert await is_accepted(issuer, idp.token())
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
@@ -48,7 +44,7 @@ async def test_an_issuer_that_never_comes_to_an_end_is_given_up(
     monkeypatch.setattr("app.oidc.json_fetch._TIMEOUT_SECONDS", 0.2)
     idp.instead[path] = slow
     with pytest.raises(IssuerUnavailable):
-        await asyncio.wait_for(_is_taken(issuer, idp.token()), 60)
+        await asyncio.wait_for(is_accepted(issuer, idp.token()), 60)
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
@@ -60,7 +56,7 @@ async def test_a_document_that_is_right_but_huge_is_not_read(idp: IssuerDouble, 
 
     idp.instead[path] = padded
     with pytest.raises(IssuerUnavailable):
-        await _is_taken(issuer, idp.token())
+        await is_accepted(issuer, idp.token())
 
 
 @pytest.mark.parametrize(
@@ -72,7 +68,7 @@ async def test_a_document_that_is_right_but_huge_is_not_read(idp: IssuerDouble, 
         ("https://issuer.example.com", "ftp://issuer.example.com/keys"),
     ],
 )
-async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None:
+async def test_nothing_is_fetched_without_tls(issuer_url: str, url: str) -> None:
     fetcher = Fetcher(issuer_url, _Names({}))
     with pytest.raises(NotFetched, match="not https"):
         await fetcher.get(url)
@@ -80,7 +76,7 @@ async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None
 
 
 @pytest.mark.parametrize(
-    "said",
+    "discovery",
     [
         {"issuer": "https://another.example.com"},
         {"issuer": None},
@@ -98,17 +94,17 @@ async def test_nothing_is_fetched_in_the_open(issuer_url: str, url: str) -> None
     ],
     ids=repr,
 )
-async def test_discovery_that_lies_or_leads_astray_is_not_followed(
-    idp: IssuerDouble, issuer: Issuer, said: Mapping[str, Any]
+async def test_discovery_with_wrong_or_forbidden_values_is_not_followed(
+    idp: IssuerDouble, issuer: Issuer, discovery: Mapping[str, Any]
 ) -> None:
-    idp.discovery.update(said)
+    idp.discovery.update(discovery)
     with pytest.raises(IssuerUnavailable):
-        await _is_taken(issuer, idp.token())
+        await is_accepted(issuer, idp.token())
     assert idp.count(KEYS) == 0
 
 
 class _Names:
-    """What host names stand for, as a test says."""
+    """Looks host names up in a table of the test."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         self._addresses = addresses

@@ -1,251 +1,109 @@
-"""The issuer's keys: kept for a while, new ones found at once, old ones dropped in time, and the issuer never asked often."""
+"""Which of the keys that an issuer publishes may sign, and which one a token is checked with."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, RSAKey
 
-from app.errors import Unavailable
 from app.oidc.issuer import Issuer
-from app.oidc.key_cache import (
-    DEFAULT_AGE_SECONDS,
-    LONGEST_AGE_SECONDS,
-    PAUSE_SECONDS,
-    SHORTEST_AGE_SECONDS,
-    USABLE_SECONDS,
-    IssuerUnavailable,
-)
-from tests.oidc.seconds import Seconds
-from tests.support.client import eventually
-from tests.support.http_double import Answered, Asked, as_json, forever
-from tests.support.oidc import AUDIENCE, DISCOVERY, KEYS, IssuerDouble, new_key
+from tests.oidc.tokens import segment, verified
+from tests.support.oidc import IssuerDouble, new_key
 
 
-async def _is_taken(issuer: Issuer, token: str) -> bool:
-    return await issuer.verify(token, datetime.now(UTC)) is not None
-
-
-async def test_keys_are_asked_for_once_and_kept(idp: IssuerDouble, issuer: Issuer, seconds: Seconds) -> None:
-    for _ in range(20):
-        assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(DEFAULT_AGE_SECONDS / 2 - 1)
-    assert await _is_taken(issuer, idp.token())
-    assert (idp.count(DISCOVERY), idp.count(KEYS)) == (1, 1)
-
-
-async def test_all_who_come_at_once_wait_for_one_look(idp: IssuerDouble, issuer: Issuer) -> None:
-    assert all(await asyncio.gather(*(_is_taken(issuer, idp.token()) for _ in range(50))))
-    assert (idp.count(DISCOVERY), idp.count(KEYS)) == (1, 1)
-
-
-async def test_one_who_gives_up_waiting_does_not_end_the_look_for_the_others(idp: IssuerDouble, issuer: Issuer) -> None:
-    asked, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly(_asked: Asked) -> Answered:
-        asked.set()
-        await goes_on.wait()
-        return as_json({"keys": [key.public() for key in idp.keys]})
-
-    idp.instead[KEYS] = slowly
-    impatient = asyncio.create_task(_is_taken(issuer, idp.token()))
-    patient = asyncio.create_task(_is_taken(issuer, idp.token()))
-    await asked.wait()
-    impatient.cancel()
-    await asyncio.gather(impatient, return_exceptions=True)
-    goes_on.set()
-    assert await patient
-    assert idp.count(KEYS) == 1
-
-
-async def test_a_new_key_is_taken_when_it_is_first_used(idp: IssuerDouble, issuer: Issuer, seconds: Seconds) -> None:
-    assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(PAUSE_SECONDS)
-    idp.rotate("RS256", keeps_old=True)
-    assert await _is_taken(issuer, idp.token())
-    assert await _is_taken(issuer, idp.token(by=idp.keys[0]))
-    assert idp.count(KEYS) == 2
-
-
-async def test_a_new_key_without_an_id_is_taken_too(idp: IssuerDouble, issuer: Issuer, seconds: Seconds) -> None:
-    assert await _is_taken(issuer, idp.token(header={"kid": None}))
-    seconds.pass_by(PAUSE_SECONDS)
-    idp.rotate()
-    assert await _is_taken(issuer, idp.token(header={"kid": None}))
-
-
-async def test_a_removed_key_is_good_no_longer_than_keys_are_kept(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    old = idp.keys[0]
-    assert await _is_taken(issuer, idp.token(by=old))
-    idp.rotate()
-    assert await _is_taken(issuer, idp.token(by=old))
-    seconds.pass_by(DEFAULT_AGE_SECONDS)
-    assert not await _is_taken(issuer, idp.token(by=old))
-
-
-async def test_a_removed_key_is_dropped_with_the_first_look_whatever_caused_it(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    old = idp.keys[0]
-    assert await _is_taken(issuer, idp.token(by=old))
-    idp.rotate()
-    seconds.pass_by(PAUSE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
-    assert not await _is_taken(issuer, idp.token(by=old))
+def _published(idp: IssuerDouble, **changed: object) -> None:
+    """Publish the only key, changed; None leaves a member out."""
+    [key] = idp.keys
+    described: dict[str, Any] = {**key.public(), **changed}
+    idp.more_keys = [{name: value for name, value in described.items() if value is not None}]
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("changed", "is_accepted"),
     [
-        ("300", 300.0),
-        ("0", SHORTEST_AGE_SECONDS),
-        ("1", SHORTEST_AGE_SECONDS),
-        ("86400", LONGEST_AGE_SECONDS),
-        ("99999999999999", LONGEST_AGE_SECONDS),
-        ("soon", DEFAULT_AGE_SECONDS),
-        (None, DEFAULT_AGE_SECONDS),
+        ({}, True),
+        ({"use": None, "alg": None}, True),
+        ({"key_ops": ["verify"]}, True),
+        ({"use": "enc"}, False),
+        ({"use": None, "key_ops": ["sign"]}, False),
+        ({"use": None, "key_ops": ["encrypt"]}, False),
+        ({"alg": "ES384"}, False),
+        ({"alg": "RSA-OAEP"}, False),
+        ({"kid": None}, False),
+        ({"kid": "another"}, False),
+        ({"kty": "RSA"}, False),
+        ({"kty": 5}, False),
+        ({"crv": "P-384"}, False),
+        ({"x": "AAAA"}, False),
+        ({"x": 5}, False),
+        ({"y": None}, False),
+        ({"use": 5}, False),
+        ({"key_ops": ["?"]}, False),
     ],
+    ids=repr,
 )
-async def test_keys_are_kept_as_long_as_the_issuer_says_within_reason(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds, said: str | None, kept: float
+async def test_a_key_counts_for_what_it_was_published_for(
+    idp: IssuerDouble, issuer: Issuer, changed: Mapping[str, object], is_accepted: bool
 ) -> None:
-    idp.max_age = said
-    old = idp.keys[0]
-    assert await _is_taken(issuer, idp.token(by=old))
-    idp.rotate()
-    seconds.pass_by(kept / 2 - 0.1)
-    assert await _is_taken(issuer, idp.token(by=old))
-    assert idp.count(KEYS) == 1
-    seconds.pass_by(kept / 2 + 0.1)
-    assert not await _is_taken(issuer, idp.token(by=old))
+    token = idp.token()
+    _published(idp, **changed)
+    idp.keys = [new_key("RS256")]
+    assert (await verified(issuer, token) is not None) == is_accepted
 
 
-async def test_keys_are_looked_at_again_ahead_of_time_while_nobody_waits(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    idp.instead[KEYS] = forever
-    seconds.pass_by(DEFAULT_AGE_SECONDS / 2)
-    assert await _is_taken(issuer, idp.token())
-
-    async def looks_again() -> bool:
-        return idp.count(KEYS) == 2
-
-    await eventually(looks_again)
-    assert await _is_taken(issuer, idp.token())
+async def test_a_private_key_that_was_published_signs_nothing(idp: IssuerDouble, issuer: Issuer) -> None:
+    [key] = idp.keys
+    token = idp.token()
+    idp.more_keys = [{**key.key.as_dict(private=True), "kid": key.key_id}]
+    idp.keys = [new_key()]
+    assert await verified(issuer, token) is None
 
 
-async def test_however_many_bad_tokens_come_the_issuer_is_asked_once_in_a_while(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    strangers = [new_key() for _ in range(10)]
-    for looks in (2, 3):
-        seconds.pass_by(PAUSE_SECONDS)
-        for _ in range(5):
-            bad = [idp.token(by=each) for each in strangers] + [idp.token(by=strangers[0], header={"kid": None})]
-            assert not any(await asyncio.gather(*(_is_taken(issuer, token) for token in bad)))
-        assert (idp.count(DISCOVERY), idp.count(KEYS)) == (looks, looks)
-    assert await _is_taken(issuer, idp.token())
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+async def test_a_short_key_signs_nothing(idp: IssuerDouble, issuer: Issuer) -> None:
+    short = RSAKey.generate_key(1024)
+    idp.more_keys = [{**short.as_dict(private=False), "kid": "short"}]
+    token = jwt.encode({"alg": "RS256", "kid": "short"}, idp.claims(), short)
+    assert await verified(issuer, token) is None
 
 
-async def test_a_known_key_with_a_bad_signature_asks_nothing(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(PAUSE_SECONDS)
-    assert not await _is_taken(issuer, idp.token(by=new_key(), header={"kid": idp.keys[0].key_id}))
-    assert idp.count(KEYS) == 1
+async def test_keys_that_are_not_understood_are_passed_over(idp: IssuerDouble, issuer: Issuer) -> None:
+    idp.more_keys = [
+        None,
+        5,
+        "key",
+        [],
+        {},
+        {"kty": "AKP", "alg": "ML-DSA-44"},
+        {"kty": "EC"},
+        {"kty": "OKP", "crv": "X"},
+    ]
+    assert await verified(issuer, idp.token()) is not None
 
 
-async def test_while_the_issuer_is_down_its_keys_go_on_being_good_for_a_while(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    idp.goes_down()
-    seconds.pass_by(DEFAULT_AGE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(USABLE_SECONDS - DEFAULT_AGE_SECONDS - 1)
-    assert await _is_taken(issuer, idp.token())
-    seconds.pass_by(1)
-    with pytest.raises(IssuerUnavailable):
-        await _is_taken(issuer, idp.token())
+async def test_without_a_key_id_the_only_key_that_fits_is_meant(idp: IssuerDouble, issuer: Issuer) -> None:
+    idp.rotate("RS256", keeps_old=True)
+    assert await verified(issuer, idp.token(header={"kid": None})) is not None
 
 
-async def test_nobody_waits_for_an_issuer_that_was_away_a_moment_ago(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    idp.goes_down()
-    seconds.pass_by(DEFAULT_AGE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
-    idp.instead = dict.fromkeys((DISCOVERY, KEYS), forever)
-    seconds.pass_by(PAUSE_SECONDS)
-    assert await asyncio.wait_for(_is_taken(issuer, idp.token()), 60)
-
-
-async def test_once_the_issuer_is_back_its_keys_are_the_new_ones(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    old = idp.keys[0]
-    assert await _is_taken(issuer, idp.token())
-    idp.goes_down()
-    seconds.pass_by(USABLE_SECONDS)
-    with pytest.raises(Unavailable):
-        await _is_taken(issuer, idp.token())
-    idp.comes_back()
-    idp.rotate()
-    seconds.pass_by(PAUSE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
-    assert not await _is_taken(issuer, idp.token(by=old))
-
-
-async def test_an_issuer_that_was_never_there_is_asked_once_in_a_while_and_nobody_is_taken_for_nobody(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    idp.goes_down()
-    for _ in range(5):
-        with pytest.raises(IssuerUnavailable):
-            await _is_taken(issuer, idp.token())
-    assert idp.count(DISCOVERY) == 1
-    idp.comes_back()
-    seconds.pass_by(PAUSE_SECONDS)
-    assert await _is_taken(issuer, idp.token())
-
-
-async def test_a_token_with_a_new_key_is_neither_taken_nor_refused_while_the_issuer_is_down(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    assert await _is_taken(issuer, idp.token())
-    idp.goes_down()
-    seconds.pass_by(PAUSE_SECONDS)
+async def test_without_a_key_id_none_of_several_is_tried(idp: IssuerDouble, issuer: Issuer) -> None:
     idp.rotate(keeps_old=True)
-    for _ in range(3):
-        with pytest.raises(IssuerUnavailable):
-            await _is_taken(issuer, idp.token())
-    assert await _is_taken(issuer, idp.token(by=idp.keys[0]))
-    assert idp.count(DISCOVERY) == 2
+    assert await verified(issuer, idp.token(header={"kid": None})) is None
 
 
-async def test_an_issuer_that_begins_to_lie_is_as_good_as_away(
-    idp: IssuerDouble, issuer: Issuer, seconds: Seconds
-) -> None:
-    old = idp.keys[0]
-    assert await _is_taken(issuer, idp.token())
-    idp.discovery["issuer"] = "https://another.example.com"
-    idp.rotate()
-    seconds.pass_by(DEFAULT_AGE_SECONDS)
-    assert await _is_taken(issuer, idp.token(by=old))
-    with pytest.raises(IssuerUnavailable):
-        await _is_taken(issuer, idp.token())
+async def test_two_keys_with_one_id_are_both_tried(idp: IssuerDouble, issuer: Issuer) -> None:
+    [key] = idp.keys
+    idp.more_keys = [{**ECKey.generate_key("P-256").as_dict(private=False), "kid": key.key_id}]
+    idp.keys = [key]
+    assert await verified(issuer, idp.token()) is not None
 
 
-async def test_an_issuer_whose_name_ends_in_a_slash_is_found_too(idp: IssuerDouble, seconds: Seconds) -> None:
-    named = idp.url + "/"
-    idp.discovery["issuer"] = named
-    issuer = Issuer(named, [AUDIENCE, "another"], tick=seconds)
-    assert await _is_taken(issuer, idp.token(iss=named, aud="another"))
-    await issuer.aclose()
+async def test_an_elliptic_key_of_another_curve_signs_nothing(idp: IssuerDouble, issuer: Issuer) -> None:
+    other = ECKey.generate_key("P-384")
+    idp.more_keys = [{**other.as_dict(private=False), "kid": "other"}]
+    head, payload = segment({"alg": "ES256", "kid": "other"}), segment(idp.claims())
+    signature = jws.JWSRegistry.algorithms["ES384"].sign(f"{head}.{payload}".encode(), other)
+    assert await verified(issuer, f"{head}.{payload}.{segment(signature)}") is None

@@ -1,4 +1,4 @@
-"""People for tests: accounts made quickly, mails read from the queue, and a database seen at a later time."""
+"""Accounts for tests: users made quickly, queued mails, texted codes, and a database with another time."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ async def new_person(database: Database, *, address: str | None = None, handle: 
 
 
 @dataclass(slots=True)
-class Pile:
-    """A `Mailer` that keeps what it is given."""
+class RecordingMailer:
+    """A `Mailer` that keeps the mails in a list."""
 
     mails: list[Mail] = field(default_factory=list[Mail])
 
@@ -97,11 +97,11 @@ class Pile:
 async def queued_mails(database: Database, address: str) -> list[Mail]:
     """The mails to this address that wait for the worker, the oldest first."""
     queued = text("SELECT payload FROM pgqueuer WHERE entrypoint = :task ORDER BY id")
-    pile = Pile()
+    mailer = RecordingMailer()
     async with database.read() as session:
         for payload in (await session.scalars(queued, {"task": SEND_MAIL})).all():
-            await deliver(pile, _strings(payload), KEYS.mail)
-    return [mail for mail in pile.mails if mail.to == address]
+            await deliver(mailer, _strings(payload), KEYS.mail)
+    return [mail for mail in mailer.mails if mail.to == address]
 
 
 def _strings(payload: bytes) -> dict[str, str]:
@@ -121,7 +121,7 @@ async def texted_codes(database: Database, number: str) -> list[str]:
 
 
 def sms_sender(database: Database) -> InboxSmsSender:
-    """The inbox as a provider of codes."""
+    """The development inbox as the sender of codes."""
     return InboxSmsSender(database, KEYS.codes)
 
 
@@ -142,10 +142,10 @@ class _StoppedClock(Clock):
 
 
 def at_later(database: Database, by: timedelta) -> Database:
-    """The same database when this much more time has really passed."""
+    """The same database, so much later in real time."""
     return Database(database.engine, _MovedClock(by=by))
 
 
 def at_second(database: Database, second: float) -> Database:
-    """The same database at a standstill, `second` seconds into 2030: for rules that a slow machine must not blur."""
+    """The same database with a stopped clock, `second` seconds into 2030: for tests that a slow machine must not change."""
     return Database(database.engine, _StoppedClock(moment=_StoppedClock().moment + timedelta(seconds=second)))

@@ -15,10 +15,10 @@ from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.avatars.user_avatars import erase_leftovers
 from app.db.engine import Database
 from app.object_storage import open_storage
+from tests.support import running_backend
 from tests.support.accounts import Person, at_later, new_person
 from tests.support.api import Api, Client, running_api
 from tests.support.multipart import CONTENT_TYPE, PREFLIGHT, upload_body
-from tests.support.running_backend import Person as Signed
 from tests.support.running_backend import RunningBackend
 
 SHOWN = "{ viewer { avatar { url initials } } }"
@@ -57,7 +57,7 @@ class AvatarHolder:
         return payload["user"]["avatar"]["url"]
 
     async def refused(self, data: bytes, **more: str) -> dict[str, Any]:
-        """What is told of an upload that a person can mend."""
+        """The user error of an upload that is refused."""
         response = await self.send(data, **more)
         answer = response.json()
         assert (response.status_code, "errors" in answer) == (200, False), answer
@@ -85,8 +85,8 @@ async def get(http: httpx.AsyncClient, url: str, **headers: str) -> httpx.Respon
 
 
 @dataclass(slots=True)
-class Gallery:
-    """An API whose storage is a folder that can be looked into."""
+class AvatarApi:
+    """A running API whose object storage is a folder that tests can read."""
 
     api: Api
     folder: Path
@@ -103,7 +103,7 @@ class Gallery:
             yield AvatarHolder(person, client)
 
     def images(self) -> AvatarImages:
-        """Another process's way to the same storage."""
+        """The same storage as another process opens it."""
         return AvatarImages(open_storage(self.folder.as_uri(), {}))
 
     def kept(self) -> set[str]:
@@ -117,13 +117,13 @@ class Gallery:
 
 
 @asynccontextmanager
-async def running_gallery(database_url: str, folder: Path, **settings: object) -> AsyncGenerator[Gallery]:
+async def running_avatar_api(database_url: str, folder: Path, **settings: object) -> AsyncGenerator[AvatarApi]:
     """The API over a migrated database, with a folder as its storage unless `settings` say otherwise."""
     async with running_api(database_url, **{"storage_url": folder.as_uri(), **settings}) as api:
-        yield Gallery(api, folder)
+        yield AvatarApi(api, folder)
 
 
-async def upload_as_a_program(backend: RunningBackend, person: Signed, picture: bytes) -> str:
+async def upload_as_a_program(backend: RunningBackend, person: running_backend.Person, picture: bytes) -> str:
     """The address of an avatar that a stock HTTP client uploads over a real connection."""
     operations = {"query": UPLOAD, "variables": {"input": {"file": None}}}
     sent = await backend.api.http.post(

@@ -1,4 +1,4 @@
-"""Our own pages behind mailed links, as somebody with a browser uses them."""
+"""The product's own pages behind mailed links, used with a browser."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ async def focused(page: Page) -> str:
 
 
 async def isolated(page: Page) -> list[str]:
-    """What is said on the page in a direction of writing of its own."""
+    """The texts on the page with an isolated direction of writing (`bdi`)."""
     return await page.run("[...document.querySelectorAll('bdi')].map(each => each.textContent)")

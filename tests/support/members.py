@@ -1,4 +1,4 @@
-"""People in workspaces that are not their own."""
+"""Adding members to workspaces without an invitation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An identity provider for tests: discovery, keys and userinfo over HTTP, tokens signed with keys that change, and any failure."""
+"""An identity provider for tests: discovery, keys and userinfo over HTTP, signed tokens, key rotation, and failures on demand."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ _MAKERS: Mapping[str, Callable[[], Key]] = {
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of the issuer, with both of its halves."""
+    """A key pair of the issuer."""
 
     key: Key
     algorithm: str
     key_id: str
 
     def public(self) -> dict[str, Any]:
-        """What is published of it."""
+        """The public key as a JSON Web Key, as it is published."""
         return {**self.key.as_dict(private=False), "kid": self.key_id, "alg": self.algorithm, "use": "sig"}
 
 
 def new_key(algorithm: str = "ES256") -> SigningKey:
-    """A key for an algorithm."""
+    """A new key pair for an algorithm."""
     make = _MAKERS.get(algorithm) or _MAKERS[algorithm[:2]]
     return SigningKey(make(), algorithm, uuid4().hex)
 
 
 @dataclass(slots=True)
 class IssuerDouble:
-    """`keys` are published, and the last one signs; `more_keys` are published as they are; `discovery` adds to what discovery says.
+    """The last of `keys` signs; all of them are published, and `more_keys` unchanged; `discovery` is added to that document.
 
-    `people` are what userinfo tells, by token. `instead` answers in place of a path; `asked` are the requests that came.
+    `people` holds the answers of userinfo by token. `instead` answers in place of a path; `asked` holds the requests received.
     """
 
     url: str = ""
@@ -68,29 +68,29 @@ class IssuerDouble:
 
     @property
     def settings(self) -> dict[str, object]:
-        """The settings that make the product take this issuer's tokens."""
+        """The settings with which the product accepts this issuer's tokens."""
         return {"oidc_issuer": self.url, "oidc_audience": AUDIENCE}
 
     @asynccontextmanager
-    async def issuer(self, tick: Callable[[], float] = time.monotonic) -> AsyncGenerator[Issuer]:
+    async def issuer(self, monotonic: Callable[[], float] = time.monotonic) -> AsyncGenerator[Issuer]:
         """The product's view of this."""
-        issuer = Issuer(self.url, [AUDIENCE], tick=tick)
+        issuer = Issuer(self.url, [AUDIENCE], monotonic=monotonic)
         try:
             yield issuer
         finally:
             await issuer.aclose()
 
     def count(self, path: str) -> int:
-        """How often a path was asked for."""
+        """How many requests a path got."""
         return sum(each.path == path for each in self.asked)
 
     def rotate(self, algorithm: str = "ES256", *, keeps_old: bool = False) -> SigningKey:
-        """Sign with a new key from now on, and publish the old ones no longer unless told to."""
+        """Sign with a new key from now on; the old ones are published no longer, unless `keeps_old`."""
         self.keys = [*(self.keys if keeps_old else ()), new_key(algorithm)]
         return self.keys[-1]
 
     def claims(self, **claims: object) -> dict[str, object]:
-        """What a right token says, changed by `claims`; those that are None are left out."""
+        """The claims of a valid token, changed by `claims`; those that are None are left out."""
         now = int(time.time())
         usual = {"iss": self.url, "aud": AUDIENCE, "sub": uuid4().hex, "iat": now, "exp": now + 600}
         return {name: value for name, value in {**usual, **claims}.items() if value is not None}
@@ -129,12 +129,12 @@ class IssuerDouble:
             case _:
                 return Answered(404)
 
-    def tells_more(self) -> None:
-        """Name a userinfo endpoint."""
+    def publish_userinfo(self) -> None:
+        """Add a userinfo endpoint to the discovery document."""
         self.discovery["userinfo_endpoint"] = self.url + USERINFO
 
     def goes_down(self, status: int = 503) -> None:
-        """Answer nothing but this status."""
+        """Answer every request with this status."""
 
         async def fail(_asked: Asked) -> Answered:
             return Answered(status)

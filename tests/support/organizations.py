@@ -51,8 +51,8 @@ class Organization:
 
 
 @dataclass(slots=True)
-class Town:
-    """People and organizations on a running API."""
+class AccountsApi:
+    """Makes people and organizations through a running API, and runs operations there as one of them."""
 
     api: Api
 
@@ -62,7 +62,7 @@ class Town:
         return self.api.database
 
     async def ask(self, who: Person | str | None, document: str, **variables: object) -> dict[str, Any]:
-        """The `data` of a person's, a key's or nobody's operation."""
+        """The `data` of an operation of a person, a key, or an anonymous caller."""
         async with self.api.program(_token(who)) as client:
             return await client.run(document, **variables)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.access.callers import Caller
 from app.accounts.security.rate_limits import RateLimits
-from app.accounts.workspaces.phones import PhoneOf, send_code, verify_phone
+from app.accounts.workspaces.phone_verification import PhoneToVerify, send_code, verify_phone
 from app.db.engine import Database
 from app.messages.sms_codes import SmsSender
 from tests.support.accounts import (
@@ -28,15 +28,15 @@ def new_number() -> str:
     return f"+316{next(_numbers)}"
 
 
-def phone_for(person: Person, number: str, region: str | None = None) -> PhoneOf:
+def phone_for(person: Person, number: str, region: str | None = None) -> PhoneToVerify:
     """The number for the person's own workspace."""
-    return PhoneOf(person.user.personal_workspace_id, number, region)
+    return PhoneToVerify(person.user.personal_workspace_id, number, region)
 
 
 async def send(
     database: Database,
     caller: Caller,
-    phone: PhoneOf,
+    phone: PhoneToVerify,
     *,
     limits: RateLimits = LIMITS_OFF,
     network: str | None = None,
@@ -56,7 +56,7 @@ async def send(
     )
 
 
-async def verify(database: Database, caller: Caller, phone: PhoneOf, code: str) -> UUID:
+async def verify(database: Database, caller: Caller, phone: PhoneToVerify, code: str) -> UUID:
     """Try a code; the workspace it verified the number for."""
     return (await verify_phone(database, sms_sender(database), KEYS, caller, phone, code)).workspace.id
 

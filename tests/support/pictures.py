@@ -15,7 +15,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def quadrants(width: int = 80, height: int = 80, mode: str = "RGB") -> Image.Image:
-    """Red and green above, blue and white below: whoever turns or cuts it is found out."""
+    """Red and green above, blue and white below, so that a test can see rotation and cropping."""
     picture = Image.new("RGB", (width, height), WHITE)
     picture.paste(RED, (0, 0, width // 2, height // 2))
     picture.paste(GREEN, (width // 2, 0, width, height // 2))

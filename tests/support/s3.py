@@ -1,4 +1,4 @@
-"""An S3 for tests: it believes no request without a right signature, fails on demand, and changes its keys."""
+"""An S3 server for tests: it checks signatures, fails on demand, and can rotate its keys."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class S3Server:
 
     @property
     def options(self) -> dict[str, str]:
-        """What the storage is opened with to have today's keys."""
+        """The options to open the storage with the present keys."""
         return {
             "aws_access_key_id": self.key,
             "aws_secret_access_key": self.secret,
@@ -56,7 +56,7 @@ class S3Server:
         }
 
     def rotate(self) -> None:
-        """Take new keys; the old ones are good for nothing from now on."""
+        """Change to new keys; the old ones are refused from now on."""
         number = int(self.key.rpartition("-")[2]) + 1
         self.key, self.secret = f"key-{number}", f"secret-{number}"
 
@@ -66,7 +66,7 @@ class S3Server:
         body = await request.body()
         if self.failing == "silent":
             await asyncio.Event().wait()
-        response = self._failure() or self._unbelieved(request, body) or self._answer(request, body)
+        response = self._failure() or self._signature_failure(request, body) or self._answer(request, body)
         response.headers["date"] = formatdate(usegmt=True)
         await response(scope, receive, send)  # pyright: ignore[reportArgumentType]
 
@@ -78,7 +78,7 @@ class S3Server:
                 self.failing = self.failures = None
         return _error(failing, "Failing") if isinstance(failing, int) else None
 
-    def _unbelieved(self, request: Request, body: bytes) -> Response | None:
+    def _signature_failure(self, request: Request, body: bytes) -> Response | None:
         found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
         if found is None:
             return _error(403, "AccessDenied")
@@ -116,7 +116,7 @@ class S3Server:
                 return _error(405, "MethodNotAllowed")
 
     def _list(self, query: dict[str, str]) -> Response:
-        """Pages of two, so that whoever doesn't read on loses something."""
+        """Pages of two objects, so that a client must read several."""
         after = query.get("continuation-token", "")
         matching = sorted(key for key in self.objects if key.startswith(query.get("prefix", "")) and key > after)
         page, rest = matching[:_PAGE], matching[_PAGE:]

@@ -127,7 +127,7 @@ class _Conversation:
 
 
 class _Dropped(Exception):
-    """The server ends the conversation without a word."""
+    """The server closes the connection without an answer."""
 
 
 @asynccontextmanager

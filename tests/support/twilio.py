@@ -127,14 +127,14 @@ class TwilioDouble:
 
 
 def failure(code: int, status: int | None = None, *, retry_after: str | None = None) -> Answered:
-    """An error as Twilio tells it."""
+    """An error response of Twilio."""
     headers = {"retry-after": retry_after} if retry_after is not None else {}
     status = _STATUS_OF[code] if status is None else status
     return as_json({"code": code, "message": "Something about +31612345678", "status": status}, status, headers)
 
 
 def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is logged of Twilio from now on."""
+    """Collects what `app.messages.twilio` logs from now on."""
     written = io.StringIO()
     plain: Any = structlog.processors.KeyValueRenderer(key_order=["event"])
     logger: Any = structlog.wrap_logger(structlog.PrintLogger(written), processors=[plain])

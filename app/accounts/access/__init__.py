@@ -1,1 +1,1 @@
-"""Who is asking and what they may do: callers, permissions, API keys, and the audit log of what was done."""
+"""Access: callers, roles and permissions, the check of a caller's access to a workspace, API keys, and the audit log."""

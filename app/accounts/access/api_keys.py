@@ -1,4 +1,4 @@
-"""Keys for programs: those of a workspace, which its owners make, and those of the host product, which operators make."""
+"""API keys: a workspace's own, which its owners create, and service keys of the host product, which operators create."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from app.store import workspaces as workspace_store
 WORKSPACE_KEY_PREFIX = "cfk_"
 SERVICE_KEY_PREFIX = "cfs_"
 
-# what a bearer token begins with when it is a key and not a session
+# a bearer token that begins with one of these is an API key, and not the token of a session
 KEY_PREFIXES = (WORKSPACE_KEY_PREFIX, SERVICE_KEY_PREFIX)
 
-# expired ones count until they are revoked, so that the list stays short
+# expired keys count too until they are revoked, so that the list stays short
 MOST_KEYS = 50
 
 _PREFIX_CHARACTERS = 10
@@ -41,16 +41,16 @@ async def create_workspace_key(
     scopes: Iterable[ApiScope],
     expires_at: datetime | None,
 ) -> tuple[ApiKeyRow, str]:
-    """A key that reaches one workspace within its scopes, and its secret, which can't be read again.
+    """Create a key for one workspace; returns it and its secret, which can't be read again.
 
-    For owners in person: a key makes no keys. Raises `InvalidInput` for a name, scopes or an expiry that a key can't have and for
-    one key too many, and what `workspace_for` raises.
+    For owners in person: a key can't create keys. Raises `InvalidInput` for a name, scopes or an expiry that a key can't have and
+    for one key more than `MOST_KEYS`, and what `workspace_for` raises.
     """
     user = require_user(caller)
     wanted = frozenset(scopes)
-    # who makes keys for the same workspace at once waits here, so that none is made too many
+    # others who create keys for this workspace at the same time wait here, so that the limit holds
     await workspace_store.lock(session, workspace_id)
-    await _as_owner(session, user, workspace_id, lock=True)
+    await _authorize(session, user, workspace_id)
     row, secret = _new_key(session, WORKSPACE_KEY_PREFIX, workspace_id, name, wanted, expires_at)
     if wanted & SERVICE_SCOPES:
         raise InvalidInput(
@@ -60,19 +60,19 @@ async def create_workspace_key(
     if len(await api_key_store.of_workspace(session, workspace_id)) >= MOST_KEYS:
         raise InvalidInput(f"A workspace has at most {MOST_KEYS} keys: revoke one first. Expired ones count too.")
     await api_key_store.add(session, row)
-    after = {**_told(row), "expiresAt": expires_at.isoformat() if expires_at is not None else None}
+    after = {**_log_detail(row), "expiresAt": expires_at.isoformat() if expires_at is not None else None}
     await audit_log.record(session, workspace_id, actor_of(user), "key.created", "An API key was created.", after=after)
     return row, secret
 
 
 async def revoke_workspace_key(session: Session, caller: Caller, workspace_id: UUID, key_id: UUID) -> WorkspaceAccess:
-    """End a workspace's key: the next request with it is nobody's, its live updates end within a minute. Returns the workspace.
+    """Revoke a workspace's key: the next request with it is anonymous, its live updates end within a minute. Returns the workspace.
 
     For owners in person. Revoking it again does nothing. Raises `NotFound` for a key that the workspace never had, and what
     `workspace_for` raises.
     """
     user = require_user(caller)
-    access = await _as_owner(session, user, workspace_id, lock=True)
+    access = await _authorize(session, user, workspace_id)
     row = await api_key_store.lock(session, key_id)
     if row is None or row.workspace_id != workspace_id:
         raise NotFound
@@ -81,14 +81,14 @@ async def revoke_workspace_key(session: Session, caller: Caller, workspace_id: U
 
 
 async def keys_of(session: Session, workspace_id: UUID) -> Sequence[ApiKeyRow]:
-    """A workspace's keys that were not revoked, expired ones too, the newest first."""
+    """A workspace's keys that are not revoked, expired ones too, the newest first."""
     return await api_key_store.of_workspace(session, workspace_id)
 
 
 async def create_service_key(
     session: Session, name: str, scopes: Iterable[ApiScope], *, expires_at: datetime | None = None
 ) -> tuple[ApiKeyRow, str]:
-    """A key that reaches every workspace within its scopes, any of them, and its secret, which can't be read again.
+    """Create a key for every workspace, with any scopes; returns it and its secret, which can't be read again.
 
     Raises `InvalidInput` for a name that is empty, too long or not one line, for no scopes, and for an expiry in the past.
     """
@@ -98,22 +98,22 @@ async def create_service_key(
 
 
 async def service_keys(session: Session) -> Sequence[ApiKeyRow]:
-    """The host product's keys that were not revoked, expired ones too, the newest first."""
+    """The host product's keys that are not revoked, expired ones too, the newest first."""
     return await api_key_store.service_keys(session)
 
 
-async def revoke_key(session: Session, named: str) -> ApiKeyRow:
-    """End a key, of the host product or of a workspace, as an operator: by its id, or by the prefix that lists show.
+async def revoke_key(session: Session, id_or_prefix: str) -> ApiKeyRow:
+    """Revoke a key of the host product or of a workspace, as an operator: by its id, or by the prefix that lists show.
 
     Revoking it again does nothing. Raises `NotFound`, and `InvalidInput` for a prefix that several keys have.
     """
-    key_id = _parsed(named)
-    ids = [key_id] if key_id is not None else await api_key_store.ids_with_prefix(session, named)
+    key_id = _parse_uuid(id_or_prefix)
+    ids = [key_id] if key_id is not None else await api_key_store.ids_with_prefix(session, id_or_prefix)
     if len(ids) > 1:
-        raise InvalidInput(f"Several keys begin with {named}: give the id of one: {', '.join(map(str, ids))}.")
+        raise InvalidInput(f"Several keys begin with {id_or_prefix}: give the id of one: {', '.join(map(str, ids))}.")
     row = await api_key_store.lock(session, ids[0]) if ids else None
     if row is None:
-        raise NotFound(f"There is no key {named!r}.")
+        raise NotFound(f"There is no key {id_or_prefix!r}.")
     await _revoke(session, row, OPERATOR)
     return row
 
@@ -153,20 +153,20 @@ async def _revoke(session: Session, row: ApiKeyRow, actor: Actor) -> None:
     row.revoked_at = session.real_now
     if row.workspace_id is not None:
         await audit_log.record(
-            session, row.workspace_id, actor, "key.revoked", "An API key was revoked.", before=_told(row)
+            session, row.workspace_id, actor, "key.revoked", "An API key was revoked.", before=_log_detail(row)
         )
 
 
-def _told(row: ApiKeyRow) -> dict[str, object]:
-    """What the audit log says of a key: its name is the customer's word, and its secret nobody's."""
+def _log_detail(row: ApiKeyRow) -> dict[str, object]:
+    """What the audit log holds of a key: not its name, which a customer wrote and may hold anything, and nothing of its secret."""
     return {"prefix": row.prefix, "scopes": row.scopes}
 
 
-async def _as_owner(session: Session, caller: UserCaller, workspace_id: UUID, *, lock: bool = False) -> WorkspaceAccess:
-    return await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS, lock=lock)
+async def _authorize(session: Session, caller: UserCaller, workspace_id: UUID) -> WorkspaceAccess:
+    return await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS, lock=True)
 
 
-def _parsed(text: str) -> UUID | None:
+def _parse_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:

@@ -15,8 +15,8 @@ from app.store import audit_log as audit_log_store
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a user or a key, by id and never by name, so that the log outlives both; or, as `label`, the
-    system or an operator."""
+    """Who did it: a user or a key by id, never by name, since the log is kept when either is deleted; or, as `label`, the system
+    or an operator."""
 
     user_id: UUID | None = None
     key_id: UUID | None = None
@@ -24,12 +24,12 @@ class Actor:
 
 
 SYSTEM = Actor(label="system")
-# whoever runs the service, by a command
+# somebody who runs the service, with the command line
 OPERATOR = Actor(label="operator")
 
 
 def actor_of(caller: Caller) -> Actor:
-    """The actor that a caller is; nobody in particular is the system."""
+    """The actor for a caller; an anonymous one is the system."""
     match caller:
         case UserCaller():
             return Actor(user_id=caller.user_id)
@@ -50,10 +50,10 @@ async def record(
     after: Mapping[str, object] | None = None,
     subject: UUID | None = None,
 ) -> None:
-    """Write to the log in the transaction that makes the change.
+    """Write an event to the log, in the transaction that makes the change.
 
     `action` is for programs (`phone.verified`), `summary` for people; `before` and `after` hold only what changed, as JSON, and
-    none of them a secret, a person's name or an address. `subject` is the user it was done to, where that is not the actor.
+    none of them a secret, a person's name or an address. `subject` is the user to whom it was done, where that is not the actor.
     """
     changed = before is not None or after is not None
     row = AuditEventRow(

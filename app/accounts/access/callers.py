@@ -1,4 +1,4 @@
-"""Who is asking: nobody, a person, or a program with a key."""
+"""The three kinds of callers: anonymous, a signed-in user, a program with an API key."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from app.accounts.access.permissions import (
-    SERVICE_SCOPES,
-    ApiScope,
-)
+from app.accounts.access.permissions import SERVICE_SCOPES, ApiScope
 from app.errors import Forbidden, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """Nobody: no credentials, or ones that are good for nothing."""
+    """A caller without credentials, or with invalid ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserCaller:
-    """A signed-in person: with a session, or with a token of the identity provider, which has none but an end."""
+    """A signed-in person: `session_id` is None and `expires_at` set for one who came with a token of the identity provider."""
 
     user_id: UUID
     session_id: UUID | None
@@ -45,12 +42,11 @@ class KeyCaller:
 
 Caller: TypeAlias = Anonymous | UserCaller | KeyCaller
 
-
 ANONYMOUS = Anonymous()
 
 
 def require_user(caller: Caller) -> UserCaller:
-    """The caller as a person; raises `Unauthenticated` for nobody and `Forbidden` for a key."""
+    """The caller as a person; raises `Unauthenticated` for an anonymous one and `Forbidden` for a key."""
     if isinstance(caller, Anonymous):
         raise Unauthenticated
     if isinstance(caller, KeyCaller):
@@ -59,5 +55,5 @@ def require_user(caller: Caller) -> UserCaller:
 
 
 def usable_scopes(key: KeyCaller) -> frozenset[ApiScope]:
-    """What a key may be used for: the scopes of the host product's servers are good on their own keys only, whatever a row says."""
+    """A key's scopes that count: `SERVICE_SCOPES` count on service keys only, even if the row of a workspace's key has them."""
     return key.scopes if key.is_service else key.scopes - SERVICE_SCOPES

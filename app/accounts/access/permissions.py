@@ -1,4 +1,4 @@
-"""What may be done in a workspace, and by which role or scope of a key."""
+"""Roles, permissions and key scopes, and which role and which scope has which permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class WorkspaceRole(StrEnum):
 
 
 class WorkspacePermission(StrEnum):
-    """What may be done in a workspace beyond seeing its plan and seats, which all who belong to it may."""
+    """What may be done in a workspace, beyond what all its members may: see its plan and seats."""
 
     VIEW_BILLING = "VIEW_BILLING"
     MANAGE_BILLING = "MANAGE_BILLING"
@@ -35,7 +35,7 @@ class ApiScope(StrEnum):
     OPERATOR = "OPERATOR"
 
 
-# Billing is the owners', and so are the log that tells of it and the keys that reach it.
+# Billing is for owners only, and so are the audit log, which records it, and keys, which can be given access to it.
 ROLE_PERMISSIONS: Mapping[WorkspaceRole, frozenset[WorkspacePermission]] = {
     WorkspaceRole.OWNER: frozenset(WorkspacePermission),
     WorkspaceRole.ADMIN: frozenset({WorkspacePermission.MANAGE_MEMBERS}),
@@ -43,7 +43,7 @@ ROLE_PERMISSIONS: Mapping[WorkspaceRole, frozenset[WorkspacePermission]] = {
 }
 
 
-# Who may change what is billed is shown the outcome, so writing includes reading.
+# Writing includes reading: the answer to a change shows what came of it.
 SCOPE_PERMISSIONS: Mapping[ApiScope, frozenset[WorkspacePermission]] = {
     ApiScope.BILLING_READ: frozenset({WorkspacePermission.VIEW_BILLING}),
     ApiScope.BILLING_WRITE: frozenset({WorkspacePermission.VIEW_BILLING, WorkspacePermission.MANAGE_BILLING}),
@@ -58,5 +58,5 @@ SERVICE_SCOPES = frozenset({ApiScope.USAGE_WRITE, ApiScope.CREDITS_WRITE, ApiSco
 
 
 def key_permissions(scopes: frozenset[ApiScope]) -> frozenset[WorkspacePermission]:
-    """What a key with these scopes may do in the workspaces it reaches."""
+    """What a key with these scopes may do in a workspace."""
     return frozenset[WorkspacePermission]().union(*(SCOPE_PERMISSIONS[scope] for scope in scopes))

@@ -1,4 +1,4 @@
-"""Who is asking, and who may do what in a workspace: the one place that decides."""
+"""The access check: whether a caller may see a workspace, and has a permission or a scope there. No other module decides that."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.store import workspaces as workspace_store
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceAccess:
-    """A workspace as one caller may use it; `role` is None for keys."""
+    """A workspace, and the role and permissions that one caller has there; `role` is None for keys."""
 
     workspace: WorkspaceRow
     role: WorkspaceRole | None
@@ -41,18 +41,18 @@ async def workspace_for(
 ) -> WorkspaceAccess:
     """The workspace, if the caller may see it and, where one is named, has the permission there or the scope.
 
-    `permission` is had by role or by a key's scopes; `scope` asks for a key with that scope, so no person passes. Mutations `lock`:
-    then the membership that was checked can't be changed or taken away, nor the key revoked, before the transaction ends.
-    Raises `Unauthenticated` for nobody and for a key that ended meanwhile, `NotFound` for what the caller may not know exists,
-    `Forbidden` for what it may not do.
+    A user has a permission by role, a key by its scopes. `scope` requires a key with that scope: a user does not pass. Mutations
+    set `lock`: then the membership can't be changed or removed, nor the key revoked, before the transaction ends.
+    Raises `Unauthenticated` for an anonymous caller and for a key that was revoked meanwhile, `NotFound` where the caller may not
+    know whether the workspace exists, and `Forbidden` for what the caller may not do.
     """
     if isinstance(caller, Anonymous):
         raise Unauthenticated
     if isinstance(caller, UserCaller):
-        access = await _for_user(session, caller, workspace_id, lock)
+        access = await _user_access(session, caller, workspace_id, lock)
         has_scope = scope is None
     else:
-        access = await _for_key(session, caller, workspace_id, lock)
+        access = await _key_access(session, caller, workspace_id, lock)
         has_scope = scope is None or scope in usable_scopes(caller)
     if not has_scope or (permission is not None and permission not in access.permissions):
         raise Forbidden
@@ -62,7 +62,7 @@ async def workspace_for(
 async def refusals_of(
     session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission
 ) -> dict[Caller, ProtocolError]:
-    """What `workspace_for` raises, for each of the callers that it refuses; a person is looked up once for all their sessions."""
+    """The errors that `workspace_for` raises, by caller; a user with several sessions is looked up once."""
     refused: dict[UUID | None, ProtocolError] = {}
     for principal, caller in {_principal(caller): caller for caller in callers}.items():
         try:
@@ -75,7 +75,7 @@ async def refusals_of(
 
 
 def _principal(caller: Caller) -> UUID | None:
-    """Whose rights a caller has: the person's, or the key's."""
+    """The id of the user or key whose rights a caller has."""
     match caller:
         case UserCaller():
             return caller.user_id
@@ -86,24 +86,24 @@ def _principal(caller: Caller) -> UUID | None:
 
 
 async def workspaces_of(session: Session, caller: UserCaller) -> list[WorkspaceAccess]:
-    """The workspaces the caller belongs to, the personal one first, then in the order of joining."""
+    """The workspaces that the caller is a member of: the personal one first, then in the order of joining."""
     found = await workspace_store.of_user(session, caller.user_id)
-    return [_as_member(workspace, role) for workspace, role in found]
+    return [_member_access(workspace, role) for workspace, role in found]
 
 
-async def _for_user(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
+async def _user_access(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
     found = await workspace_store.with_role(session, workspace_id, caller.user_id, lock=lock)
     if found is None:
         raise NotFound
-    return _as_member(*found)
+    return _member_access(*found)
 
 
-def _as_member(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
+def _member_access(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
     role = WorkspaceRole(role_name)
     return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
 
 
-async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
+async def _key_access(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
     if lock and not await api_key_store.lock_if_good(session, caller.key_id, at=session.real_now):
         raise Unauthenticated
     if not caller.is_service and caller.workspace_id != workspace_id:
@@ -115,7 +115,7 @@ async def _for_key(session: Session, caller: KeyCaller, workspace_id: UUID, lock
 
 
 async def workspace_by_handle(session: Session, caller: Caller, handle: str) -> WorkspaceAccess:
-    """The workspace that goes by `handle`, without regard to case; raises as `workspace_for` does."""
+    """The workspace with this handle, without regard to case; raises what `workspace_for` raises."""
     if isinstance(caller, Anonymous):
         raise Unauthenticated
     workspace_id = await workspace_store.id_by_handle(session, handle.lower())
@@ -125,7 +125,7 @@ async def workspace_by_handle(session: Session, caller: Caller, handle: str) -> 
 
 
 async def workspace_by_external_id(session: Session, caller: Caller, external_id: str) -> WorkspaceAccess:
-    """The workspace that the host product knows by `external_id`: for its own keys only, `Forbidden` for all others."""
+    """The workspace with this external id of the host product: for service keys only, `Forbidden` for all others."""
     if isinstance(caller, Anonymous):
         raise Unauthenticated
     if not isinstance(caller, KeyCaller) or not caller.is_service:

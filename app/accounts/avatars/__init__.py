@@ -1,1 +1,1 @@
-"""Avatars: which picture a user shows, and how pictures are checked, drawn and stored."""
+"""Avatars: which picture a user has, and how uploaded pictures are checked, processed and stored."""

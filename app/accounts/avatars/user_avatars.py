@@ -1,4 +1,4 @@
-"""Whose avatar is which: uploading, replacing, removing, and what becomes of the images that nobody shows any more."""
+"""A user's avatar: uploading, replacing and removing it, and erasing images that are no user's avatar any more (leftovers)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.access.callers import Caller, require_user
 from app.accounts.avatars.stored_images import AvatarImages, new_digest
-from app.accounts.security.rate_limits import Limit, RateLimits, hit
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import DomainError, Unauthenticated, Unavailable
@@ -16,7 +16,7 @@ from app.store import avatars as avatar_store
 
 UPLOADS_PER_USER: Final = Limit("avatars-per-user", 20, 3600)
 
-# far longer than any request lasts: an upload that has not ended by then never will
+# much longer than a request can last: by then the upload has failed
 _ABANDONED_AFTER: Final = timedelta(hours=1)
 _AGAIN_AFTER: Final = timedelta(seconds=30)
 _MOST_DOUBLINGS: Final = 11
@@ -25,22 +25,22 @@ _MOST_DOUBLINGS: Final = 11
 async def upload_avatar(
     database: Database, images: AvatarImages, limits: RateLimits, caller: Caller, file: BinaryIO
 ) -> None:
-    """Make what is in `file` the caller's avatar, in place of the one before.
+    """Make the picture in `file` the caller's avatar, in place of an earlier one.
 
     For people. Raises `FileTooLarge`, `TooManyPixels`, `NotAPicture`, `PictureDamaged`, `RateLimited`, `StorageUnavailable`, and
-    what `require_user` raises; then the avatar before stays.
+    what `require_user` raises; then the earlier avatar stays.
     """
     user = require_user(caller)
-    await hit(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
+    await count_attempt(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
     try:
-        master = await images.master_of(file)
+        master = await images.make_master(file)
     except DomainError as refusal:
         refusal.path = ("input", "file")
         raise
     digest = new_digest()
 
     async def announce(session: Session) -> None:
-        # a crash from here on leaves a note of what to erase
+        # written before the image is stored: if the process dies between, the worker knows what to erase
         await avatar_store.add_leftover(session, digest, due_at=session.now + _ABANDONED_AFTER)
 
     async def show(session: Session) -> None:
@@ -55,15 +55,15 @@ async def upload_avatar(
 
 
 async def remove_avatar(database: Database, caller: Caller) -> None:
-    """Take the caller's avatar away, if there is one. For people; raises what `require_user` raises."""
+    """Remove the caller's avatar, if there is one. For people; raises what `require_user` raises."""
     user = require_user(caller)
     await transact(database, lambda session: _replace(session, user.user_id, None), step="avatar.remove")
 
 
 async def discard_avatar(session: Session, user_id: UUID) -> None:
-    """Have every image of a user's avatar erased once this unit is committed: for the unit that deletes the account.
+    """Have every image of a user's avatar erased after this unit of work is committed: for the one that deletes the account.
 
-    Locks the user's row, so that an upload under way either comes first and is erased too, or finds no user any more.
+    Locks the user's row: an upload at the same time either comes first and is erased too, or finds no user.
     """
     shown = await avatar_store.lock_shown(session, user_id)
     if shown is not None and shown.digest is not None:
@@ -82,14 +82,14 @@ async def _replace(session: Session, user_id: UUID, digest: str | None) -> None:
 
 
 async def next_leftover_at(session: Session) -> datetime | None:
-    """When the next images fall due that nobody shows; None when there are none."""
+    """When the next leftover is to be erased; None when there are none."""
     return await avatar_store.next_due_at(session)
 
 
 async def erase_leftovers(database: Database, images: AvatarImages, *, limit: int) -> int:
-    """Erase some of the images that are due; returns how many avatars'.
+    """Erase at most `limit` of the leftovers that are due; returns how many avatars were erased.
 
-    Stops with the first failure, whatever it is: that avatar is put off, and tried again for as long as it takes.
+    Stops at the first failure, of any kind: that avatar is tried again later, without a last try.
     """
     async with database.read() as session:
         due = await avatar_store.due(session, limit=limit)
@@ -98,7 +98,7 @@ async def erase_leftovers(database: Database, images: AvatarImages, *, limit: in
 
 async def _erase(database: Database, images: AvatarImages, digest: str) -> bool:
     async def claim(session: Session) -> bool:
-        # from the first try on no upload can show it any more
+        # counting the try also keeps the upload of this image from making it an avatar
         tries = await avatar_store.lock_due(session, digest)
         if tries is None:
             return False

@@ -1,1 +1,1 @@
-"""People: signing up and in, sessions, e-mail addresses, handles, profiles, and the identity provider's users."""
+"""People: signing up and in, sessions, passwords, e-mail addresses, handles, profiles, and users of the identity provider."""

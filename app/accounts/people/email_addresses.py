@@ -1,4 +1,4 @@
-"""A user's e-mail addresses: one is primary, and a new one counts for nothing until the link mailed to it was followed."""
+"""A user's e-mail addresses: adding one, verifying it by a mailed link, making one primary, removing one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import find_user
 from app.accounts.security.account_errors import AddressVerified, EmailTaken, EmailUnverified, PrimaryEmail
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.people import EmailRow, MailedLinkRow
@@ -40,16 +40,16 @@ async def add_email(
     remote_address: str,
     public_url: str,
 ) -> EmailRow:
-    """Add an address to the caller's and mail it a link; one that they have already and is not verified is mailed another.
+    """Add an address to the caller's and mail it a link; an unverified one that they have already is mailed another link.
 
-    Answers alike, and mails alike, whether or not another account has the address. Raises `InvalidInput` for what is no address and
-    for an eleventh one, and `RateLimited`.
+    The answer and the mail are the same whether or not another account has the address. Raises `InvalidInput` for what is no
+    address and for one more than `MOST_ADDRESSES`, and `RateLimited`.
     """
     email = parse_email(address, path=("input", "address"))
-    await _limit(database, limits, caller, email.key, remote_address)
+    await _count_send(database, limits, caller, email.key, remote_address)
 
     async def add(session: Session) -> EmailRow:
-        await _lock(session, caller)
+        await _lock_user(session, caller)
         row = await email_address_store.add_unverified(
             session,
             email_id=uuid7(),
@@ -82,14 +82,14 @@ async def send_verification(
     Raises `AddressVerified` for one that is verified, `NotFound` for one that is not the caller's, and `RateLimited`.
     """
     async with database.read() as session:
-        row = await _theirs(session, caller, email_id)
+        row = await _own_address(session, caller, email_id)
     if row.verified_at is not None:
         raise AddressVerified(path=("input", "id"))
-    await _limit(database, limits, caller, row.address_key, remote_address)
+    await _count_send(database, limits, caller, row.address_key, remote_address)
 
     async def send(session: Session) -> EmailRow:
-        await _lock(session, caller)
-        row = await _theirs(session, caller, email_id)
+        await _lock_user(session, caller)
+        row = await _own_address(session, caller, email_id)
         if row.verified_at is None:
             await _mail_link(session, keys, row, public_url)
         return row
@@ -98,10 +98,10 @@ async def send_verification(
 
 
 async def follow_verification(session: Session, keys: Keys, token: str) -> UUID | None:
-    """Follow a link mailed to an address: it is verified now, and primary where its user had no primary one; returns whose it is.
+    """Verify an address by the token of a mailed link, and make it primary if its user has no primary one; returns the user.
 
-    The primary one is told, since whoever has a verified address can choose the account a new password. None for what is no such
-    link, is used, or is older than 24 hours. Raises `EmailTaken` when another account has verified the address.
+    A mail is sent to the primary address, since whoever reads a verified address can set the account's password. Returns None for a
+    token that is unknown, used, or older than `LINK_LIFETIME`. Raises `EmailTaken` when another account has verified the address.
     """
     link = await mailed_link_store.take_verification(session, token_hash(token), at=session.real_now)
     if link is None or link.email_id is None:
@@ -117,18 +117,18 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
     if primary is None:
         await email_address_store.make_primary(session, link.user_id, row.id)
     elif not was_verified:
-        mail = message_texts.address_added(primary.address, await _user_id(session, link.user_id))
+        mail = message_texts.address_added(primary.address, await _handle_of(session, link.user_id))
         queue_mail(session, mail, keys.mail, about=link.user_id)
     return link.user_id
 
 
 async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> EmailRow:
-    """Make one of the caller's verified addresses the one that mail about the account goes to; the former one is told.
+    """Make one of the caller's verified addresses the one that mail about the account goes to, and mail the former one.
 
     Raises `NotFound` for an address that is not the caller's, `EmailUnverified` for one whose link was not followed.
     """
-    await _lock(session, caller)
-    row = await _theirs(session, caller, email_id)
+    await _lock_user(session, caller)
+    row = await _own_address(session, caller, email_id)
     if row.verified_at is None:
         raise EmailUnverified(path=("input", "id"))
     former = await email_address_store.primary(session, caller.user_id)
@@ -137,51 +137,52 @@ async def set_primary(session: Session, keys: Keys, caller: UserCaller, email_id
     await email_address_store.make_primary(session, caller.user_id, row.id)
     await mailed_link_store.forget_resets(session, caller.user_id)
     if former is not None:
-        mail = message_texts.primary_address_changed(former.address, await _user_id(session, caller.user_id))
+        mail = message_texts.primary_address_changed(former.address, await _handle_of(session, caller.user_id))
         queue_mail(session, mail, keys.mail, about=caller.user_id)
-    return await _theirs(session, caller, email_id)
+    return await _own_address(session, caller, email_id)
 
 
 async def remove_email(session: Session, keys: Keys, caller: UserCaller, email_id: UUID) -> None:
-    """Forget one of the caller's addresses; one that was verified is told, and so is the primary one.
+    """Remove one of the caller's addresses; if it was verified, it and the primary one get a mail.
 
     Raises `NotFound` for an address that is not the caller's, `PrimaryEmail` for the primary one and for the only one.
     """
-    await _lock(session, caller)
-    row = await _theirs(session, caller, email_id)
+    await _lock_user(session, caller)
+    row = await _own_address(session, caller, email_id)
     if row.is_primary or await email_address_store.count(session, caller.user_id) == 1:
         raise PrimaryEmail(path=("input", "id"))
     await email_address_store.remove(session, row.id)
-    # one may have been mailed to the address that just stopped being theirs
+    # a reset link may have been mailed to the address that was just removed
     await mailed_link_store.forget_resets(session, caller.user_id)
     if row.verified_at is not None:
-        await _tell_of_removal(session, keys, caller, row.address)
+        await _mail_removal(session, keys, caller, row.address)
 
 
-async def _tell_of_removal(session: Session, keys: Keys, caller: UserCaller, removed: str) -> None:
-    user_id = await _user_id(session, caller.user_id)
+async def _mail_removal(session: Session, keys: Keys, caller: UserCaller, removed: str) -> None:
+    user_id = await _handle_of(session, caller.user_id)
     queue_mail(session, message_texts.address_removed(removed, user_id), keys.mail, about=caller.user_id)
-    # either may be the real owner's: a thief may remove theirs after making an own one primary, or one they would get back in by
+    # a thief may make an address of their own primary and remove the owner's, or leave the primary one and remove the owner's other
+    # one: so both addresses get a mail
     primary = await email_address_store.primary(session, caller.user_id)
     if primary is not None:
         mail = message_texts.another_address_removed(primary.address, user_id)
         queue_mail(session, mail, keys.mail, about=caller.user_id)
 
 
-async def _user_id(session: Session, user_id: UUID) -> str:
-    """What the account goes by: mails say which one they are about."""
+async def _handle_of(session: Session, user_id: UUID) -> str:
+    """The account's User ID, by which mails say which account they are about."""
     user = await find_user(session, user_id)
     if user is None:
         raise Unauthenticated
     return user.handle
 
 
-async def _lock(session: Session, caller: UserCaller) -> None:
+async def _lock_user(session: Session, caller: UserCaller) -> None:
     if await email_address_store.lock_user(session, caller.user_id) is None:
         raise Unauthenticated
 
 
-async def _theirs(session: Session, caller: UserCaller, email_id: UUID) -> EmailRow:
+async def _own_address(session: Session, caller: UserCaller, email_id: UUID) -> EmailRow:
     row = await email_address_store.find(session, caller.user_id, email_id)
     if row is None:
         raise NotFound
@@ -199,14 +200,14 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
     )
     await mailed_link_store.add(session, link)
     link_to = f"{public_url}/verify-email?token={quote(token)}"
-    mail = message_texts.verify_address(row.address, link_to, await _user_id(session, row.user_id))
+    mail = message_texts.verify_address(row.address, link_to, LINK_LIFETIME, await _handle_of(session, row.user_id))
     queue_mail(session, mail, keys.mail, about=row.user_id)
 
 
-async def _limit(
+async def _count_send(
     database: Database, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
 ) -> None:
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_USER, str(caller.user_id)),

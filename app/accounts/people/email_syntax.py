@@ -1,4 +1,4 @@
-"""E-mail addresses: how they are written, and when two are the same."""
+"""The syntax of e-mail addresses, and the key by which two are compared."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ _NOT_IN_DOMAIN = re.compile(r"[^a-z0-9.-]")
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An address as its owner writes it, the domain in lower case; two with one `key` are the same address."""
+    """An address as it was typed, but for the domain in lower case; two addresses with the same `key` are the same."""
 
     address: str
     key: str
 
 
 def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddress:
-    """The address that `text` is, without the blanks around it.
+    """Parse an address, ignoring blanks around it.
 
-    Raises `InvalidInput` saying what is wrong. Letters outside ASCII are refused: they can be made to look like another's address.
+    Raises `InvalidInput`, which says what is wrong. Letters outside ASCII are refused: with them an address can look like another.
     """
     address = text.strip()
     if len(address) > MOST_CHARACTERS:
         raise InvalidInput(f"An e-mail address has at most {MOST_CHARACTERS} characters.", path=path)
     if not address.isascii():
-        told = _NOT_ASCII_BEFORE if not address.rpartition("@")[0].isascii() else _NOT_ASCII_AFTER
-        raise InvalidInput(told, path=path)
+        message = _NOT_ASCII_BEFORE if not address.rpartition("@")[0].isascii() else _NOT_ASCII_AFTER
+        raise InvalidInput(message, path=path)
     if not address.isprintable():
         raise InvalidInput("An e-mail address can't hold control characters.", path=path)
     local, at, domain = address.rpartition("@")
     domain = domain.lower()
-    wrong = _wrong_with_local_part(local) or _wrong_with_domain(domain) if at else "An e-mail address has an @ in it."
-    if wrong is not None:
-        raise InvalidInput(f"{wrong} Write one like name@example.com.", path=path)
+    problem = _local_part_problem(local) or _domain_problem(domain) if at else "An e-mail address has an @ in it."
+    if problem is not None:
+        raise InvalidInput(f"{problem} Write one like name@example.com.", path=path)
     return EmailAddress(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
 
-def _wrong_with_local_part(text: str) -> str | None:
-    """What is wrong with the part before the @, as a sentence for whoever wrote it; None for nothing."""
+def _local_part_problem(text: str) -> str | None:
+    """What is wrong with the part before the @, as a sentence of the message; None if nothing is."""
     if not text:
         return "There is nothing before the @ of this e-mail address."
     if "@" in text:
         return "An e-mail address has a single @."
-    odd = _NOT_IN_LOCAL_PART.search(text)
-    if odd is not None:
-        return f"An e-mail address can't have {_named(odd.group())} before the @."
+    invalid = _NOT_IN_LOCAL_PART.search(text)
+    if invalid is not None:
+        return f"An e-mail address can't have {_named(invalid.group())} before the @."
     if len(text) > _MOST_LOCAL_CHARACTERS:
         return f"An e-mail address has at most {_MOST_LOCAL_CHARACTERS} characters before the @."
     if not all(text.split(".")):
@@ -63,13 +63,13 @@ def _wrong_with_local_part(text: str) -> str | None:
     return None
 
 
-def _wrong_with_domain(text: str) -> str | None:
-    """The same of the part after the @, in lower case."""
+def _domain_problem(text: str) -> str | None:
+    """What is wrong with the part after the @, given in lower case; None if nothing is."""
     if not text:
         return "There is nothing after the @ of this e-mail address."
-    odd = _NOT_IN_DOMAIN.search(text)
-    if odd is not None:
-        return f"An e-mail address can't have {_named(odd.group())} after the @."
+    invalid = _NOT_IN_DOMAIN.search(text)
+    if invalid is not None:
+        return f"An e-mail address can't have {_named(invalid.group())} after the @."
     labels = text.split(".")
     if not all(labels):
         return "An e-mail address can't have a dot first or last after the @, nor two in a row."
@@ -77,10 +77,10 @@ def _wrong_with_domain(text: str) -> str | None:
         return "There is no dot after the @ of this e-mail address."
     if labels[-1].isdigit():
         return "An e-mail address can't end in a number after the @."
-    return next(filter(None, map(_wrong_with_label, labels)), None)
+    return next(filter(None, map(_label_problem, labels)), None)
 
 
-def _wrong_with_label(text: str) -> str | None:
+def _label_problem(text: str) -> str | None:
     if len(text) > _MOST_LABEL_CHARACTERS:
         return f"An e-mail address has at most {_MOST_LABEL_CHARACTERS} characters between two dots after the @."
     if text.startswith("-") or text.endswith("-"):
@@ -88,5 +88,5 @@ def _wrong_with_label(text: str) -> str | None:
     return None
 
 
-def _named(letter: str) -> str:
-    return "a blank" if letter == " " else f"“{letter}”"
+def _named(character: str) -> str:
+    return "a blank" if character == " " else f"“{character}”"

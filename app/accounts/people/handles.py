@@ -1,4 +1,4 @@
-"""Handles, which users know as User IDs: their form, the words nobody may have, and making one up."""
+"""Handles (a user's is called User ID): their syntax, reserved words, taking, changing and freeing one, and generating one."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
-from app.accounts.security.account_errors import HandleInvalid, HandleTaken
-from app.accounts.security.rate_limits import Limit, RateLimits, check, note
+from app.accounts.security.rate_limits import Limit, RateLimits, check_limits, count_failure
 from app.accounts.security.secrets import keyed_hash
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
+from app.errors import DomainError, ErrorCode
 from app.store import workspaces as workspace_store
+from app.wording import duration
 
 T = TypeVar("T")
 
 SHORTEST, LONGEST = 3, 39
 
-# how long a handle that was given up is kept from everybody else, in the product's time
+# how long nobody else can take a handle that was given up, in the product's time
 HOLD_PERIOD = timedelta(days=30)
 
-# Handles resemble names: who asks for one after the other learns who is here.
+# Handles resemble names: by trying many, somebody could learn who has an account.
 REFUSALS_PER_USER = Limit("handle:refused", most=30, per_seconds=3_600)
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _JOINERS = "-_"
 _TRIES_PER_BASE = 5
 
-# Words that would pass for this service, for those who run it, or for an address of the host product's pages.
+# Words that could be taken for this service, for those who run it, or for an address of a page of the host product.
 RESERVED = frozenset(
     """
     about abuse accept-invitation access account accounts admin administrator administrators admins anonymous api api-keys
@@ -52,23 +53,42 @@ RESERVED = frozenset(
     usage user users verify verify-email version viewer webhook webhooks webmaster wiki workspace workspaces www xml you your
     """.split()
 )
-_RESERVED_BARE = frozenset(word.replace("-", "") for word in RESERVED)
+_RESERVED_COMPARABLE = frozenset(word.replace("-", "") for word in RESERVED)
+
+
+class HandleInvalid(DomainError):
+    """Use {shortest} to {longest} letters (A to Z) and digits, in words joined by single hyphens or underscores."""
+
+    code = ErrorCode.HANDLE_INVALID
+    placeholders: ClassVar = {"shortest": str(SHORTEST), "longest": str(LONGEST)}
+
+
+class HandleTaken(DomainError):
+    """A user or an organization goes by this handle, or did so less than {hold_period} ago. Choose another one."""
+
+    code = ErrorCode.HANDLE_TAKEN
+    placeholders: ClassVar = {"hold_period": duration(HOLD_PERIOD)}
 
 
 def check_handle(text: str, *, path: tuple[str, ...] | None = None) -> str:
-    """`text`, if it may be a handle at all; raises `HandleInvalid`, saying what is wrong: its form, or that it is reserved."""
-    wrong = _wrong_with(text)
-    if wrong is not None:
-        raise HandleInvalid(wrong, path=path)
+    """`text`, if it has the syntax of a handle and is not reserved; otherwise raises `HandleInvalid`, which says what is wrong."""
+    problem = _problem_of(text)
+    if problem is not None:
+        raise HandleInvalid(problem, path=path)
     return text
 
 
-def _wrong_with(text: str) -> str | None:
-    strange = next(
-        (letter for letter in text if not (letter.isascii() and letter.isalnum()) and letter not in _JOINERS), None
+def _problem_of(text: str) -> str | None:
+    invalid = next(
+        (
+            character
+            for character in text
+            if not (character.isascii() and character.isalnum()) and character not in _JOINERS
+        ),
+        None,
     )
-    if strange is not None:
-        return f"{_named(strange)} can't be used here. Use the letters A to Z, digits, hyphens and underscores only."
+    if invalid is not None:
+        return f"{_named(invalid)} can't be used here. Use the letters A to Z, digits, hyphens and underscores only."
     if len(text) < SHORTEST:
         return f"This is too short: use at least {SHORTEST} letters or digits."
     if len(text) > LONGEST:
@@ -80,23 +100,23 @@ def _wrong_with(text: str) -> str | None:
     return "This handle is reserved. Choose another one." if _is_reserved(text) else None
 
 
-def _named(letter: str) -> str:
-    """A letter as people may tell it from one that looks the same."""
-    name = unicodedata.name(letter, f"U+{ord(letter):04X}").capitalize()
-    return f"{letter!r} ({name})" if letter.isprintable() and not letter.isspace() else name
+def _named(character: str) -> str:
+    """A character with its Unicode name: another one may look the same."""
+    name = unicodedata.name(character, f"U+{ord(character):04X}").capitalize()
+    return f"{character!r} ({name})" if character.isprintable() and not character.isspace() else name
 
 
 def _is_reserved(text: str) -> bool:
-    return _bare(text) in _RESERVED_BARE
+    return _comparable(text) in _RESERVED_COMPARABLE
 
 
-def _bare(text: str) -> str:
-    """How a handle reads at a glance."""
+def _comparable(text: str) -> str:
+    """A handle without case, hyphens and underscores, by which it is compared with reserved words."""
     return text.lower().replace("-", "").replace("_", "")
 
 
-async def refuse_at_sign_up(session: Session, abuse_key: bytes, handle: str, *, path: tuple[str, ...]) -> None:
-    """Raise `HandleTaken` for a handle that a newcomer can't have now; it is not taken by asking."""
+async def require_free_handle(session: Session, abuse_key: bytes, handle: str, *, path: tuple[str, ...]) -> None:
+    """Raise `HandleTaken` if a new user could not have this handle now; does not take it."""
     key = handle.lower()
     hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
     if hold is not None or await workspace_store.id_by_handle(session, key) is not None:
@@ -106,25 +126,26 @@ async def refuse_at_sign_up(session: Session, abuse_key: bytes, handle: str, *, 
 async def counting_refusals(
     database: Database, limits: RateLimits, user_id: UUID, work: Callable[[], Awaitable[T]]
 ) -> T:
-    """Do `work`, which takes a handle for the user; raises `RateLimited` after 30 times an hour that one was taken."""
+    """Do `work`, which takes a handle for the user; counts `HandleTaken`, and raises `RateLimited` by `REFUSALS_PER_USER`."""
     use = (REFUSALS_PER_USER, str(user_id))
-    await check(database, limits, use)
+    await check_limits(database, limits, use)
     try:
         return await work()
     except HandleTaken:
-        await note(database, limits, use)
+        await count_failure(database, limits, use)
         raise
 
 
 async def claim_handle(session: Session, abuse_key: bytes, handle: str, workspace_id: UUID) -> bool:
     """Take a handle for a workspace that has none, without regard to case.
 
-    False when another user or organization has it, or gave it up less than 30 days ago. `abuse_key` is the key of handles given up.
+    False when another user or organization has it, or gave it up less than `HOLD_PERIOD` ago. `abuse_key` is the key with which
+    freed handles are hashed.
     """
     key = handle.lower()
     if not await workspace_store.claim_handle(session, key, workspace_id):
         return False
-    # looked at only now: whoever gave it up a moment ago has been waited for
+    # read only now: the statement above has waited for a transaction that is just giving the handle up
     hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
     if hold is not None and hold.workspace_id != workspace_id:
         await workspace_store.free_handle(session, workspace_id)
@@ -132,11 +153,11 @@ async def claim_handle(session: Session, abuse_key: bytes, handle: str, workspac
     return True
 
 
-async def claim_made_up_handle(
-    session: Session, abuse_key: bytes, workspace_id: UUID, name: str, *, otherwise: str
+async def claim_generated_handle(
+    session: Session, abuse_key: bytes, workspace_id: UUID, name: str, *, fallback_prefix: str
 ) -> str:
-    """Take a free handle that resembles the name, or else a number after `otherwise`; return it."""
-    for handle in _made_up(name, otherwise):
+    """Take a free handle that resembles the name, or else `fallback_prefix` with a number; returns it."""
+    for handle in _generate_handles(name, fallback_prefix):
         if await claim_handle(session, abuse_key, handle, workspace_id):
             return handle
     raise AssertionError("there is no end of handles to try")
@@ -145,9 +166,9 @@ async def claim_made_up_handle(
 async def change_handle(
     session: Session, abuse_key: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
 ) -> bool:
-    """Let a locked workspace go by another handle from now on; False when it has that one already.
+    """Change the handle of a locked workspace; False when it has that one already.
 
-    The former one is held for it for 30 days. Raises `HandleInvalid` and `HandleTaken`.
+    The former one is held for this workspace for `HOLD_PERIOD`. Raises `HandleInvalid` and `HandleTaken`.
     """
     handle = check_handle(handle, path=path)
     if handle == workspace.handle:
@@ -162,21 +183,21 @@ async def change_handle(
 
 
 async def give_up_handle(session: Session, abuse_key: bytes, workspace: WorkspaceRow) -> None:
-    """Free a workspace's handle, which nobody else can take for 30 days: links to it must not lead to a stranger."""
+    """Free a workspace's handle; nobody else can take it for `HOLD_PERIOD`, so that old links do not lead to a stranger."""
     await workspace_store.free_handle(session, workspace.id)
-    held = keyed_hash(abuse_key, workspace.handle.lower())
-    await workspace_store.hold_handle(session, held, workspace.id, until=session.now + HOLD_PERIOD)
+    handle_hash = keyed_hash(abuse_key, workspace.handle.lower())
+    await workspace_store.hold_handle(session, handle_hash, workspace.id, until=session.now + HOLD_PERIOD)
 
 
-def _made_up(name: str, otherwise: str) -> Iterator[str]:
-    """Handles to try: one made from the name, then the same with a number, then a number alone, without end."""
+def _generate_handles(name: str, fallback_prefix: str) -> Iterator[str]:
+    """Handles to try: one made from the name, then that with a number, then `fallback_prefix` with a number, without end."""
     base = _as_handle(name)
-    if _may_be_handle(base):
+    if _is_usable(base):
         yield base
         for _ in range(_TRIES_PER_BASE):
             yield f"{base[: LONGEST - 5].rstrip('-')}-{secrets.randbelow(9_000) + 1_000}"
     while True:
-        yield f"{otherwise}-{secrets.randbelow(9 * 10**9) + 10**9}"
+        yield f"{fallback_prefix}-{secrets.randbelow(9 * 10**9) + 10**9}"
 
 
 def _as_handle(text: str) -> str:
@@ -184,5 +205,5 @@ def _as_handle(text: str) -> str:
     return "-".join(_WORD.findall(ascii_text)).lower()[:LONGEST].rstrip("-")
 
 
-def _may_be_handle(text: str) -> bool:
+def _is_usable(text: str) -> bool:
     return len(text) >= SHORTEST and not _is_reserved(text)

@@ -1,7 +1,7 @@
-"""Signing in with the host product's identity provider: whose a token is, and the account made at its first sight.
+"""Signing in with the host product's identity provider: finding the user of a token, and the account made at the first sign-in.
 
-An account is found by issuer and subject. At first sight it is linked by an address only if the issuer calls that verified; an
-address it does not vouch for is never looked up, so that nobody learns from it whether it has an account.
+A user is found by issuer and subject. At the first sign-in, an existing account is linked only by an address that the issuer calls
+verified. An unverified address is not looked up at all, so that nobody can learn by it whether it has an account.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
 from app.accounts.people.email_syntax import EmailAddress, parse_email
-from app.accounts.people.handles import check_handle
+from app.accounts.people.handles import HandleInvalid, check_handle
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
-from app.accounts.security.account_errors import EmailTaken, HandleInvalid
+from app.accounts.security.account_errors import EmailTaken
 from app.accounts.security.secrets import keyed_hash
 from app.accounts.security.text_input import cleaned_line
 from app.db.engine import Database, Session
@@ -30,8 +30,8 @@ from app.oidc.tokens import LEEWAY_SECONDS, Profile, TokenClaims
 from app.store import oidc_identities as oidc_identity_store
 from app.store import users as user_store
 
-# How long it is remembered whose account was deleted. No older token opens an account, so none outlives the memory.
-ERASED_KEPT: Final = timedelta(days=30)
+# How long a hash of a deleted account's identity is kept. Older tokens open no account, so it need not be kept longer.
+ERASED_LIFETIME: Final = timedelta(days=30)
 
 _LEEWAY: Final = timedelta(seconds=LEEWAY_SECONDS)
 _TRIES: Final = 3
@@ -40,22 +40,22 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def authenticate(database: Database, issuer: Issuer, abuse_key: bytes, token: str) -> Caller:
-    """Whose a token of the issuer is; whoever is seen for the first time gets an account. `Anonymous` for any other token.
+    """The user of a token of the issuer, who gets an account at the first sign-in; `Anonymous` for any other token.
 
-    `abuse_key` is the key that identities of deleted accounts are hashed with. Raises `IssuerUnavailable` when the issuer must be
-    asked and can't be.
+    `abuse_key` is the key with which identities of deleted accounts are hashed. Raises `IssuerUnavailable` when the issuer must be
+    asked and can't be reached.
     """
     claims = await issuer.verify(token, database.clock.real_now())
     if claims is None:
         return ANONYMOUS
-    proven = _address(claims.profile) if claims.profile.is_email_verified else None
+    verified = _email_of(claims.profile) if claims.profile.is_email_verified else None
     async with database.read() as session:
         known = await oidc_identity_store.find(
-            session, claims.issuer, claims.subject, proven_key=proven.key if proven is not None else None
+            session, claims.issuer, claims.subject, proven_key=verified.key if verified is not None else None
         )
-        may_open = known is not None or await _may_open(session, abuse_key, claims)
+        may_open_account = known is not None or await _may_open_account(session, abuse_key, claims)
     if known is None:
-        user_id = await _first_sight(database, issuer, abuse_key, token, claims) if may_open else None
+        user_id = await _first_sign_in(database, issuer, abuse_key, token, claims) if may_open_account else None
         return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
     if (email_id := known.provable_email_id) is not None:
         await transact(
@@ -66,46 +66,46 @@ async def authenticate(database: Database, issuer: Issuer, abuse_key: bytes, tok
     return UserCaller(known.user_id, None, claims.expires_at)
 
 
-async def forget(session: Session, user_id: UUID, abuse_key: bytes) -> None:
-    """What the deletion of an account calls before it deletes the user: no token issued until now brings the account back.
+async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: bytes) -> None:
+    """Keep tokens that were issued until now from opening an account again: called by the deletion of the user's account.
 
-    Of each identity a hash made with `abuse_key` is kept for 30 days.
+    Keeps a hash of each identity, made with `abuse_key`, for `ERASED_LIFETIME`.
     """
     hashes = [_hash(abuse_key, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
     await oidc_identity_store.lock(session, hashes)
     now = session.real_now
-    await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_KEPT)
+    await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_LIFETIME)
 
 
-async def _first_sight(
+async def _first_sign_in(
     database: Database, issuer: Issuer, abuse_key: bytes, token: str, claims: TokenClaims
 ) -> UUID | None:
     profile = await issuer.profile(token, claims)
-    email = _address(profile)
+    email = _email_of(profile)
     if email is None:
-        if issuer.is_first_complaint(claims.subject):
+        if issuer.is_first_warning(claims.subject):
             _log.warning("identity.without_address", hint="the issuer names no e-mail address: ask for its email scope")
         return None
     new = _new_user(profile, email)
 
     async def sign_in(session: Session) -> UUID | None:
-        return await _sign_in(session, abuse_key, claims, new)
+        return await _find_or_create_user(session, abuse_key, claims, new)
 
     for _ in range(_TRIES):
         try:
             return await transact(database, sign_in, step="identity.first-sight")
         except EmailTaken:
-            # somebody has just verified the address: next time they are found by it
+            # an account has just verified the address: the next attempt finds it
             continue
     raise Unavailable
 
 
-async def _sign_in(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+async def _find_or_create_user(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
     await oidc_identity_store.lock(session, [_hash(abuse_key, claims.issuer, claims.subject)])
     known = await oidc_identity_store.find(session, claims.issuer, claims.subject, proven_key=None)
     if known is not None:
         return known.user_id
-    if not await _may_open(session, abuse_key, claims):
+    if not await _may_open_account(session, abuse_key, claims):
         return None
     user_id = (
         await oidc_identity_store.lock_user_with_address(session, new.email.key) if new.is_email_verified else None
@@ -126,9 +126,9 @@ async def _record_link(session: Session, user_id: UUID) -> None:
         await audit_log.record(session, found[1].id, Actor(user_id=user_id), "identity.linked", summary)
 
 
-async def _may_open(session: Session, abuse_key: bytes, claims: TokenClaims) -> bool:
-    """Whether a token is young enough to open an account: younger than the deletion of an earlier one, as far as clocks agree."""
-    if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_KEPT:
+async def _may_open_account(session: Session, abuse_key: bytes, claims: TokenClaims) -> bool:
+    """Whether a token may open an account: issued after the deletion of an earlier one, even if clocks differ by `_LEEWAY`."""
+    if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_LIFETIME:
         return False
     identity_hash = _hash(abuse_key, claims.issuer, claims.subject)
     erased: datetime | None = await oidc_identity_store.erased_at(session, identity_hash, at=session.real_now)
@@ -139,21 +139,21 @@ def _new_user(profile: Profile, email: EmailAddress) -> NewUser:
     return NewUser(
         email=email,
         password_hash=None,
-        handle=_handle(profile),
+        handle=_handle_of(profile),
         first_name=cleaned_line(profile.given_name, at_most=MOST_NAME_CHARACTERS),
         last_name=cleaned_line(profile.family_name, at_most=MOST_NAME_CHARACTERS),
         is_email_verified=profile.is_email_verified,
     )
 
 
-def _address(profile: Profile) -> EmailAddress | None:
+def _email_of(profile: Profile) -> EmailAddress | None:
     try:
         return parse_email(profile.email or "")
     except InvalidInput:
         return None
 
 
-def _handle(profile: Profile) -> str | None:
+def _handle_of(profile: Profile) -> str | None:
     try:
         return check_handle(profile.preferred_username or "")
     except HandleInvalid:

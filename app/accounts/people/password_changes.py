@@ -1,4 +1,4 @@
-"""Changing a password, and resetting one by a mailed link. Either ends the other sessions."""
+"""Changing a password, and resetting one by a mailed link. Both end the user's other sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords, check_new_password
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.people import MailedLinkRow
@@ -29,12 +29,12 @@ MAIL_RESET_LINK = "mail_reset_link"
 
 LINK_LIFETIME = timedelta(hours=1)
 
-_NOT_YOURS = "This is not your password."
-_NONE_YET = "Your account has no password yet. Set one by the link that is mailed to those who forgot theirs."
+_WRONG_PASSWORD = "This is not your password."
+_NO_PASSWORD_YET = "Your account has no password yet. Set one by the link that is mailed to those who forgot theirs."
 
 RESETS_PER_ADDRESS = Limit("reset:address", most=5, per_seconds=3_600)
 RESETS_PER_NETWORK = Limit("reset:network", most=50, per_seconds=3_600)
-# Only failures stay counted; no switch turns it off.
+# Counts failures only: a right password is taken back.
 TRIES_PER_USER = Limit("password:user", most=10, per_seconds=900, always_on=True)
 
 
@@ -43,14 +43,16 @@ async def request_reset(
 ) -> None:
     """Have a link to choose a new password mailed to an address.
 
-    The worker looks whether it has an account, so that neither the answer nor its time can tell. Raises `InvalidInput` for what is
-    no address, and `RateLimited`.
+    The worker looks up whether the address has an account, so that neither the answer nor its time shows that. Raises
+    `InvalidInput` for what is no address, and `RateLimited`.
     """
     email = parse_email(email_address, path=("input", "emailAddress"))
-    await hit(database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address)))
+    await count_attempt(
+        database, limits, (RESETS_PER_ADDRESS, email.key), (RESETS_PER_NETWORK, network_of(remote_address))
+    )
 
     async def ask(session: Session) -> None:
-        # the queue joins a transaction that has begun, which takes a statement
+        # the outbox needs a transaction that has begun, which the first statement does
         await session.execute(select(1))
         session.outbox.enqueue(MAIL_RESET_LINK, encrypt(email.address, keys.mail))
 
@@ -58,7 +60,7 @@ async def request_reset(
 
 
 async def mail_reset_link(database: Database, keys: Keys, address: str, *, public_url: str) -> None:
-    """What the job does: mail a link to whoever has verified the address, or else a mail saying that nobody has."""
+    """The job `MAIL_RESET_LINK`: mail a link to whoever has verified the address, or else a mail saying that nobody has."""
     email = parse_email(address)
 
     async def send(session: Session) -> None:
@@ -66,7 +68,7 @@ async def mail_reset_link(database: Database, keys: Keys, address: str, *, publi
         if found is None:
             queue_mail(session, message_texts.no_account(email.address), keys.mail)
             return
-        user_id, written = found
+        user_id, address_as_typed = found
         token = new_token()
         link = MailedLinkRow(
             token_hash=token_hash(token),
@@ -76,7 +78,9 @@ async def mail_reset_link(database: Database, keys: Keys, address: str, *, publi
             expires_at=session.real_now + LINK_LIFETIME,
         )
         await mailed_link_store.add(session, link)
-        mail = message_texts.reset_password(written, f"{public_url}/reset-password?token={quote(token)}")
+        mail = message_texts.reset_password(
+            address_as_typed, f"{public_url}/reset-password?token={quote(token)}", LINK_LIFETIME
+        )
         queue_mail(session, mail, keys.mail, about=user_id)
 
     await transact(database, send, step="reset.mail")
@@ -85,13 +89,14 @@ async def mail_reset_link(database: Database, keys: Keys, address: str, *, publi
 async def reset_password(
     database: Database, passwords: Passwords, keys: Keys, token: str, new_password: str, *, user_agent: str | None
 ) -> OpenedSession:
-    """Follow a mailed link: the password is the new one, every session has ended, and one is opened.
+    """Set a new password by the token of a mailed link, end every session of the user, and open a new one.
 
-    Raises `InvalidInput` for a password that is none, `TokenExpired` for a link that is unknown, used or older than an hour.
+    Raises `InvalidInput` for a password that is too short or too long, and `TokenExpired` for a token that is unknown, used or
+    older than `LINK_LIFETIME`.
     """
     check_new_password(new_password, path=("input", "newPassword"))
     async with database.read() as session:
-        # a made-up link is not worth the work of a hash
+        # checked first: hashing the password takes much work, and an invalid link is not worth it
         if not await mailed_link_store.is_reset(session, token_hash(token), at=session.real_now):
             raise TokenExpired(path=("input", "token"))
     hashed = await passwords.hash(new_password)
@@ -101,7 +106,7 @@ async def reset_password(
         if link is None:
             raise TokenExpired(path=("input", "token"))
         await email_address_store.lock_user(session, link.user_id)
-        await _keep(session, keys, link.user_id, hashed, but_session=None)
+        await _set_password(session, keys, link.user_id, hashed, except_session=None)
         return await open_session(session, link.user_id, user_agent)
 
     return await transact(database, finish, step="reset")
@@ -116,21 +121,21 @@ async def change_password(
     current_password: str,
     new_password: str,
 ) -> None:
-    """Change the caller's password; their other sessions end.
+    """Change the caller's password, and end their other sessions.
 
-    Raises `InvalidInput` for a password that is none, `WrongCredentials` for a wrong current one and for an account without one,
-    `RateLimited` after too many failures.
+    Raises `InvalidInput` for a password that is too short or too long, `WrongCredentials` for a wrong current one and for an
+    account without one, `RateLimited` after too many failures.
     """
     check_new_password(new_password, path=("input", "newPassword"))
-    kept = await check_password(
+    current_hash = await check_password(
         database, passwords, limits, caller, current_password, path=("input", "currentPassword")
     )
     hashed = await passwords.hash(new_password)
 
     async def change(session: Session) -> None:
-        if not await user_store.lock_password(session, caller.user_id, kept):
-            raise WrongCredentials(_NOT_YOURS, path=("input", "currentPassword"))
-        await _keep(session, keys, caller.user_id, hashed, but_session=caller.session_id)
+        if not await user_store.lock_password(session, caller.user_id, current_hash):
+            raise WrongCredentials(_WRONG_PASSWORD, path=("input", "currentPassword"))
+        await _set_password(session, keys, caller.user_id, hashed, except_session=caller.session_id)
 
     await transact(database, change, step="password.change")
 
@@ -144,25 +149,27 @@ async def check_password(
     *,
     path: tuple[str, ...],
 ) -> str:
-    """Check the caller's password once more, and return its hash; only failures stay counted.
+    """Check the caller's password again, and return its hash. Only failures are counted.
 
     Raises `WrongCredentials` for a wrong one and for an account without one, `RateLimited` after too many failures.
     """
-    attempt = await hit(database, limits, (TRIES_PER_USER, str(caller.user_id)))
+    attempt = await count_attempt(database, limits, (TRIES_PER_USER, str(caller.user_id)))
     async with database.read() as session:
-        kept = await user_store.password_of(session, caller.user_id)
-    if kept is None:
-        raise WrongCredentials(_NONE_YET, path=path)
-    checked = await passwords.check(password, kept)
+        current_hash = await user_store.password_of(session, caller.user_id)
+    if current_hash is None:
+        raise WrongCredentials(_NO_PASSWORD_YET, path=path)
+    checked = await passwords.check(password, current_hash)
     if not checked.is_right:
-        raise WrongCredentials(_NOT_YOURS, path=path)
-    await take_back(database, attempt)
-    return kept
+        raise WrongCredentials(_WRONG_PASSWORD, path=path)
+    await uncount_attempt(database, attempt)
+    return current_hash
 
 
-async def _keep(session: Session, keys: Keys, user_id: UUID, hashed: str, *, but_session: UUID | None) -> None:
+async def _set_password(
+    session: Session, keys: Keys, user_id: UUID, hashed: str, *, except_session: UUID | None
+) -> None:
     await user_store.set_password(session, user_id, hashed)
-    await session_store.end_others(session, user_id, but_session)
+    await session_store.end_others(session, user_id, except_session)
     await mailed_link_store.forget_resets(session, user_id)
     primary = await email_address_store.primary(session, user_id)
     if primary is not None:

@@ -57,7 +57,8 @@ async def set_visibility(session: Session, caller: UserCaller, visibility: Visib
 async def change_user_id(session: Session, keys: Keys, caller: UserCaller, handle: str) -> None:
     """Change the caller's User ID. The former one leads nowhere, and nobody else can take it for `HOLD_PERIOD`.
 
-    The personal workspace of a person without names is renamed with it, unless its owner renamed it. Raises `HandleInvalid` and `HandleTaken`.
+    The personal workspace of a person without names is renamed with it, unless its owner renamed it. Raises `HandleInvalid` and
+    `HandleTaken`.
     """
     user = await _lock(session, caller)
     workspace = await _personal_workspace(session, caller)

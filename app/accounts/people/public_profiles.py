@@ -1,4 +1,4 @@
-"""Profiles: what others may see of a person."""
+"""Profiles as others see them: who may see whose, by id or by handle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store import public_profiles as public_profile_store
 
 
 async def profiles_of(session: Session, user_ids: Collection[UUID]) -> Mapping[UUID, User]:
-    """The people with these ids, in one statement, for callers whose right to see them was checked."""
+    """The users with these ids, in one statement. The caller's right to see them must have been checked."""
     return {
         row.UserRow.id: user_of(row.UserRow, row.WorkspaceRow)
         for row in await public_profile_store.many(session, user_ids)
@@ -21,10 +21,10 @@ async def profiles_of(session: Session, user_ids: Collection[UUID]) -> Mapping[U
 
 
 async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User | None:
-    """The person, if the caller may see their profile.
+    """The user, if the caller may see their profile.
 
-    A public one is everyone's to see; a private one its owner's, fellow members' of a workspace, and operators', who see every
-    workspace's members and read them again by their ids.
+    Everyone may see a public profile. A private one may be seen by its owner, by fellow members of a workspace, and by operators,
+    who see the members of every workspace anyway.
     """
     found = (await profiles_of(session, [user_id])).get(user_id)
     if found is None or found.visibility is Visibility.PUBLIC:
@@ -42,9 +42,9 @@ async def profile_for(session: Session, caller: Caller, user_id: UUID) -> User |
 
 
 async def profile_by_handle(session: Session, caller: Caller, handle: str) -> User | None:
-    """The person who goes by `handle`, without regard to case, if the caller may see their profile as a person.
+    """The user with this handle, without regard to case, if the caller may see their profile.
 
-    See `profile_for`; handles can be guessed, so that no key finds a private one by its handle.
+    As `profile_for`, but for keys, which see only public profiles here: handles can be guessed.
     """
     user_id = await public_profile_store.id_by_handle(session, handle.lower())
     if user_id is None:

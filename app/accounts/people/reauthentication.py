@@ -1,4 +1,4 @@
-"""Proving once more who one is, before what can't be undone: the password, or a mailed code for an account without one."""
+"""Re-authentication before what can't be undone: by the password, or by a mailed code for an account without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.people.password_changes import check_password
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, ReauthenticationRequired
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, hit
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.accounts.security.secrets import Keys, keyed_hash
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -30,11 +30,11 @@ SENDS_PER_USER = Limit("reauthentication:user", most=5, per_seconds=3_600)
 
 
 async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: UserCaller) -> None:
-    """Mail a code of 6 digits to the primary address of a user without a password: good for 10 minutes and 5 tries.
+    """Mail a code to the primary address of a user without a password. It can be used for `CODE_LIFETIME`, in `MOST_TRIES` tries.
 
     Raises `InvalidInput` for a user who has a password or no verified address, and `RateLimited`.
     """
-    await hit(database, limits, (SENDS_PER_USER, str(caller.user_id)))
+    await count_attempt(database, limits, (SENDS_PER_USER, str(caller.user_id)))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
     async def send(session: Session) -> None:
@@ -48,7 +48,8 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
         await mailed_link_store.save_code(
             session, caller.user_id, _hash(keys, caller.user_id, code), expires_at=expires_at
         )
-        queue_mail(session, message_texts.reauthentication_code(primary.address, code), keys.mail, about=caller.user_id)
+        mail = message_texts.reauthentication_code(primary.address, code, CODE_LIFETIME)
+        queue_mail(session, mail, keys.mail, about=caller.user_id)
 
     await transact(database, send, step="reauthentication.send")
 
@@ -63,10 +64,10 @@ async def reauthenticate(
     password: str | None,
     code: str | None,
 ) -> None:
-    """Check that it is really the caller who asks.
+    """Check the caller's password, or the mailed code if the account has no password.
 
-    An account with a password wants that, one without a code. Raises `ReauthenticationRequired` for neither, `WrongCredentials` or
-    `CodeWrong` for a wrong one, `CodeExpired` for a code that is too old or was tried 5 times, and `RateLimited`.
+    Raises `ReauthenticationRequired` when what is needed is not given, `WrongCredentials` or `CodeWrong` for a wrong one,
+    `CodeExpired` for a code that is older than `CODE_LIFETIME` or had `MOST_TRIES` tries, and `RateLimited`.
     """
     async with database.read() as session:
         has_password = await user_store.password_of(session, caller.user_id) is not None
@@ -77,15 +78,15 @@ async def reauthenticate(
         return
     if code is None:
         raise ReauthenticationRequired("Ask for a code by mail, and give it.", path=("input", "code"))
-    # the try is counted before the code is looked at, and stays counted whatever comes of it
-    kept = await transact(database, lambda session: _try(session, caller.user_id), step="reauthentication.try")
-    if kept is None:
+    # committed before the code is compared, so that a try counts whatever happens after it
+    code_hash = await transact(database, lambda session: _use_try(session, caller.user_id), step="reauthentication.try")
+    if code_hash is None:
         raise CodeExpired(path=("input", "code"))
-    if not hmac.compare_digest(kept, _hash(keys, caller.user_id, code.strip())):
+    if not hmac.compare_digest(code_hash, _hash(keys, caller.user_id, code.strip())):
         raise CodeWrong(path=("input", "code"))
 
 
-async def _try(session: Session, user_id: UUID) -> bytes | None:
+async def _use_try(session: Session, user_id: UUID) -> bytes | None:
     return await mailed_link_store.try_code(session, user_id, at=session.real_now, at_most=MOST_TRIES)
 
 

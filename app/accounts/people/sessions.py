@@ -1,4 +1,4 @@
-"""Sessions: who a token belongs to, and ending them. They keep the wall's time, which nothing moves forward."""
+"""Sessions: opening them, finding the caller of a token or key, and ending them. Sessions follow the real time (see `Clock`)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from app.store import workspaces as workspace_store
 
 LIFETIME = timedelta(days=30)
 
-_NOTED_EVERY = timedelta(minutes=1)
+_LAST_USE_WRITTEN_EVERY = timedelta(minutes=1)
 _COOKIE_RENEWED_EVERY = timedelta(days=1)
 _MOST_USER_AGENT_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session just opened: `token` is known to its holder alone, and never shown again."""
+    """A new session and its `token`, of which only a hash is stored."""
 
     user_id: UUID
     session_id: UUID
@@ -40,7 +40,7 @@ class OpenedSession:
 
 
 async def open_session(session: Session, user_id: UUID, user_agent: str | None) -> OpenedSession:
-    """Sign a user in, for 30 days from the session's last use."""
+    """Open a session for a user; it ends `LIFETIME` after its last use."""
     token = new_token()
     row = SessionRow(
         id=uuid7(),
@@ -55,35 +55,35 @@ async def open_session(session: Session, user_id: UUID, user_agent: str | None) 
 
 
 async def authenticate(database: Database, token: str) -> Caller:
-    """Who a token belongs to: a session's or a key's; `Anonymous` for any other.
+    """The caller whose session or API key this token is; `Anonymous` for any other token.
 
-    Notes the use, at most once a minute, in a unit of its own.
+    Writes the time of last use, at most once in `_LAST_USE_WRITTEN_EVERY`, in a unit of work of its own.
     """
     async with database.read() as session:
         row, now = await _row_of(session, token), session.real_now
-    return await _used(database, row, now)
+    return await _caller_of(database, row, now)
 
 
 async def authenticate_cookie(database: Database, token: str) -> tuple[Caller, bool]:
-    """Who the token in a cookie belongs to, as `authenticate`, and whether the answer must send the cookie again.
+    """The caller of the token in a cookie, as `authenticate`, and whether the response must set the cookie again.
 
-    It must about once a day: a browser keeps it no longer than it was told to when it last came, however often it is used.
+    It must once in `_COOKIE_RENEWED_EVERY`: the browser drops the cookie at the age that was last sent, however often it is used.
     """
     async with database.read() as session:
         row, now = await _row_of(session, token), session.real_now
     renewed_before = now - _COOKIE_RENEWED_EVERY
     if not isinstance(row, SessionRow) or (row.cookie_renewed_at or row.created_at) >= renewed_before:
-        return await _used(database, row, now), False
+        return await _caller_of(database, row, now), False
 
     async def renew(session: Session) -> bool:
         return await session_store.renew_cookie(session, row.id, session.real_now, unless_since=renewed_before)
 
-    # of several requests at once one does
+    # of several requests at once, one renews it
     is_renewed = await transact(database, renew, step="session-renewed")
     return UserCaller(row.user_id, row.id), is_renewed
 
 
-async def _used(database: Database, row: SessionRow | ApiKeyRow | None, now: datetime) -> Caller:
+async def _caller_of(database: Database, row: SessionRow | ApiKeyRow | None, now: datetime) -> Caller:
     match row:
         case None:
             return ANONYMOUS
@@ -92,7 +92,7 @@ async def _used(database: Database, row: SessionRow | ApiKeyRow | None, now: dat
         case ApiKeyRow():
             scopes = frozenset(ApiScope(scope) for scope in row.scopes)
             caller, used_at = KeyCaller(row.id, row.workspace_id, row.name, scopes), row.last_used_at
-    if used_at is None or used_at < now - _NOTED_EVERY:
+    if used_at is None or used_at < now - _LAST_USE_WRITTEN_EVERY:
         await transact(database, lambda session: _touch(session, caller), step="session-used")
     return caller
 
@@ -104,17 +104,17 @@ async def _row_of(session: Session, token: str) -> SessionRow | ApiKeyRow | None
 
 
 async def _touch(session: Session, caller: UserCaller | KeyCaller) -> None:
-    noted_since = session.real_now - _NOTED_EVERY
+    written_since = session.real_now - _LAST_USE_WRITTEN_EVERY
     if isinstance(caller, KeyCaller):
-        await api_key_store.touch(session, caller.key_id, session.real_now, unless_since=noted_since)
+        await api_key_store.touch(session, caller.key_id, session.real_now, unless_since=written_since)
     elif caller.session_id is not None:
-        await session_store.touch(session, caller.session_id, session.real_now, unless_since=noted_since)
+        await session_store.touch(session, caller.session_id, session.real_now, unless_since=written_since)
 
 
 async def ended(session: Session, callers: Collection[Caller]) -> set[Caller]:
-    """Those of the callers whose session, key or token is good no longer: their live updates end.
+    """The callers among these whose session, key or token is no longer valid, so that their live updates end.
 
-    Two statements at most, however many callers there are.
+    Two statements at most, for any number of callers.
     """
     session_ids = {
         caller.session_id for caller in callers if isinstance(caller, UserCaller) and caller.session_id is not None
@@ -125,10 +125,10 @@ async def ended(session: Session, callers: Collection[Caller]) -> set[Caller]:
         gone |= await session_store.ended(session, session_ids, seen_since=session.real_now - LIFETIME)
     if key_ids:
         gone |= await api_key_store.ended(session, key_ids, at=session.real_now)
-    return {caller for caller in callers if _came_with(caller) in gone or _has_expired(caller, session.real_now)}
+    return {caller for caller in callers if _credential_id(caller) in gone or _has_expired(caller, session.real_now)}
 
 
-def _came_with(caller: Caller) -> UUID | None:
+def _credential_id(caller: Caller) -> UUID | None:
     match caller:
         case UserCaller():
             return caller.session_id
@@ -143,19 +143,19 @@ def _has_expired(caller: Caller, now: datetime) -> bool:
 
 
 async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:
-    """A user's open sessions, the latest used first."""
+    """A user's open sessions, the last used first."""
     return await session_store.of_user(session, user_id, seen_since=session.real_now - LIFETIME)
 
 
 async def sign_out(session: Session, caller: Caller) -> bool:
-    """End the session that the caller came with; False when there is none to end, as with a token of the identity provider."""
+    """End the caller's session; False when there is none to end, as with a token of the identity provider."""
     if not isinstance(caller, UserCaller) or caller.session_id is None:
         return False
     return await session_store.end(session, caller.session_id, caller.user_id)
 
 
 async def revoke_session(session: Session, caller: UserCaller, session_id: UUID) -> None:
-    """End one of the caller's sessions, and say so in the log of their workspace; raises `NotFound` for any other."""
+    """End one of the caller's sessions, and record it in the audit log of their workspace; raises `NotFound` for any other."""
     if not await session_store.end(session, session_id, caller.user_id):
         raise NotFound
     personal = await workspace_store.personal_of(session, caller.user_id)

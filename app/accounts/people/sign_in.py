@@ -1,4 +1,4 @@
-"""Signing in by address and password."""
+"""Signing in with e-mail address and password."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.security.account_errors import WrongCredentials
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of, take_back
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
 from app.store import users as user_store
 
-# Only failures stay counted; these two no switch turns off.
+# Count failures only: an attempt that succeeds is taken back.
 PER_ADDRESS = Limit("sign-in:address", most=10, per_seconds=900, always_on=True)
 PER_NETWORK = Limit("sign-in:network", most=100, per_seconds=900, always_on=True)
 
-# looked up in place of what is no address, so that it takes the same work
-_NOBODYS = ""
+# looked up where the input is no address, so that the answer takes the same time
+_KEY_OF_NO_ADDRESS = ""
 
 
 async def sign_in(
@@ -32,29 +32,29 @@ async def sign_in(
 ) -> OpenedSession:
     """Open a session for the account with this verified address and this password.
 
-    Raises `WrongCredentials`, after the same work, for an address that is unknown, not verified or no address at all, and for a
-    wrong password; `RateLimited` after too many failures, counted for unknown addresses alike.
+    Raises `WrongCredentials` for a wrong password and, after the same work, for an address that is unknown, not verified or no
+    address at all; `RateLimited` after too many failures, which are counted for unknown addresses too.
     """
     email = _email_of(email_address)
     whose = email.key if email is not None else email_address
-    attempt = await hit(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
+    attempt = await count_attempt(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
     async with database.read() as session:
-        found = await user_store.credentials(session, email.key if email is not None else _NOBODYS)
-    user_id, kept = found if found is not None else (None, None)
-    checked = await passwords.check(password, kept)
-    if user_id is None or kept is None or not checked.is_right:
+        found = await user_store.credentials(session, email.key if email is not None else _KEY_OF_NO_ADDRESS)
+    user_id, password_hash = found if found is not None else (None, None)
+    checked = await passwords.check(password, password_hash)
+    if user_id is None or password_hash is None or not checked.is_right:
         raise WrongCredentials
 
     async def open_unless_changed(session: Session) -> OpenedSession:
-        # between the check and now the password may have been changed, which ends sessions opened with the old one
-        if not await user_store.lock_password(session, user_id, kept):
+        # since the check the password may have been changed, which ends the sessions opened with the old one
+        if not await user_store.lock_password(session, user_id, password_hash):
             raise WrongCredentials
         if checked.rehashed is not None:
             await user_store.set_password(session, user_id, checked.rehashed)
         return await open_session(session, user_id, user_agent)
 
     opened = await transact(database, open_unless_changed, step="sign-in")
-    await take_back(database, attempt)
+    await uncount_attempt(database, attempt)
     return opened
 
 

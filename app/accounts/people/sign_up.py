@@ -1,7 +1,7 @@
-"""Signing up: a form, a mailed link, an account.
+"""Signing up: the form, the mailed link, and making the account when the link is followed.
 
-The form answers alike for every address, after the same work, and a mail goes out either way: only its reader learns whether there
-is an account.
+For every address the answer is the same, after the same work, and a mail is sent: only who reads that learns whether the address
+has an account.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from uuid import UUID
 
 from app.accounts.people.email_addresses import LINK_LIFETIME, follow_verification
 from app.accounts.people.email_syntax import EmailAddress, parse_email
-from app.accounts.people.handles import check_handle, refuse_at_sign_up
+from app.accounts.people.handles import check_handle, require_free_handle
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords, check_new_password
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.security.text_input import optional_line
 from app.db.engine import Database, Session
@@ -34,7 +34,7 @@ PER_NETWORK = Limit("sign-up:network", most=50, per_seconds=3_600)
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """The form as it was filled in."""
+    """The form as it was filled in, before it is checked."""
 
     email_address: str
     password: str
@@ -53,10 +53,10 @@ async def sign_up(
     remote_address: str,
     public_url: str,
 ) -> None:
-    """Keep the form for 24 hours and mail a link to its address, or, where that has an account, a mail that says so.
+    """Store the form for `LINK_LIFETIME` and mail a link to its address, or, if that has an account, a mail that says so.
 
-    Raises `InvalidInput` or `HandleInvalid` for a form that is wrong whoever fills it in, `RateLimited`, and `HandleTaken`, after
-    the same for every address. The handle is not taken: that happens when the link is followed.
+    Raises `InvalidInput` or `HandleInvalid` for a wrong form, whatever the address, `RateLimited`, and `HandleTaken`. The handle is
+    not taken yet: that happens when the link is followed.
     """
     email = parse_email(form.email_address, path=("input", "emailAddress"))
     check_new_password(form.password, path=("input", "password"))
@@ -66,20 +66,20 @@ async def sign_up(
         first_name=optional_line(form.first_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "firstName")),
         last_name=optional_line(form.last_name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "lastName")),
     )
-    await hit(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
+    await count_attempt(database, limits, (PER_ADDRESS, email.key), (PER_NETWORK, network_of(remote_address)))
     if form.handle is not None:
         async with database.read() as session:
-            await refuse_at_sign_up(session, keys.abuse_key, form.handle, path=("input", "handle"))
+            await require_free_handle(session, keys.abuse_key, form.handle, path=("input", "handle"))
     password_hash = await passwords.hash(form.password)
 
     async def keep(session: Session) -> None:
         token = new_token()
-        await user_store.add_sign_up(session, _pending(session, form, email, password_hash, token))
+        await user_store.add_sign_up(session, _sign_up_row(session, form, email, password_hash, token))
         if await user_store.is_verified_address(session, email.key):
             mail = message_texts.already_registered(email.address)
         else:
             link = f"{public_url}/verify-email?token={quote(token)}"
-            mail = message_texts.confirm_address(email.address, link, session.real_now)
+            mail = message_texts.confirm_address(email.address, link, LINK_LIFETIME, asked_at=session.real_now)
         queue_mail(session, mail, keys.mail)
 
     await transact(database, keep, step="sign-up")
@@ -87,7 +87,7 @@ async def sign_up(
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Whose address is verified now, and, for an account that was just made, the session opened with it."""
+    """The user whose address is verified now and, if their account was made by that, the session opened for them."""
 
     user_id: UUID
     opened: OpenedSession | None
@@ -101,11 +101,11 @@ async def verify_email(
     user_agent: str | None,
     before_opening: Callable[[], None] | None = None,
 ) -> Verified:
-    """Follow a mailed link: make the account, its workspace and a session, all or nothing, or verify an address that was added.
+    """Use the token of a mailed link: make the account, its workspace and a session in one transaction, or verify an added address.
 
-    `before_opening` is called where the link is one that opens a session; what it raises leaves the link good. Raises
-    `TokenExpired` for a link that is unknown, used or older than 24 hours, and `EmailTaken` when an account has verified the
-    address meanwhile: another one, or the one that another link to it made.
+    `before_opening` is called if the link is one that makes an account and opens a session; when it raises, the link can be used
+    again. Raises `TokenExpired` for a token that is unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account
+    has verified the address meanwhile: another one, or one made by another link to this address.
     """
 
     async def follow(session: Session) -> Verified:
@@ -138,7 +138,7 @@ async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_a
     return await open_session(session, user.id, user_agent)
 
 
-def _pending(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:
+def _sign_up_row(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:
     return SignUpRow(
         token_hash=token_hash(token),
         address=email.address,

@@ -1,4 +1,4 @@
-"""Users: a person, their personal workspace, and the handle that both go by."""
+"""Users: making an account with its personal workspace, finding one, and the names that a user is shown by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.people.email_syntax import EmailAddress
-from app.accounts.people.handles import claim_handle, claim_made_up_handle
+from app.accounts.people.handles import claim_generated_handle, claim_handle
 from app.accounts.security.account_errors import AccountClosing, EmailTaken, EmailUnverified
 from app.db.engine import Session
 from app.db.tables.people import EmailRow, UserRow
@@ -38,7 +38,7 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person as the product knows them; `avatar_digest` names their image, if they have one."""
+    """A person with an account; `handle` is that of the personal workspace, `avatar_digest` names the avatar, if there is one."""
 
     id: UUID
     handle: str
@@ -60,15 +60,15 @@ class User:
     @property
     def initials(self) -> str:
         """One or two letters that stand in for an avatar: the first of each name, or the first two of the handle."""
-        names = [letter for letter in map(_initial, (self.first_name, self.last_name)) if letter]
+        names = [character for character in map(_initial, (self.first_name, self.last_name)) if character]
         return "".join(names) or "".join(filter(str.isalnum, self.handle))[:2].upper()
 
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """What an account is made from: their address, and what they told about themselves.
+    """What an account is made from.
 
-    `is_email_verified` says whether the address is proven to be theirs; one that is not can only come from an identity provider.
+    `is_email_verified` is False for an address that an identity provider does not call verified.
     """
 
     email: EmailAddress
@@ -80,9 +80,11 @@ class NewUser:
 
 
 def _initial(name: str | None) -> str:
-    """The first letter of a name, or else its first visible character; a capital where that is one letter too."""
+    """The first letter of a name, or else its first visible character; as a capital, if that is a single letter."""
     visible = [
-        letter for letter in unicodedata.normalize("NFC", name or "") if unicodedata.category(letter)[0] not in "CMZ"
+        character
+        for character in unicodedata.normalize("NFC", name or "")
+        if unicodedata.category(character)[0] not in "CMZ"
     ]
     first = next(filter(str.isalnum, visible), visible[0] if visible else "")
     capital = first.upper()
@@ -95,23 +97,23 @@ def full_name(first_name: str | None, last_name: str | None) -> str:
 
 
 def name_of(first_name: str | None, last_name: str | None, handle: str) -> str:
-    """What a person goes by, and so does their personal workspace until it is renamed."""
+    """The name that a person is shown by, and their personal workspace until it is renamed."""
     return full_name(first_name, last_name) or handle
 
 
 async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
     """Make an account with its address and its personal workspace, of which the user is the owner.
 
-    An address that is verified is primary; one that is not stays unverified, whoever else may have it.
+    A verified address becomes the primary one; an unverified one stays that, also if other accounts have it.
 
-    Takes the handle asked for, or makes one up where none was asked for or it is gone by now; `abuse_key` is the key that handles
-    given up are hashed with. Raises `EmailTaken` when another account has verified the address.
+    Takes the handle asked for, or generates one if none was asked for or it is taken by now; `abuse_key` is the key with which
+    freed handles are hashed. Raises `EmailTaken` when another account has verified the address.
     """
     user = UserRow(
         id=uuid7(),
         first_name=new.first_name,
         last_name=new.last_name,
-        # nobody's name becomes public by signing up
+        # a name does not become public by signing up
         visibility=Visibility.PRIVATE,
         password_hash=new.password_hash,
         created_at=session.now,
@@ -136,8 +138,8 @@ async def _open_personal_workspace(session: Session, abuse_key: bytes, user: Use
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
     if handle is None or not await claim_handle(session, abuse_key, handle, workspace_id):
-        # never one that resembles the address: whoever tried such handles would learn whose address is here
-        handle = await claim_made_up_handle(session, abuse_key, workspace_id, name, otherwise="user")
+        # never one that resembles the address: by trying such handles somebody could learn which addresses have an account
+        handle = await claim_generated_handle(session, abuse_key, workspace_id, name, fallback_prefix="user")
     workspace = WorkspaceRow(
         id=workspace_id,
         kind="PERSONAL",
@@ -165,10 +167,10 @@ async def find_user(session: Session, user_id: UUID) -> User | None:
 
 
 async def lock_joining_user(session: Session, user_id: UUID) -> None:
-    """Lock the user, who is about to belong to one more workspace, until the transaction ends.
+    """Lock the user, who is about to join one more workspace, until the transaction ends.
 
-    Raises `Unauthenticated` for who is gone, and `AccountClosing` for who will be: what their deletion takes with it was decided
-    when there was a way back for the last time.
+    Raises `Unauthenticated` for an account that is deleted, and `AccountClosing` for one whose deletion can't be undone any more:
+    which workspaces it deletes is decided already.
     """
     if not await user_store.lock_joining_user(session, user_id):
         raise Unauthenticated
@@ -177,18 +179,18 @@ async def lock_joining_user(session: Session, user_id: UUID) -> None:
 
 
 async def require_verified_email(session: Session, user_id: UUID) -> None:
-    """Raise `EmailUnverified` unless one of the user's addresses is verified: what costs money must reach whom it costs."""
+    """Raise `EmailUnverified` unless one of the user's addresses is verified: mails about payments must reach who pays."""
     if not await user_store.has_verified_email(session, user_id):
         raise EmailUnverified("Verify your e-mail address first.")
 
 
 async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
-    """A user's addresses, of which there always is one: the primary one first, then the oldest."""
+    """A user's addresses, at least one: the primary one first, then the oldest."""
     return await user_store.emails_of(session, user_id)
 
 
 def user_of(row: UserRow, personal: WorkspaceRow) -> User:
-    """The person that these rows are of."""
+    """The user that these rows are of."""
     return User(
         id=row.id,
         handle=personal.handle,

@@ -1,1 +1,1 @@
-"""Secrets, passwords, rate limits, and what typed text may hold: what everything else about accounts relies on."""
+"""Security: keys and hashes, passwords, rate limits, checks of typed text, and errors. The rest of `accounts` builds on it."""

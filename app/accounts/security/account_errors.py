@@ -1,4 +1,4 @@
-"""What can go wrong with an account that a person can mend."""
+"""Errors about accounts that the person asking can mend, raised by several modules of this package."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ class EmailTaken(DomainError):
     """An account has verified this address already. Sign in with it, or use another address."""
 
     code = ErrorCode.EMAIL_TAKEN
-
-
-class HandleInvalid(DomainError):
-    """Use 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores."""
-
-    code = ErrorCode.HANDLE_INVALID
-
-
-class HandleTaken(DomainError):
-    """A user or an organization goes by this handle, or did so less than 30 days ago. Choose another one."""
-
-    code = ErrorCode.HANDLE_TAKEN
 
 
 class AccountClosing(DomainError):
@@ -72,7 +60,7 @@ class TokenExpired(DomainError):
 
 
 class CodeWrong(DomainError):
-    """This is not the code that was sent last: a new one makes those before it good for nothing."""
+    """This is not the code that was sent last. Only the last one can be used."""
 
     code = ErrorCode.CODE_WRONG
 

@@ -1,8 +1,8 @@
-"""Rate limits, counted in PostgreSQL: right across any number of processes, and in the wall's time.
+"""Rate limits, counted in PostgreSQL, so that they hold across any number of processes; they follow the real time.
 
-Each attempt is counted in a unit of its own before the work begins, so that refused and failed ones count too (`hit`); or only
-what turned out badly is counted, afterwards (`check`, then `note`). Who is limited is kept as a keyed hash: no address and no phone
-number lies in the table.
+Either each attempt is counted before the work begins, in a unit of work of its own, so that refused and failed ones count too
+(`count_attempt`); or only failures are counted, afterwards (`check_limits`, then `count_failure`). Whom a limit is for is stored as
+a keyed hash: the table holds no address and no phone number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IPV6_SITE_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` times in any stretch of `per_seconds`; one that is `always_on` no switch turns off."""
+    """At most `most` times within any `per_seconds`; `always_on` means that `RateLimits.enabled` does not turn it off."""
 
     name: str
     most: int
@@ -37,7 +37,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RateLimits:
-    """How limits are kept: `key` hashes who is limited; `enabled` is the switch for all limits but those always on."""
+    """`key` hashes whom a limit is for; `enabled` turns all limits on or off, but for those that are `always_on`."""
 
     key: bytes
     enabled: bool = True
@@ -45,28 +45,28 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that was counted, for `take_back`."""
+    """An attempt that was counted, for `uncount_attempt`."""
 
     keys: tuple[bytes, ...]
     at: datetime
 
 
-Counted: TypeAlias = Mapping[bytes, Limit]
-"""The limits that count, by the keyed hash of whom each limits."""
+CountedLimits: TypeAlias = Mapping[bytes, Limit]
+"""The limits to count against, by the keyed hash of whom each is for."""
 
 
-async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
-    """Count an attempt against several limits, each with whom it limits, such as an address.
+async def count_attempt(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
+    """Count an attempt against several limits, each given with whom it is for, such as an address.
 
-    Raises `RateLimited` with the seconds to wait when one of them is used up; then it is counted against none, so that knocking on
-    a closed door keeps it closed no longer.
+    Raises `RateLimited` with the seconds to wait when one of them is used up. Then the attempt is counted against none: trying
+    while one must wait does not make the wait longer.
     """
-    counted = _counted(limits, uses)
+    counted = _active_limits(limits, uses)
     if not counted:
         return Attempt((), database.clock.real_now())
 
     async def count(session: Session) -> Attempt | int:
-        return await _count(session, counted)
+        return await _count_attempt(session, counted)
 
     outcome = await transact(database, count, step="rate-limit")
     if isinstance(outcome, int):
@@ -74,9 +74,9 @@ async def hit(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) 
     return outcome
 
 
-async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
-    """Raise `RateLimited` as `hit` would, and count nothing: for limits of which only what turns out badly is counted."""
-    counted = _counted(limits, uses)
+async def check_limits(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Raise `RateLimited` as `count_attempt` would, but count nothing: for limits that count only failures."""
+    counted = _active_limits(limits, uses)
     if not counted:
         return
     async with database.read() as session:
@@ -87,27 +87,27 @@ async def check(database: Database, limits: RateLimits, *uses: tuple[Limit, str]
         raise RateLimited(seconds)
 
 
-async def note(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
-    """Count what turned out badly, also past the limit: of many at once each was let through before any was counted."""
-    counted = _counted(limits, uses)
+async def count_failure(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Count a failure, even past the limit: of many attempts at once, all passed `check_limits` before the first was counted."""
+    counted = _active_limits(limits, uses)
     if counted:
-        await transact(database, lambda session: _note(session, counted), step="rate-limit")
+        await transact(database, lambda session: _count_failure(session, counted), step="rate-limit")
 
 
-async def hit_unless_refused(
+async def count_unless_refused(
     database: Database, limits: RateLimits, work: Callable[[], Awaitable[T]], *uses: tuple[Limit, str]
 ) -> T:
-    """Do `work`, counted as with `hit` unless it ends with a `DomainError`: who has mended it may try again."""
-    attempt = await hit(database, limits, *uses)
+    """Do `work`, counted as with `count_attempt`, but not when it raises a `DomainError`: who has mended that may try again."""
+    attempt = await count_attempt(database, limits, *uses)
     try:
         return await work()
     except DomainError:
-        await take_back(database, attempt)
+        await uncount_attempt(database, attempt)
         raise
 
 
-async def take_back(database: Database, attempt: Attempt) -> None:
-    """Uncount an attempt that turned out well, where only failures are to be limited."""
+async def uncount_attempt(database: Database, attempt: Attempt) -> None:
+    """Undo the counting of an attempt that succeeded, where only failures are to be limited."""
     if attempt.keys:
         await transact(
             database, lambda session: rate_limit_store.take_back(session, attempt.keys, attempt.at), step="rate-limit"
@@ -115,7 +115,7 @@ async def take_back(database: Database, attempt: Attempt) -> None:
 
 
 def network_of(remote_address: str) -> str:
-    """What counts as one network address: an IPv4 address, or the /64 that one IPv6 customer has at least."""
+    """What limits count as one network: an IPv4 address, or the /64 of an IPv6 address, since one customer has at least that."""
     try:
         address = ip_address(remote_address)
     except ValueError:
@@ -127,11 +127,11 @@ def network_of(remote_address: str) -> str:
     return str(address)
 
 
-def _counted(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> Counted:
+def _active_limits(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> CountedLimits:
     return {keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on}
 
 
-async def _count(session: Session, counted: Counted) -> Attempt | int:
+async def _count_attempt(session: Session, counted: CountedLimits) -> Attempt | int:
     """The attempt, or the seconds until one is allowed again."""
     recent = await _lock(session, counted)
     seconds = _seconds_to_wait(counted, recent, session.real_now)
@@ -141,26 +141,26 @@ async def _count(session: Session, counted: Counted) -> Attempt | int:
     return Attempt(tuple(counted), session.real_now)
 
 
-async def _note(session: Session, counted: Counted) -> None:
+async def _count_failure(session: Session, counted: CountedLimits) -> None:
     await _save(session, counted, await _lock(session, counted))
 
 
-async def _lock(session: Session, counted: Counted) -> dict[bytes, list[datetime]]:
+async def _lock(session: Session, counted: CountedLimits) -> dict[bytes, list[datetime]]:
     now = session.real_now
     longest = max(timedelta(seconds=limit.per_seconds) for limit in counted.values())
     hits = await rate_limit_store.lock(session, counted, expires_at=now + longest)
     return {key: _recent(hits[key], limit, now) for key, limit in counted.items()}
 
 
-async def _save(session: Session, counted: Counted, recent: Mapping[bytes, Sequence[datetime]]) -> None:
+async def _save(session: Session, counted: CountedLimits, recent: Mapping[bytes, Sequence[datetime]]) -> None:
     for key, limit in counted.items():
         expires_at = session.real_now + timedelta(seconds=limit.per_seconds)
         await rate_limit_store.save(session, key, sorted([*recent[key], session.real_now]), expires_at=expires_at)
 
 
-def _seconds_to_wait(counted: Counted, recent: Mapping[bytes, Sequence[datetime]], now: datetime) -> int | None:
+def _seconds_to_wait(counted: CountedLimits, recent: Mapping[bytes, Sequence[datetime]], now: datetime) -> int | None:
     waits = [
-        # who waited for another to count was slower than the clock: none has longer to wait than the whole stretch
+        # another process may have counted at a later time than ours: nobody waits longer than the limit's whole period
         min(recent[key][-limit.most] - now, timedelta()) + timedelta(seconds=limit.per_seconds)
         for key, limit in counted.items()
         if len(recent[key]) >= limit.most

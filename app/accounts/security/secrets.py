@@ -1,4 +1,4 @@
-"""Secrets: keys derived from the one in the settings, tokens handed out once, and the hashes of them that are kept."""
+"""Keys derived from the secret key of the settings, random tokens, and the hashes that are stored of tokens and of other values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _KEY_BYTES = 32
 _BASE62 = string.digits + string.ascii_letters
-# 43 letters of 62 hold 256 bits
+# 43 characters out of 62 hold 256 bits
 _TOKEN_CHARACTERS = 43
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keys:
-    """One key of 32 bytes per purpose, so that what is hashed for one can't be compared with another.
+    """One key of 32 bytes per purpose, so that hashes made for one purpose can't be compared with those of another.
 
-    `limits` hashes who is limited, `phones` numbers, `codes` texted and mailed codes, `abuse_key` what must be known
-    again after its owner is gone; `mail` encrypts mails that wait in the queue.
+    `limits` hashes whom a rate limit is for, `phones` phone numbers, `codes` the codes that are texted and mailed. `abuse_key`
+    hashes what must be recognized after its owner is gone, such as a freed handle. `mail` encrypts the mails in the queue.
     """
 
     limits: bytes
@@ -33,7 +33,7 @@ class Keys:
 
 
 def derive_keys(secret_key: str) -> Keys:
-    """The keys that belong to `secret_key`, the same ones each time."""
+    """The keys derived from `secret_key`, the same ones each time."""
     return Keys(
         limits=derive_key(secret_key, "rate-limits"),
         phones=derive_key(secret_key, "phone-numbers"),
@@ -54,10 +54,10 @@ def new_token(prefix: str = "") -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a token: it has 256 random bits, so a plain hash can't be turned back."""
+    """What is stored of a token (SHA-256). It has 256 random bits, so the hash can't be reversed, even without a key."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def keyed_hash(key: bytes, *parts: str) -> bytes:
-    """What is kept of something guessable, such as an address or a phone number: useless without the key."""
+    """What is stored of a value that can be guessed, such as a phone number (HMAC-SHA256): without the key guessing is useless."""
     return hmac.digest(key, "\0".join(parts).encode(errors="surrogatepass"), "sha256")

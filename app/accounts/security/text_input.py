@@ -1,88 +1,89 @@
-"""What people type: a line of text, several, or nothing; always something that can be seen, and that leaves what stands beside it
-as it is."""
+"""Checking text that people type: one line or several, visible, and without characters that change how other text is shown."""
 
 from __future__ import annotations
 
 import unicodedata
 
 from app.errors import InvalidInput
+from app.wording import count
 
 # control characters, lone surrogates, and the separators of lines and paragraphs
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# letters of their categories that are drawn as nothing
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-# what scripts from Arabic to emoji need within words; other characters of format hide, or turn the text after them around
-_WITHIN_WORDS = frozenset("\u061c\u200c\u200d\u200e\u200f")
-_SEEN = ("L", "N", "P", "S")
+# invisible, although their categories are those of visible characters
+_INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# format characters that scripts from Arabic to emoji need within words; others are invisible or change the direction of the text
+# after them
+_ALLOWED_FORMATS = frozenset("\u061c\u200c\u200d\u200e\u200f")
+_VISIBLE = ("L", "N", "P", "S")
 
 
-def one_line(text: str, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str:
-    """`text` without the blanks around it; `what` names it in the message, such as "A name".
+def one_line(text: str, label: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str:
+    """`text` without the blanks around it; `label` names it in the message, such as "A name".
 
-    Raises `InvalidInput` when nothing is left that can be seen, it has more than `at_most` characters, or holds control characters,
-    invisible ones, or such as turn the direction of text.
+    Raises `InvalidInput` when nothing visible is left, when it has more than `at_most` characters, or when it holds control
+    characters, invisible ones, or such as change the direction of text.
     """
     line = text.strip()
     if not line:
-        raise InvalidInput(f"{what} can't be empty.", path=path)
+        raise InvalidInput(f"{label} can't be empty.", path=path)
     if len(line) > at_most:
-        raise InvalidInput(f"{what} has at most {at_most} characters.", path=path)
+        raise InvalidInput(f"{label} has at most {count(at_most, 'character')}.", path=path)
     if any(map(_is_control, line)):
-        raise InvalidInput(f"{what} is one line of text without control characters.", path=path)
-    _require_seen(line, what, path)
+        raise InvalidInput(f"{label} is one line of text without control characters.", path=path)
+    _require_visible(line, label, path)
     return line
 
 
 def cleaned_line(text: str | None, *, at_most: int) -> str | None:
-    """What no person typed here, made into one line: control characters become blanks, several blanks one, what is invisible goes,
-    and the rest is cut.
+    """Text from another system, made into one line: control characters become blanks, several blanks become one, invisible
+    characters are removed, and the line is cut after `at_most` characters.
 
     None where nothing is left.
     """
-    letters = (" " if _is_control(letter) else letter for letter in text or "" if not _is_hidden(letter))
-    line = " ".join("".join(letters).split())[:at_most].strip()
-    return line if any(map(_is_seen, line)) else None
+    characters = (" " if _is_control(character) else character for character in text or "" if not _is_hidden(character))
+    line = " ".join("".join(characters).split())[:at_most].strip()
+    return line if any(map(_is_visible, line)) else None
 
 
-def optional_line(text: str | None, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
-    """`one_line`, or None for nothing and for blanks only."""
+def optional_line(text: str | None, label: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
+    """`one_line`, or None for None and for blanks only."""
     if text is None or not text.strip():
         return None
-    return one_line(text, what, at_most=at_most, path=path)
+    return one_line(text, label, at_most=at_most, path=path)
 
 
-def optional_text(text: str | None, what: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
-    """Lines of text without the blanks around them, or None for nothing and for blanks only.
+def optional_text(text: str | None, label: str, *, at_most: int, path: tuple[str, ...] | None = None) -> str | None:
+    """Several lines of text without the blanks around them, or None for None and for blanks only.
 
-    Raises `InvalidInput` as `one_line` does, but that lines may end and have tabs.
+    Raises `InvalidInput` as `one_line` does, but line ends and tabs are allowed.
     """
     if text is None or not text.strip():
         return None
     lines = text.strip().replace("\r\n", "\n")
     if len(lines) > at_most:
-        raise InvalidInput(f"{what} has at most {at_most:,} characters.", path=path)
-    if any(_is_control(letter) for letter in lines if letter not in "\n\t"):
-        raise InvalidInput(f"{what} is text without control characters.", path=path)
-    _require_seen(lines, what, path)
+        raise InvalidInput(f"{label} has at most {count(at_most, 'character')}.", path=path)
+    if any(_is_control(character) for character in lines if character not in "\n\t"):
+        raise InvalidInput(f"{label} is text without control characters.", path=path)
+    _require_visible(lines, label, path)
     return lines
 
 
-def _require_seen(text: str, what: str, path: tuple[str, ...] | None) -> None:
+def _require_visible(text: str, label: str, path: tuple[str, ...] | None) -> None:
     if any(map(_is_hidden, text)):
         raise InvalidInput(
-            f"{what} can't hold invisible characters, or such as turn the direction of text. Type it anew.", path=path
+            f"{label} can't hold invisible characters, or such as turn the direction of text. Type it anew.", path=path
         )
-    if not any(map(_is_seen, text)):
-        raise InvalidInput(f"{what} needs something that can be seen.", path=path)
+    if not any(map(_is_visible, text)):
+        raise InvalidInput(f"{label} needs something that can be seen.", path=path)
 
 
-def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) in _CONTROLS
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in _CONTROLS
 
 
-def _is_hidden(letter: str) -> bool:
-    return letter in _BLANKS or (unicodedata.category(letter) == "Cf" and letter not in _WITHIN_WORDS)
+def _is_hidden(character: str) -> bool:
+    return character in _INVISIBLE or (unicodedata.category(character) == "Cf" and character not in _ALLOWED_FORMATS)
 
 
-def _is_seen(letter: str) -> bool:
-    return unicodedata.category(letter).startswith(_SEEN)
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character).startswith(_VISIBLE)

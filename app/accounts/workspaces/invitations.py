@@ -1,6 +1,7 @@
-"""Invitations to organizations: bound to an address, mailed there, good for 7 days and once.
+"""Invitations to organizations: sending them by mail, listing and revoking them, and what the holder of a link may see.
 
-Everything here answers alike, and mails alike, whether or not the address has an account or its owner is a member already.
+An invitation is for one e-mail address, can be accepted once, and expires after `LIFETIME`. Answers and mails are the same whether
+or not the address has an account or its owner is a member already.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.security.account_errors import EmailUnverified
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.workspaces.members import lock_workspace, require_manager
 from app.db.engine import Database, Session
@@ -40,12 +41,12 @@ PER_INVITER = Limit("invitation:inviter", most=100, per_seconds=3_600)
 PER_NETWORK = Limit("invitation:network", most=200, per_seconds=3_600)
 PER_ADDRESS_A_DAY = Limit("invitation:address-day", most=10, per_seconds=86_400)
 
-_MANAGES: Final = WorkspacePermission.MANAGE_MEMBERS
+_MANAGE_MEMBERS: Final = WorkspacePermission.MANAGE_MEMBERS
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvitation:
-    """Who is invited, by address, where to, and as what."""
+    """An invitation to send: to which workspace, to which address, and with which role."""
 
     workspace_id: UUID
     email_address: str
@@ -54,7 +55,7 @@ class NewInvitation:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the holder of a mailed link is invited to."""
+    """An invitation as its invitee sees it, with the organization."""
 
     workspace: WorkspaceRow
     invitation: InvitationRow
@@ -70,14 +71,14 @@ async def invite(
     remote_address: str,
     public_url: str,
 ) -> WorkspaceAccess:
-    """Mail a link to an address, in place of any that was mailed there for this organization before.
+    """Mail an invitation to an address; it replaces an open one to the same address for this organization.
 
-    For those who manage the role. Raises `InvalidInput` for a personal workspace, an address that is none, and with 500 open
-    invitations; `RateLimited`; and what `workspace_for` raises.
+    For those who may give the role. Raises `InvalidInput` for a personal workspace, for what is no address, and when there are
+    `MOST_OPEN` open invitations; `RateLimited`; and what `workspace_for` raises.
     """
     user = require_user(caller)
     async with database.read() as session:
-        access = await workspace_for(session, user, invitation.workspace_id, permission=_MANAGES)
+        access = await workspace_for(session, user, invitation.workspace_id, permission=_MANAGE_MEMBERS)
     require_manager(access, invitation.role)
     if access.workspace.kind == "PERSONAL":
         raise InvalidInput(
@@ -85,7 +86,7 @@ async def invite(
             path=("input", "workspaceId"),
         )
     email = parse_email(invitation.email_address, path=("input", "emailAddress"))
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_WORKSPACE, str(invitation.workspace_id)),
@@ -94,21 +95,20 @@ async def invite(
         (PER_ADDRESS_A_DAY, email.key),
     )
 
-    async def keep(session: Session) -> WorkspaceAccess:
-        access = await lock_workspace(session, user, invitation.workspace_id, permission=_MANAGES)
+    async def save(session: Session) -> WorkspaceAccess:
+        access = await lock_workspace(session, user, invitation.workspace_id, permission=_MANAGE_MEMBERS)
         token = await _replace(session, user, access, email, invitation.role)
-        queue_mail(
-            session, message_texts.invitation(email.address, f"{public_url}/accept-invitation?token={token}"), keys.mail
-        )
+        link = f"{public_url}/accept-invitation?token={token}"
+        queue_mail(session, message_texts.invitation(email.address, link, LIFETIME), keys.mail)
         return access
 
-    return await transact(database, keep, step="invite-member")
+    return await transact(database, save, step="invite-member")
 
 
 async def _replace(
     session: Session, user: UserCaller, access: WorkspaceAccess, email: EmailAddress, role: WorkspaceRole
 ) -> str:
-    """Keep a new invitation instead of the former one to the address; its token, as it stands in a link."""
+    """Store a new invitation in place of the former one to the address; returns its token, quoted for a URL."""
     workspace_id = access.workspace.id
     former = await invitation_store.open_to(session, workspace_id, email.key)
     if former is not None:
@@ -143,8 +143,8 @@ async def _replace(
 
 
 async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID) -> WorkspaceAccess:
-    """Let an open invitation's link lead nowhere; for those who manage its role. Raises `NotFound` for any other."""
-    access = await lock_workspace(session, require_user(caller), workspace_id, permission=_MANAGES)
+    """Revoke an open invitation; for those who may give its role. Raises `NotFound` for any other invitation."""
+    access = await lock_workspace(session, require_user(caller), workspace_id, permission=_MANAGE_MEMBERS)
     row = await invitation_store.open_one(session, workspace_id, invitation_id, at=session.now)
     if row is None:
         raise NotFound
@@ -162,8 +162,8 @@ async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitatio
 
 
 async def open_invitations(session: Session, access: WorkspaceAccess) -> Sequence[InvitationRow]:
-    """The open invitations, the newest first; none for who doesn't manage members, since addresses are the managers' to see."""
-    if _MANAGES not in access.permissions:
+    """The open invitations, the newest first; none for callers without MANAGE_MEMBERS, who may not see the addresses."""
+    if _MANAGE_MEMBERS not in access.permissions:
         return ()
     return await invitation_store.open_ones(session, access.workspace.id, at=session.now)
 
@@ -171,16 +171,18 @@ async def open_invitations(session: Session, access: WorkspaceAccess) -> Sequenc
 async def open_invitation(
     session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID
 ) -> InvitationRow | None:
-    """One of the open invitations, for those who manage members."""
+    """One of the open invitations; None for callers without MANAGE_MEMBERS."""
     access = await workspace_for(session, caller, workspace_id)
-    if _MANAGES not in access.permissions:
+    if _MANAGE_MEMBERS not in access.permissions:
         return None
     return await invitation_store.open_one(session, workspace_id, invitation_id, at=session.now)
 
 
 async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | None:
-    """What the link's holder is invited to, once they have verified its address, or was, where they have followed it and belong to
-    the organization; None for a link that is good for nothing."""
+    """The invitation with this token, for a caller who has verified its address, or who has accepted it and is still a member.
+
+    None for any other caller, and for a token that is unknown, used or expired.
+    """
     row = await invitation_store.by_token_hash(session, token_hash(token))
     if row is None:
         return None
@@ -188,7 +190,7 @@ async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | 
     if row.accepted_by == caller.user_id and workspace is not None:
         membership = await membership_store.find(session, row.workspace_id, caller.user_id)
         return Offer(workspace, row) if membership is not None else None
-    if not is_good(session, row):
+    if not is_open(session, row):
         return None
     try:
         await require_invitee(session, caller, row, lock=False)
@@ -197,17 +199,19 @@ async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | 
     return Offer(workspace, row) if workspace is not None else None
 
 
-def is_good(session: Session, row: InvitationRow) -> bool:
-    """Whether the invitation can still be accepted: it is unused and not lapsed. One whose sender may no longer give its role is
-    gone (`members`)."""
+def is_open(session: Session, row: InvitationRow) -> bool:
+    """Whether the invitation can be accepted: it is neither used nor expired.
+
+    One whose sender may no longer give its role has no row any more: `members.py` removes it.
+    """
     return row.accepted_by is None and row.expires_at > session.now
 
 
 async def require_invitee(session: Session, user: UserCaller, row: InvitationRow, *, lock: bool) -> None:
-    """Raise `EmailUnverified`, with the step that is missing, unless the user has verified the invited address.
+    """Raise `EmailUnverified`, saying which step is missing, unless the user has verified the invited address.
 
-    With `lock` they keep it until the transaction ends. The address is told only to who has it already: a link may have been passed
-    on.
+    With `lock` the address can't be removed before the transaction ends. The message names the address only to a user who has it:
+    the link may have been passed on to somebody else.
     """
     email = await invitation_store.email_of(session, user.user_id, row.address_key or "", lock=lock)
     if email is None:

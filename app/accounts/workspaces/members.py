@@ -1,6 +1,6 @@
-"""The members of a workspace: who manages whom, and that an owner always remains.
+"""The members of a workspace: changing roles, removing members, who may do that to whom, and that an owner remains.
 
-Whoever changes a membership locks the workspace first, and only then reads who belongs to it.
+Every change of a membership locks the workspace first, and only then reads its members.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from app.store import workspaces as workspace_store
 _RANKS = (WorkspaceRole.MEMBER, WorkspaceRole.ADMIN, WorkspaceRole.OWNER)
 
 
-def manages(own: WorkspaceRole | None, other: WorkspaceRole) -> bool:
-    """Whether someone with the role `own` may give and take the role `other`: managers do, up to their own."""
-    if own is None or WorkspacePermission.MANAGE_MEMBERS not in ROLE_PERMISSIONS[own]:
+def manages(own_role: WorkspaceRole | None, other_role: WorkspaceRole) -> bool:
+    """Whether a member with `own_role` may give and take `other_role`: owners and admins may, up to their own role."""
+    if own_role is None or WorkspacePermission.MANAGE_MEMBERS not in ROLE_PERMISSIONS[own_role]:
         return False
-    return _RANKS.index(other) <= _RANKS.index(own)
+    return _RANKS.index(other_role) <= _RANKS.index(own_role)
 
 
 def require_manager(access: WorkspaceAccess, *roles: WorkspaceRole) -> None:
@@ -40,7 +40,7 @@ def require_manager(access: WorkspaceAccess, *roles: WorkspaceRole) -> None:
 async def lock_workspace(
     session: Session, caller: Caller, workspace_id: UUID, *, permission: WorkspacePermission | None = None
 ) -> WorkspaceAccess:
-    """`workspace_for`, alone with the workspace: neither it nor who belongs to it changes before the transaction ends."""
+    """`workspace_for` with the workspace locked: neither it nor its members can change before the transaction ends."""
     if await workspace_store.lock(session, workspace_id) is None:
         raise NotFound
     return await workspace_for(session, caller, workspace_id, permission=permission, lock=True)
@@ -49,10 +49,10 @@ async def lock_workspace(
 async def change_role(
     session: Session, caller: UserCaller, workspace_id: UUID, user_id: UUID, role: WorkspaceRole
 ) -> WorkspaceAccess:
-    """Give a member another role; the workspace as the caller may use it then.
+    """Give a member another role; returns the caller's access after that.
 
-    For those who manage both the old role and the new one. Raises `LastOwner` for the only owner, and `NotFound` for who is no
-    member.
+    For those who may give both the old role and the new one. Raises `LastOwner` for the only owner, and `NotFound` for a user who
+    is no member.
     """
     access = await lock_workspace(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_MEMBERS)
     membership = await _membership(session, workspace_id, user_id)
@@ -72,7 +72,7 @@ async def change_role(
         "A member was given another role.",
         before={"role": before.value},
         after={"role": role.value},
-        subject=_other(caller, user_id),
+        subject=_subject(caller, user_id),
     )
     return await workspace_for(session, caller, workspace_id)
 
@@ -80,15 +80,15 @@ async def change_role(
 async def remove_member(
     session: Session, caller: UserCaller, workspace_id: UUID, user_id: UUID
 ) -> WorkspaceAccess | None:
-    """Let someone belong to the workspace no longer: a member whom the caller manages, or, whatever the role, the caller.
+    """Remove a member: one whose role the caller may take, or the caller themselves.
 
-    The workspace as it is then, None for who left it. Raises `LastOwner` for the only owner, `InvalidInput` for a personal
-    workspace, and `NotFound` for who is no member.
+    Returns the caller's access, None when the caller left. Raises `LastOwner` for the only owner, `InvalidInput` for a personal
+    workspace, and `NotFound` for a user who is no member.
     """
     access = await lock_workspace(session, caller, workspace_id)
     leaves = user_id == caller.user_id
     if not leaves and WorkspacePermission.MANAGE_MEMBERS not in access.permissions:
-        # who may remove nobody is answered alike whomever they name
+        # before looking whether the user is a member, which the caller may not learn
         raise Forbidden
     role = WorkspaceRole((await _membership(session, workspace_id, user_id)).role)
     if not leaves:
@@ -107,16 +107,16 @@ async def remove_member(
         "A member left." if leaves else "A member was removed.",
         before={"role": role.value},
         after={"role": None},
-        subject=_other(caller, user_id),
+        subject=_subject(caller, user_id),
     )
     return None if leaves else access
 
 
 async def end_invitations(session: Session, workspace_id: UUID, actor: Actor, user_id: UUID) -> None:
-    """Let the open invitations of who belongs to the workspace no longer lead nowhere: those they sent, and those that would bring
-    them back. `actor` is who lets them go.
+    """End the open invitations of a user who is no member any more: those they sent, and those sent to their addresses.
 
-    The latter stay on the list until they lapse: taken off it, they would tell whose addresses they went to.
+    `actor` is who removed the user. Those sent to the user stay on the list until they expire, with a token that nobody has: if
+    they disappeared, the managers would learn which of the addresses are the user's.
     """
     await _end_invitations_by(session, workspace_id, actor, user_id, None)
     for invitation in await invitation_store.open_to_user(session, workspace_id, user_id):
@@ -126,8 +126,8 @@ async def end_invitations(session: Session, workspace_id: UUID, actor: Actor, us
 async def _end_invitations_by(
     session: Session, workspace_id: UUID, actor: Actor, user_id: UUID, role: WorkspaceRole | None
 ) -> None:
-    """Forget those open invitations of a user's whose role they may not give, having `role` now."""
-    beyond = [other.value for other in WorkspaceRole if not manages(role, other)]
+    """Remove the open invitations that a user sent for roles which they may not give with `role`; None for no role."""
+    beyond = [other_role.value for other_role in WorkspaceRole if not manages(role, other_role)]
     for invitation in await invitation_store.remove_sent_by(session, workspace_id, user_id, beyond):
         await audit_log.record(
             session,
@@ -151,6 +151,6 @@ async def _require_another_owner(session: Session, workspace_id: UUID) -> None:
         raise LastOwner
 
 
-def _other(caller: UserCaller, user_id: UUID) -> UUID | None:
-    """The subject of an event: None where it is the actor."""
+def _subject(caller: UserCaller, user_id: UUID) -> UUID | None:
+    """The subject of an audit event: None if it is the actor."""
     return user_id if user_id != caller.user_id else None

@@ -1,4 +1,4 @@
-"""Organizations: making one, and what a workspace goes by: its name, its handle, and the id the host product knows it by."""
+"""Creating organizations, and changing the name, handle and external id of a workspace."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.accounts.access.callers import Caller, KeyCaller, UserCaller, require_u
 from app.accounts.access.permissions import ApiScope, WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.handles import (
+    HandleTaken,
     change_handle,
     check_handle,
+    claim_generated_handle,
     claim_handle,
-    claim_made_up_handle,
     counting_refusals,
 )
 from app.accounts.people.users import lock_joining_user
-from app.accounts.security.account_errors import HandleTaken
-from app.accounts.security.rate_limits import Limit, RateLimits, hit_unless_refused
+from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused
 from app.accounts.security.text_input import one_line
 from app.accounts.workspaces.members import lock_workspace
-from app.accounts.workspaces.partial_changes import KEPT, Change
+from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
@@ -32,7 +32,7 @@ from app.ids import uuid7
 from app.store import workspaces as workspace_store
 
 PER_USER_A_DAY = Limit("organization:user-day", most=20, per_seconds=86_400)
-# each one keeps another handle from everybody else for a while
+# each change holds the former handle, which then nobody else can take
 HANDLES_PER_WORKSPACE_A_DAY = Limit("organization:handle-day", most=10, per_seconds=86_400)
 
 MOST_NAME_CHARACTERS = 100
@@ -42,7 +42,7 @@ _NAME, _HANDLE, _EXTERNAL_ID = ("input", "name"), ("input", "handle"), ("input",
 
 @dataclass(frozen=True, slots=True)
 class NewOrganization:
-    """The form as it was filled in; without a handle one is made up from the name."""
+    """The form as it was filled in, before it is checked; without a handle one is generated from the name."""
 
     name: str
     handle: str | None = None
@@ -51,11 +51,11 @@ class NewOrganization:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceChange:
-    """What a workspace is to go by from now on."""
+    """The new name, handle and external id of a workspace; `UNCHANGED` for those that stay."""
 
-    name: Change[str | None] = KEPT
-    handle: Change[str | None] = KEPT
-    external_id: Change[str | None] = KEPT
+    name: OrUnchanged[str | None] = UNCHANGED
+    handle: OrUnchanged[str | None] = UNCHANGED
+    external_id: OrUnchanged[str | None] = UNCHANGED
 
 
 async def create_organization(
@@ -67,11 +67,11 @@ async def create_organization(
     *,
     owners_set_external_ids: bool,
 ) -> WorkspaceAccess:
-    """Make an organization, of which the caller is the owner.
+    """Create an organization, of which the caller is the owner.
 
     Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
-    for one where only the host product's servers set them, `AccountClosing`, and `RateLimited` after 20 a day, or after 30 handles
-    an hour that are taken.
+    for any external id unless `owners_set_external_ids`, `AccountClosing`, and `RateLimited` by `PER_USER_A_DAY` or for too many
+    handles that are taken.
     """
     user = require_user(caller)
     name = one_line(form.name, "A name", at_most=MOST_NAME_CHARACTERS, path=_NAME)
@@ -80,23 +80,25 @@ async def create_organization(
     if external_id is not None and not owners_set_external_ids:
         raise Forbidden("Here only the host product's servers set external ids.")
 
-    async def make(session: Session) -> WorkspaceAccess:
-        return await _make(session, abuse_key, user, name, handle, external_id)
+    async def create(session: Session) -> WorkspaceAccess:
+        return await _create(session, abuse_key, user, name, handle, external_id)
 
-    async def make_it() -> WorkspaceAccess:
-        work = partial(transact, database, make, step="create-organization")
-        return await hit_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
+    async def create_limited() -> WorkspaceAccess:
+        work = partial(transact, database, create, step="create-organization")
+        return await count_unless_refused(database, limits, work, (PER_USER_A_DAY, str(user.user_id)))
 
-    return await (make_it() if handle is None else counting_refusals(database, limits, user.user_id, make_it))
+    return await (
+        create_limited() if handle is None else counting_refusals(database, limits, user.user_id, create_limited)
+    )
 
 
-async def _make(
+async def _create(
     session: Session, abuse_key: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
 ) -> WorkspaceAccess:
     await lock_joining_user(session, user.user_id)
     workspace_id = uuid7()
     if handle is None:
-        handle = await claim_made_up_handle(session, abuse_key, workspace_id, name, otherwise="organization")
+        handle = await claim_generated_handle(session, abuse_key, workspace_id, name, fallback_prefix="organization")
     elif not await claim_handle(session, abuse_key, handle, workspace_id):
         raise HandleTaken(path=_HANDLE)
     workspace = WorkspaceRow(
@@ -113,8 +115,8 @@ async def _make(
         workspace_id=workspace_id, user_id=user.user_id, role=WorkspaceRole.OWNER, joined_at=session.now
     )
     await workspace_store.add_member(session, owner)
-    told = {"name": name, "handle": handle}
-    await _record(session, user, workspace_id, "organization.created", "The organization was made.", after=told)
+    detail = {"name": name, "handle": handle}
+    await _record(session, user, workspace_id, "organization.created", "The organization was made.", after=detail)
     if external_id is not None:
         await _set_external_id(session, user, workspace, external_id)
     return await workspace_for(session, user, workspace_id)
@@ -130,16 +132,16 @@ async def update_workspace(
     *,
     owners_set_external_ids: bool,
 ) -> WorkspaceAccess:
-    """Let a workspace go by another name, handle or external id; what the change does not mention stays.
+    """Change the name, handle or external id of a workspace.
 
-    Owners may do all of it, but set an external id only where there is none, and only if `owners_set_external_ids`. A service key
-    with OPERATOR sets, changes and clears external ids, and nothing else; anything beyond is `Forbidden`. Raises `InvalidInput`,
+    Owners may change the name and handle, and set an external id where there is none, if `owners_set_external_ids`. A service key
+    with OPERATOR may set, change and clear external ids only. Raises `Forbidden` for anything else, `InvalidInput`,
     `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, and what `workspace_for` raises.
     """
     async with database.read() as session:
         access = await workspace_for(session, caller, workspace_id)
     _require_right(access, caller, change)
-    change = _checked(access.workspace, change)
+    change = _checked_change(access.workspace, change)
 
     async def apply(session: Session) -> WorkspaceAccess:
         access = await lock_workspace(session, caller, workspace_id)
@@ -151,11 +153,11 @@ async def update_workspace(
         return access
 
     work = partial(transact, database, apply, step="update-workspace")
-    if change.handle is KEPT or change.handle == access.workspace.handle:
+    if change.handle is UNCHANGED or change.handle == access.workspace.handle:
         return await work()
 
     async def limited() -> WorkspaceAccess:
-        return await hit_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
+        return await count_unless_refused(database, limits, work, (HANDLES_PER_WORKSPACE_A_DAY, str(workspace_id)))
 
     return await counting_refusals(database, limits, require_user(caller).user_id, limited)
 
@@ -164,7 +166,7 @@ def _require_right(access: WorkspaceAccess, caller: Caller, change: WorkspaceCha
     if isinstance(caller, KeyCaller):
         if not _is_operator(caller):
             raise Forbidden
-        if change.name is not KEPT or change.handle is not KEPT:
+        if change.name is not UNCHANGED or change.handle is not UNCHANGED:
             raise Forbidden("A key can change a workspace's external id, and nothing else of it.")
     elif WorkspacePermission.MANAGE_WORKSPACE not in access.permissions:
         raise Forbidden
@@ -174,12 +176,12 @@ def _is_operator(caller: Caller) -> bool:
     return isinstance(caller, KeyCaller) and caller.is_service and ApiScope.OPERATOR in caller.scopes
 
 
-def _checked(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChange:
-    """The change with its values as they are kept; raises for values that nothing may go by."""
+def _checked_change(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChange:
+    """The change with its values checked and cleaned; raises for those that are not allowed."""
     name, handle, external_id = change.name, change.handle, change.external_id
-    if name is not KEPT:
+    if name is not UNCHANGED:
         name = one_line(name or "", "A name", at_most=MOST_NAME_CHARACTERS, path=_NAME)
-    if handle is not KEPT:
+    if handle is not UNCHANGED:
         if workspace.kind == "PERSONAL":
             raise InvalidInput(
                 "The handle of a personal workspace is its owner's User ID: change it with changeHandle.", path=_HANDLE
@@ -187,7 +189,7 @@ def _checked(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChang
         if handle is None:
             raise InvalidInput("An organization can't be without a handle.", path=_HANDLE)
         handle = check_handle(handle, path=_HANDLE)
-    if external_id is not KEPT:
+    if external_id is not UNCHANGED:
         external_id = _checked_external_id(external_id)
     return WorkspaceChange(name, handle, external_id)
 
@@ -207,21 +209,21 @@ async def _apply(
     *,
     owners_set_external_ids: bool,
 ) -> None:
-    if change.name is not KEPT and change.name is not None and change.name != workspace.name:
+    if change.name is not UNCHANGED and change.name is not None and change.name != workspace.name:
         before, workspace.name = workspace.name, change.name
         workspace.version += 1
-        # a personal workspace's name is a person's
-        is_told = workspace.kind == "ORGANIZATION"
+        # not logged for a personal workspace, whose name is its owner's
+        is_name_logged = workspace.kind == "ORGANIZATION"
         await _record(
             session,
             caller,
             workspace.id,
             "workspace.renamed",
             "The workspace was given another name.",
-            before={"name": before} if is_told else None,
-            after={"name": workspace.name} if is_told else None,
+            before={"name": before} if is_name_logged else None,
+            after={"name": workspace.name} if is_name_logged else None,
         )
-    if change.handle is not KEPT and change.handle is not None and change.handle != workspace.handle:
+    if change.handle is not UNCHANGED and change.handle is not None and change.handle != workspace.handle:
         before = workspace.handle
         await change_handle(session, abuse_key, workspace, change.handle, path=_HANDLE)
         await _record(
@@ -233,14 +235,14 @@ async def _apply(
             before={"handle": before},
             after={"handle": change.handle},
         )
-    if change.external_id is not KEPT and change.external_id != workspace.external_id:
+    if change.external_id is not UNCHANGED and change.external_id != workspace.external_id:
         if not _is_operator(caller):
-            _require_owners_first_word(workspace, owners_set_external_ids)
+            _require_owner_may_set_external_id(workspace, owners_set_external_ids)
         workspace.version += 1
         await _set_external_id(session, caller, workspace, change.external_id)
 
 
-def _require_owners_first_word(workspace: WorkspaceRow, owners_set_external_ids: bool) -> None:
+def _require_owner_may_set_external_id(workspace: WorkspaceRow, owners_set_external_ids: bool) -> None:
     if not owners_set_external_ids:
         raise Forbidden("Here only the host product's servers set external ids.")
     if workspace.external_id is not None:
@@ -251,7 +253,7 @@ async def _set_external_id(session: Session, caller: Caller, workspace: Workspac
     was_set = workspace.external_id is not None
     if not await workspace_store.set_external_id(session, workspace.id, external_id):
         raise Conflict("Another workspace has this external id.", path=_EXTERNAL_ID)
-    # not the ids themselves: a host product may use addresses for them
+    # the ids themselves are left out: a host product may use e-mail addresses as external ids
     await _record(
         session,
         caller,

@@ -1,4 +1,4 @@
-"""Changes in which a field that isn't mentioned stays as it is."""
+"""`UNCHANGED`: the value of a field that a partial change leaves as it is, told apart from None, which clears a field."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final, Literal, TypeAlias, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Enum):
-    """The type of `KEPT`, which stands for a field that isn't mentioned."""
+class Unchanged(Enum):
+    """The type of `UNCHANGED`."""
 
-    KEPT = "KEPT"
+    UNCHANGED = "UNCHANGED"
 
 
-KEPT: Final = Kept.KEPT
+UNCHANGED: Final = Unchanged.UNCHANGED
 
-Change: TypeAlias = T | Literal[Kept.KEPT]
-"""A new value, or `KEPT`; where nothing is a value too, None is nothing."""
+OrUnchanged: TypeAlias = T | Literal[Unchanged.UNCHANGED]
+"""A new value of a field, or `UNCHANGED`; a field that may be empty is cleared by None."""

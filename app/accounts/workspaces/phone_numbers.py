@@ -1,4 +1,4 @@
-"""Phone numbers: how they are read, and how little of them is kept."""
+"""Parsing phone numbers, and what is stored and shown of one: a keyed hash, and the last digits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SHOWN_DIGITS = 4
 
 MOST_CHARACTERS = 40
 
-# these can't receive a text message, or make money for whoever has them texted; where a country's numbers don't tell landlines
-# from mobiles, the number is tried
+# These can't receive a text message, or earn money for whoever has codes sent to them. In countries where a landline looks like a
+# mobile number, the code is sent.
 _UNFIT = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -30,9 +30,9 @@ _UNFIT = frozenset(
 
 
 def parse_number(text: str, region: str | None, *, countries: Collection[str]) -> str:
-    """The number in E.164 form, from that form or from the national one of `region` (ISO 3166, two letters).
+    """The number in E.164 form, from that form or from the national form of `region` (ISO 3166, two letters).
 
-    `countries` are the regions that are texted, none for all. Raises `InvalidInput` saying what is wrong.
+    `countries` are the regions that codes are sent to, empty for all. Raises `InvalidInput`, which says what is wrong.
     """
     path = ("input", "phoneNumber")
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
@@ -59,15 +59,15 @@ def parse_number(text: str, region: str | None, *, countries: Collection[str]) -
 
 
 def number_hash(key: bytes, number: str) -> bytes:
-    """What is kept of a number in E.164 form: enough to know it again, and useless without the key."""
+    """What is stored of a number in E.164 form: the same for the same number, and useless without the key."""
     return keyed_hash(key, number)
 
 
 def last_digits(number: str) -> str:
-    """What is shown of a number."""
+    """The last `SHOWN_DIGITS` digits of a number, which are stored and shown."""
     return number[-SHOWN_DIGITS:]
 
 
 def masked(digits: str) -> str:
-    """A number of which only the last digits are known."""
+    """A number as it is shown, from its last digits."""
     return f"•••• {digits}"

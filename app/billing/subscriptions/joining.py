@@ -8,7 +8,7 @@ from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.users import lock_joining_user
 from app.accounts.security.account_errors import TokenExpired
 from app.accounts.security.secrets import token_hash
-from app.accounts.workspaces.invitations import is_good, require_invitee
+from app.accounts.workspaces.invitations import is_open, require_invitee
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions.seats import require_seat
 from app.catalog import Catalog
@@ -46,7 +46,7 @@ async def accept_invitation(
         present = await _present_state(session, caller, row)
         if present is not None:
             return present
-    if row is None or not is_good(session, row):
+    if row is None or not is_open(session, row):
         raise TokenExpired(path=_PATH)
     # the workspace is locked, so a deletion either began before and is seen here, or will see the new member
     require_open(await billing_account_store.find(session, row.workspace_id))

@@ -19,7 +19,7 @@ from uuid import UUID
 from app import idempotency
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.accounts.workspaces.phones import require_phone
+from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable

@@ -41,7 +41,7 @@ async def test_an_event_says_who_did_what_when_and_what_changed(database: Databa
     assert row.at - Clock().now() > timedelta(days=99)
 
 
-async def test_an_event_is_rolled_back_with_the_change_it_tells_of(database: Database) -> None:
+async def test_an_event_is_rolled_back_with_its_change(database: Database) -> None:
     workspace_id = uuid4()
 
     async def change(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is cut short, a user's avatar can be read, and no image stays that nobody shows."""
+"""Uploading, replacing and erasing avatars: crashes and races leave a readable avatar, and no image that is nobody's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from app.accounts.avatars import image_drawing
+from app.accounts.avatars import image_processing
 from app.accounts.avatars.stored_images import SIZES, AvatarImages
 from app.accounts.avatars.user_avatars import (
     discard_avatar,
@@ -50,7 +50,7 @@ def crashing(database: Database, point: str) -> Database:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the objects lie."""
+    """The folder of the object storage."""
     return tmp_path
 
 
@@ -270,13 +270,13 @@ async def test_a_size_is_made_once_however_many_ask_for_it(
     digest = await shown(fresh_database, person)
     assert digest is not None
     made: list[int] = []
-    real = image_drawing.smaller
+    real = image_processing.resize
 
     def counting(master: bytes, side: int) -> bytes:
         made.append(side)
         return real(master, side)
 
-    monkeypatch.setattr(image_drawing, "smaller", counting)
+    monkeypatch.setattr(image_processing, "resize", counting)
     read = await asyncio.gather(*(images.read(digest, size) for size in SIZES * 5))
     assert None not in read
     assert sorted(made) == sorted(SIZES)

@@ -10,7 +10,7 @@ import pytest
 
 from app.accounts.access.callers import UserCaller
 from app.accounts.people import email_addresses
-from app.accounts.people.email_addresses import MOST_ADDRESSES, PER_ADDRESS
+from app.accounts.people.email_addresses import LINK_LIFETIME, MOST_ADDRESSES, PER_ADDRESS
 from app.accounts.people.sign_in import sign_in
 from app.accounts.people.sign_up import SignUp, sign_up, verify_email
 from app.accounts.people.users import emails_of
@@ -27,6 +27,7 @@ from app.db.engine import Database
 from app.db.tables.people import EmailRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, NotFound, RateLimited
+from app.wording import duration
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
@@ -74,7 +75,7 @@ async def _addresses(database: Database, caller: UserCaller) -> list[tuple[str, 
     return [(row.address, row.is_primary, row.verified_at is not None) for row in rows]
 
 
-async def test_an_added_address_counts_once_its_link_was_followed(database: Database) -> None:
+async def test_an_added_address_is_verified_when_its_link_is_followed(database: Database) -> None:
     person, address = await new_person(database), new_address()
     row = await _add(database, person, address)
     assert (row.is_primary, row.verified_at) == (False, None)
@@ -93,6 +94,7 @@ async def test_the_mailed_link_says_which_account_may_use_the_address_by_it(data
     for mail in mails:
         assert f'the account with the User ID "{person.user.handle}"' in mail.text
         assert "lets that account use this address" in mail.text
+        assert f"within {duration(LINK_LIFETIME)}." in mail.text
 
 
 async def test_a_verified_address_is_mailed_no_other_link(database: Database) -> None:
@@ -160,7 +162,7 @@ async def test_of_many_who_prove_an_address_at_once_one_gets_it(database: Databa
     assert sorted(type(each).__name__ for each in outcomes) == ["EmailTaken"] * 5 + ["UUID"]
 
 
-async def test_the_former_primary_address_is_told_and_can_then_be_removed(database: Database) -> None:
+async def test_the_former_primary_address_gets_a_mail_and_can_then_be_removed(database: Database) -> None:
     first, second = new_address(), new_address()
     person = await new_person(database, address=first)
     row = await _add(database, person, second)
@@ -176,7 +178,7 @@ async def test_the_former_primary_address_is_told_and_can_then_be_removed(databa
     assert await _addresses(database, person.caller) == [(second, True, True)]
 
 
-async def test_the_primary_address_is_told_once_when_another_one_is_verified(database: Database) -> None:
+async def test_the_primary_address_gets_one_mail_when_another_one_is_verified(database: Database) -> None:
     first, second = new_address(), new_address()
     person = await new_person(database, address=first)
     await _add(database, person, second)
@@ -184,10 +186,10 @@ async def test_the_primary_address_is_told_once_when_another_one_is_verified(dat
     assert await queued_mails(database, first) == []
     for mail in await queued_mails(database, second):
         await _verify(database, token_of(mail))
-    [told] = await queued_mails(database, first)
-    assert told.subject == "An e-mail address was added to your account"
-    assert person.user.handle in told.text
-    assert second not in told.text
+    [mail] = await queued_mails(database, first)
+    assert mail.subject == "An e-mail address was added to your account"
+    assert person.user.handle in mail.text
+    assert second not in mail.text
 
 
 async def test_the_first_address_of_an_account_is_verified_without_another_mail(database: Database) -> None:
@@ -197,7 +199,7 @@ async def test_the_first_address_of_an_account_is_verified_without_another_mail(
     assert len(await queued_mails(database, address)) == 1
 
 
-async def test_a_link_that_is_refused_tells_the_primary_address_nothing(database: Database) -> None:
+async def test_a_link_that_is_refused_sends_no_mail_to_the_primary_address(database: Database) -> None:
     first, second = new_address(), new_address()
     person = await new_person(database, address=first)
     await _add(database, person, second)
@@ -207,17 +209,17 @@ async def test_a_link_that_is_refused_tells_the_primary_address_nothing(database
     assert await queued_mails(database, first) == []
 
 
-async def test_a_verified_address_that_is_removed_is_told_and_so_is_the_primary_one(database: Database) -> None:
+async def test_a_verified_address_that_is_removed_gets_a_mail_and_so_does_the_primary_one(database: Database) -> None:
     first, second = new_address(), new_address()
     person = await new_person(database, address=first)
     row = await _add(database, person, second)
     await _verify(database, await _token(database, second))
     await transact(database, lambda session: email_addresses.remove_email(session, KEYS, person.caller, row.id))
-    removed, told = (await queued_mails(database, second))[-1], (await queued_mails(database, first))[-1]
+    removed, primary = (await queued_mails(database, second))[-1], (await queued_mails(database, first))[-1]
     assert removed.subject == "This e-mail address was removed from your account"
-    assert told.subject == "An e-mail address was removed from your account"
-    assert all(person.user.handle in mail.text for mail in (removed, told))
-    assert second not in told.text
+    assert primary.subject == "An e-mail address was removed from your account"
+    assert all(person.user.handle in mail.text for mail in (removed, primary))
+    assert second not in primary.text
     assert first not in removed.text
 
 
@@ -230,7 +232,7 @@ async def test_removing_an_address_that_nobody_verified_is_mailed_to_nobody(data
     assert await queued_mails(database, first) == []
 
 
-async def test_whoever_takes_an_account_by_its_addresses_is_told_on_at_each_step(database: Database) -> None:
+async def test_each_step_of_taking_over_an_account_by_its_addresses_is_mailed_to_the_owner(database: Database) -> None:
     victims, thiefs = new_address(), new_address()
     person = await new_person(database, address=victims)
     row = await _add(database, person, thiefs)

@@ -1,4 +1,4 @@
-"""E-mail addresses: how they are written, and when two are the same."""
+"""The syntax of e-mail addresses, and when two are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handles: their form, the reserved words, and making one up."""
+"""Handles: their syntax, the reserved words, and generating one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import re
 import pytest
 
 from app.accounts.people.email_syntax import parse_email
-from app.accounts.people.handles import RESERVED, check_handle
+from app.accounts.people.handles import (
+    HOLD_PERIOD,
+    LONGEST,
+    RESERVED,
+    SHORTEST,
+    HandleInvalid,
+    HandleTaken,
+    check_handle,
+)
 from app.accounts.people.users import NewUser, User, create_user
-from app.accounts.security.account_errors import HandleInvalid
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
+from app.wording import duration
 from tests.support.accounts import KEYS, new_address, new_person
 
 
@@ -22,7 +30,7 @@ def test_words_of_letters_and_digits_joined_by_single_hyphens_or_underscores_are
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "at least 3 letters or digits"),
         ("ab", "at least 3 letters or digits"),
@@ -45,10 +53,15 @@ def test_words_of_letters_and_digits_joined_by_single_hyphens_or_underscores_are
         ("ANNA\u0131", r"\(Latin small letter dotless i\) can't be used here"),
     ],
 )
-def test_anything_else_is_no_handle_and_is_told_what_is_wrong(text: str, told: str) -> None:
-    with pytest.raises(HandleInvalid, match=told) as refused:
+def test_anything_else_is_refused_with_a_message_that_says_what_is_wrong(text: str, message: str) -> None:
+    with pytest.raises(HandleInvalid, match=message) as refused:
         check_handle(text, path=("input", "handle"))
     assert refused.value.path == ("input", "handle")
+
+
+def test_the_messages_tell_the_limits_of_handles() -> None:
+    assert f"Use {SHORTEST} to {LONGEST} letters" in HandleInvalid().message
+    assert f"less than {duration(HOLD_PERIOD)} ago" in HandleTaken().message
 
 
 @pytest.mark.parametrize(
@@ -80,7 +93,7 @@ async def test_a_handle_is_shown_as_typed_and_unique_without_regard_to_case(fres
     assert second.handle.lower() != "ada-l"
 
 
-async def test_two_who_take_one_handle_at_once_one_gets_it_and_the_other_a_made_up_one(
+async def test_two_who_take_one_handle_at_once_one_gets_it_and_the_other_a_generated_one(
     fresh_database: Database,
 ) -> None:
     people = await asyncio.gather(
@@ -91,24 +104,24 @@ async def test_two_who_take_one_handle_at_once_one_gets_it_and_the_other_a_made_
     assert len({handle.lower() for handle in handles}) == 8
 
 
-async def test_a_made_up_handle_resembles_the_name(fresh_database: Database) -> None:
+async def test_a_generated_handle_resembles_the_name(fresh_database: Database) -> None:
     person = await _join(fresh_database, "x@example.com", name="Zoë Müller-Smith")
     assert person.handle == "zoe-muller-smith"
 
 
-async def test_a_made_up_handle_tells_nothing_of_the_address(fresh_database: Database) -> None:
+async def test_a_generated_handle_does_not_resemble_the_address(fresh_database: Database) -> None:
     for address, name in (("grace.hopper@example.com", None), ("ada@example.com", "李")):
         person = await _join(fresh_database, address, name=name)
         assert re.fullmatch(r"user-\d{10}", person.handle)
 
 
-async def test_a_made_up_handle_that_is_taken_gets_a_number(fresh_database: Database) -> None:
+async def test_a_generated_handle_that_is_taken_gets_a_number(fresh_database: Database) -> None:
     await new_person(fresh_database, handle="grace-hopper")
     person = await _join(fresh_database, "someone@example.com", name="Grace Hopper")
     assert re.fullmatch(r"grace-hopper-\d{4}", person.handle)
 
 
 @pytest.mark.parametrize("name", ["Admin", "Sign In", "a", "___", "x" * 64, "-", "Ad-min"])
-async def test_a_made_up_handle_has_the_form_of_one_whatever_the_name(database: Database, name: str) -> None:
+async def test_a_generated_handle_has_the_form_of_one_whatever_the_name(database: Database, name: str) -> None:
     person = await _join(database, new_address(), name=name)
     assert check_handle(person.handle) == person.handle

@@ -13,7 +13,7 @@ from app.accounts.access.callers import ANONYMOUS, UserCaller
 from app.accounts.people import password_changes
 from app.accounts.people.email_addresses import add_email, remove_email
 from app.accounts.people.email_syntax import parse_email
-from app.accounts.people.password_changes import MAIL_RESET_LINK, TRIES_PER_USER
+from app.accounts.people.password_changes import LINK_LIFETIME, MAIL_RESET_LINK, TRIES_PER_USER
 from app.accounts.people.sessions import OpenedSession, authenticate, open_session
 from app.accounts.people.sign_in import sign_in
 from app.accounts.people.users import NewUser, create_user
@@ -23,6 +23,7 @@ from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, RateLimited
 from app.messages.mail import Mail, decrypt
+from app.wording import duration
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
@@ -104,7 +105,7 @@ async def test_a_wrong_current_password_changes_nothing(database: Database) -> N
     assert await _signs_in(database, address, PASSWORD)
 
 
-async def test_who_has_no_password_to_change_is_told_how_to_set_one(database: Database) -> None:
+async def test_the_error_of_an_account_without_a_password_says_how_to_set_one(database: Database) -> None:
     person = await new_person(database)
     with pytest.raises(WrongCredentials, match="Set one by the link"):
         await _change(database, person, "anything at all")
@@ -159,6 +160,7 @@ async def test_a_reset_link_sets_a_password_ends_every_session_and_signs_in(data
     person = await _with_password(database, address)
     mail = await _mailed(database, address)
     assert mail.links[0].startswith(f"{_URL}/reset-password?token=")
+    assert f"within {duration(LINK_LIFETIME)}." in mail.text
     opened = await _reset(database, token_of(mail))
     assert await authenticate(database, person.token) == ANONYMOUS
     assert await authenticate(database, opened.token) == UserCaller(person.user.id, opened.session_id)

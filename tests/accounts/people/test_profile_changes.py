@@ -1,16 +1,16 @@
-"""What people tell about themselves, and the User ID they go by."""
+"""Changing one's own profile, its visibility, and the User ID."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from app.accounts.people import profile_changes
+from app.accounts.people.handles import HandleInvalid, HandleTaken
 from app.accounts.people.users import User, Visibility, find_user
-from app.accounts.security.account_errors import HandleInvalid, HandleTaken
 from app.accounts.security.secrets import keyed_hash
 from app.accounts.workspaces.organizations import WorkspaceChange, update_workspace
 from app.clock import Clock
@@ -19,7 +19,6 @@ from app.db.tables.access import AuditEventRow
 from app.db.tables.workspaces import HandleHoldRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
-from app.ids import uuid7
 from tests.support.accounts import KEYS, LIMITS_OFF, Person, new_person
 
 
@@ -152,43 +151,6 @@ async def test_names_and_user_id_changed_at_once_both_reach_the_personal_workspa
         assert (await _workspace(database, person)).name == "Ada"
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "initials"),
-    [
-        ("Ada", "Lovelace", "AL"),
-        ("ada", None, "A"),
-        (None, "lovelace", "L"),
-        ("ßtraße", "Sharp", "ßS"),
-        ("ﬁona", "ﬄ", "ﬁﬄ"),
-        ("ǆ", "ŉ", "Ǆŉ"),
-        ("e\u0301mile", "zola", "ÉZ"),
-        ("’t", "Hooft", "TH"),
-        ("\u200b\u200eada", "(King)", "AK"),
-        ("🎉", "李", "🎉李"),
-        ("!", None, "!"),
-        ("\u200b", None, "HA"),
-        (None, None, "HA"),
-    ],
-)
-def test_initials_are_one_visible_letter_for_each_name(first: str | None, last: str | None, initials: str) -> None:
-    assert _someone("h-a", first, last).initials == initials
-
-
-def _someone(handle: str, first: str | None, last: str | None) -> User:
-    return User(
-        id=uuid7(),
-        handle=handle,
-        first_name=first,
-        last_name=last,
-        company=None,
-        job_title=None,
-        bio=None,
-        visibility=Visibility.PRIVATE,
-        personal_workspace_id=uuid7(),
-        created_at=datetime(2030, 1, 1, tzinfo=UTC),
-    )
-
-
 async def test_a_new_account_is_private_and_its_owner_can_make_it_public(database: Database) -> None:
     person = await new_person(database)
     assert person.user.visibility is Visibility.PRIVATE
@@ -213,14 +175,14 @@ async def test_a_user_id_of_another_is_taken_whatever_its_case(database: Databas
 @pytest.mark.parametrize(
     "handle", ["ab", "x" * 40, "-leading", "trailing-", "two--hyphens", "раураl", "with space", "admin", "ab\n"]
 )
-async def test_what_is_no_user_id_is_refused(database: Database, handle: str) -> None:
+async def test_what_has_not_the_form_of_a_user_id_is_refused(database: Database, handle: str) -> None:
     person = await new_person(database)
     with pytest.raises(HandleInvalid):
         await _go_by(database, person, handle)
     assert await _user(database, person) == person.user
 
 
-async def test_a_freed_user_id_is_nobody_elses_for_30_days(database: Database) -> None:
+async def test_nobody_else_can_take_a_freed_user_id_for_30_days(database: Database) -> None:
     first, second = await new_person(database, handle="once-mine"), await new_person(database)
     await _go_by(database, first, "moved-on")
     with pytest.raises(HandleTaken):

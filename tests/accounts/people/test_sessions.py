@@ -1,4 +1,4 @@
-"""Sessions: whose a token is, for how long, and ending them."""
+"""Sessions: whose a token is, how long a session lasts, and ending it."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ async def test_a_token_has_256_random_bits_and_only_its_hash_is_kept(database: D
     assert person.token.encode() not in row.token_hash
 
 
-async def test_a_token_is_its_holders(database: Database) -> None:
+async def test_a_token_authenticates_its_user(database: Database) -> None:
     person = await new_person(database)
     assert await authenticate(database, person.token) == person.caller
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "cfs_nonsense", "\0", "\ud800", "x" * 100_000])
-async def test_any_other_token_is_nobodys(database: Database, token: str) -> None:
+async def test_any_other_token_is_anonymous(database: Database, token: str) -> None:
     assert await authenticate(database, token) == ANONYMOUS
 
 
@@ -119,7 +119,7 @@ async def test_anothers_session_is_not_found_and_stays(database: Database) -> No
     assert await authenticate(database, other.token) == other.caller
 
 
-async def test_what_has_lapsed_is_purged_and_nothing_else(fresh_database: Database) -> None:
+async def test_expired_sessions_are_purged_and_no_others(fresh_database: Database) -> None:
     old = await new_person(fresh_database)
     later = at_later(fresh_database, timedelta(days=31))
     young = await new_person(later)
@@ -132,7 +132,7 @@ async def test_what_has_lapsed_is_purged_and_nothing_else(fresh_database: Databa
     assert old.caller.session_id != young.caller.session_id
 
 
-async def test_which_of_many_sessions_have_ended_is_told_at_once(database: Database) -> None:
+async def test_of_many_callers_those_with_ended_sessions_are_found(database: Database) -> None:
     staying, leaving, stranger = [await new_person(database) for _ in range(3)]
     callers = [ANONYMOUS, staying.caller, leaving.caller, UserCaller(stranger.user.id, uuid4())]
     await transact(database, lambda session: sign_out(session, leaving.caller))

@@ -1,4 +1,4 @@
-"""Signing in: one answer and one amount of work for everything that is wrong."""
+"""Signing in: everything that is wrong gives the same answer after the same work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.accounts.people.sign_in import PER_ADDRESS, sign_in
 from app.accounts.people.sign_up import SignUp, sign_up
 from app.accounts.people.users import NewUser, User, create_user
 from app.accounts.security.account_errors import WrongCredentials
-from app.accounts.security.passwords import Checked, Passwords
+from app.accounts.security.passwords import PasswordCheck, Passwords
 from app.accounts.security.rate_limits import Limit, RateLimits
 from app.db.engine import Database, Session
 from app.db.tables.people import SessionRow, UserRow
@@ -170,8 +170,8 @@ async def test_a_password_changed_while_it_was_checked_opens_no_session(database
     user = await _account(database, address)
 
     class ChangedMeanwhile(Passwords):
-        async def check(self, password: str, kept: str | None) -> Checked:
-            checked = await super().check(password, kept)
+        async def check(self, password: str, stored_hash: str | None) -> PasswordCheck:
+            checked = await super().check(password, stored_hash)
 
             async def change(session: Session) -> None:
                 await session.execute(update(UserRow).where(UserRow.id == user.id).values(password_hash="another"))

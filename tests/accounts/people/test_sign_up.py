@@ -10,11 +10,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.accounts.people.email_addresses import LINK_LIFETIME
+from app.accounts.people.handles import HandleInvalid, HandleTaken
 from app.accounts.people.sessions import OpenedSession
 from app.accounts.people.sign_up import PER_ADDRESS, SignUp, sign_up, verify_email
 from app.accounts.people.users import emails_of, find_user
 from app.accounts.security import rate_limits
-from app.accounts.security.account_errors import EmailTaken, HandleInvalid, HandleTaken, TokenExpired
+from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
 from app.db.engine import Database
@@ -22,6 +24,7 @@ from app.db.tables.access import AuditEventRow
 from app.db.tables.people import EmailRow, SignUpRow, UserRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.errors import DomainError, InvalidInput, RateLimited
+from app.wording import duration
 from tests.support.accounts import (
     KEYS,
     LIMITS_OFF,
@@ -81,6 +84,7 @@ async def test_the_mail_leads_to_the_public_url_with_a_token_of_which_only_a_has
     [mail] = await queued_mails(database, address)
     assert mail.links == (f"{_URL}/verify-email?token={token}",)
     assert mail.links[0] in mail.text
+    assert f"within {duration(LINK_LIFETIME)}." in mail.text
     async with database.read() as session:
         kept = await session.scalar(select(SignUpRow).where(SignUpRow.address_key == address))
     assert kept is not None
@@ -134,15 +138,15 @@ async def test_the_handle_asked_for_is_not_taken_before_the_link_is_followed(fre
     assert re.fullmatch(r"user-\d{10}", user.handle)
 
 
-async def test_a_handle_that_is_taken_or_held_is_told_alike_for_known_and_new_addresses(
+async def test_a_handle_that_is_taken_is_refused_alike_for_known_and_new_addresses(
     fresh_database: Database,
 ) -> None:
     known = new_address()
     await new_person(fresh_database, address=known, handle="Taken")
     for address in (known, new_address()):
-        with pytest.raises(HandleTaken) as told:
+        with pytest.raises(HandleTaken) as refused:
             await _sign_up(fresh_database, replace(_form(address), handle="tAKEN"))
-        assert told.value.path == ("input", "handle")
+        assert refused.value.path == ("input", "handle")
         assert await queued_mails(fresh_database, address) == []
     async with fresh_database.read() as session:
         assert await session.scalar(select(func.count()).select_from(SignUpRow)) == 0
@@ -159,14 +163,14 @@ async def test_known_and_new_addresses_take_the_same_work_and_each_gets_a_mail(d
         await _sign_up(database, _form(address), passwords=passwords)
         hashes.append(hasher.computed - before)
     assert hashes == [1, 1]
-    [told] = await queued_mails(database, known)
-    [asked] = await queued_mails(database, unknown)
-    assert told.subject == "You already have an account"
-    assert told.links == ()
+    [known_mail] = await queued_mails(database, known)
+    [unknown_mail] = await queued_mails(database, unknown)
+    assert known_mail.subject == "You already have an account"
+    assert known_mail.links == ()
     # it may have none: its owner may come by an identity provider
-    assert "as you usually do" in told.text
-    assert "the link for those who forgot" in told.text
-    assert asked.links != ()
+    assert "as you usually do" in known_mail.text
+    assert "the link for those who forgot" in known_mail.text
+    assert unknown_mail.links != ()
 
 
 async def test_signing_up_again_changes_nothing_about_a_known_account(database: Database) -> None:
@@ -192,7 +196,7 @@ async def test_a_form_that_is_wrong_is_refused_alike_for_known_and_new_addresses
 
 
 @pytest.mark.parametrize("length", [10, 256])
-async def test_passwords_of_10_to_256_letters_are_taken(database: Database, length: int) -> None:
+async def test_passwords_of_10_to_256_characters_are_taken(database: Database, length: int) -> None:
     address = new_address()
     await _sign_up(database, SignUp(address, "ö" * length))
     assert len(await queued_mails(database, address)) == 1
@@ -211,7 +215,7 @@ async def test_a_link_works_once(database: Database) -> None:
         await _follow(database, token)
 
 
-async def test_a_link_works_for_24_hours_of_the_walls_time(database: Database) -> None:
+async def test_a_link_works_for_24_hours_of_real_time(database: Database) -> None:
     token = await _mailed_token(database, _form(new_address()))
     with pytest.raises(TokenExpired):
         await _follow(at_later(database, timedelta(hours=24)), token)
@@ -224,7 +228,7 @@ async def test_an_unknown_link_is_refused_like_an_expired_one(database: Database
         await _follow(database, token)
 
 
-async def test_that_an_address_is_taken_is_told_only_to_the_holder_of_a_mailed_link(database: Database) -> None:
+async def test_only_the_holder_of_a_mailed_link_learns_that_an_address_is_taken(database: Database) -> None:
     address = new_address()
     slow = await _mailed_token(database, _form(address))
     await _follow(database, await _mailed_token(database, _form(address)))

@@ -22,7 +22,7 @@ async def test_a_right_password_is_right_and_a_wrong_one_wrong() -> None:
     assert (await passwords.check("correct horse", kept)).rehashed is None
 
 
-async def test_nobodys_password_is_never_right_and_takes_the_same_work() -> None:
+async def test_a_password_without_a_stored_hash_is_never_right_and_takes_the_same_work() -> None:
     hasher = CountingHasher()
     passwords = Passwords(hasher)
     before = hasher.computed

@@ -1,4 +1,4 @@
-"""What people type: lines and texts that can be seen, and that leave what stands beside them as it is."""
+"""Checking typed text: visible characters are kept, invisible ones and those that change the direction are refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_line_of_what_is_only_seen_within_words_is_refused(text: str) -> None:
     assert cleaned_line(text, at_most=20) is None
 
 
-def test_what_no_person_typed_here_is_cleaned() -> None:
+def test_text_from_another_system_is_cleaned() -> None:
     assert cleaned_line("\u202eAda\u200b\r\nLovelace\u2066", at_most=20) == "Ada Lovelace"
     assert cleaned_line("\u200b\u2060", at_most=20) is None
     assert cleaned_line("x" * 30, at_most=20) == "x" * 20

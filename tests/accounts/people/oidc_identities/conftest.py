@@ -1,4 +1,4 @@
-"""An identity provider for each test, as the product sees it."""
+"""Fixtures: an identity provider for each test, and the product's view of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.oidc import IssuerDouble, issuer_double
 
 @pytest_asyncio.fixture
 async def idp() -> AsyncGenerator[IssuerDouble]:
-    """An identity provider of this test's own."""
+    """An identity provider for this test only."""
     async with issuer_double() as double:
         yield double
 

@@ -1,4 +1,4 @@
-"""What tests of identities do over and over."""
+"""Signing in with tokens, reading what came of it, and recording SQL statements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, event, func, select
 
 from app.accounts.access.callers import Caller, UserCaller
-from app.accounts.people.oidc_identities import authenticate, forget
+from app.accounts.people.oidc_identities import authenticate, block_earlier_tokens
 from app.accounts.people.users import User, emails_of, find_user
 from app.db.engine import Database, Session
 from app.db.tables.people import UserRow
@@ -56,7 +56,7 @@ async def delete_account(database: Database, user_id: UUID) -> None:
     """Delete an account as far as identities are concerned."""
 
     async def work(session: Session) -> None:
-        await forget(session, user_id, KEYS.abuse_key)
+        await block_earlier_tokens(session, user_id, KEYS.abuse_key)
         await session.execute(delete(UserRow).where(UserRow.id == user_id))
 
     await transact(database, work)

@@ -1,4 +1,4 @@
-"""Answers that no identity provider should give."""
+"""HTTP answers of an identity provider that can't be used, by a name for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def broken_off(_asked: Asked) -> Answered:
 
 
 def fixed(answered: Answered) -> Answer:
-    """Answer always the same."""
+    """An answer that is always the same."""
 
     async def answer(_asked: Asked) -> Answered:
         return answered
@@ -21,7 +21,7 @@ def fixed(answered: Answered) -> Answer:
     return answer
 
 
-ODD: Mapping[str, Answer] = {
+BAD_ANSWERS: Mapping[str, Answer] = {
     "500": fixed(Answered(500)),
     "404": fixed(Answered(404)),
     "204": fixed(Answered(204)),

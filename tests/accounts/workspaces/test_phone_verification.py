@@ -1,4 +1,4 @@
-"""Verifying a workspace's phone."""
+"""Verifying a workspace's phone number with a code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from app.accounts.access.callers import ANONYMOUS, Caller, KeyCaller
 from app.accounts.access.permissions import ApiScope
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
 from app.accounts.workspaces.phone_numbers import masked
-from app.accounts.workspaces.phones import MOST_TRIES, MOST_WORKSPACES, phone_of, require_phone, verify_phone
+from app.accounts.workspaces.phone_verification import (
+    MOST_TRIES,
+    MOST_WORKSPACES,
+    phone_of,
+    require_phone,
+    verify_phone,
+)
 from app.db.engine import Database, Session
 from app.db.tables.access import AuditEventRow
 from app.db.tables.workspaces import MembershipRow, PhoneUseRow
@@ -113,7 +119,7 @@ async def test_a_new_code_replaces_the_one_before(database: Database) -> None:
     await verify(database, person.caller, phone_for(person, number), second)
 
 
-async def test_a_code_is_good_for_ten_minutes_of_the_walls_time(database: Database) -> None:
+async def test_a_code_can_be_used_for_ten_minutes_of_real_time(database: Database) -> None:
     person, number = await new_person(database), new_number()
     code = await sent_code(database, person, number)
     with pytest.raises(CodeExpired):
@@ -136,8 +142,8 @@ async def test_a_code_works_once_and_only_for_its_workspace_and_number(database:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls wait for each other however slow the machine is."""
-    monkeypatch.setattr("app.accounts.workspaces.phones._WAITS_SECONDS", 60.0)
+    """Let calls wait long enough for each other on a slow machine."""
+    monkeypatch.setattr("app.accounts.workspaces.phone_verification._WAIT_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -200,7 +206,7 @@ async def test_nobody_learns_by_guesses_which_number_a_workspace_has_verified(da
 
 
 @pytest.mark.parametrize("code", ["", "08225", "1234567", "abc", "abcdef", "１２３４５６", "123 456", "\0"])
-async def test_what_is_no_code_is_said_to_be_none_and_takes_no_try(database: Database, code: str) -> None:
+async def test_what_is_no_code_is_refused_as_such_and_takes_no_try(database: Database, code: str) -> None:
     person, number = await new_person(database), new_number()
     right = await sent_code(database, person, number)
     for _ in range(MOST_TRIES + 1):
@@ -287,7 +293,7 @@ async def test_strangers_keys_and_nobody_verify_no_phone_and_learn_nothing(datab
             assert await texted_codes(database, number) == []
 
 
-async def test_a_provider_that_is_down_is_said_to_be_and_the_next_code_works(database: Database) -> None:
+async def test_a_provider_that_is_down_is_unavailable_and_the_next_code_works(database: Database) -> None:
     class Down:
         async def send_code(self, number: str, purpose: str) -> None:
             raise Unavailable

@@ -1,4 +1,4 @@
-"""A deleted account is not brought back by a token from before."""
+"""Tokens from before the deletion of an account do not open it again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from app.accounts.access.callers import ANONYMOUS
-from app.accounts.people.oidc_identities import ERASED_KEPT, forget
+from app.accounts.people.oidc_identities import ERASED_LIFETIME, block_earlier_tokens
 from app.accounts.purge import purge_expired
 from app.db.engine import Database, Session
 from app.db.tables.people import ErasedIdentityRow, UserRow
@@ -58,26 +58,26 @@ async def test_of_an_erased_identity_a_keyed_hash_is_kept_for_30_days(
         [row] = (await session.scalars(select(ErasedIdentityRow))).all()
         assert await session.scalar(text("SELECT count(*) FROM identities")) == 0
     assert len(row.identity_hash) == 32
-    assert row.expires_at - row.erased_at == ERASED_KEPT == timedelta(days=30)
-    await transact(at_later(fresh_database, ERASED_KEPT - timedelta(minutes=1)), purge_expired)
+    assert row.expires_at - row.erased_at == ERASED_LIFETIME == timedelta(days=30)
+    await transact(at_later(fresh_database, ERASED_LIFETIME - timedelta(minutes=1)), purge_expired)
     assert await count(fresh_database, ErasedIdentityRow) == 1
-    await transact(at_later(fresh_database, ERASED_KEPT + timedelta(minutes=1)), purge_expired)
+    await transact(at_later(fresh_database, ERASED_LIFETIME + timedelta(minutes=1)), purge_expired)
     assert await count(fresh_database, ErasedIdentityRow) == 0
 
 
-async def test_no_token_is_older_than_the_memory_of_the_erased_so_none_outlives_it(
+async def test_a_token_older_than_the_kept_hash_opens_no_account(
     fresh_database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     token = idp.token(sub="ada", **verified("ada@example.com"), exp=int(time.time()) + 90 * 86_400)
     await delete_account(fresh_database, await user_id_of(fresh_database, issuer, token))
-    later = at_later(fresh_database, ERASED_KEPT + timedelta(minutes=1))
+    later = at_later(fresh_database, ERASED_LIFETIME + timedelta(minutes=1))
     await transact(later, purge_expired)
     assert await caller_of(later, issuer, token) == ANONYMOUS
     assert await count(fresh_database, UserRow) == 0
 
 
 @pytest.mark.parametrize("claims", [{"iat": None}, {"iat": int(time.time()) - 31 * 86_400}], ids=["none", "old"])
-async def test_a_token_that_does_not_say_that_it_is_young_opens_no_account_but_is_good_for_one(
+async def test_a_token_without_a_recent_issue_time_makes_no_account_but_signs_in_to_one(
     database: Database, idp: IssuerDouble, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
     address = new_address()
@@ -95,7 +95,7 @@ async def test_whoever_signs_in_while_the_account_is_deleted_finds_it_gone_and_m
     begun, goes_on = asyncio.Event(), asyncio.Event()
 
     async def slow_deletion(session: Session) -> None:
-        await forget(session, user_id, KEYS.abuse_key)
+        await block_earlier_tokens(session, user_id, KEYS.abuse_key)
         await session.execute(delete(UserRow).where(UserRow.id == user_id))
         begun.set()
         await goes_on.wait()

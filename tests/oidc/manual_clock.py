@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A monotonic clock that only a test advances."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Seconds:
-    """Called, it tells the time."""
+class ManualClock:
+    """Called, it returns the time in seconds."""
 
     now: float = 1_000.0
 
     def __call__(self) -> float:
         return self.now
 
-    def pass_by(self, seconds: float) -> None:
-        """Let so much time pass."""
+    def advance(self, seconds: float) -> None:
+        """Move the time forward."""
         self.now += seconds

@@ -1,4 +1,4 @@
-"""Signing in with the identity provider: whose a token is, and the account made at its first sight."""
+"""Signing in with the identity provider: finding the user of a token, and the account made at the first sign-in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.accounts import new_address, new_person
 from tests.support.oidc import DISCOVERY, USERINFO, IssuerDouble
 
 
-async def test_first_sight_of_a_verified_address_makes_the_account(
+async def test_the_first_sign_in_with_a_verified_address_makes_the_account(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     address = new_address()
@@ -50,13 +50,13 @@ async def test_first_sight_of_a_verified_address_makes_the_account(
         await require_verified_email(session, caller.user_id)
 
 
-async def test_the_same_person_is_known_again_whatever_the_token_says_of_them(
+async def test_the_same_subject_is_the_same_user_whatever_else_the_token_says(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     address = new_address()
     user_id = await user_id_of(database, issuer, idp.token(sub="ada", **verified(address)))
-    told: list[dict[str, Any]] = [{}, verified(address), verified(new_address()), {"email": "no address"}]
-    for claims in told:
+    claim_sets: list[dict[str, Any]] = [{}, verified(address), verified(new_address()), {"email": "no address"}]
+    for claims in claim_sets:
         assert await user_id_of(database, issuer, idp.token(sub="ada", **claims)) == user_id
     assert await addresses_of(database, user_id) == [(address, True, True)]
 
@@ -64,10 +64,10 @@ async def test_the_same_person_is_known_again_whatever_the_token_says_of_them(
 async def test_who_is_known_costs_one_statement_and_asks_the_issuer_nothing(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
-    idp.tells_more()
+    idp.publish_userinfo()
     address = new_address()
-    told: list[dict[str, Any]] = [verified(address), {}, {"email": address}]
-    tokens = [idp.token(sub="ada", **claims) for claims in told]
+    claim_sets: list[dict[str, Any]] = [verified(address), {}, {"email": address}]
+    tokens = [idp.token(sub="ada", **claims) for claims in claim_sets]
     await user_id_of(database, issuer, tokens[0])
     asked = len(idp.asked)
     for token in tokens:
@@ -147,7 +147,7 @@ async def test_without_an_address_nobody_is_signed_in_and_nothing_is_made(
 async def test_an_address_is_asked_for_where_the_token_names_none(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
-    idp.tells_more()
+    idp.publish_userinfo()
     address = new_address()
     person = await new_person(database, address=address)
     token = idp.token(sub="ada")
@@ -161,7 +161,7 @@ async def test_an_address_is_asked_for_where_the_token_names_none(
 async def test_no_transaction_is_open_while_the_issuer_is_asked(
     fresh_database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
-    idp.tells_more()
+    idp.publish_userinfo()
     connections: list[int] = []
     answer = idp.answer
 
@@ -178,11 +178,9 @@ async def test_no_transaction_is_open_while_the_issuer_is_asked(
     assert connections == [0, 0, 0]
 
 
-async def test_what_the_issuer_calls_people_is_cleaned_and_cut(
-    database: Database, idp: IssuerDouble, issuer: Issuer
-) -> None:
-    told = {"given_name": " Ada\0\n\u2028 Augusta\t ", "family_name": "L" * 150, "preferred_username": "admin"}
-    user = await user_of(database, await user_id_of(database, issuer, idp.token(**verified(new_address(), **told))))
+async def test_names_from_the_issuer_are_cleaned_and_cut(database: Database, idp: IssuerDouble, issuer: Issuer) -> None:
+    names = {"given_name": " Ada\0\n\u2028 Augusta\t ", "family_name": "L" * 150, "preferred_username": "admin"}
+    user = await user_of(database, await user_id_of(database, issuer, idp.token(**verified(new_address(), **names))))
     assert (user.first_name, user.last_name) == ("Ada Augusta", "L" * 100)
     assert user.handle not in ("admin", "")
     odd = {"given_name": 5, "family_name": ["x"], "preferred_username": {"a": 1}}
@@ -190,7 +188,9 @@ async def test_what_the_issuer_calls_people_is_cleaned_and_cut(
     assert (user.first_name, user.last_name) == (None, None)
 
 
-async def test_a_handle_that_is_taken_is_made_up_instead(database: Database, idp: IssuerDouble, issuer: Issuer) -> None:
+async def test_a_handle_is_generated_in_place_of_one_that_is_taken(
+    database: Database, idp: IssuerDouble, issuer: Issuer
+) -> None:
     handle = f"ada-{uuid4().hex[:8]}"
     await new_person(database, handle=handle)
     for wanted in (handle.upper(), "ada@example.com", "-", "x"):
@@ -213,7 +213,7 @@ async def test_an_issuer_that_is_away_makes_nobody_anonymous(
 async def test_userinfo_that_is_away_makes_nothing_and_the_next_try_does(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
-    idp.tells_more()
+    idp.publish_userinfo()
     subject = uuid4().hex
     token = idp.token(sub=subject)
     await issuer.verify(token, database.clock.real_now())

@@ -1,4 +1,4 @@
-"""An address that the issuer vouches for only later, and many who come at once: one account each, one owner an address."""
+"""Addresses that the issuer verifies later, and concurrent sign-ins: one account per person, one account per verified address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.accounts import new_address, new_person
 from tests.support.oidc import IssuerDouble
 
 
-async def test_many_first_sights_at_once_make_one_account(
+async def test_many_first_sign_ins_at_once_make_one_account(
     fresh_database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     tokens = [idp.token(sub="ada", **verified("ada@example.com"), jti=str(each)) for each in range(20)]
@@ -23,7 +23,7 @@ async def test_many_first_sights_at_once_make_one_account(
     assert (await count(fresh_database, UserRow), await count(fresh_database, IdentityRow)) == (1, 1)
 
 
-async def test_many_first_sights_of_an_unverified_address_at_once_make_one_account_too(
+async def test_many_first_sign_ins_with_an_unverified_address_at_once_make_one_account_too(
     fresh_database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     tokens = [idp.token(sub="ada", email="ada@example.com", jti=str(each)) for each in range(20)]
@@ -54,7 +54,7 @@ async def test_an_address_that_is_verified_later_is_verified_here_too_and_become
     assert await addresses_of(database, user_id) == [(address, True, True)]
 
 
-async def test_but_not_when_somebody_else_has_verified_it(
+async def test_an_address_that_somebody_else_has_verified_stays_unverified(
     database: Database, idp: IssuerDouble, issuer: Issuer
 ) -> None:
     address = new_address()

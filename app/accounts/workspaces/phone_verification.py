@@ -1,4 +1,4 @@
-"""Verifying a workspace's phone number, by an owner: a code goes out, and comes back."""
+"""Verifying a workspace's phone number with a code that is sent to it, and reading the verified number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
-from app.accounts.security.rate_limits import Limit, RateLimits, hit, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys
 from app.accounts.workspaces.phone_numbers import last_digits, number_hash, parse_number
 from app.db.engine import Database, Session
@@ -32,17 +32,17 @@ PER_NETWORK_A_DAY = Limit("phone-code:network-day", most=50, per_seconds=86_400)
 MOST_TRIES = 5
 MOST_WORKSPACES = 3
 
-# how often a code that did its work was tried
-_DONE = MOST_TRIES + 1
+# stored as the tries of a code that has verified its number
+_TRIES_OF_USED_CODE = MOST_TRIES + 1
 _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
-# for what lies between another call's look at the code and its writing down that the number is verified
-_WAITS_SECONDS = 0.5
-_POLL_EVERY_SECONDS = 0.05
+# how long to wait for another call that has used the code and not yet stored that the number is verified
+_WAIT_SECONDS = 0.5
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneOf:
-    """A number for a workspace, as it was typed: in E.164 form, or national with a `region`."""
+class PhoneToVerify:
+    """A number to verify for a workspace, as it was typed: in E.164 form, or in the national form of `region`."""
 
     workspace_id: UUID
     phone_number: str
@@ -55,23 +55,23 @@ async def send_code(
     keys: Keys,
     limits: RateLimits,
     caller: Caller,
-    phone: PhoneOf,
+    phone: PhoneToVerify,
     *,
     remote_address: str,
     countries: Collection[str] = (),
 ) -> None:
-    """Text a code to the number, good for 10 minutes and 5 tries.
+    """Send a code to the number. It can be used for `CODE_LIFETIME`, in `MOST_TRIES` tries.
 
-    For owners. `countries` are the regions that are texted, none for all. Raises `InvalidInput`, `RateLimited` after 5 sends an
-    hour, `Unavailable`, and what `workspace_for` raises. That a number is used up is told only to who can read the code.
-    A send that fails leaves an earlier code and its tries as they were.
+    For owners. `countries` are the regions that codes are sent to, empty for all. Raises `InvalidInput`, `RateLimited`,
+    `Unavailable`, and what `workspace_for` raises. That the number has verified `MOST_WORKSPACES` already is an error of
+    `verify_phone` only, for somebody who can read the code. A send that fails leaves an earlier code and its tries as they were.
     """
     user = require_user(caller)
     async with database.read() as session:
-        await _as_owner(session, user, phone.workspace_id)
+        await _authorize(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=countries)
     network = network_of(remote_address)
-    await hit(
+    await count_attempt(
         database,
         limits,
         (PER_NUMBER, number),
@@ -82,53 +82,55 @@ async def send_code(
     )
 
     async def begin(session: Session) -> None:
-        await _as_owner(session, user, phone.workspace_id, lock=True)
+        await _authorize(session, user, phone.workspace_id, lock=True)
         expires_at = session.real_now + CODE_LIFETIME
-        hashed = number_hash(keys.phones, number)
-        await phone_store.begin_check(session, phone.workspace_id, hashed, expires_at=expires_at)
+        phone_hash = number_hash(keys.phones, number)
+        await phone_store.begin_check(session, phone.workspace_id, phone_hash, expires_at=expires_at)
 
-    # Written down only once it was sent: a provider may have one code for all that a number is to verify, and a code that was
-    # sent for another workspace must not do for this one.
+    # Stored only after it was sent: a provider may send the same code for several workspaces, and without a send for this one a
+    # code sent for another must not verify it.
     await sms_sender.send_code(number, str(phone.workspace_id))
     await transact(database, begin, step="phone-code")
 
 
 async def verify_phone(
-    database: Database, sms_sender: SmsSender, keys: Keys, caller: Caller, phone: PhoneOf, code: str
+    database: Database, sms_sender: SmsSender, keys: Keys, caller: Caller, phone: PhoneToVerify, code: str
 ) -> WorkspaceAccess:
-    """Verify the number for the workspace with the code that was texted.
+    """Verify the number for the workspace with the code that was sent to it.
 
-    Sent twice, it answers alike: until the code would have expired, a number that it verified counts as verified. A code sent after
-    that is looked at like any other, so that nobody learns by guesses which number it is.
+    Idempotent: until the code would have expired, every call for the number that it verified succeeds. After that a number which is
+    verified is treated like any other, so that nobody can find out by guessing which number it is.
 
-    For owners. Raises `InvalidInput` for what is no code, which counts as no try, `CodeExpired` when no code is out, or it is older
-    than 10 minutes or was tried 5 times, `CodeWrong`, `PhoneInUse` when the number has verified three other workspaces, and what
-    `workspace_for` raises.
+    For owners. Raises `InvalidInput` for what is not a code, which does not count as a try; `CodeExpired` when no code was sent, or
+    it is older than `CODE_LIFETIME` or had `MOST_TRIES` tries; `CodeWrong`; `PhoneInUse` when the number has verified
+    `MOST_WORKSPACES` other workspaces; and what `workspace_for` raises.
     """
     user = require_user(caller)
     async with database.read() as session:
-        await _as_owner(session, user, phone.workspace_id)
+        await _authorize(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=())
     code = code.strip()
     if _CODE.fullmatch(code) is None:
         raise InvalidInput(f"The code that was texted has {CODE_DIGITS} digits.", path=("input", "code"))
-    hashed = number_hash(keys.phones, number)
+    phone_hash = number_hash(keys.phones, number)
 
     async def try_once(session: Session) -> int | WorkspaceAccess:
-        access = await _as_owner(session, user, phone.workspace_id, lock=True)
-        if await _is_done(session, phone.workspace_id, hashed):
+        access = await _authorize(session, user, phone.workspace_id, lock=True)
+        if await _is_used(session, phone.workspace_id, phone_hash):
             return access
-        tries = await phone_store.use_try(session, phone.workspace_id, hashed, at=session.real_now, at_most=MOST_TRIES)
+        tries = await phone_store.use_try(
+            session, phone.workspace_id, phone_hash, at=session.real_now, at_most=MOST_TRIES
+        )
         if tries is None:
             raise CodeExpired(path=("input", "code"))
         return tries
 
-    async def settle(session: Session) -> WorkspaceAccess:
-        access = await _as_owner(session, user, phone.workspace_id, lock=True)
-        await _keep_number(session, user, phone.workspace_id, hashed, last_digits(number))
+    async def save(session: Session) -> WorkspaceAccess:
+        access = await _authorize(session, user, phone.workspace_id, lock=True)
+        await _save_number(session, user, phone.workspace_id, phone_hash, last_digits(number))
         return access
 
-    # the try is counted before the code is looked at, and stays counted whatever comes of it
+    # committed before the code is checked, so that a try counts whatever happens after it
     tries = await transact(database, try_once, step="phone-try")
     if not isinstance(tries, int):
         return tries
@@ -138,10 +140,10 @@ async def verify_phone(
     except CodeGone:
         is_right, refusal = False, CodeExpired(path=("input", "code"))
     if is_right:
-        return await transact(database, settle, step="phone-verified")
+        return await transact(database, save, step="phone-verified")
     if tries == MOST_TRIES and isinstance(refusal, CodeWrong):
         await sms_sender.drop_code(number, str(phone.workspace_id))
-    access = await _verified_meanwhile(database, user, phone.workspace_id, hashed)
+    access = await _verified_meanwhile(database, user, phone.workspace_id, phone_hash)
     if access is None:
         raise refusal
     return access
@@ -160,37 +162,41 @@ async def require_phone(session: Session, workspace_id: UUID) -> PhoneRow:
     return phone
 
 
-async def _as_owner(session: Session, caller: UserCaller, workspace_id: UUID, *, lock: bool = False) -> WorkspaceAccess:
+async def _authorize(
+    session: Session, caller: UserCaller, workspace_id: UUID, *, lock: bool = False
+) -> WorkspaceAccess:
     return await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_BILLING, lock=lock)
 
 
-async def _is_done(session: Session, workspace_id: UUID, hashed: bytes) -> bool:
-    """Whether the last code sent verified the number, which it still is."""
-    tries = await phone_store.tries_of(session, workspace_id, hashed, at=session.real_now)
+async def _is_used(session: Session, workspace_id: UUID, phone_hash: bytes) -> bool:
+    """Whether the last code sent has verified the number, and it is still the verified one."""
+    tries = await phone_store.tries_of(session, workspace_id, phone_hash, at=session.real_now)
     verified = await phone_store.of_workspace(session, workspace_id)
-    return tries == _DONE and verified is not None and verified.number_hash == hashed
+    return tries == _TRIES_OF_USED_CODE and verified is not None and verified.number_hash == phone_hash
 
 
 async def _verified_meanwhile(
-    database: Database, caller: UserCaller, workspace_id: UUID, hashed: bytes
+    database: Database, caller: UserCaller, workspace_id: UUID, phone_hash: bytes
 ) -> WorkspaceAccess | None:
-    """The workspace, if another call used the code up, as the first of two clicks does; waits for one that is just doing so."""
-    for _ in range(round(_WAITS_SECONDS / _POLL_EVERY_SECONDS)):
+    """The workspace, if another call has used the code, as the first of two clicks does; waits for a call that is just doing so."""
+    for _ in range(round(_WAIT_SECONDS / _POLL_SECONDS)):
         async with database.read() as session:
-            if await _is_done(session, workspace_id, hashed):
-                return await _as_owner(session, caller, workspace_id)
-            tries = await phone_store.tries_of(session, workspace_id, hashed, at=session.real_now)
+            if await _is_used(session, workspace_id, phone_hash):
+                return await _authorize(session, caller, workspace_id)
+            tries = await phone_store.tries_of(session, workspace_id, phone_hash, at=session.real_now)
         if tries is None or tries == 1:
             return None
-        await asyncio.sleep(_POLL_EVERY_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return None
 
 
-async def _keep_number(session: Session, caller: UserCaller, workspace_id: UUID, hashed: bytes, digits: str) -> None:
+async def _save_number(
+    session: Session, caller: UserCaller, workspace_id: UUID, phone_hash: bytes, digits: str
+) -> None:
     before = await phone_store.of_workspace(session, workspace_id)
-    await _count_use(session, workspace_id, hashed)
-    await phone_store.set_phone(session, workspace_id, hashed, digits, session.now)
-    await phone_store.end_check(session, workspace_id, hashed, tries=_DONE)
+    await _take_slot(session, workspace_id, phone_hash)
+    await phone_store.set_phone(session, workspace_id, phone_hash, digits, session.now)
+    await phone_store.end_check(session, workspace_id, phone_hash, tries=_TRIES_OF_USED_CODE)
     await audit_log.record(
         session,
         workspace_id,
@@ -202,9 +208,9 @@ async def _keep_number(session: Session, caller: UserCaller, workspace_id: UUID,
     )
 
 
-async def _count_use(session: Session, workspace_id: UUID, hashed: bytes) -> None:
-    """Give the workspace one of the number's three places, which it keeps: changing numbers frees none."""
-    uses = await phone_store.lock_uses(session, hashed)
+async def _take_slot(session: Session, workspace_id: UUID, phone_hash: bytes) -> None:
+    """Take one of the number's `MOST_WORKSPACES` slots for the workspace; it is never freed, not even by another number."""
+    uses = await phone_store.lock_uses(session, phone_hash)
     if any(use.workspace_id == workspace_id for use in uses):
         return
     free = sorted(set(range(1, MOST_WORKSPACES + 1)) - {use.slot for use in uses})
@@ -213,5 +219,5 @@ async def _count_use(session: Session, workspace_id: UUID, hashed: bytes) -> Non
             f"This phone number has verified {MOST_WORKSPACES} workspaces, as many as one may. Use another number.",
             path=("input", "phoneNumber"),
         )
-    use = PhoneUseRow(number_hash=hashed, slot=free[0], workspace_id=workspace_id, used_at=session.now)
+    use = PhoneUseRow(number_hash=phone_hash, slot=free[0], workspace_id=workspace_id, used_at=session.now)
     await phone_store.add_use(session, use)

@@ -1,0 +1,18 @@
+"""The code that is mailed for re-authentication."""
+
+from __future__ import annotations
+
+from app.accounts.people.reauthentication import CODE_DIGITS, CODE_LIFETIME, send_code
+from app.db.engine import Database
+from app.wording import duration
+from tests.support.accounts import KEYS, LIMITS_OFF, new_address, new_person, queued_mails
+
+
+async def test_the_mail_has_the_code_and_says_how_long_it_can_be_used(database: Database) -> None:
+    address = new_address()
+    person = await new_person(database, address=address)
+    await send_code(database, KEYS, LIMITS_OFF, person.caller)
+    [mail] = await queued_mails(database, address)
+    assert mail.code is not None
+    assert len(mail.code) == CODE_DIGITS
+    assert f"good for {duration(CODE_LIFETIME)}." in mail.text

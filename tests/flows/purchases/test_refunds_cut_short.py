@@ -77,7 +77,7 @@ async def test_the_worker_carries_on_a_refund_that_was_left_unsent(own_backend: 
     assert len(await bought.refunds_at_stripe()) == 1
 
 
-async def test_several_workers_that_carry_on_the_same_refund_send_it_once(backend: RunningBackend) -> None:
+async def test_several_workers_that_resume_the_same_refund_send_it_once(backend: RunningBackend) -> None:
     bought = await buy(backend)
     with pytest.raises(Crash):
         await refund(bought, "1.00", flow_context=crashing(backend, "refund.request:after-commit", passing=1))

@@ -94,7 +94,7 @@ async def test_a_late_payment_goes_back_in_full_and_grants_nothing(backend: Runn
     await check_ledger(backend)
 
 
-async def test_a_late_payment_told_of_many_times_at_once_goes_back_once(backend: RunningBackend) -> None:
+async def test_a_late_payment_reported_many_times_at_once_is_refunded_once(backend: RunningBackend) -> None:
     late = await late_payment(backend)
 
     await asyncio.gather(*(refund_late_payment(late.bought.flow_context, late.failed, late.invoice) for _ in range(5)))

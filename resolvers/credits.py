@@ -13,9 +13,9 @@ from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from resolvers import global_ids
+from resolvers.billing_access import require_billing_view, sees_billing
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
-from resolvers.workspaces import require_billing, sees_billing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ async def balance_of(context: Context, access: WorkspaceAccess) -> Balance | Non
 
 async def balance(context: Context, balance_id: str) -> Balance:
     """A balance by its id, for those who see the workspace's billing."""
-    owner = global_ids.row_id(balance_id, "CreditBalance")
-    await require_billing(context, owner)
-    return await read_balance(context, owner)
+    workspace_id = global_ids.row_id(balance_id, "CreditBalance")
+    await require_billing_view(context, workspace_id)
+    return await read_balance(context, workspace_id)
 
 
 async def history(
@@ -61,25 +61,25 @@ async def history(
 
 async def transaction(context: Context, transaction_id: str) -> Transaction | None:
     """A transaction by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
-    await require_billing(context, owner)
+    workspace_id, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
+    await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return await ledger_reads.transaction(session, owner, row_id)
+        return await ledger_reads.transaction(session, workspace_id, row_id)
 
 
 async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | None]:
     """A grant by its id, spent ones too, and whose it is, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(grant_id, "CreditGrant")
-    await require_billing(context, owner)
+    workspace_id, row_id = global_ids.owned_id(grant_id, "CreditGrant")
+    await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return owner, (await ledger_reads.grants(session, owner, [row_id])).get(row_id)
+        return workspace_id, (await ledger_reads.grants(session, workspace_id, [row_id])).get(row_id)
 
 
 async def hold(context: Context, hold_id: str) -> HoldState | None:
     """A hold by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await require_billing(context, owner)
-    return await context.loaders.holds.load((owner, row_id))
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await require_billing_view(context, workspace_id)
+    return await context.loaders.holds.load((workspace_id, row_id))
 
 
 async def read_balance(context: Context, workspace_id: UUID) -> Balance:

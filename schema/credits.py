@@ -15,12 +15,12 @@ from app.ledger.chart_of_accounts import Kind, Source
 from app.money import CreditUnit as Unit
 from resolvers import credits
 from resolvers.context import Info
-from resolvers.pagination import Page
+from resolvers.pagination import USUAL_ROWS, Page
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
+from schema.invoices import Invoice
 from schema.node_interface import Node
-from schema.pagination import AFTER, FIRST, PAGE, PageInfo, page_info
-from schema.payments import Invoice
+from schema.pagination import AFTER, FIRST, PageInfo, page_info
 from schema.purchases import CreditPurchase
 from schema.scalars import BigInt
 
@@ -188,7 +188,7 @@ class CreditTransactionConnection:
                 for cursor, node in zip(page.cursors, nodes, strict=True)
             ],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 
@@ -213,7 +213,7 @@ class CreditBalance(Node):
     async def transactions(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         kind: Annotated[Kind | None, strawberry.argument(description="Only of this kind.")] = None,
         from_: Annotated[

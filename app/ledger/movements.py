@@ -15,7 +15,7 @@ from app.ids import uuid7
 from app.ledger.chart_of_accounts import Kind, Source
 from app.money import MAX_STEPS, CreditUnit
 
-_MAX_KEY_CHARACTERS = 255
+MOST_KEY_CHARACTERS = 255
 
 
 class InsufficientCredits(DomainError):
@@ -56,8 +56,8 @@ class Key:
 
         Raises `BadUserInput` for an empty value and for one that is too long.
         """
-        if not 1 <= len(value) <= _MAX_KEY_CHARACTERS:
-            raise BadUserInput(f"An idempotency key has 1 to {_MAX_KEY_CHARACTERS} characters.")
+        if not 1 <= len(value) <= MOST_KEY_CHARACTERS:
+            raise BadUserInput(f"An idempotency key has 1 to {MOST_KEY_CHARACTERS} characters.")
         return cls(scope, value, hashlib.blake2b(orjson.dumps(inputs, default=str), digest_size=16).digest())
 
 

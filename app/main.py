@@ -34,10 +34,10 @@ from app.db.engine import Database, connect
 from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
-from app.flows.provider.event_endpoint import ensure_webhook_endpoint
+from app.flows.provider.webhook_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
-from app.jobs.outage_log import OutageLog, pauses, reason_of
+from app.jobs.outage_log import OutageLog, one_line, retry_delays
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
@@ -198,15 +198,15 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
 async def set_up_provider(backend: Backend) -> None:
     """Sync the catalog and make the endpoint for events, trying again, less and less often, until the provider answers."""
     outage_log = OutageLog()
-    for pause in pauses():
+    for pause in retry_delays():
         try:
             await _set_up_provider(backend)
         except (GatewayUnavailable, GatewayRefused) as error:
-            if outage_log.is_news("provider", error):
-                _log.warning("provider.set_up_failed", error=reason_of(error))
+            if outage_log.should_log("provider", error):
+                _log.warning("provider.set_up_failed", error=one_line(error))
             await asyncio.sleep(pause)
         else:
-            if outage_log.settle("provider"):
+            if outage_log.clear("provider"):
                 _log.info("provider.set_up")
             return
 

@@ -16,8 +16,8 @@ from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict, InvalidInput
-from app.ledger.balances import Balance
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Grant,
@@ -30,7 +30,7 @@ from app.ledger.movements import (
     Spend,
     Transaction,
 )
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.credits import read_balance

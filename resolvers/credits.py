@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.ledger import balances
-from app.ledger.balances import Balance, GrantState
-from app.ledger.chart import Kind
+from app.ledger import ledger_reads
+from app.ledger.chart_of_accounts import Kind
+from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from resolvers import global_ids
@@ -46,7 +46,7 @@ async def history(
     size = page_size(first)
     after_sequence = decode_cursor(after, _sequence) if after is not None else None
     async with context.runtime.database.read() as session:
-        found = await balances.history(
+        found = await ledger_reads.history(
             session,
             workspace_id,
             first=size,
@@ -64,7 +64,7 @@ async def transaction(context: Context, transaction_id: str) -> Transaction | No
     workspace_id, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
     await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return await balances.transaction(session, workspace_id, row_id)
+        return await ledger_reads.transaction(session, workspace_id, row_id)
 
 
 async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | None]:
@@ -72,7 +72,7 @@ async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | Non
     workspace_id, row_id = global_ids.owned_id(grant_id, "CreditGrant")
     await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return workspace_id, (await balances.grants(session, workspace_id, [row_id])).get(row_id)
+        return workspace_id, (await ledger_reads.grants(session, workspace_id, [row_id])).get(row_id)
 
 
 async def hold(context: Context, hold_id: str) -> HoldState | None:
@@ -85,7 +85,7 @@ async def hold(context: Context, hold_id: str) -> HoldState | None:
 async def read_balance(context: Context, workspace_id: UUID) -> Balance:
     """A workspace's balance as it is now, for callers whose rights were checked."""
     async with context.runtime.database.read() as session:
-        return (await balances.read(session, [workspace_id]))[workspace_id]
+        return (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
 
 
 def _sequence(text: str) -> int:

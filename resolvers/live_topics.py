@@ -17,8 +17,9 @@ from app.db.engine import Database
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import ProtocolError, Unauthenticated
-from app.ledger import balances, post
-from app.ledger.balances import Balance
+from app.ledger import ledger_reads
+from app.ledger import post_movements as ledger_post
+from app.ledger.ledger_reads import Balance
 from app.live import Topic
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
@@ -62,7 +63,7 @@ def live_topics(database: Database) -> Topics:
 
     async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
         async with database.read() as session:
-            balance = (await balances.read(session, [workspace_id]))[workspace_id]
+            balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
         return [State(workspace_id, balance.version, balance)]
 
     async def credit_purchase(
@@ -89,7 +90,7 @@ def live_topics(database: Database) -> Topics:
         return {**refusals, **dict.fromkeys(ended, Unauthenticated())}
 
     return Topics(
-        balances=Topic(post.TOPIC, credit_balance, without_view_billing),
+        balances=Topic(ledger_post.TOPIC, credit_balance, without_view_billing),
         purchases=Topic(purchase_states.TOPIC, credit_purchase, without_view_billing),
         cards=Topic(card_mirror.TOPIC, cards, without_view_billing),
         invoices=Topic(invoice_mirror.TOPIC, invoice, without_view_billing),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
-from app.ledger.balances import Balance
+from app.ledger.ledger_reads import Balance
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.live_topics import State

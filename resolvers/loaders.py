@@ -13,7 +13,7 @@ from app.accounts.people.users import User
 from app.db.engine import Database
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
-from app.ledger import balances
+from app.ledger import ledger_reads
 from app.ledger.movements import HoldState
 from app.store import audit_log as audit_log_store
 from app.store import invoices as invoice_store
@@ -81,7 +81,7 @@ class Loaders:
         async with self._database.read() as session:
             for workspace_id in {each for each, _ in keys}:
                 hold_ids = [hold_id for each, hold_id in keys if each == workspace_id]
-                holds = await balances.holds(session, workspace_id, hold_ids)
+                holds = await ledger_reads.holds(session, workspace_id, hold_ids)
                 found.update({(workspace_id, hold_id): hold for hold_id, hold in holds.items()})
         return [found.get(key) for key in keys]
 

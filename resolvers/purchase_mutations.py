@@ -14,8 +14,8 @@ from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import DomainError, PaymentDeclined
 from app.flows.purchases.recharge import RechargeRequest, recharge
-from app.ledger import balances
-from app.ledger.balances import Balance
+from app.ledger import ledger_reads
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import Key, Transaction
 from app.store import invoices as invoice_store
 from resolvers import global_ids
@@ -74,8 +74,8 @@ async def recharge_credits(
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:
         await note_decline(context, workspace_id)
     async with context.runtime.database.read() as session:
-        balance = (await balances.read(session, [workspace_id]))[workspace_id]
-        credited = (await balances.purchase_transactions(session, workspace_id, [bought.id])).get(bought.id)
+        balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
+        credited = (await ledger_reads.purchase_transactions(session, workspace_id, [bought.id])).get(bought.id)
         invoice = (await invoice_store.of_purchases(session, [(workspace_id, bought.id)])).get(
             (workspace_id, bought.id)
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 import strawberry
 
 from app.catalog import Catalog
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.wording import duration
 from resolvers import credit_mutations
 from resolvers.context import Info

@@ -52,6 +52,6 @@ def purchase_refund(
         done = "was refunded" if refund.status == RefundState.SUCCEEDED else "is being refunded by the bank"
         unit = backend.runtime.catalog.credit_unit
         reclaimed = unit.from_steps(purchase.reclaimed_credits)
-        return f"{back.amount} {back.currency} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
+        return f"{back} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
 
     print(with_backend(work))

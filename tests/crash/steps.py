@@ -10,9 +10,9 @@ from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from tests.crash.customer import Customer, Step
 
 KEY: Final = "the first recharge"

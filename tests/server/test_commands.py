@@ -15,9 +15,9 @@ from app.cli.command_error import CommandError
 from app.clock import Clock
 from app.db.engine import Database, connect, open_connection
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from app.settings import Settings
 from app.store import billing_accounts as billing_account_store
 from tests.support.accounts import new_person

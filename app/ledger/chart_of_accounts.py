@@ -1,4 +1,4 @@
-"""The chart of accounts, and the kinds of movement between them."""
+"""The ledger's chart of accounts, the kinds of transaction between them, and the sources of grants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where credits can be. AVAILABLE and HELD are the workspace's own; the others stand against them."""
+    """Where credits can be. AVAILABLE and HELD are the workspace's own accounts; the others are their counter accounts."""
 
     AVAILABLE = "AVAILABLE"
     HELD = "HELD"
@@ -70,4 +70,4 @@ COUNTER_ACCOUNT: dict[Kind, Account | None] = {
     Kind.CLAWBACK: Account.CLAWBACK,
     Kind.REINSTATEMENT: Account.CLAWBACK,
 }
-"""The one account that a kind of transaction may touch besides the workspace's own two; None: it moves between those two."""
+"""The one account that a kind of transaction may touch beside the workspace's own two; None: it moves credits between those two."""

@@ -1,4 +1,4 @@
-"""Reading the ledger: balances, histories, and single objects. All amounts count the credit unit's smallest step."""
+"""Reading the ledger: balances, histories, single transactions, grants and holds. Amounts count the credit unit's smallest step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.db.engine import Session
-from app.ledger.chart import Kind, Source
+from app.ledger.chart_of_accounts import Kind, Source
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from app.store import ledger_reads as ledger_read_store
@@ -29,7 +29,7 @@ class GrantState:
 
 
 class NextExpiry(NamedTuple):
-    """What goes next, and when."""
+    """How much expires next, and when."""
 
     amount: int
     at: datetime
@@ -37,7 +37,7 @@ class NextExpiry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a workspace has. `available` below zero is a debt; `grants` are those that can be spent, in that order.
+    """What a workspace has. `available` below zero is a debt; `grants` are those that can be spent, in spending order.
 
     A workspace without any movement has zeros, version 0, and no `updated_at`.
     """
@@ -64,7 +64,7 @@ class History(NamedTuple):
     has_more: bool
 
 
-async def read(session: Session, workspace_ids: Iterable[UUID]) -> dict[UUID, Balance]:
+async def balances(session: Session, workspace_ids: Iterable[UUID]) -> dict[UUID, Balance]:
     """The balance of each workspace, in one statement; what has expired by the session's time no longer counts."""
     wanted = list(workspace_ids)
     rows: dict[UUID, list[Mapping[Any, Any]]] = {workspace_id: [] for workspace_id in wanted}

@@ -1,4 +1,4 @@
-"""Opening the books of locked workspaces, and writing them back."""
+"""Locking and reading the balances of workspaces, and writing back what movements changed."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ from uuid import UUID
 
 from app.db.engine import Session
 from app.idempotency import KEYS_KEPT
-from app.ledger.book import Book
-from app.ledger.chart import Kind, Source
+from app.ledger.chart_of_accounts import Kind, Source
 from app.ledger.grants import LockedGrant, Portion
+from app.ledger.locked_balance import LockedBalance
+from app.ledger.locked_balance_records import KeyedTransaction, LockedHold
 from app.ledger.movements import Capture, Clawback, Grant, Hold, Movement, Reinstate, Release, Transaction
-from app.ledger.records import OpenHold, Remembered
 from app.store import ledger_posting as ledger_posting_store
 
 
-async def open_books(
+async def lock_balances(
     session: Session, workspace_ids: Iterable[UUID], movements: Sequence[Movement], *, may_wait: bool = True
-) -> dict[UUID, Book]:
-    """Lock the workspaces, in id order, and read what judging the movements needs.
+) -> dict[UUID, LockedBalance]:
+    """Lock the balances of the workspaces, in id order, and read what applying the movements needs.
 
-    Where it may not wait for a lock, a workspace that another has locked counts as one that has nothing yet.
+    With `may_wait` False a workspace whose balance another transaction has locked counts as one that has no credits yet.
     """
     wanted = _wanted(workspace_ids, movements)
     state = await ledger_posting_store.lock_state(
         session, wanted, keys_since=session.now - KEYS_KEPT, may_wait=may_wait
     )
-    books = {workspace_id: Book(workspace_id, session.now) for workspace_id in workspace_ids}
+    balances = {workspace_id: LockedBalance(workspace_id, session.now) for workspace_id in workspace_ids}
     for row in state.balances:
-        book = books[UUID(row["workspace_id"])]
-        book.available, book.held = row["available"], row["held"]
-        book.sequence, book.version = row["sequence"], row["version"]
-        book.recharge_below = row["recharge_below"]
+        balance = balances[UUID(row["workspace_id"])]
+        balance.available, balance.held = row["available"], row["held"]
+        balance.sequence, balance.version = row["sequence"], row["version"]
+        balance.recharge_below = row["recharge_below"]
     for row in state.grants:
         locked_grant = _locked_grant(row)
-        books[UUID(row["workspace_id"])].locked_grants[locked_grant.id] = locked_grant
+        balances[UUID(row["workspace_id"])].locked_grants[locked_grant.id] = locked_grant
     for row in state.holds:
         hold = _hold(row)
-        books[UUID(row["workspace_id"])].holds[hold.id] = hold
+        balances[UUID(row["workspace_id"])].holds[hold.id] = hold
     for row in state.replays:
         transaction = _transaction(row)
-        book = books[transaction.workspace_id]
+        balance = balances[transaction.workspace_id]
         if row["idempotency_key"] is not None and transaction.at >= session.now - KEYS_KEPT:
             input_hash = bytes.fromhex(row["input_hash"].removeprefix("\\x"))
-            book.remembered[row["scope"], row["idempotency_key"]] = Remembered(transaction, input_hash)
+            balance.keyed[row["scope"], row["idempotency_key"]] = KeyedTransaction(transaction, input_hash)
         if transaction.kind in (Kind.PURCHASE, Kind.AUTO_RECHARGE) and transaction.purchase_id is not None:
-            book.purchases[transaction.purchase_id] = transaction
-    return books
+            balance.purchases[transaction.purchase_id] = transaction
+    return balances
 
 
-async def write_books(session: Session, books: Iterable[Book]) -> list[Book]:
-    """Write what the books gathered; returns those that changed."""
-    changed = [book for book in books if book.written]
+async def write_balances(session: Session, balances: Iterable[LockedBalance]) -> list[LockedBalance]:
+    """Write the transactions, grants and holds that the balances gathered; returns the balances that changed."""
+    changed = [balance for balance in balances if balance.new_transactions]
     if changed:
         rows: dict[str, list[dict[str, Any]]] = {}
-        for book in changed:
-            for table, row in _rows(book):
-                rows.setdefault(table, []).append(row)
+        for balance in changed:
+            for part, row in _rows(balance):
+                rows.setdefault(part, []).append(row)
         await ledger_posting_store.write(session, rows)
     return changed
 
@@ -106,8 +106,8 @@ def _locked_grant(row: Mapping[str, Any]) -> LockedGrant:
     )
 
 
-def _hold(row: Mapping[str, Any]) -> OpenHold:
-    return OpenHold(
+def _hold(row: Mapping[str, Any]) -> LockedHold:
+    return LockedHold(
         id=UUID(row["id"]),
         amount=row["amount"],
         captured=row["captured"],
@@ -136,14 +136,14 @@ def _transaction(row: Mapping[str, Any]) -> Transaction:
     )
 
 
-def _rows(book: Book) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Every row that the book adds or changes, with the part of the payload it belongs to."""
-    in_workspace = {"workspace_id": book.workspace_id}
-    for transaction, entries, seal, key in book.written:
-        place = in_workspace | {"sequence": transaction.sequence}
+def _rows(balance: LockedBalance) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Every row to add or change, with the part of the payload of the SQL function `ledger_write` that it belongs to."""
+    workspace_key = {"workspace_id": balance.workspace_id}
+    for transaction, entries, digest, key in balance.new_transactions:
+        transaction_key = workspace_key | {"sequence": transaction.sequence}
         yield (
             "transactions",
-            place
+            transaction_key
             | {
                 "kind": transaction.kind,
                 "amount": transaction.amount,
@@ -154,46 +154,43 @@ def _rows(book: Book) -> Iterable[tuple[str, dict[str, Any]]]:
                 "resource": transaction.resource,
                 "purchase_id": transaction.purchase_id,
                 "hold_id": transaction.hold_id,
-                "seal": seal.hex(),
+                "seal": digest.hex(),
                 "scope": key and key.scope,
                 "idempotency_key": key and key.value,
                 "input_hash": key and key.input_hash.hex(),
             },
         )
         for line, (account, grant_id, amount) in enumerate(entries):
-            yield "entries", place | {"line": line, "account": account, "grant_id": grant_id, "amount": amount}
-    opened = {grant.locked_grant.id for grant in book.opened_grants}
-    for locked_grant, amount, sequence in (
-        (grant.locked_grant, grant.amount, grant.sequence) for grant in book.opened_grants
-    ):
+            entry = {"line": line, "account": account, "grant_id": grant_id, "amount": amount}
+            yield "entries", transaction_key | entry
+    opened = {grant.locked_grant.id for grant in balance.new_grants}
+    for grant in balance.new_grants:
+        locked_grant = grant.locked_grant
         yield (
             "opened_grants",
-            in_workspace
+            workspace_key
             | {
                 "id": locked_grant.id,
-                "opened_sequence": sequence,
+                "opened_sequence": grant.sequence,
                 "source": locked_grant.source,
-                "amount": amount,
+                "amount": grant.amount,
                 "remaining": locked_grant.remaining,
                 "expires_at": locked_grant.expires_at,
                 "purchase_id": locked_grant.purchase_id,
             },
         )
-    for grant_id in book.touched_grants - opened:
-        yield "touched_grants", in_workspace | {"id": grant_id, "remaining": book.locked_grants[grant_id].remaining}
-    yield from _hold_rows(book, in_workspace)
-    yield (
-        "balances",
-        in_workspace
-        | {"available": book.available, "held": book.held, "sequence": book.sequence, "version": book.version},
-    )
+    for grant_id in balance.touched_grants - opened:
+        yield "touched_grants", workspace_key | {"id": grant_id, "remaining": balance.locked_grants[grant_id].remaining}
+    yield from _hold_rows(balance, workspace_key)
+    totals = {"available": balance.available, "held": balance.held}
+    yield "balances", workspace_key | totals | {"sequence": balance.sequence, "version": balance.version}
 
 
-def _hold_rows(book: Book, in_workspace: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    for hold_id in book.opened_holds | book.closed_holds:
-        hold = book.holds[hold_id]
-        row = in_workspace | {"id": hold.id, "captured": hold.captured, "closed_sequence": hold.closed_sequence}
-        if hold_id in book.opened_holds:
+def _hold_rows(balance: LockedBalance, workspace_key: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for hold_id in balance.opened_holds | balance.closed_holds:
+        hold = balance.holds[hold_id]
+        row = workspace_key | {"id": hold.id, "captured": hold.captured, "closed_sequence": hold.closed_sequence}
+        if hold_id in balance.opened_holds:
             row |= {
                 "amount": hold.amount,
                 "description": hold.description,

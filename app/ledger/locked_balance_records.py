@@ -1,4 +1,4 @@
-"""What a book keeps: holds and grants it knows, keys it remembers, transactions it is to write."""
+"""What a locked balance keeps beside its grants: holds, transactions that may be repeated, transactions and grants to write."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.ledger.movements import HoldState, Key, Transaction
 
 
 @dataclass(slots=True)
-class OpenHold:
-    """A hold and the credits it holds, in the order they would be spent."""
+class LockedHold:
+    """A hold, open or closed, while its workspace is locked; `portions` are the credits it holds, in the order they are used."""
 
     id: UUID
     amount: int
@@ -26,30 +26,30 @@ class OpenHold:
     portions: list[Portion]
 
     def state(self, workspace_id: UUID) -> HoldState:
-        """The hold as others see it."""
+        """The hold as callers of the ledger see it."""
         is_open = self.closed_sequence is None
         return HoldState(workspace_id, self.id, self.amount, self.captured, self.description, self.expires_at, is_open)
 
 
-class Remembered(NamedTuple):
-    """A transaction that an idempotency key made, and the input it was made for."""
+class KeyedTransaction(NamedTuple):
+    """A transaction that an idempotency key made, and the hash of the input it was made for."""
 
     transaction: Transaction
     input_hash: bytes
 
 
-class Written(NamedTuple):
-    """A transaction to be written."""
+class NewTransaction(NamedTuple):
+    """A transaction to be written, with its entries, its digest (`entries.transaction_digest`) and its idempotency key."""
 
     transaction: Transaction
     entries: Entries
-    seal: bytes
+    digest: bytes
     key: Key | None
 
 
 @dataclass(slots=True)
-class Opened:
-    """A grant to be written: its terms, beside the lot that holds what remains."""
+class NewGrant:
+    """A grant to be written: how much came in and by which transaction, beside the grant itself with what remains of it."""
 
     locked_grant: LockedGrant
     amount: int

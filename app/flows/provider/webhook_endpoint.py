@@ -1,4 +1,4 @@
-"""The endpoint that the provider reports events to, made once however many processes start together."""
+"""The webhook endpoint at the payment provider: made once, even if several processes start at the same moment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LOCK = 0x776562
 
 
 async def ensure_webhook_endpoint(context: FlowContext, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
-    """The secret with which the provider signs what it sends to `url`.
+    """The secret with which the provider signs the events it sends to `url`; the endpoint is made if there is none.
 
-    It is told only once, so it is kept, encrypted; where it is lost, or the endpoint is gone, a new endpoint replaces the old.
-    Raises `GatewayUnavailable` or `GatewayRefused`.
+    The provider returns the secret only when the endpoint is made, so it is stored, encrypted. Where it is lost, or the endpoint is
+    gone, a new endpoint replaces the old one. Raises `GatewayUnavailable` or `GatewayRefused`.
     """
     name = f"webhook:{url}"
-    # A lock on the connection, not in a transaction: it may be held across the calls to the provider.
+    # A lock of the connection, not of a transaction: no transaction may be open during the calls to the provider.
     async with context.database.raw() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         try:

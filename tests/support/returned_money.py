@@ -20,9 +20,9 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.refunds import refund_purchase
 from app.ids import GlobalId, parse_global_id
-from app.ledger import balances
+from app.ledger import ledger_reads
 from app.ledger.movements import Movement
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from app.ledger.verify import verify
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import ReturnedMoney
@@ -118,10 +118,10 @@ class Bought:
         """What the workspace has to spend, in steps; below zero a debt."""
         return (await self.balance()).available
 
-    async def balance(self) -> balances.Balance:
+    async def balance(self) -> ledger_reads.Balance:
         """The workspace's balance."""
         async with self.backend.database.read() as session:
-            return (await balances.read(session, [self.person.workspace_id]))[self.person.workspace_id]
+            return (await ledger_reads.balances(session, [self.person.workspace_id]))[self.person.workspace_id]
 
     async def kinds(self) -> list[str]:
         """The kinds of the workspace's transactions, the oldest first."""
@@ -165,13 +165,13 @@ async def bought_by(person: Person, backend: RunningBackend, purchase_id: str) -
     return Bought(backend, person, row.id, invoice.attempt.id, invoice.id, row.credits, row.total_minor)
 
 
-async def apply(bought: Bought, returns: ReturnedMoney) -> None:
-    """Let a look at Stripe have seen `returns`."""
+async def apply(bought: Bought, returned: ReturnedMoney) -> None:
+    """Let a look at Stripe have seen `returned`."""
 
     async def work(session: Session) -> None:
-        watched = await refund_store.watched(session, bought.invoice_id)
+        watched = await refund_store.invoice_to_check(session, bought.invoice_id)
         assert watched is not None
-        await apply_returned_money(session, watched, bought.invoice_id, returns)
+        await apply_returned_money(session, watched, bought.invoice_id, returned)
 
     await transact(bought.backend.database, work)
 

@@ -1,4 +1,4 @@
-"""Batches of plain spends for the optimistic way: the columns the database takes, and what its answer means."""
+"""Batches of plain spends, which one statement posts (the optimistic way): its arguments, and what its rows mean."""
 
 from __future__ import annotations
 
@@ -7,49 +7,49 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
-from app.ledger.chart import Kind
+from app.ledger.chart_of_accounts import Kind
 from app.ledger.entries import transaction_digest
 from app.ledger.movements import Movement, Posted, Spend, Transaction
 from app.money import MAX_STEPS
 from app.store.ledger_posting import BalanceRow, SpendArguments
 
 
-class Asking(Protocol):
-    """Somebody who asks for a movement."""
+class HasMovement(Protocol):
+    """What carries a movement through a batch, with whatever the caller needs to hand its result back."""
 
     @property
     def movement(self) -> Movement:
-        """What is asked for."""
+        """The movement to post."""
         ...
 
 
-A = TypeVar("A", bound=Asking)
+M = TypeVar("M", bound=HasMovement)
 
 
-class Plan(NamedTuple, Generic[A]):
-    """The workspaces that only spend, as a batch, and all others, each with those who ask in the order they came."""
+class SplitMovements(NamedTuple, Generic[M]):
+    """Movements by workspace, in the order they came: those of workspaces that only spend, as a batch, and those of all others."""
 
-    spends: SpendBatch[A] | None
-    others: list[Sequence[A]]
+    spends: SpendBatch[M] | None
+    others: list[Sequence[M]]
 
 
 @dataclass(frozen=True, slots=True)
-class SpendBatch(Generic[A]):
-    """Those who ask for spends, by workspace, and the columns that say the same in the same order."""
+class SpendBatch(Generic[M]):
+    """Spends grouped by workspace, and the same as arguments of the statement, in the same order."""
 
-    groups: list[Sequence[A]]
+    groups: list[Sequence[M]]
     arguments: SpendArguments
 
-    def answers(self, rows: Iterable[BalanceRow]) -> Iterator[tuple[A, Posted]]:
-        """Each one whose spend was posted, and its answer, from the balances that the database answered."""
+    def results(self, rows: Iterable[BalanceRow]) -> Iterator[tuple[M, Posted]]:
+        """Each spend that was posted and its result, from the balances that the statement returned."""
         at = self.arguments.at
         for number, available, held, last, version in rows:
             group = self.groups[number - 1]
             workspace_id = self.arguments.workspaces[number - 1]
             sequence = last - len(group)
             balance = available + self.arguments.demands[number - 1]
-            for asking in group:
-                spend = cast(Spend, asking.movement)
+            for carrier in group:
+                spend = cast(Spend, carrier.movement)
                 sequence += 1
                 balance -= spend.amount
                 transaction = Transaction(
@@ -66,39 +66,39 @@ class SpendBatch(Generic[A]):
                     None,
                     at,
                 )
-                yield asking, Posted(transaction, version)
+                yield carrier, Posted(transaction, version)
 
-    def left(self, rows: Sequence[BalanceRow]) -> list[Sequence[A]]:
-        """The groups that the database did not answer."""
+    def unposted(self, rows: Sequence[BalanceRow]) -> list[Sequence[M]]:
+        """The groups for which the statement returned no balance: it posted nothing of theirs."""
         if len(rows) == len(self.groups):
             return []
-        answered = {row.number for row in rows}
-        return [group for number, group in enumerate(self.groups, 1) if number not in answered]
+        posted = {row.number for row in rows}
+        return [group for number, group in enumerate(self.groups, 1) if number not in posted]
 
 
-def plan(by_workspace: Iterable[Sequence[A]], at: datetime) -> Plan[A]:
-    """Tell the workspaces that only spend from the others; each comes with those who ask in the order they came.
+def split_spends(by_workspace: Iterable[Sequence[M]], at: datetime) -> SplitMovements[M]:
+    """Separate the workspaces that only spend, at the time `at`, from all others; `by_workspace` has each workspace once.
 
-    A key that comes twice makes its workspace one of the others.
+    A workspace with the same idempotency key twice counts among the others.
     """
-    groups: list[Sequence[A]] = []
-    others: list[Sequence[A]] = []
-    for asking in by_workspace:
-        (groups if _is_plain(asking) else others).append(asking)
+    groups: list[Sequence[M]] = []
+    others: list[Sequence[M]] = []
+    for group in by_workspace:
+        (groups if _is_plain(group) else others).append(group)
     if not groups:
-        return Plan(None, others)
-    groups.sort(key=lambda asking: asking[0].movement.workspace_id.int)
-    return Plan(SpendBatch(groups, _columns(groups, at)), others)
+        return SplitMovements(None, others)
+    groups.sort(key=lambda group: group[0].movement.workspace_id.int)
+    return SplitMovements(SpendBatch(groups, _columns(groups, at)), others)
 
 
-def _is_plain(group: Sequence[Asking]) -> bool:
-    """Whether the optimistic way can take all that a workspace is asked for."""
+def _is_plain(group: Sequence[HasMovement]) -> bool:
+    """Whether the optimistic way can post all these movements of one workspace."""
     if len(group) == 1:
         return isinstance(group[0].movement, Spend)
     total = 0
     seen: set[tuple[str, str]] = set()
-    for asking in group:
-        movement = asking.movement
+    for carrier in group:
+        movement = carrier.movement
         if not isinstance(movement, Spend):
             return False
         total += movement.amount
@@ -110,8 +110,8 @@ def _is_plain(group: Sequence[Asking]) -> bool:
     return total <= MAX_STEPS
 
 
-def _columns(groups: Sequence[Sequence[Asking]], at: datetime) -> SpendArguments:
-    spends = [cast(Spend, asking.movement) for group in groups for asking in group]
+def _columns(groups: Sequence[Sequence[HasMovement]], at: datetime) -> SpendArguments:
+    spends = [cast(Spend, carrier.movement) for group in groups for carrier in group]
     demands: list[int] = []
     firsts: list[int] = []
     lasts: list[int] = []

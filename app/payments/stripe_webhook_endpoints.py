@@ -13,7 +13,7 @@ from app.payments.stripe_calls import PAGE, StripeCalls
 from app.payments.stripe_values import event_value
 
 
-class StripeWebhooks(StripeCalls):
+class StripeWebhookEndpoints(StripeCalls):
     """What happened, reported or asked for."""
 
     async def webhook_endpoints(self) -> Sequence[WebhookEndpoint]:

@@ -1,4 +1,7 @@
-"""One workspace's book while its balance is locked: judges movements in turn and remembers what has to be written."""
+"""One workspace's balance while it is locked: applies movements in turn, in memory, and gathers the rows to be written.
+
+Pure: no database, no clock. `locked_balance_rows.py` reads what it starts from and writes what it gathered.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from uuid import UUID
 from app.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from app.ids import uuid7
 from app.ledger import entries
-from app.ledger.chart import COUNTER_ACCOUNT, Account, Kind, Source
+from app.ledger.chart_of_accounts import COUNTER_ACCOUNT, Account, Kind, Source
 from app.ledger.entries import Entries
 from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
+from app.ledger.locked_balance_records import KeyedTransaction, LockedHold, NewGrant, NewTransaction
 from app.ledger.movements import (
     Capture,
     Clawback,
@@ -28,15 +32,18 @@ from app.ledger.movements import (
     Spend,
     Transaction,
 )
-from app.ledger.records import Opened, OpenHold, Remembered, Written
 from app.money import MAX_STEPS
 
 _PURCHASED = (Source.PURCHASE, Source.AUTO_RECHARGE)
 
 
 @dataclass(slots=True)
-class Book:
-    """What is known of a locked workspace, and what judging its movements adds."""
+class LockedBalance:
+    """What the ledger holds of a locked workspace, as far as its movements need it, and what they add.
+
+    Amounts count the credit unit's smallest step. `keyed` are the transactions that idempotency keys made, by (scope, key), and
+    `purchases` those that granted a purchase, by its id; both hold only what the movements may repeat.
+    """
 
     workspace_id: UUID
     now: datetime
@@ -47,46 +54,49 @@ class Book:
     recharge_below: int | None = None
     was_lowered: bool = False
     locked_grants: dict[UUID, LockedGrant] = field(default_factory=dict[UUID, LockedGrant])
-    holds: dict[UUID, OpenHold] = field(default_factory=dict[UUID, OpenHold])
-    remembered: dict[tuple[str, str], Remembered] = field(default_factory=dict[tuple[str, str], Remembered])
+    holds: dict[UUID, LockedHold] = field(default_factory=dict[UUID, LockedHold])
+    keyed: dict[tuple[str, str], KeyedTransaction] = field(default_factory=dict[tuple[str, str], KeyedTransaction])
     purchases: dict[UUID, Transaction] = field(default_factory=dict[UUID, Transaction])
-    written: list[Written] = field(default_factory=list[Written])
-    opened_grants: list[Opened] = field(default_factory=list[Opened])
+    new_transactions: list[NewTransaction] = field(default_factory=list[NewTransaction])
+    new_grants: list[NewGrant] = field(default_factory=list[NewGrant])
     opened_holds: set[UUID] = field(default_factory=set[UUID])
     closed_holds: set[UUID] = field(default_factory=set[UUID])
     touched_grants: set[UUID] = field(default_factory=set[UUID])
 
     @property
     def debt(self) -> int:
-        """What the next credits have to pay first, in steps."""
+        """What the next credits have to pay first."""
         return max(-self.available, 0)
 
     @property
     def is_low(self) -> bool:
-        """Whether spending, a hold or expiry lowered the balance to where auto-recharge must look at it; never a claw-back."""
+        """Whether a spend, a hold or expiry (never a claw-back) lowered the balance to `recharge_below`: auto-recharge is due."""
         return self.was_lowered and self.recharge_below is not None and self.available <= self.recharge_below
 
-    def settle(self) -> None:
-        """Do what fell due: lapsed holds return, in the order they lapsed, and expired grants go."""
+    def apply_due(self) -> None:
+        """Apply what fell due: release lapsed holds, in the order they lapsed, and write off expired grants.
+
+        Comes before any movement is applied.
+        """
         lapsed = [hold for hold in self.holds.values() if hold.closed_sequence is None and hold.expires_at <= self.now]
         for hold in sorted(lapsed, key=lambda hold: (hold.expires_at, hold.id)):
             self._close(hold, Kind.RELEASE, 0, f"Lapsed: {hold.description}", None)
         self._expire()
 
-    def judge(self, movement: Movement) -> Posted:
-        """Do the movement, or answer what its key did before.
+    def apply(self, movement: Movement) -> Posted:
+        """Apply the movement, or return what the same idempotency key did before.
 
         Raises `InsufficientCredits`, `HoldClosed`, `IdempotencyConflict`, `InvalidInput` or `NotFound`; then nothing was changed.
         """
-        known = self._known(movement)
-        if known is not None:
-            hold = self.holds[known.hold_id].state(self.workspace_id) if known.hold_id else None
-            return Posted(known, self.version, hold, is_replay=True, is_low=self.is_low)
+        earlier = self._earlier(movement)
+        if earlier is not None:
+            hold = self.holds[earlier.hold_id].state(self.workspace_id) if earlier.hold_id else None
+            return Posted(earlier, self.version, hold, is_replay=True, is_low=self.is_low)
         match movement:
             case Grant():
                 return self._posted(self._grant(movement))
             case Spend():
-                portions = self._taken(movement.amount)
+                portions = self._portions_for(movement.amount)
                 out = entries.going_out(Account.USAGE, portions)
                 return self._posted(
                     self._write(Kind.USAGE, out, movement.description, movement.key, resource=movement.resource)
@@ -94,33 +104,34 @@ class Book:
             case Hold():
                 return self._hold(movement)
             case Capture():
-                hold = self._open_hold(movement.hold_id)
+                hold = self._require_open(movement.hold_id)
                 if movement.amount > hold.amount:
                     raise InvalidInput("A capture can't be larger than its hold.")
                 return self._end_hold(hold, Kind.CAPTURE, movement.amount, movement.key)
             case Release():
-                return self._end_hold(self._open_hold(movement.hold_id), Kind.RELEASE, 0, movement.key)
+                return self._end_hold(self._require_open(movement.hold_id), Kind.RELEASE, 0, movement.key)
             case Clawback():
                 return self._posted(self._claw_back(movement))
             case Reinstate():
                 return self._posted(self._reinstate(movement))
 
-    def _known(self, movement: Movement) -> Transaction | None:
+    def _earlier(self, movement: Movement) -> Transaction | None:
+        """The transaction that this movement repeats, by its idempotency key or by the purchase it grants."""
         key = movement.key
-        if key is not None and (before := self.remembered.get((key.scope, key.value))) is not None:
-            if before.input_hash != key.input_hash:
+        if key is not None and (earlier := self.keyed.get((key.scope, key.value))) is not None:
+            if earlier.input_hash != key.input_hash:
                 raise IdempotencyConflict
-            return before.transaction
+            return earlier.transaction
         if isinstance(movement, Grant) and movement.purchase_id is not None and movement.source in _PURCHASED:
             return self.purchases.get(movement.purchase_id)
         return None
 
-    def _posted(self, transaction: Transaction, hold: OpenHold | None = None) -> Posted:
+    def _posted(self, transaction: Transaction, hold: LockedHold | None = None) -> Posted:
         state = hold.state(self.workspace_id) if hold else None
         return Posted(transaction, self.version, state, is_low=self.is_low)
 
-    def _taken(self, amount: int) -> list[Portion]:
-        """`amount` in spending order, of what has not expired: the due is settled before anything is judged."""
+    def _portions_for(self, amount: int) -> list[Portion]:
+        """The portions of grants, in spending order, that make `amount`. None has expired: `apply_due` came first."""
         if self.available < amount:
             raise InsufficientCredits(self.available)
         portions, _ = take(in_spending_order(self.locked_grants.values()), amount)
@@ -145,7 +156,7 @@ class Book:
         if max(self.available, 0) + self.held + amount > MAX_STEPS:
             raise InvalidInput("The balance would be larger than can be counted.")
         self.locked_grants[locked_grant.id] = locked_grant
-        self.opened_grants.append(Opened(locked_grant, amount, self.sequence + 1))
+        self.new_grants.append(NewGrant(locked_grant, amount, self.sequence + 1))
         coming = entries.coming_in(counter, locked_grant.id, amount, self.debt)
         terms = (locked_grant.id, locked_grant.source, locked_grant.expires_at)
         return self._write(kind, coming, description, key, purchase_id=locked_grant.purchase_id, terms=terms)
@@ -155,7 +166,7 @@ class Book:
             raise InvalidInput("A hold must expire in the future.")
         if movement.id in self.holds:
             raise Conflict
-        portions = self._taken(movement.amount)
+        portions = self._portions_for(movement.amount)
         transaction = self._write(
             Kind.HOLD,
             entries.set_aside(portions),
@@ -164,7 +175,7 @@ class Book:
             hold_id=movement.id,
             terms=(movement.expires_at,),
         )
-        hold = OpenHold(
+        hold = LockedHold(
             movement.id,
             movement.amount,
             0,
@@ -178,7 +189,7 @@ class Book:
         self.opened_holds.add(hold.id)
         return self._posted(transaction, hold)
 
-    def _open_hold(self, hold_id: UUID) -> OpenHold:
+    def _require_open(self, hold_id: UUID) -> LockedHold:
         hold = self.holds.get(hold_id)
         if hold is None:
             raise NotFound
@@ -186,13 +197,13 @@ class Book:
             raise HoldClosed
         return hold
 
-    def _end_hold(self, hold: OpenHold, kind: Kind, captured: int, key: Key | None) -> Posted:
+    def _end_hold(self, hold: LockedHold, kind: Kind, captured: int, key: Key | None) -> Posted:
         transaction = self._close(hold, kind, captured, hold.description, key)
-        # What came back to a grant that has expired meanwhile expires at once.
+        # Credits that return to a grant which expired meanwhile expire at once.
         self._expire()
         return self._posted(transaction, hold)
 
-    def _close(self, hold: OpenHold, kind: Kind, captured: int, description: str, key: Key | None) -> Transaction:
+    def _close(self, hold: LockedHold, kind: Kind, captured: int, description: str, key: Key | None) -> Transaction:
         ending = entries.end_of_hold(hold.portions, captured, self.debt)
         transaction = self._write(kind, ending, description, key, hold_id=hold.id)
         hold.captured = captured
@@ -272,10 +283,10 @@ class Book:
             hold_id,
             self.now,
         )
-        sealed = entries.transaction_digest(
+        digest = entries.transaction_digest(
             self.workspace_id, kind, amount, description, self.now, resource, purchase_id, hold_id, *terms
         )
-        self.written.append(Written(transaction, lines, sealed, key))
+        self.new_transactions.append(NewTransaction(transaction, lines, digest, key))
         if key is not None:
-            self.remembered[key.scope, key.value] = Remembered(transaction, key.input_hash)
+            self.keyed[key.scope, key.value] = KeyedTransaction(transaction, key.input_hash)
         return transaction

@@ -98,7 +98,7 @@ async def test_killed_backends_under_load_lose_and_double_nothing(workspace: Wor
 
 @pytest.mark.parametrize("point", ["ledger:before-commit", "ledger:after-commit"])
 @pytest.mark.parametrize("movement", ["spend", "hold"], ids=["optimistic", "exact"])
-async def test_a_process_killed_at_a_commit_has_posted_once_or_not_atsubmit_all(
+async def test_a_process_killed_at_a_commit_has_posted_once_or_not_at_all(
     workspace: Workspace, movement: str, point: str
 ) -> None:
     await workspace.grant(100)

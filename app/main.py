@@ -34,7 +34,7 @@ from app.db.engine import Database, connect
 from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
-from app.flows.provider.webhook_endpoint import ensure_webhook_endpoint
+from app.flows.provider.event_endpoint import ensure_event_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
@@ -218,7 +218,7 @@ async def _set_up_provider(backend: Backend) -> None:
         backend.event_secrets[:] = [settings.stripe_webhook_secret]
     elif not backend.polls_events:
         url = settings.base_url + EVENTS_PATH
-        secret = await ensure_webhook_endpoint(backend.flow_context, url, EVENT_TYPES, backend.cipher)
+        secret = await ensure_event_endpoint(backend.flow_context, url, EVENT_TYPES, backend.cipher)
         backend.event_secrets[:] = [secret]
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from app.payments.gateway_values import (
     Charge,
     Checkout,
+    EventEndpoint,
     Price,
     Product,
     ProviderEvent,
@@ -23,7 +24,6 @@ from app.payments.gateway_values import (
     ReturnUrls,
     TaxRate,
     Wallet,
-    WebhookEndpoint,
 )
 
 
@@ -164,15 +164,15 @@ class CatalogGateway(Protocol):
 class EventGateway(Protocol):
     """What happened at the provider."""
 
-    async def webhook_endpoints(self) -> Sequence[WebhookEndpoint]:
+    async def event_endpoints(self) -> Sequence[EventEndpoint]:
         """The endpoints there are, without their secrets."""
         ...
 
-    async def create_webhook_endpoint(self, url: str, event_types: Sequence[str]) -> WebhookEndpoint:
+    async def create_event_endpoint(self, url: str, event_types: Sequence[str]) -> EventEndpoint:
         """Have events of these types reported to `url`; the answer carries the secret."""
         ...
 
-    async def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+    async def delete_event_endpoint(self, endpoint_id: str) -> None:
         """Report to this endpoint no more."""
         ...
 

@@ -252,7 +252,7 @@ class ProviderEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookEndpoint:
+class EventEndpoint:
     """An address that the provider reports events to; `secret` is None except in the answer to making it."""
 
     id: str

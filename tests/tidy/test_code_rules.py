@@ -34,7 +34,7 @@ _COMMITS_EACH_STATEMENT = {
     Path("app/db/engine.py"): "hands such connections out: `raw` from the pool, `open_connection` outside it",
     Path("app/ledger/committer.py"): "a batch of plain spends is one statement, and so one transaction",
     Path("app/store/ledger_posting.py"): "sends that statement",
-    Path("app/flows/provider/webhook_endpoint.py"): "holds a lock across calls to Stripe; writes nothing",
+    Path("app/flows/provider/event_endpoint.py"): "holds a lock across calls to Stripe; writes nothing",
     Path("app/jobs/job_consumer.py"): "the queue's library takes and ends jobs",
 }
 _HANDS_ONE_OUT = re.compile(r"(\.raw|\bopen_connection|\basyncpg\.connect|\basyncpg\.create_pool)$")

@@ -1,1 +1,1 @@
-"""What is kept in line with the payment provider: customers, cards, the catalog, the webhook endpoint."""
+"""What is kept in line with the payment provider: customers, cards, the catalog, the event endpoint."""

@@ -1,4 +1,4 @@
-"""The webhook endpoint at the payment provider: made once, even if several processes start at the same moment."""
+"""The endpoint that the payment provider reports events to: made once, even if several processes start at the same moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store import system as system_store
 _LOCK = 0x776562
 
 
-async def ensure_webhook_endpoint(context: FlowContext, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
+async def ensure_event_endpoint(context: FlowContext, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
     """The secret with which the provider signs the events it sends to `url`; the endpoint is made if there is none.
 
     The provider returns the secret only when the endpoint is made, so it is stored, encrypted. Where it is lost, or the endpoint is
@@ -33,15 +33,15 @@ async def ensure_webhook_endpoint(context: FlowContext, url: str, event_types: S
 async def _ensure(context: FlowContext, name: str, url: str, event_types: Sequence[str], cipher: Fernet) -> str:
     async with context.database.read() as session:
         kept = await system_store.find(session, name)
-    there = [endpoint for endpoint in await context.gateway.webhook_endpoints() if endpoint.url == url]
+    there = [endpoint for endpoint in await context.gateway.event_endpoints() if endpoint.url == url]
     if kept is not None and any(endpoint.id == kept.external_id for endpoint in there):
         try:
             return cipher.decrypt(kept.ciphertext).decode()
         except InvalidToken:
             pass  # SECRET_KEY was changed: the secret can't be read any more
     for endpoint in there:
-        await context.gateway.delete_webhook_endpoint(endpoint.id)
-    made = await context.gateway.create_webhook_endpoint(url, event_types)
+        await context.gateway.delete_event_endpoint(endpoint.id)
+    made = await context.gateway.create_event_endpoint(url, event_types)
     secret = made.secret or ""
 
     async def save(session: Session) -> None:

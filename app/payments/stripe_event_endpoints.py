@@ -1,4 +1,4 @@
-"""Webhook endpoints in Stripe, and the list of events."""
+"""The endpoints that Stripe reports events to (Stripe calls them webhook endpoints), and the list of events."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.gateway_values import ProviderEvent, WebhookEndpoint
+from app.payments.gateway_values import EventEndpoint, ProviderEvent
 from app.payments.stripe_calls import PAGE, StripeCalls
 from app.payments.stripe_values import event_value
 
 
-class StripeWebhookEndpoints(StripeCalls):
+class StripeEventEndpoints(StripeCalls):
     """What happened, reported or asked for."""
 
-    async def webhook_endpoints(self) -> Sequence[WebhookEndpoint]:
+    async def event_endpoints(self) -> Sequence[EventEndpoint]:
         page = await self.step(
             "list_webhook_endpoints", lambda: self.stripe.webhook_endpoints.list_async({"limit": PAGE})
         )
-        return [WebhookEndpoint(endpoint.id, endpoint.url, None) async for endpoint in page.auto_paging_iter()]
+        return [EventEndpoint(endpoint.id, endpoint.url, None) async for endpoint in page.auto_paging_iter()]
 
-    async def create_webhook_endpoint(self, url: str, event_types: Sequence[str]) -> WebhookEndpoint:
+    async def create_event_endpoint(self, url: str, event_types: Sequence[str]) -> EventEndpoint:
         params = {"url": url, "enabled_events": list(event_types), "api_version": stripe.api_version}
         made = await self.step(
             "create_webhook_endpoint", lambda: self.stripe.webhook_endpoints.create_async(cast(Any, params))
         )
-        return WebhookEndpoint(made.id, made.url, made.secret)
+        return EventEndpoint(made.id, made.url, made.secret)
 
-    async def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+    async def delete_event_endpoint(self, endpoint_id: str) -> None:
         await self.step("delete_webhook_endpoint", lambda: self.stripe.webhook_endpoints.delete_async(endpoint_id))
 
     async def events_after(self, event_id: str | None) -> Sequence[ProviderEvent]:

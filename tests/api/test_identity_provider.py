@@ -252,7 +252,7 @@ async def test_a_rotated_key_is_taken_at_once(
 ) -> None:
     backend, idp = own
     # as if the provider had not been asked a moment ago
-    monkeypatch.setattr("app.oidc.key_cache.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("app.oidc.key_cache.FETCH_PAUSE_SECONDS", 0.0)
     person = await _signed_in(backend, idp, sub="ada")
     idp.rotate("RS256", keeps_old=True)
     assert (await _person(backend, idp.token(sub="ada"), person.address)).user_id == person.user_id

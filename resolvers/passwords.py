@@ -22,7 +22,13 @@ async def reset_password(context: Context, token: str, new_password: str) -> Sig
     require_hand_over(context, issue_token=None)
     runtime = context.runtime
     opened = await password_changes.reset_password(
-        runtime.database, runtime.passwords, runtime.keys, token, new_password, user_agent=context.user_agent
+        runtime.database,
+        runtime.passwords,
+        runtime.keys,
+        runtime.rate_limits,
+        token,
+        new_password,
+        user_agent=context.user_agent,
     )
     return await signed_in(context, opened, issue_token=False)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
-from app.accounts.access.callers import Caller, UserCaller
+from app.accounts.access.callers import Caller, UserCaller, require_authenticated
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.users import require_verified_email
@@ -98,7 +98,7 @@ async def card(context: Context, card_id: str) -> CardRow | None:
 
 async def add_payment_method(context: Context, workspace_id: str, return_to: str | None) -> CardSetup:
     """Begin to save a card: the client secret to confirm it with, and a page for those without an SDK."""
-    urls = return_url(context, return_to)
+    require_authenticated(context.caller)
     owner = global_ids.workspace_id(workspace_id)
     runtime = context.runtime
     async with runtime.database.read() as session:
@@ -107,6 +107,7 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
         if runtime.catalog.phone_required:
             await require_phone(session, owner)
         address = await billing_account_store.contact_address(session, owner)
+    urls = return_url(context, return_to)
     await limit_card_testing(context, owner)
     party = BilledParty(owner, access.workspace.name, address)
     return await add_card(flow_context_of(context), party, urls, actor_of(context.caller))
@@ -114,6 +115,7 @@ async def add_payment_method(context: Context, workspace_id: str, return_to: str
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
     """Charge this card by default."""
+    require_authenticated(context.caller)
     owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     asked = actor_of(context.caller), _managing_billing(context, owner)
     card = await set_default_card(flow_context_of(context), owner, row_id, *asked)
@@ -123,6 +125,7 @@ async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
 
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
     """Forget a card; the workspace it was on."""
+    require_authenticated(context.caller)
     owner, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     await remove_card(
         flow_context_of(context), owner, row_id, actor_of(context.caller), _managing_billing(context, owner)
@@ -133,6 +136,7 @@ async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAcce
 
 async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: str) -> InvoicePaid:
     """Charge the default card for an open invoice."""
+    require_authenticated(context.caller)
     owner, row_id = global_ids.owned_id(invoice_id, "Invoice")
 
     authorize = _managing_billing(context, owner)

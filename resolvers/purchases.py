@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.billing.purchases.spend_limits import SpendLimitReached
@@ -76,9 +77,8 @@ async def recharge_credits(
     idempotency_key: str,
 ) -> RechargeAnswer:
     """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
-    urls = return_urls(context, success_url, cancel_url)
+    require_authenticated(context.caller)
     owner = global_ids.workspace_id(workspace_id)
-    card_id = _card_of(owner, payment_method_id)
 
     async def authorize(session: Session) -> WorkspaceAccess:
         access = await workspace_for(
@@ -89,6 +89,7 @@ async def recharge_credits(
 
     async with context.runtime.database.read() as session:
         await authorize(session)
+    urls, card_id = return_urls(context, success_url, cancel_url), _card_of(owner, payment_method_id)
     await limit_recharges(context, owner)
     key = Key.of("rechargeCredits", idempotency_key)
     try:

@@ -11,6 +11,7 @@ from app.accounts.access.permissions import ApiScope, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people import public_profiles
 from app.accounts.people.users import User
+from app.accounts.security.text_input import pasted
 from app.accounts.workspaces import invitations, members
 from app.accounts.workspaces.invitations import NewInvitation, Offer
 from app.billing.subscriptions.joining import accept_invitation as join
@@ -88,7 +89,7 @@ async def offer(context: Context, token: str) -> Offer | None:
     if not isinstance(caller, UserCaller):
         return None
     async with context.runtime.database.read() as session:
-        return await invitations.offer_of(session, caller, token)
+        return await invitations.offer_of(session, caller, pasted(token))
 
 
 async def invite_member(
@@ -126,7 +127,7 @@ async def accept_invitation(context: Context, token: str, idempotency_key: str) 
     runtime = context.runtime
 
     async def accept(session: Session) -> WorkspaceAccess | None:
-        return await join(session, runtime.catalog, caller, token, key)
+        return await join(session, runtime.catalog, caller, pasted(token), key)
 
     return await transact(runtime.database, accept, step="accept-invitation")
 

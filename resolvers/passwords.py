@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.accounts.access.callers import require_user
 from app.accounts.people import password_changes
+from app.accounts.security.text_input import pasted
 from resolvers.context import Context
 from resolvers.current_user import Viewer, viewer_of
 from resolvers.sign_in import SignedIn, require_hand_over, signed_in
@@ -26,7 +27,7 @@ async def reset_password(context: Context, token: str, new_password: str) -> Sig
         runtime.passwords,
         runtime.keys,
         runtime.rate_limits,
-        token,
+        pasted(token),
         new_password,
         user_agent=context.user_agent,
     )

@@ -11,6 +11,7 @@ from app.accounts.people.sign_in import sign_in as open_by_password
 from app.accounts.people.sign_up import SignUp
 from app.accounts.people.sign_up import sign_up as take_form
 from app.accounts.people.sign_up import verify_email as follow_link
+from app.accounts.security.text_input import pasted
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import BadUserInput
@@ -50,7 +51,7 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
     verified = await follow_link(
         runtime.database,
         runtime.keys,
-        token,
+        pasted(token),
         user_agent=context.user_agent,
         before_opening=lambda: require_hand_over(context, issue_token=issue_token),
     )

@@ -7,7 +7,7 @@ from app.accounts.people import password_changes
 from app.accounts.security.text_input import pasted
 from resolvers.context import Context
 from resolvers.current_user import Viewer, viewer_of
-from resolvers.sign_in import SignedIn, require_hand_over, signed_in
+from resolvers.sign_in import SignedIn, replaced_session, require_hand_over, signed_in
 
 
 async def request_reset(context: Context, email_address: str) -> None:
@@ -30,6 +30,7 @@ async def reset_password(context: Context, token: str, new_password: str) -> Sig
         pasted(token),
         new_password,
         user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=False),
     )
     return await signed_in(context, opened, issue_token=False)
 

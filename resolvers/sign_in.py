@@ -53,6 +53,7 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
         runtime.keys,
         pasted(token),
         user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=issue_token),
         before_opening=lambda: require_hand_over(context, issue_token=issue_token),
     )
     if verified.opened is not None:
@@ -75,6 +76,7 @@ async def sign_in(context: Context, email_address: str, password: str, *, issue_
         password,
         remote_address=context.remote_address,
         user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=issue_token),
     )
     return await signed_in(context, opened, issue_token=issue_token)
 
@@ -115,6 +117,11 @@ def require_hand_over(context: Context, *, issue_token: bool | None) -> None:
     if issue_token is None or context.is_browser:
         raise BadUserInput(f"{message}.")
     raise BadUserInput(f"{message}, or ask for a token with issueToken.")
+
+
+def replaced_session(context: Context, *, issue_token: bool) -> str | None:
+    """The token in the cookie that the new session's takes the place of; None where the new one is handed over as a token."""
+    return None if _shows_token(context, issue_token=issue_token) else context.session_cookie
 
 
 async def signed_in(context: Context, opened: OpenedSession, *, issue_token: bool) -> SignedIn:

@@ -56,6 +56,7 @@ class Authentication:
             user_agent=request.user_agent,
             is_browser=request.is_browser,
             takes_cookies=request.takes_cookies,
+            session_cookie=request.session_cookie,
             cookie_name=self.cookie_name,
             renewed_token=request.session_cookie if renews_cookie else None,
         )

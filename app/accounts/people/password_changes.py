@@ -105,8 +105,9 @@ async def reset_password(
     new_password: str,
     *,
     user_agent: str | None,
+    replaces: str | None = None,
 ) -> OpenedSession:
-    """Set a new password by the token of a mailed link, end every session of the user, and open a new one.
+    """Set a new password by the token of a mailed link, end every session of the user and `replaces`, and open a new one.
 
     Failures to sign in with the password before, from wherever, count no more.
 
@@ -126,7 +127,7 @@ async def reset_password(
             raise TokenExpired(path=("input", "token"))
         await email_address_store.lock_user(session, link.user_id)
         await _set_password(session, keys, limits, link.user_id, hashed, except_session=None)
-        return await open_session(session, link.user_id, user_agent)
+        return await open_session(session, link.user_id, user_agent, replaces=replaces)
 
     return await transact(database, finish, step="reset")
 

@@ -39,8 +39,9 @@ async def sign_in(
     *,
     remote_address: str,
     user_agent: str | None,
+    replaces: str | None = None,
 ) -> OpenedSession:
-    """Open a session for the account with this verified address and this password.
+    """Open a session for the account with this verified address and this password, in the place of `replaces` (see `open_session`).
 
     Raises `WrongCredentials` for a wrong password and, after the same work, for an address that is unknown, not verified or no
     address at all; `RateLimited` after too many failures, which are counted for unknown addresses too: those for the address from
@@ -70,7 +71,7 @@ async def sign_in(
             raise WrongCredentials
         if checked.rehashed is not None:
             await user_store.set_password(session, user_id, checked.rehashed)
-        return await open_session(session, user_id, user_agent)
+        return await open_session(session, user_id, user_agent, replaces=replaces)
 
     opened = await transact(database, open_unless_changed, step="sign-in")
     await uncount_attempt(database, attempt)

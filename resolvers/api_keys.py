@@ -43,6 +43,11 @@ async def key(context: Context, key_id: str) -> ApiKeyRow | None:
     return next((row for row in rows if row.id == row_id), None)
 
 
+async def created_by(context: Context, row: ApiKeyRow) -> str | None:
+    """The handle of the person who made a key, as they are called now; None where nobody is known by that id."""
+    return await context.loaders.handles.load(row.created_by) if row.created_by is not None else None
+
+
 async def create_key(
     context: Context, workspace_id: str, name: str, scopes: Iterable[ApiScope], expires_at: datetime | None
 ) -> NewKey:

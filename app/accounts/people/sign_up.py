@@ -106,7 +106,7 @@ async def verify_email(
 
     A session that is opened takes the place of `replaces` (see `open_session`). `before_opening` is called if the link is one that
     makes an account and opens a session; when it raises, the link can be used again. Raises `TokenExpired` for a token that is
-    unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account has verified the address meanwhile: another one, or
+    unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account has verified the address meanwhile: another, or
     one made by another link to this address.
     """
 

@@ -5,13 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app schema resolvers sandbox migrations tests bench
 
-.PHONY: run test check bench web graphiql schema lock clean
+.PHONY: run test quick check bench web graphiql schema lock clean
 
 run: $(VENV)/.installed graphiql
 	$(BIN)/counterfoil dev
 
 test: $(VENV)/.installed
 	$(BIN)/pytest -n auto
+
+# What answers at once, and the tests of what was changed since the branch left main.
+quick: $(VENV)/.installed
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.quick
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

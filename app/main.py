@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from cryptography.fernet import Fernet
 
+from app.accounts.access.callers import Caller
 from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
@@ -26,18 +27,17 @@ from app.asgi.graphql import GraphQLSettings, graphql_endpoint
 from app.asgi.health import health_routes
 from app.asgi.outage_errors import classify
 from app.asgi.own_pages import page_routes
-from app.asgi.stripe_events import PATH as WEBHOOK_PATH
-from app.asgi.stripe_events import stripe_webhook_routes
+from app.asgi.stripe_events import EVENTS_PATH, stripe_event_routes
 from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
-from app.flows.provider.event_endpoint import ensure_webhook_endpoint
+from app.flows.provider.webhook_endpoint import ensure_webhook_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
-from app.jobs.outage_log import OutageLog, pauses, reason_of
+from app.jobs.outage_log import OutageLog, one_line, retry_delays
 from app.jobs.tasks import due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
@@ -53,7 +53,7 @@ from app.payments.stripe_events import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.settings import ExternalIds, RateLimitSwitch, Settings
 from resolvers.context import Runtime
-from resolvers.live_updates import topics
+from resolvers.live_topics import live_topics
 from schema.root import graphql_schema
 
 SANDBOX_SECRET_KEY: Final = "sk_test_sandbox"
@@ -70,7 +70,7 @@ class Backend:
     """The running parts together, and what only the server and the worker need.
 
     `cipher` encrypts secrets that are stored; `ending` is set when the server is told to stop;
-    `webhook_secrets` fills once the endpoint at the provider is known.
+    `event_secrets`, with which the provider signs its events, fills once its endpoint is known.
     """
 
     settings: Settings
@@ -79,12 +79,12 @@ class Backend:
     mailer: Mailer
     cipher: Fernet
     ending: asyncio.Event = field(default_factory=asyncio.Event)
-    webhook_secrets: list[str] = field(default_factory=list[str])
+    event_secrets: list[str] = field(default_factory=list[str])
 
     @property
     def flow_context(self) -> FlowContext:
         """What the flows work with."""
-        return FlowContext(self.runtime.database, self.runtime.gateway, self.runtime.catalog)
+        return self.runtime.flow_context
 
     @property
     def polls_events(self) -> bool:
@@ -102,14 +102,14 @@ async def open_backend(
     A command that serves nobody need not listen for hints: without `listens` it only sends them. Raises `CatalogError` for a
     catalog with mistakes in it and `StorageMisconfigured` for a storage that can't be; neither it nor the provider need answer yet.
     """
-    fault = fault_hook(settings.fault_point, settings.fault_log)
+    fault = fault_hook(settings.fault_point, settings.fault_log, settings.fault_file)
     keys = derive_keys(secret_key)
     bus = Bus(settings.broadcast_url or database_url)
     database = Database(connect(database_url), Clock(), bus, fault)
     catalog = load_catalog(settings.catalog)
     images = AvatarImages(open_storage(settings.objects_url, settings.objects_options))
     committer = Committer(database)
-    hub = Hub(bus, topics(database))
+    hub = Hub[Caller](bus)
     issuer = Issuer(settings.oidc_issuer, settings.oidc_audience) if settings.oidc_issuer is not None else None
     twilio = _twilio(settings)
     runtime = Runtime(
@@ -122,6 +122,7 @@ async def open_backend(
         ),
         committer=committer,
         hub=hub,
+        topics=live_topics(database),
         sms_sender=twilio or InboxSmsSender(database, keys.codes),
         passwords=Passwords(),
         avatars=images,
@@ -170,7 +171,7 @@ def web_app(backend: Backend) -> Application:
         classify=classify,
         ending=backend.ending,
     )
-    routes = stripe_webhook_routes(runtime.database, backend.webhook_secrets)
+    routes = stripe_event_routes(runtime.database, backend.event_secrets)
     routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
     routes += page_routes(leads_to_explorer=not settings.is_production)
@@ -195,17 +196,17 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
 
 
 async def set_up_provider(backend: Backend) -> None:
-    """Sync the catalog and make the webhook endpoint, trying again, less and less often, until the provider answers."""
+    """Sync the catalog and make the endpoint for events, trying again, less and less often, until the provider answers."""
     outage_log = OutageLog()
-    for pause in pauses():
+    for pause in retry_delays():
         try:
             await _set_up_provider(backend)
         except (GatewayUnavailable, GatewayRefused) as error:
-            if outage_log.is_news("provider", error):
-                _log.warning("provider.set_up_failed", error=reason_of(error))
+            if outage_log.should_log("provider", error):
+                _log.warning("provider.set_up_failed", error=one_line(error))
             await asyncio.sleep(pause)
         else:
-            if outage_log.settle("provider"):
+            if outage_log.clear("provider"):
                 _log.info("provider.set_up")
             return
 
@@ -214,11 +215,11 @@ async def _set_up_provider(backend: Backend) -> None:
     settings = backend.settings
     await sync_catalog(backend.flow_context)
     if settings.stripe_webhook_secret is not None:
-        backend.webhook_secrets[:] = [settings.stripe_webhook_secret]
+        backend.event_secrets[:] = [settings.stripe_webhook_secret]
     elif not backend.polls_events:
-        url = settings.base_url + WEBHOOK_PATH
+        url = settings.base_url + EVENTS_PATH
         secret = await ensure_webhook_endpoint(backend.flow_context, url, EVENT_TYPES, backend.cipher)
-        backend.webhook_secrets[:] = [secret]
+        backend.event_secrets[:] = [secret]
 
 
 def _mailer(settings: Settings, database: Database) -> Mailer:

@@ -70,6 +70,10 @@ class Money:
         """`amount` whole units of `currency`; raises `InvalidInput` for more digits than it has."""
         return cls(to_steps(amount, fraction_digits(currency), path=path), currency)
 
+    def __str__(self) -> str:
+        """The amount as people read it, such as `12.50 EUR`."""
+        return f"{self.amount} {self.currency}"
+
     def __add__(self, other: Money) -> Money:
         if other.currency != self.currency:
             raise ValueError(f"{self.currency} and {other.currency} can't be added")

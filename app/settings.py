@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     twilio_verify_service_sid: str | None = None
     twilio_base_url: str = "https://verify.twilio.com"
     fault_point: str | None = None
+    fault_file: Path | None = None
     fault_log: Path | None = None
 
     @model_validator(mode="after")
@@ -119,6 +120,8 @@ class Settings(BaseSettings):
             missing.append("RATE_LIMITS=off is refused in production: take it away")
         if self.fault_point is not None:
             missing.append("FAULT_POINT is refused in production: it ends the process on purpose")
+        if self.fault_file is not None:
+            missing.append("FAULT_FILE is refused in production: whoever writes it ends the process")
         if self.fault_log is not None:
             missing.append("FAULT_LOG is refused in production: it writes a file at every step")
         if missing:

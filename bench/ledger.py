@@ -22,10 +22,10 @@ from app.db import embedded, migrate
 from app.db.engine import Database, connect, open_connection
 from app.db.unit_of_work import transact
 from app.ids import uuid7
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import Grant, Key, Posted, Spend
-from app.ledger.post import post
+from app.ledger.post_movements import post
 from bench.processor import seconds_used
 from bench.rounds import Call, Measured, interleaved
 

@@ -31,9 +31,9 @@ from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect, open_connection
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, Posted, Spend
-from app.ledger.post import post
+from app.ledger.post_movements import post
 from app.live import Bus
 from bench import live_naive
 from bench.live_load import free_port

@@ -1,30 +1,14 @@
-"""Avatars: the caller's own, and where anybody's can be read."""
+"""Avatars: what a person looks like, and where that can be read."""
 
 from __future__ import annotations
 
-from typing import BinaryIO, Final
+from typing import Final
 
-from app.accounts.avatars import user_avatars
 from app.accounts.avatars.stored_images import SIZES, size_at_least
-from app.errors import BadUserInput, Unauthenticated
-from resolvers import current_user
+from app.errors import BadUserInput
 from resolvers.context import Context
-from resolvers.current_user import Viewer
 
 USUAL_SIZE: Final = 128
-
-
-async def upload_avatar(context: Context, file: BinaryIO) -> Viewer:
-    """Make a file's picture the caller's avatar."""
-    runtime = context.runtime
-    await user_avatars.upload_avatar(runtime.database, runtime.avatars, runtime.rate_limits, context.caller, file)
-    return await _again(context)
-
-
-async def remove_avatar(context: Context) -> Viewer:
-    """Take the caller's avatar away."""
-    await user_avatars.remove_avatar(context.runtime.database, context.caller)
-    return await _again(context)
 
 
 def avatar_url(context: Context, digest: str | None, size: int | None) -> str | None:
@@ -36,10 +20,3 @@ def avatar_url(context: Context, digest: str | None, size: int | None) -> str | 
     if at_least is None:
         raise BadUserInput(f"size must be between 1 and {SIZES[-1]}.")
     return f"{context.runtime.public_url}/avatars/{digest}/{at_least}" if digest is not None else None
-
-
-async def _again(context: Context) -> Viewer:
-    found = await current_user.viewer(context)
-    if found is None:
-        raise Unauthenticated
-    return found

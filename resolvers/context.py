@@ -15,11 +15,13 @@ from app.accounts.security.rate_limits import RateLimits
 from app.accounts.security.secrets import Keys
 from app.catalog import Catalog
 from app.db.engine import Database
+from app.flows.flow_context import FlowContext
 from app.ledger.committer import Committer
 from app.live import Hub
 from app.messages.sms_codes import SmsSender
 from app.oidc.issuer import Issuer
 from app.payments.gateway import Gateway
+from resolvers.live_topics import Topics
 from resolvers.loaders import Loaders
 
 
@@ -38,7 +40,8 @@ class Runtime:
     catalog: Catalog
     gateway: Gateway
     committer: Committer
-    hub: Hub
+    hub: Hub[Caller]
+    topics: Topics
     sms_sender: SmsSender
     passwords: Passwords
     avatars: AvatarImages
@@ -51,6 +54,11 @@ class Runtime:
     return_origins: frozenset[str] = frozenset()
     returns_to_loopback: bool = False
     owners_set_external_ids: bool = True
+
+    @property
+    def flow_context(self) -> FlowContext:
+        """What the flows work with."""
+        return FlowContext(self.database, self.gateway, self.catalog)
 
 
 @dataclass(frozen=True, slots=True)

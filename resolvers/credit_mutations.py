@@ -17,8 +17,8 @@ from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict, InvalidInput
-from app.ledger.balances import Balance
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Grant,
@@ -31,16 +31,17 @@ from app.ledger.movements import (
     Spend,
     Transaction,
 )
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.credits import read_balance
 
 T = TypeVar("T")
 
-_MAX_DESCRIPTION_CHARACTERS = 500
-# a hold is for work under way; a week is more than any lasts
-_MAX_HOLD_SECONDS = 7 * 24 * 3600
+MOST_DESCRIPTION_CHARACTERS = 500
+USUAL_HOLD = timedelta(minutes=10)
+# a hold is for work under way, and none takes longer than this
+LONGEST_HOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class HoldMovement:
 
 async def grant_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     source: Source,
@@ -72,20 +73,20 @@ async def grant_credits(
 ) -> Movement:
     """Give credits, as an operator: a promotion or an adjustment."""
     require_authenticated(context.caller)
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
-    await _check_scope(context, owner, ApiScope.OPERATOR)
+    await _check_scope(context, workspace_id, ApiScope.OPERATOR)
     if source not in (Source.PROMOTION, Source.ADJUSTMENT):
         raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
 
     async def work(session: Session) -> Posted:
-        await workspace_for(session, context.caller, owner, scope=ApiScope.OPERATOR, lock=True)
+        await workspace_for(session, context.caller, workspace_id, scope=ApiScope.OPERATOR, lock=True)
         if expires_at is not None and expires_at <= session.now:
             raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
         posted = await post_one(
             session,
             Grant(
-                workspace_id=owner,
+                workspace_id=workspace_id,
                 amount=unit.to_steps(_positive(amount), path=("input", "amount")),
                 source=source,
                 description=_described(description),
@@ -97,12 +98,12 @@ async def grant_credits(
             await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
         return posted
 
-    return await _moved(context, await _pointing(context, transact(context.runtime.database, work, step="grant")))
+    return await _moved(context, await _with_paths(context, transact(context.runtime.database, work, step="grant")))
 
 
 async def deduct_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     description: str,
@@ -111,69 +112,74 @@ async def deduct_credits(
 ) -> Movement:
     """Spend credits for the host product."""
     require_authenticated(context.caller)
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     catalog = context.runtime.catalog
-    await _check_scope(context, owner, ApiScope.CREDITS_WRITE)
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if resource is not None and catalog.resource(resource) is None:
         raise credit_movements.UnknownResource(path=("input", "resource"))
     spend = Spend(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
         description=_described(description),
         resource=resource,
         key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
     )
-    return await _moved(context, await _pointing(context, context.runtime.committer.submit(spend)))
+    return await _moved(context, await _with_paths(context, context.runtime.committer.submit(spend)))
 
 
 async def hold_credits(
     context: Context,
-    workspace_id: str,
+    workspace_global_id: str,
     *,
     amount: Decimal,
     description: str,
-    expires_in_seconds: int,
+    expires_in_seconds: int | None,
     idempotency_key: str,
 ) -> HoldMovement:
     """Set credits aside for the host product."""
     require_authenticated(context.caller)
-    owner = global_ids.workspace_id(workspace_id)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
-    await _check_scope(context, owner, ApiScope.CREDITS_WRITE)
-    if not 1 <= expires_in_seconds <= _MAX_HOLD_SECONDS:
-        raise InvalidInput(f"A hold lasts from 1 to {_MAX_HOLD_SECONDS} seconds.", path=("input", "expiresInSeconds"))
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
+    if expires_in_seconds is None:
+        expires_in_seconds = int(USUAL_HOLD.total_seconds())
+    longest_seconds = int(LONGEST_HOLD.total_seconds())
+    if not 1 <= expires_in_seconds <= longest_seconds:
+        raise InvalidInput(f"A hold lasts from 1 to {longest_seconds} seconds.", path=("input", "expiresInSeconds"))
     hold = Hold(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         amount=unit.to_steps(_positive(amount), path=("input", "amount")),
         expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
         description=_described(description),
         key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
     )
-    return await _held(context, await _pointing(context, context.runtime.committer.submit(hold)))
+    return await _held(context, await _with_paths(context, context.runtime.committer.submit(hold)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
     """Spend up to the amount of an open hold, once; the rest returns."""
     require_authenticated(context.caller)
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_scope(context, owner, ApiScope.CREDITS_WRITE)
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if amount < 0:
         raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
     capture = Capture(
-        workspace_id=owner,
+        workspace_id=workspace_id,
         hold_id=row_id,
         amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
         key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
     )
-    return await _held(context, await _pointing(context, context.runtime.committer.submit(capture)))
+    return await _held(context, await _with_paths(context, context.runtime.committer.submit(capture)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
     """End an open hold unused."""
     require_authenticated(context.caller)
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_scope(context, owner, ApiScope.CREDITS_WRITE)
-    return await _held(context, await context.runtime.committer.submit(Release(workspace_id=owner, hold_id=row_id)))
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
+    return await _held(
+        context, await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id))
+    )
 
 
 async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) -> None:
@@ -189,7 +195,7 @@ async def _held(context: Context, posted: Posted) -> HoldMovement:
     return HoldMovement(moved.transaction, moved.balance, posted.hold)
 
 
-async def _pointing(context: Context, work: Awaitable[T]) -> T:
+async def _with_paths(context: Context, work: Awaitable[T]) -> T:
     """`work`, whose refusals point at the field at fault, and say how many credits there are in the catalog's unit."""
     try:
         return await work
@@ -217,8 +223,8 @@ def _positive(amount: Decimal) -> Decimal:
 
 def _described(description: str) -> str:
     text = description.strip()
-    if not 1 <= len(text) <= _MAX_DESCRIPTION_CHARACTERS:
+    if not 1 <= len(text) <= MOST_DESCRIPTION_CHARACTERS:
         raise InvalidInput(
-            f"A description has 1 to {_MAX_DESCRIPTION_CHARACTERS} characters.", path=("input", "description")
+            f"A description has 1 to {MOST_DESCRIPTION_CHARACTERS} characters.", path=("input", "description")
         )
     return text

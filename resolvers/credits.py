@@ -7,15 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.ledger import balances
-from app.ledger.balances import Balance, GrantState
-from app.ledger.chart import Kind
+from app.ledger import ledger_reads
+from app.ledger.chart_of_accounts import Kind
+from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.movements import HoldState, Transaction
 from app.money import MAX_STEPS
 from resolvers import global_ids
+from resolvers.billing_access import require_billing_view, sees_billing
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
-from resolvers.workspaces import require_billing, sees_billing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ async def balance_of(context: Context, access: WorkspaceAccess) -> Balance | Non
 
 async def balance(context: Context, balance_id: str) -> Balance:
     """A balance by its id, for those who see the workspace's billing."""
-    owner = global_ids.row_id(balance_id, "CreditBalance")
-    await require_billing(context, owner)
-    return await read_balance(context, owner)
+    workspace_id = global_ids.row_id(balance_id, "CreditBalance")
+    await require_billing_view(context, workspace_id)
+    return await read_balance(context, workspace_id)
 
 
 async def history(
@@ -46,7 +46,7 @@ async def history(
     size = page_size(first)
     after_sequence = decode_cursor(after, _sequence) if after is not None else None
     async with context.runtime.database.read() as session:
-        found = await balances.history(
+        found = await ledger_reads.history(
             session,
             workspace_id,
             first=size,
@@ -61,31 +61,31 @@ async def history(
 
 async def transaction(context: Context, transaction_id: str) -> Transaction | None:
     """A transaction by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
-    await require_billing(context, owner)
+    workspace_id, row_id = global_ids.owned_id(transaction_id, "CreditTransaction")
+    await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return await balances.transaction(session, owner, row_id)
+        return await ledger_reads.transaction(session, workspace_id, row_id)
 
 
 async def grant(context: Context, grant_id: str) -> tuple[UUID, GrantState | None]:
     """A grant by its id, spent ones too, and whose it is, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(grant_id, "CreditGrant")
-    await require_billing(context, owner)
+    workspace_id, row_id = global_ids.owned_id(grant_id, "CreditGrant")
+    await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return owner, (await balances.grants(session, owner, [row_id])).get(row_id)
+        return workspace_id, (await ledger_reads.grants(session, workspace_id, [row_id])).get(row_id)
 
 
 async def hold(context: Context, hold_id: str) -> HoldState | None:
     """A hold by its id, for those who see the workspace's billing."""
-    owner, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await require_billing(context, owner)
-    return await context.loaders.holds.load((owner, row_id))
+    workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
+    await require_billing_view(context, workspace_id)
+    return await context.loaders.holds.load((workspace_id, row_id))
 
 
 async def read_balance(context: Context, workspace_id: UUID) -> Balance:
     """A workspace's balance as it is now, for callers whose rights were checked."""
     async with context.runtime.database.read() as session:
-        return (await balances.read(session, [workspace_id]))[workspace_id]
+        return (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
 
 
 def _sequence(text: str) -> int:

@@ -13,7 +13,7 @@ from app.accounts.people.users import User
 from app.db.engine import Database
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
-from app.ledger import balances
+from app.ledger import ledger_reads
 from app.ledger.movements import HoldState
 from app.store import audit_log as audit_log_store
 from app.store import invoices as invoice_store
@@ -33,7 +33,7 @@ class Loaders:
 
     @cached_property
     def purchases(self) -> DataLoader[Owned, CreditPurchaseRow | None]:
-        """Purchases by owner and id."""
+        """Purchases by workspace and id."""
         return DataLoader(self._purchases)
 
     async def _purchases(self, keys: list[Owned]) -> Sequence[CreditPurchaseRow | None]:
@@ -43,7 +43,7 @@ class Loaders:
 
     @cached_property
     def invoices_of_purchases(self) -> DataLoader[Owned, InvoiceRow | None]:
-        """The invoices of purchases, by the purchase's owner and id."""
+        """The invoices of purchases, by the purchase's workspace and id."""
         return DataLoader(self._invoices)
 
     async def _invoices(self, keys: list[Owned]) -> Sequence[InvoiceRow | None]:
@@ -73,15 +73,15 @@ class Loaders:
 
     @cached_property
     def holds(self) -> DataLoader[Owned, HoldState | None]:
-        """Holds by owner and id."""
+        """Holds by workspace and id."""
         return DataLoader(self._holds)
 
     async def _holds(self, keys: list[Owned]) -> Sequence[HoldState | None]:
         found: dict[Owned, HoldState] = {}
         async with self._database.read() as session:
-            for workspace_id in {workspace_id for workspace_id, _ in keys}:
-                hold_ids = [hold_id for owner, hold_id in keys if owner == workspace_id]
-                holds = await balances.holds(session, workspace_id, hold_ids)
+            for workspace_id in {each for each, _ in keys}:
+                hold_ids = [hold_id for each, hold_id in keys if each == workspace_id]
+                holds = await ledger_reads.holds(session, workspace_id, hold_ids)
                 found.update({(workspace_id, hold_id): hold for hold_id, hold in holds.items()})
         return [found.get(key) for key in keys]
 

@@ -6,14 +6,16 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from app.errors import BadUserInput
 
 T = TypeVar("T")
 
-MAX_FIRST = 100
-USUAL_FIRST = 20
+MOST_ROWS = 100
+USUAL_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,12 @@ class Page(Generic[T]):
     has_previous: bool
 
 
-def page_size(first: int | None, *, usual: int = USUAL_FIRST) -> int:
+def page_size(first: int | None, *, usual: int = USUAL_ROWS) -> int:
     """`first` if it is a size that a page may have, the `usual` size for None; raises `BadUserInput` otherwise."""
     if first is None:
         return usual
-    if not 0 <= first <= MAX_FIRST:
-        raise BadUserInput(f"first must be between 0 and {MAX_FIRST}.")
+    if not 0 <= first <= MOST_ROWS:
+        raise BadUserInput(f"first must be between 0 and {MOST_ROWS}.")
     return first
 
 
@@ -56,3 +58,17 @@ def decode_cursor(cursor: str, parse: Callable[[str], T]) -> T:
     if encode_cursor(text) != cursor:
         raise BadUserInput("The cursor is not one that this connection gave.")
     return value
+
+
+def time_and_id(at: datetime, row_id: UUID) -> str:
+    """The cursor's text of a row in a connection that is sorted by time; `parse_time_and_id` reads it back."""
+    return f"{at.isoformat()}|{row_id.hex}"
+
+
+def parse_time_and_id(text: str) -> tuple[datetime, UUID]:
+    """The time, in UTC, and the id in a cursor's text; raises `ValueError` for any other text."""
+    at, _, row_id = text.partition("|")
+    # a time without an offset names no moment: astimezone would take it for this machine's own
+    if datetime.fromisoformat(at).tzinfo is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(at).astimezone(UTC), UUID(hex=row_id)

@@ -13,7 +13,6 @@ _CARDS_PER_NETWORK: Final = Limit("cards-per-network", 40, 3600)
 _RECHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 120, 3600)
 _DECLINES_PER_WORKSPACE: Final = Limit("declines-per-workspace", 10, 3600)
 _DECLINES_PER_NETWORK: Final = Limit("declines-per-network", 30, 3600)
-_KEYS_PER_WORKSPACE: Final = Limit("keys-per-workspace", 20, 3600)
 
 
 async def limit_card_testing(context: Context, workspace_id: UUID) -> None:
@@ -37,11 +36,6 @@ async def limit_recharges(context: Context, workspace_id: UUID) -> None:
 async def note_decline(context: Context, workspace_id: UUID) -> None:
     """Count a card that was declined when it was charged: who goes on trying is testing cards."""
     await count_failure(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
-
-
-async def limit_new_keys(context: Context, workspace_id: UUID) -> None:
-    """Count an attempt to make a key; raises `RateLimited` when there were too many."""
-    await count_attempt(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))
 
 
 def _declines(context: Context, workspace_id: UUID) -> tuple[tuple[Limit, str], ...]:

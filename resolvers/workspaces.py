@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import (
     WorkspaceAccess,
     workspace_by_external_id,
     workspace_by_handle,
     workspace_for,
 )
-from app.accounts.workspaces import phone_verification
-from app.db.tables.workspaces import PhoneRow
 from app.errors import BadUserInput, NotFound
 from resolvers import global_ids
 from resolvers.context import Context
@@ -39,26 +36,7 @@ async def workspace(
         return None
 
 
-def sees_billing(access: WorkspaceAccess) -> bool:
-    """Whether the caller may see what concerns the workspace's money."""
-    return WorkspacePermission.VIEW_BILLING in access.permissions
-
-
-async def phone(context: Context, access: WorkspaceAccess) -> PhoneRow | None:
-    """The workspace's verified number, for those who see its billing."""
-    if not sees_billing(access):
-        return None
-    async with context.runtime.database.read() as session:
-        return await phone_verification.phone_of(session, access.workspace.id)
-
-
-async def again(context: Context, workspace_id: UUID) -> WorkspaceAccess:
-    """A workspace that the caller watches, as they may see it now."""
+async def workspace_by_id(context: Context, workspace_id: UUID) -> WorkspaceAccess:
+    """A workspace by its row's id, as the caller may see it now; raises what `workspace_for` does."""
     async with context.runtime.database.read() as session:
         return await workspace_for(session, context.caller, workspace_id)
-
-
-async def require_billing(context: Context, workspace_id: UUID) -> None:
-    """Raise unless the caller may see what concerns this workspace's money; see `workspace_for`."""
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)

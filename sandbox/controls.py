@@ -1,4 +1,4 @@
-"""The sandbox's own controls under /_sandbox: clock, faults, deliveries, disputes, and the log of requests."""
+"""The sandbox's own controls under /_sandbox: clock, faults, deliveries, disputes, renewed cards, the log of requests."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sandbox.errors import StripeError, invalid_request
 from sandbox.faults import Faults
 from sandbox.objects import Json, visible
 from sandbox.request_log import RequestLog
+from sandbox.resources.payment_methods.card_details import renew_card
 from sandbox.resources.payments import disputes
 from sandbox.store import Store
 
@@ -51,6 +52,7 @@ class Controls:
             ("/_sandbox/deliveries/flush", "POST", self.flush_deliveries),
             ("/_sandbox/disputes", "POST", self.open_dispute),
             ("/_sandbox/disputes/{id}", "POST", self.close_dispute),
+            ("/_sandbox/payment_methods/{id}/renew", "POST", self.renew_card),
             ("/_sandbox/requests", "GET", self.show_requests),
             ("/_sandbox/requests", "DELETE", self.clear_requests),
         ]
@@ -120,6 +122,13 @@ class Controls:
         async with self._store.write() as tx:
             dispute = await disputes.close_dispute(tx, request.path_params["id"], status)
         return JSONResponse(visible(dispute))
+
+    async def renew_card(self, request: Request) -> Response:
+        """POST /_sandbox/payment_methods/{id}/renew: the card network replaces a saved card."""
+        body = await _read_json(request)
+        async with self._store.write() as tx:
+            method = await renew_card(tx, request.path_params["id"], body)
+        return JSONResponse(visible(method))
 
     async def show_requests(self, request: Request) -> Response:
         """GET /_sandbox/requests: the latest requests, by `method` and by `path` (a regular expression)."""

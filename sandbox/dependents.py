@@ -6,10 +6,13 @@ It is a table above the families of resources, because the family of the changed
 from __future__ import annotations
 
 from sandbox.resources.checkout.completion import complete_session_of_intent
+from sandbox.resources.checkout.expiry import expire_sessions_of_deleted_customer
+from sandbox.resources.invoices.customer_changes import follow_customer
 from sandbox.resources.invoices.paying import update_invoice_of_intent
 from sandbox.store import Dependents
 
 DEPENDENTS: Dependents = {
+    "customer": (follow_customer, expire_sessions_of_deleted_customer),
     "payment_intent": (update_invoice_of_intent, complete_session_of_intent),
     "setup_intent": (complete_session_of_intent,),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.objects import Json
 from sandbox.resources.checkout.expiry import expire_session
-from sandbox.resources.invoices.finalization import finalize_invoice
+from sandbox.resources.invoices.finalization import finalize_automatically
 from sandbox.resources.invoices.paying import pay_automatically
 from sandbox.resources.payments.disputes import open_automatic_dispute
 from sandbox.resources.payments.refunds import complete_refund
@@ -25,7 +25,7 @@ class DueWork:
 
 
 DUE_WORK = (
-    DueWork("invoice", {"status": "draft", "auto_advance": True}, "automatically_finalizes_at", finalize_invoice),
+    DueWork("invoice", {"status": "draft", "auto_advance": True}, "automatically_finalizes_at", finalize_automatically),
     DueWork("invoice", {"status": "open", "auto_advance": True}, "next_payment_attempt", pay_automatically),
     DueWork("checkout.session", {"status": "open"}, "expires_at", expire_session),
     DueWork("charge", {"disputed": False}, "_dispute_at", open_automatic_dispute),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from copy import deepcopy
+from typing import Any, cast
 
 import stripe
 
@@ -51,6 +52,21 @@ async def emit(tx: Transaction, event_type: str, body: Json, previous: Json | No
     tx.emitted_events += 1
 
 
+def snapshot(body: Json) -> Json:
+    """Return a copy of an object to compare with later; nothing that is changed afterwards, however deep, is in it."""
+    return deepcopy(body)
+
+
 def previous_attributes(before: Json, after: Json) -> Json:
-    """Return the earlier values of the attributes that changed."""
-    return {name: value for name, value in before.items() if after.get(name) != value}
+    """Return the earlier values of the attributes that changed, of nested objects only the attributes that changed.
+
+    An attribute that was not there before is None.
+    """
+    changed: Json = {}
+    for name in before | after:
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        nested = isinstance(was, dict) and isinstance(now, dict)
+        changed[name] = previous_attributes(cast("Json", was), cast("Json", now)) if nested else was
+    return changed

@@ -45,8 +45,12 @@ class Faults:
             valid = fault.kind in KINDS and int(fault.times) > 0 and float(fault.seconds) >= 0
         except (TypeError, ValueError, re.error) as error:
             raise invalid_request(f"Invalid fault: {error}") from error
-        if not valid or len(self._faults) >= MAX_FAULTS:
-            raise invalid_request(f"Invalid fault: kind is one of {', '.join(KINDS)}, times at least 1")
+        if not valid:
+            raise invalid_request(
+                f"Invalid fault: kind is one of {', '.join(KINDS)}, times at least 1, seconds at least 0"
+            )
+        if len(self._faults) >= MAX_FAULTS:
+            raise invalid_request(f"There can be {MAX_FAULTS} faults at a time: remove those that are not yet used up.")
         self._faults.append(fault)
         return fault
 

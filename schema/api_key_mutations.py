@@ -5,8 +5,10 @@ from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.access.api_keys import MOST_KEYS, MOST_NAME_CHARACTERS
 from app.accounts.access.permissions import ApiScope
-from resolvers import api_keys
+from app.wording import count
+from resolvers import api_key_mutations
 from resolvers.context import Info
 from schema.api_keys import ApiKey
 from schema.payloads import IdInput
@@ -19,7 +21,8 @@ class CreateApiKeyInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace it will reach, and no other.")
     name: str = strawberry.field(
         description=(
-            "What it is for: one line of at most 100 characters. Where the key did something, the audit log tells it as "
+            f"What it is for: one line of at most {count(MOST_NAME_CHARACTERS, 'character')}. Where the key did something, the "
+            "audit log tells it as "
             "api-key:NAME."
         )
     )
@@ -44,23 +47,26 @@ class ApiKeyPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, made: api_keys.NewKey) -> Self:
+    def of(cls, made: api_key_mutations.NewKey) -> Self:
         """The payload of success."""
         return cls(api_key=ApiKey.of(made.row), secret=made.secret)
 
 
 @strawberry.type
-class KeyMutation:
+class ApiKeyMutation:
     @strawberry.mutation(
         description=(
-            "Makes a key for programs of the workspace, of which it has 50 at most, expired ones included. Rate-limited per "
+            f"Makes a key for programs of the workspace, of which it has {MOST_KEYS} at most, expired ones included. "
+            "Rate-limited per "
             "workspace. Owners only, in person: a key makes no keys."
         )
     )
     async def create_api_key(
         self, info: Info, input: Annotated[CreateApiKeyInput, strawberry.argument(description="What for.")]
     ) -> ApiKeyPayload:
-        work = api_keys.create_key(info.context, input.workspace_id, input.name, input.scopes, input.expires_at)
+        work = api_key_mutations.create_key(
+            info.context, input.workspace_id, input.name, input.scopes, input.expires_at
+        )
         return await answer(ApiKeyPayload, ApiKeyPayload.of, work)
 
     @strawberry.mutation(
@@ -72,4 +78,4 @@ class KeyMutation:
     async def revoke_api_key(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The key.")]
     ) -> WorkspacePayload:
-        return await answer(WorkspacePayload, WorkspacePayload.of, api_keys.revoke_key(info.context, input.id))
+        return await answer(WorkspacePayload, WorkspacePayload.of, api_key_mutations.revoke_key(info.context, input.id))

@@ -1,4 +1,4 @@
-"""Keys for programs, as owners see them."""
+"""The keys of a workspace, for those with MANAGE_KEYS."""
 
 from datetime import datetime
 from typing import Self

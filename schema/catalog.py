@@ -9,6 +9,7 @@ from app import catalog as domain
 from app import money
 from app.catalog import BillingInterval, PlanKind
 from app.ids import GlobalId
+from resolvers.context import Info
 from schema.enums import described
 from schema.money import Money
 from schema.node_interface import Node
@@ -248,3 +249,11 @@ class Catalog:
             stripe_publishable_key=publishable_key,
             prices_include_tax=catalog.prices_include_tax,
         )
+
+
+@strawberry.type
+class CatalogQuery:
+    @strawberry.field(description="What can be bought: readable without signing in.")
+    def catalog(self, info: Info) -> Catalog:
+        runtime = info.context.runtime
+        return Catalog.of(runtime.catalog, runtime.publishable_key)

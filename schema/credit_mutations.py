@@ -7,10 +7,12 @@ from typing import Annotated, Self
 import strawberry
 
 from app.catalog import Catalog
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
+from app.wording import duration
 from resolvers import credit_mutations
 from resolvers.context import Info
 from schema.credits import CreditBalance, CreditHold, CreditTransaction
+from schema.input_texts import MOVEMENT_DESCRIPTION, idempotency_key
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 
 
@@ -37,10 +39,8 @@ class CreditTransactionPayload:
 class DeductCreditsInput:
     workspace_id: strawberry.ID = strawberry.field(description="Whose credits.")
     amount: Decimal = strawberry.field(description="How many credits, above zero.")
-    description: str = strawberry.field(description="What for; shown in the history. 1 to 500 characters.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again spends nothing twice."
-    )
+    description: str = strawberry.field(description=f"What for; {MOVEMENT_DESCRIPTION}")
+    idempotency_key: str = strawberry.field(description=idempotency_key("spends nothing twice"))
     resource: str | None = strawberry.field(default=None, description="The code of the resource that was used.")
 
 
@@ -49,10 +49,8 @@ class GrantCreditsInput:
     workspace_id: strawberry.ID = strawberry.field(description="Who gets the credits.")
     amount: Decimal = strawberry.field(description="How many credits, above zero.")
     source: Source = strawberry.field(description="PROMOTION or ADJUSTMENT.")
-    description: str = strawberry.field(description="Why; shown in the history. 1 to 500 characters.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again gives nothing twice."
-    )
+    description: str = strawberry.field(description=f"Why; {MOVEMENT_DESCRIPTION}")
+    idempotency_key: str = strawberry.field(description=idempotency_key("gives nothing twice"))
     expires_at: datetime | None = strawberry.field(
         default=None, description="When what is left of them goes; never if absent."
     )
@@ -85,12 +83,11 @@ class CreditHoldPayload:
 class HoldCreditsInput:
     workspace_id: strawberry.ID = strawberry.field(description="Whose credits.")
     amount: Decimal = strawberry.field(description="How many credits, above zero.")
-    description: str = strawberry.field(description="What for; shown in the history. 1 to 500 characters.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again holds nothing twice."
-    )
+    description: str = strawberry.field(description=f"What for; {MOVEMENT_DESCRIPTION}")
+    idempotency_key: str = strawberry.field(description=idempotency_key("holds nothing twice"))
     expires_in_seconds: int | None = strawberry.field(
-        default=600, description="After how long an open hold lapses by itself; at most a week."
+        default=int(credit_mutations.USUAL_HOLD.total_seconds()),
+        description=f"After how long an open hold lapses by itself; at most {duration(credit_mutations.LONGEST_HOLD)}.",
     )
 
 
@@ -100,9 +97,7 @@ class CaptureHoldInput:
     amount: Decimal = strawberry.field(
         description="How many credits, from zero to the hold's amount; the rest returns."
     )
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again spends nothing twice."
-    )
+    idempotency_key: str = strawberry.field(description=idempotency_key("spends nothing twice"))
 
 
 @strawberry.input(description="Which hold to end unused.")
@@ -111,7 +106,7 @@ class ReleaseHoldInput:
 
 
 @strawberry.type
-class SpendingMutation:
+class CreditMutation:
     @strawberry.mutation(description="Spends credits, all or nothing. Service keys with CREDITS_WRITE only.")
     async def deduct_credits(
         self, info: Info, input: Annotated[DeductCreditsInput, strawberry.argument(description="What to spend.")]
@@ -155,7 +150,6 @@ class SpendingMutation:
     async def hold_credits(
         self, info: Info, input: Annotated[HoldCreditsInput, strawberry.argument(description="What to set aside.")]
     ) -> CreditHoldPayload:
-        seconds = input.expires_in_seconds
         return await answer(
             CreditHoldPayload,
             lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
@@ -164,7 +158,7 @@ class SpendingMutation:
                 input.workspace_id,
                 amount=input.amount,
                 description=input.description,
-                expires_in_seconds=seconds if seconds is not None else 600,
+                expires_in_seconds=input.expires_in_seconds,
                 idempotency_key=input.idempotency_key,
             ),
         )

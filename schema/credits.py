@@ -10,17 +10,17 @@ import strawberry
 from app.catalog import Catalog
 from app.db.tables.purchases import CreditPurchaseRow
 from app.ids import GlobalId, made_at
-from app.ledger import balances, movements
-from app.ledger.chart import Kind, Source
+from app.ledger import ledger_reads, movements
+from app.ledger.chart_of_accounts import Kind, Source
 from app.money import CreditUnit as Unit
 from resolvers import credits
 from resolvers.context import Info
-from resolvers.pagination import Page
+from resolvers.pagination import USUAL_ROWS, Page
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
+from schema.invoices import Invoice
 from schema.node_interface import Node
-from schema.pagination import AFTER, FIRST, PAGE, PageInfo, page_info
-from schema.payments import Invoice
+from schema.pagination import AFTER, FIRST, PageInfo, page_info
 from schema.purchases import CreditPurchase
 from schema.scalars import BigInt
 
@@ -67,7 +67,7 @@ class CreditGrant(Node):
     expires_at: datetime | None = strawberry.field(description="When what is left of them goes; null means never.")
 
     @classmethod
-    def of(cls, grant: balances.GrantState, workspace_id: UUID, unit: Unit) -> Self:
+    def of(cls, grant: ledger_reads.GrantState, workspace_id: UUID, unit: Unit) -> Self:
         """The API's view of a grant."""
         return cls(
             id=strawberry.ID(str(GlobalId("CreditGrant", grant.id, workspace_id))),
@@ -188,13 +188,13 @@ class CreditTransactionConnection:
                 for cursor, node in zip(page.cursors, nodes, strict=True)
             ],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 
 @strawberry.type(description="The prepaid credits of a workspace.")
 class CreditBalance(Node):
-    balance: strawberry.Private[balances.Balance]
+    balance: strawberry.Private[ledger_reads.Balance]
     unit: CreditUnit = strawberry.field(description="What they are counted in.")
     available: Decimal = strawberry.field(
         description="Free to spend now: granted, not spent, not expired, not held. Below zero only after a refund or a dispute."
@@ -213,7 +213,7 @@ class CreditBalance(Node):
     async def transactions(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         kind: Annotated[Kind | None, strawberry.argument(description="Only of this kind.")] = None,
         from_: Annotated[
@@ -226,7 +226,7 @@ class CreditBalance(Node):
         return CreditTransactionConnection.of(page, info.context.runtime.catalog.credit_unit)
 
     @classmethod
-    def of(cls, balance: balances.Balance, catalog: Catalog) -> Self:
+    def of(cls, balance: ledger_reads.Balance, catalog: Catalog) -> Self:
         """The API's view of a balance."""
         unit = catalog.credit_unit
         expiry = balance.next_expiry

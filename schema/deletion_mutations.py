@@ -1,10 +1,12 @@
-"""The danger zone: deleting one's account, or an organization, for good."""
+"""Deleting one's account, or an organization, for good."""
 
 from typing import Annotated
 
 import strawberry
 
-from resolvers import deletion
+from app.accounts.people.reauthentication import CODE_DIGITS, CODE_LIFETIME, MOST_TRIES
+from app.wording import count, duration
+from resolvers import deletion_mutations
 from resolvers.context import Info
 from schema.payloads import AcknowledgedPayload
 from schema.user_errors import answer
@@ -29,12 +31,13 @@ class DeleteWorkspaceInput:
 class DeletionMutation:
     @strawberry.mutation(
         description=(
-            "Mails a code that stands in for the password of an account without one: 6 digits, good for 10 minutes and 5 tries. "
+            f"Mails a code that stands in for the password of an account without one: {count(CODE_DIGITS, 'digit')}, good for "
+            f"{duration(CODE_LIFETIME)} and {count(MOST_TRIES, 'try', 'tries')}. "
             "INVALID_INPUT for an account with a password. Rate-limited."
         )
     )
     async def send_reauthentication_code(self, info: Info) -> AcknowledgedPayload:
-        work = deletion.send_reauthentication_code(info.context)
+        work = deletion_mutations.send_reauthentication_code(info.context)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
 
     @strawberry.mutation(
@@ -51,7 +54,7 @@ class DeletionMutation:
     async def delete_account(
         self, info: Info, input: Annotated[DeleteAccountInput, strawberry.argument(description="What proves it.")]
     ) -> AcknowledgedPayload:
-        work = deletion.delete_account(info.context, input.confirm_handle, input.password, input.code)
+        work = deletion_mutations.delete_account(info.context, input.confirm_handle, input.password, input.code)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
 
     @strawberry.mutation(
@@ -64,5 +67,5 @@ class DeletionMutation:
     async def delete_workspace(
         self, info: Info, input: Annotated[DeleteWorkspaceInput, strawberry.argument(description="Which one.")]
     ) -> AcknowledgedPayload:
-        work = deletion.delete_workspace(info.context, input.workspace_id, input.confirm_handle)
+        work = deletion_mutations.delete_workspace(info.context, input.workspace_id, input.confirm_handle)
         return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)

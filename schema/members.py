@@ -1,16 +1,18 @@
 """Who belongs to a workspace, and who is invited."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
 
 from app.accounts.access.permissions import WorkspaceRole
+from app.accounts.workspaces import invitations
 from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
 from app.ids import GlobalId
-from resolvers import members
+from app.wording import duration
+from resolvers import members, profiles
 from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.enums import described
@@ -37,7 +39,7 @@ class Membership(Node):
 
     @strawberry.field(description="Who it is, as fellow members see them.")
     async def user(self, info: Info) -> Profile:
-        return Profile.of(await members.profile_of(info.context, self.row.user_id))
+        return Profile.of(await profiles.profile_of(info.context, self.row.user_id))
 
     @classmethod
     def of(cls, row: MembershipRow) -> Self:
@@ -75,7 +77,7 @@ class MembershipConnection:
             workspace_id=workspace_id,
             edges=[MembershipEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 
@@ -88,7 +90,9 @@ class MembershipConnection:
 class Invitation(Node):
     email_address: str = strawberry.field(description="Where the link was mailed to.")
     role: WorkspaceRole = strawberry.field(description="What the person will be who accepts it.")
-    expires_at: datetime = strawberry.field(description="When the link lapses: 7 days after it was mailed.")
+    expires_at: datetime = strawberry.field(
+        description=f"When the link lapses: {duration(invitations.LIFETIME)} after it was mailed."
+    )
 
     @classmethod
     def of(cls, row: InvitationRow) -> Self:
@@ -117,3 +121,18 @@ class InvitationOffer:
             role=WorkspaceRole(offer.invitation.role),
             expires_at=offer.invitation.expires_at,
         )
+
+
+@strawberry.type
+class InvitationQuery:
+    @strawberry.field(
+        description=(
+            "What a mailed invitation leads to, before it is accepted. Null for a link that is good for nothing, and for everyone "
+            "but a signed-in person who has verified the address it was mailed to."
+        )
+    )
+    async def invitation_offer(
+        self, info: Info, token: Annotated[str, strawberry.argument(description="The `token` of the mailed link.")]
+    ) -> InvitationOffer | None:
+        offer = await members.offer(info.context, token)
+        return InvitationOffer.of(offer) if offer is not None else None

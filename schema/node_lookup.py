@@ -1,18 +1,33 @@
 """How each object is read again by its id."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated
+
+import strawberry
 
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import parse_global_id
-from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
-from resolvers.context import Context
+from resolvers import (
+    api_keys,
+    audit_log,
+    credits,
+    invoices,
+    members,
+    payment_methods,
+    profiles,
+    purchases,
+    subscriptions,
+    workspaces,
+)
+from resolvers.context import Context, Info
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEvent
 from schema.catalog import CreditPack, Plan
 from schema.credits import CreditBalance, CreditGrant, CreditHold, CreditTransaction
+from schema.invoices import Invoice
 from schema.members import Invitation, Membership
 from schema.node_interface import Node
-from schema.payments import Invoice, PaymentMethod
+from schema.payment_methods import PaymentMethod
 from schema.profiles import Profile
 from schema.purchases import CreditPurchase
 from schema.subscriptions import Subscription
@@ -51,7 +66,7 @@ async def _purchase(context: Context, node_id: str) -> Node | None:
 
 
 async def _invoice(context: Context, node_id: str) -> Node | None:
-    found = await payments.invoice(context, node_id)
+    found = await invoices.invoice(context, node_id)
     return Invoice.of(found) if found is not None and found.issued_at is not None else None
 
 
@@ -66,7 +81,7 @@ async def _hold(context: Context, node_id: str) -> Node | None:
 
 
 async def _card(context: Context, node_id: str) -> Node | None:
-    found = await payments.card(context, node_id)
+    found = await payment_methods.card(context, node_id)
     return PaymentMethod.of(found) if found is not None else None
 
 
@@ -91,12 +106,12 @@ async def _invitation(context: Context, node_id: str) -> Node | None:
 
 
 async def _profile(context: Context, node_id: str) -> Node | None:
-    found = await members.profile(context, node_id)
+    found = await profiles.profile(context, node_id)
     return Profile.of(found) if found is not None else None
 
 
 async def _subscription(context: Context, node_id: str) -> Node | None:
-    return Subscription.of((await organizations.subscription(context, node_id)).workspace.id)
+    return Subscription.of((await subscriptions.subscription(context, node_id)).workspace.id)
 
 
 _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
@@ -127,3 +142,12 @@ async def read_node(context: Context, node_id: str) -> Node | None:
         return await read(context, node_id) if read is not None else None
     except (NotFound, Forbidden, Unauthenticated):
         return None
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(description="Any object by its id; null for one that isn't there for the caller.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id it was read with.")]
+    ) -> Node | None:
+        return await read_node(info.context, id)

@@ -1,16 +1,12 @@
 """Connections: `first` and `after`, opaque cursors, newest first unless a field says otherwise."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import strawberry
 
-from resolvers.pagination import USUAL_FIRST
+from resolvers.pagination import MOST_ROWS, Page
 
-T = TypeVar("T")
-
-PAGE = USUAL_FIRST
-FIRST = "How many to return, from 0 to 100; null means as many as by default."
+FIRST = f"How many to return, from 0 to {MOST_ROWS}; null means as many as by default."
 AFTER = "Continue after the edge with this cursor."
 
 
@@ -26,11 +22,11 @@ class PageInfo:
     )
 
 
-def page_info(cursors: Sequence[str], *, has_next: bool, has_previous: bool) -> PageInfo:
-    """The `PageInfo` of a page whose edges have these cursors."""
+def page_info(page: Page[Any]) -> PageInfo:
+    """The `PageInfo` of a page."""
     return PageInfo(
-        has_next_page=has_next,
-        has_previous_page=has_previous,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        start_cursor=page.cursors[0] if page.cursors else None,
+        end_cursor=page.cursors[-1] if page.cursors else None,
     )

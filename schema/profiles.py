@@ -6,41 +6,10 @@ import strawberry
 
 from app.accounts.people import users
 from app.ids import GlobalId
-from resolvers import avatars
+from resolvers import profiles
 from resolvers.context import Info
+from schema.avatars import Avatar
 from schema.node_interface import Node
-
-
-@strawberry.type(description="What a person looks like, or the initials that stand in.")
-class Avatar:
-    digest: strawberry.Private[str | None]
-    initials: str = strawberry.field(description="One or two letters of the name, or of the User ID without one.")
-
-    @strawberry.field(
-        description=(
-            "Where the image can be read, by anyone who has the address; null when none was uploaded: then initials stand in. "
-            "Another image gets another address."
-        )
-    )
-    def url(
-        self,
-        info: Info,
-        size: Annotated[
-            int | None,
-            strawberry.argument(
-                description=(
-                    "The width and height wanted in pixels, from 1 to 1024; rounded up to 32, 64, 128, 256, 512 or 1024. An "
-                    "image uploaded smaller than that comes as large as it is."
-                )
-            ),
-        ] = avatars.USUAL_SIZE,
-    ) -> str | None:
-        return avatars.avatar_url(info.context, self.digest, size)
-
-    @classmethod
-    def of(cls, user: users.User) -> Self:
-        """The API's view of what a person looks like."""
-        return cls(digest=user.avatar_digest, initials=user.initials)
 
 
 @strawberry.type(
@@ -68,3 +37,18 @@ class Profile(Node):
             job_title=user.job_title,
             bio=user.bio,
         )
+
+
+@strawberry.type
+class ProfileQuery:
+    @strawberry.field(
+        description=(
+            "A person's profile by their User ID, without regard to case. Null where there is none, and for a private one unless "
+            "it is the caller's own or a fellow member's."
+        )
+    )
+    async def profile(
+        self, info: Info, handle: Annotated[str, strawberry.argument(description="The User ID.")]
+    ) -> Profile | None:
+        found = await profiles.profile_by_handle(info.context, handle)
+        return Profile.of(found) if found is not None else None

@@ -6,10 +6,11 @@ from typing import Annotated, Self
 import strawberry
 
 from app.catalog import Catalog
-from resolvers import purchases
+from resolvers import purchase_mutations
 from resolvers.context import Info
 from schema.credits import CreditBalance, CreditTransaction
-from schema.payments import Invoice
+from schema.input_texts import idempotency_key
+from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
 
@@ -17,9 +18,7 @@ from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_e
 @strawberry.input(description="What to buy: exactly one of packCode and amount.")
 class RechargeCreditsInput:
     workspace_id: strawberry.ID = strawberry.field(description="Who gets the credits and pays for them.")
-    idempotency_key: str = strawberry.field(
-        description="1 to 255 characters of your choice, kept 90 days: sending the same again buys nothing twice."
-    )
+    idempotency_key: str = strawberry.field(description=idempotency_key("buys nothing twice"))
     pack_code: str | None = strawberry.field(default=None, description="The pack to buy.")
     amount: Decimal | None = strawberry.field(
         default=None,
@@ -52,7 +51,7 @@ class RechargePayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, answer: purchases.RechargeAnswer, catalog: Catalog) -> Self:
+    def of(cls, answer: purchase_mutations.RechargeAnswer, catalog: Catalog) -> Self:
         """The payload of a purchase."""
         return cls(
             purchase=CreditPurchase.of(answer.purchase, catalog.credit_unit),
@@ -65,7 +64,7 @@ class RechargePayload:
 
 
 @strawberry.type
-class RechargeMutation:
+class PurchaseMutation:
     @strawberry.mutation(
         description=(
             "Buys credits with the default or a named card; without a card, checkoutUrl is where to pay. They are granted when, "
@@ -79,7 +78,7 @@ class RechargeMutation:
         return await answer(
             RechargePayload,
             lambda bought: RechargePayload.of(bought, info.context.runtime.catalog),
-            purchases.recharge_credits(
+            purchase_mutations.recharge_credits(
                 info.context,
                 input.workspace_id,
                 pack_code=input.pack_code,

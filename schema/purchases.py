@@ -12,10 +12,10 @@ from app.money import CreditUnit as Unit
 from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.enums import described
+from schema.invoices import Invoice
 from schema.money import Money, Period
 from schema.node_interface import Node
 from schema.pagination import PageInfo, page_info
-from schema.payments import Invoice
 from schema.scalars import BigInt
 
 described(
@@ -97,7 +97,7 @@ class CreditPurchaseConnection:
                 CreditPurchaseEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)
             ],
             nodes=nodes,
-            page_info=page_info(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
+            page_info=page_info(page),
         )
 
 

@@ -15,7 +15,7 @@ from strawberry.types.scalar import ScalarDefinition
 BigInt = NewType("BigInt", int)
 Upload = NewType("Upload", BinaryIO)
 
-_MAX_DIGITS = 38
+_MOST_DIGITS = 38
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _PLAIN_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _DATE_TIME = re.compile(
@@ -25,14 +25,14 @@ _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
 
 
 def parse_decimal(value: object) -> Decimal:
-    """A `Decimal` of the API: a string in plain notation with at most 38 digits.
+    """A `Decimal` of the API: a string in plain notation with at most `_MOST_DIGITS` digits.
 
     Raises `GraphQLError` for anything else: JSON numbers (which lose digits), exponents, NaN, infinities, spaces.
     """
     if not isinstance(value, str) or not _PLAIN_DECIMAL.fullmatch(value):
         raise GraphQLError('Decimal must be a string in plain notation, such as "12.50".')
-    if sum(character.isdigit() for character in value) > _MAX_DIGITS:
-        raise GraphQLError(f"Decimal may have at most {_MAX_DIGITS} digits.")
+    if sum(character.isdigit() for character in value) > _MOST_DIGITS:
+        raise GraphQLError(f"Decimal may have at most {_MOST_DIGITS} digits.")
     return Decimal(value)
 
 
@@ -97,7 +97,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
         description=(
-            'Exact decimal number carried as a string in plain notation, e.g. "12.50": finite, at most 38 digits. JSON numbers, '
+            'Exact decimal number carried as a string in plain notation, e.g. "12.50": finite, '
+            f"at most {_MOST_DIGITS} digits. JSON numbers, "
             "exponents, NaN and the like are refused. Output has the fixed number of decimals of its currency or unit."
         ),
         serialize=serialize_decimal,

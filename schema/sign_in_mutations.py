@@ -1,39 +1,44 @@
-"""Signing up, in and out, sessions, and the phones of workspaces: what goes in and what comes out."""
+"""Signing up, in and out, and the sessions that this opens and ends."""
 
 from typing import Annotated, Self
 
 import strawberry
 
+from app.accounts.people.email_addresses import LINK_LIFETIME
 from app.accounts.people.sign_up import SignUp
-from resolvers import current_user, phones, sign_in
+from app.accounts.people.users import MOST_NAME_CHARACTERS
+from app.wording import count, duration
+from resolvers import sign_in_mutations
 from resolvers.context import Info
+from schema.input_texts import EMAIL_FORM, HANDLE_FORM, NEW_PASSWORD
 from schema.payloads import AcknowledgedPayload, IdInput
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
-from schema.users import User
-from schema.workspaces import WorkspacePayload
+from schema.users import User, UserPayload
+
+_NAME = f"at most {count(MOST_NAME_CHARACTERS, 'character')}"
 
 
 @strawberry.input(description="The form of someone who wants an account.")
 class SignUpInput:
-    email_address: str = strawberry.field(
-        description="Where the link goes that finishes the sign-up; ASCII, at most 254 characters."
-    )
-    password: str = strawberry.field(description="10 to 256 characters of any kind.")
+    email_address: str = strawberry.field(description=f"Where the link goes that finishes the sign-up; {EMAIL_FORM}.")
+    password: str = strawberry.field(description=NEW_PASSWORD)
     handle: str | None = strawberry.field(
         default=None,
         description=(
-            "The User ID wanted: 3 to 39 letters (A to Z) and digits, in words joined by single hyphens or underscores. "
+            f"The User ID wanted: {HANDLE_FORM}. "
             "HANDLE_TAKEN where another goes by it. It is taken when the link is followed; if absent, or gone by then, one is made "
             "up."
         ),
     )
-    first_name: str | None = strawberry.field(default=None, description="The first name, at most 100 characters.")
-    last_name: str | None = strawberry.field(default=None, description="The last name, at most 100 characters.")
+    first_name: str | None = strawberry.field(default=None, description=f"The first name, {_NAME}.")
+    last_name: str | None = strawberry.field(default=None, description=f"The last name, {_NAME}.")
 
 
 @strawberry.input(description="What a mailed link carries.")
 class VerifyEmailInput:
-    token: str = strawberry.field(description="The `token` of the mailed link; it works once, within 24 hours.")
+    token: str = strawberry.field(
+        description=f"The `token` of the mailed link; it works once, within {duration(LINK_LIFETIME)}."
+    )
     issue_token: bool | None = strawberry.field(
         default=False, description="Ask for a bearer token instead of a cookie. Web pages never get one."
     )
@@ -67,7 +72,7 @@ class SessionPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, signed_in: sign_in.SignedIn | None) -> Self:
+    def of(cls, signed_in: sign_in_mutations.SignedIn | None) -> Self:
         """The payload of success."""
         return cls(user=User.of(signed_in.viewer), token=signed_in.token) if signed_in is not None else cls()
 
@@ -80,46 +85,8 @@ class SignOutPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
 
-@strawberry.type(description="The person as they are now.")
-class UserPayload:
-    user: User | None = strawberry.field(default=None, description="The person; null where userErrors is not empty.")
-    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
-
-    @classmethod
-    def of(cls, viewer: current_user.Viewer) -> Self:
-        """The payload of success."""
-        return cls(user=User.of(viewer))
-
-
-@strawberry.input(description="A number to be verified for a workspace.")
-class SendPhoneVerificationInput:
-    workspace_id: strawberry.ID = strawberry.field(description="The workspace, of which the caller is an owner.")
-    phone_number: str = strawberry.field(description="In E.164 form, such as +31612345678, or national with a region.")
-    region: str | None = strawberry.field(
-        default=None, description="The country of a national number: two letters, such as NL."
-    )
-
-
-@strawberry.input(description="A number and the code that was texted to it.")
-class VerifyPhoneInput:
-    workspace_id: strawberry.ID = strawberry.field(description="The workspace the code was asked for.")
-    phone_number: str = strawberry.field(description="The number it was texted to, in either form.")
-    code: str = strawberry.field(description="The 6 digits.")
-    region: str | None = strawberry.field(
-        default=None, description="The country of a national number: two letters, such as NL."
-    )
-
-
 @strawberry.type
-class IdentityQuery:
-    @strawberry.field(description="The signed-in user; null when the request carries no valid credentials, or a key's.")
-    async def viewer(self, info: Info) -> User | None:
-        viewer = await current_user.viewer(info.context)
-        return User.of(viewer) if viewer is not None else None
-
-
-@strawberry.type
-class IdentityMutation:
+class SignInMutation:
     @strawberry.mutation(
         description=(
             "Asks for an account. Always answers alike, whether or not the address has one: the mailed link finishes it. "
@@ -130,12 +97,13 @@ class IdentityMutation:
         self, info: Info, input: Annotated[SignUpInput, strawberry.argument(description="The form.")]
     ) -> AcknowledgedPayload:
         form = SignUp(input.email_address, input.password, input.handle, input.first_name, input.last_name)
-        return await answer(AcknowledgedPayload, AcknowledgedPayload.of, sign_in.sign_up(info.context, form))
+        return await answer(AcknowledgedPayload, AcknowledgedPayload.of, sign_in_mutations.sign_up(info.context, form))
 
     @strawberry.mutation(
         description=(
             "Takes the token of a mailed link; for a new account it also signs in. For an address that was added to an account, "
-            "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than 24 hours; "
+            "user is null unless it is the caller's. TOKEN_EXPIRED for a link that is used, unknown or older than "
+            f"{duration(LINK_LIFETIME)}; "
             "EMAIL_TAKEN when an account has verified the address meanwhile. What signs in can't be sent over a socket, which sets "
             "no cookie, unless a program asks for the token: BAD_USER_INPUT, and the link stays good."
         )
@@ -143,7 +111,7 @@ class IdentityMutation:
     async def verify_email(
         self, info: Info, input: Annotated[VerifyEmailInput, strawberry.argument(description="The link's token.")]
     ) -> SessionPayload:
-        work = sign_in.verify_email(info.context, input.token, issue_token=bool(input.issue_token))
+        work = sign_in_mutations.verify_email(info.context, input.token, issue_token=bool(input.issue_token))
         return await answer(SessionPayload, SessionPayload.of, work)
 
     @strawberry.mutation(
@@ -156,12 +124,14 @@ class IdentityMutation:
     async def sign_in(
         self, info: Info, input: Annotated[SignInInput, strawberry.argument(description="Address and password.")]
     ) -> SessionPayload:
-        work = sign_in.sign_in(info.context, input.email_address, input.password, issue_token=bool(input.issue_token))
+        work = sign_in_mutations.sign_in(
+            info.context, input.email_address, input.password, issue_token=bool(input.issue_token)
+        )
         return await answer(SessionPayload, SessionPayload.of, work)
 
     @strawberry.mutation(description="Ends the session that the request came with, and its cookie.")
     async def sign_out(self, info: Info) -> SignOutPayload:
-        return SignOutPayload(is_signed_out=await sign_in.sign_out(info.context))
+        return SignOutPayload(is_signed_out=await sign_in_mutations.sign_out(info.context))
 
     @strawberry.mutation(
         description=(
@@ -171,29 +141,4 @@ class IdentityMutation:
     async def revoke_session(
         self, info: Info, input: Annotated[IdInput, strawberry.argument(description="The session.")]
     ) -> UserPayload:
-        return await answer(UserPayload, UserPayload.of, sign_in.revoke_session(info.context, input.id))
-
-    @strawberry.mutation(
-        description=(
-            "Texts a code of 6 digits to a number that is to be verified for a workspace: good for 10 minutes and 5 tries. "
-            "At most 5 an hour; rate-limited per number, per network address and per day. Owners only."
-        )
-    )
-    async def send_phone_verification(
-        self, info: Info, input: Annotated[SendPhoneVerificationInput, strawberry.argument(description="The number.")]
-    ) -> AcknowledgedPayload:
-        work = phones.send_phone_verification(info.context, input.workspace_id, input.phone_number, input.region)
-        return await answer(AcknowledgedPayload, AcknowledgedPayload.of, work)
-
-    @strawberry.mutation(
-        description=(
-            "Verifies a number for a workspace with the code that was texted; sent twice, it answers alike. INVALID_INPUT for what "
-            "is no code, CODE_WRONG up to 5 times, then CODE_EXPIRED until a new code is sent; PHONE_IN_USE when the number has "
-            "verified three other workspaces. Owners only."
-        )
-    )
-    async def verify_phone(
-        self, info: Info, input: Annotated[VerifyPhoneInput, strawberry.argument(description="Number and code.")]
-    ) -> WorkspacePayload:
-        work = phones.verify_phone(info.context, input.workspace_id, input.phone_number, input.region, input.code)
-        return await answer(WorkspacePayload, WorkspacePayload.of, work)
+        return await answer(UserPayload, UserPayload.of, sign_in_mutations.revoke_session(info.context, input.id))

@@ -1,4 +1,4 @@
-"""The customer's subscription: what a workspace is on."""
+"""Subscriptions: the plan that a workspace is on, and its seats."""
 
 from typing import Self
 from uuid import UUID
@@ -7,7 +7,7 @@ import strawberry
 
 from app.billing.subscriptions import seats
 from app.ids import GlobalId
-from resolvers import organizations
+from resolvers import subscriptions
 from resolvers.context import Info
 from schema.catalog import Plan
 from schema.node_interface import Node
@@ -31,11 +31,11 @@ class Subscription(Node):
 
     @strawberry.field(description="The plan it is on.")
     def plan(self, info: Info) -> Plan:
-        return Plan.of(organizations.plan(info.context, self.workspace_id), info.context.runtime.catalog)
+        return Plan.of(subscriptions.plan(info.context, self.workspace_id), info.context.runtime.catalog)
 
     @strawberry.field(description="The seats it has.")
     async def seats(self, info: Info) -> Seats:
-        return Seats.of(await organizations.seats(info.context, self.workspace_id))
+        return Seats.of(await subscriptions.seats(info.context, self.workspace_id))
 
     @classmethod
     def of(cls, workspace_id: UUID) -> Self:

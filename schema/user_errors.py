@@ -6,8 +6,11 @@ from typing import TypeVar
 import strawberry
 
 from app import errors
+from app.accounts.people.handles import HOLD_PERIOD
 from app.errors import DomainError, ErrorCode
+from app.wording import duration
 from schema.enums import described
+from schema.input_texts import LARGEST_FILE, LARGEST_PICTURE
 
 described(
     ErrorCode,
@@ -19,7 +22,9 @@ described(
             "deleted, or somebody changed the same thing at this moment. The message says which; look again before you retry."
         ),
         ErrorCode.EMAIL_TAKEN: "An account has verified this address already; told only to the holder of the mailed link.",
-        ErrorCode.HANDLE_TAKEN: "Another user or organization goes by this handle, or did so less than 30 days ago.",
+        ErrorCode.HANDLE_TAKEN: (
+            f"Another user or organization goes by this handle, or did so less than {duration(HOLD_PERIOD)} ago."
+        ),
         ErrorCode.REAUTHENTICATION_REQUIRED: "Prove again who you are: the password, or a mailed code.",
         ErrorCode.HANDLE_INVALID: "The handle (User ID) does not have the form of one, or is reserved.",
         ErrorCode.WRONG_CREDENTIALS: "Address and password do not belong together, or the current password is another one.",
@@ -33,7 +38,7 @@ described(
         ErrorCode.TOKEN_EXPIRED: "The mailed link is too old, used or unknown; ask for a new one.",
         ErrorCode.PHONE_UNVERIFIED: "The workspace needs a verified phone first.",
         ErrorCode.PHONE_IN_USE: "This number has verified as many workspaces as one may.",
-        ErrorCode.FILE_TOO_LARGE: "The file has more than 20 MB, or the picture in it more than 64 megapixels.",
+        ErrorCode.FILE_TOO_LARGE: f"The file has more than {LARGEST_FILE}, or the picture in it more than {LARGEST_PICTURE}.",
         ErrorCode.FILE_TYPE: "The file is neither JPEG nor PNG, or it is damaged: the message says which.",
         ErrorCode.PAYMENT_METHOD_REQUIRED: "There is no card to charge; add one first.",
         ErrorCode.PAYMENT_DECLINED: "The card was declined; nothing was charged.",

@@ -7,14 +7,17 @@ from typing import Self
 import strawberry
 
 from app.accounts.access.callers import UserCaller
+from app.accounts.people.sessions import LIFETIME
 from app.accounts.people.users import Visibility
 from app.db.tables.people import EmailRow, SessionRow
 from app.ids import GlobalId
-from resolvers import current_user
+from app.wording import duration
+from resolvers import users
 from resolvers.context import Context, Info
+from schema.avatars import Avatar
 from schema.enums import described
 from schema.node_interface import Node
-from schema.profiles import Avatar
+from schema.user_errors import USER_ERRORS, UserError, no_errors
 from schema.workspaces import Workspace
 
 described(
@@ -51,7 +54,7 @@ class Email(Node):
         )
 
 
-@strawberry.type(description="A signed-in browser or program. It ends 30 days after its last use.")
+@strawberry.type(description=f"A signed-in browser or program. It ends {duration(LIFETIME)} after its last use.")
 class Session(Node):
     user_agent: str | None = strawberry.field(
         description="What the browser or program called itself when it signed in."
@@ -76,7 +79,7 @@ class Session(Node):
 
 @strawberry.type(description="A person's account, as only they see it.")
 class User(Node):
-    viewer: strawberry.Private[current_user.Viewer]
+    viewer: strawberry.Private[users.Viewer]
     handle: str = strawberry.field(
         description="The User ID: unique without regard to case; words of letters and digits joined by - or _."
     )
@@ -92,7 +95,7 @@ class User(Node):
 
     @strawberry.field(description="Their addresses, the primary one first, then the oldest.")
     async def emails(self, info: Info) -> list[Email]:
-        return [Email.of(row) for row in await current_user.emails(info.context, self.viewer)]
+        return [Email.of(row) for row in await users.emails(info.context, self.viewer)]
 
     @strawberry.field(
         description=(
@@ -101,27 +104,27 @@ class User(Node):
         )
     )
     async def primary_email(self, info: Info) -> Email:
-        return Email.of(await current_user.primary_email(info.context, self.viewer))
+        return Email.of(await users.primary_email(info.context, self.viewer))
 
     @strawberry.field(
         description="The workspaces they belong to, the personal one first, then in the order of joining."
     )
     async def workspaces(self, info: Info) -> list[Workspace]:
-        return [Workspace.of(access) for access in await current_user.workspaces(info.context, self.viewer)]
+        return [Workspace.of(access) for access in await users.workspaces(info.context, self.viewer)]
 
     @strawberry.field(description="The workspace that is theirs alone; it came with the account.")
     async def personal_workspace(self, info: Info) -> Workspace:
-        return Workspace.of(await current_user.personal_workspace(info.context, self.viewer))
+        return Workspace.of(await users.personal_workspace(info.context, self.viewer))
 
     @strawberry.field(
         description="Where they are signed in, the latest used first; each can be ended with revokeSession."
     )
     async def sessions(self, info: Info) -> list[Session]:
-        rows = await current_user.open_sessions(info.context, self.viewer)
+        rows = await users.open_sessions(info.context, self.viewer)
         return [Session.of(row, self.viewer.caller) for row in rows]
 
     @classmethod
-    def of(cls, viewer: current_user.Viewer) -> Self:
+    def of(cls, viewer: users.Viewer) -> Self:
         """The API's view of the person who is asking."""
         user = viewer.user
         return cls(
@@ -141,17 +144,17 @@ class User(Node):
 
 
 async def _user(context: Context, node_id: str) -> Node | None:
-    viewer = await current_user.user(context, node_id)
+    viewer = await users.user(context, node_id)
     return User.of(viewer) if viewer is not None else None
 
 
 async def _email(context: Context, node_id: str) -> Node | None:
-    row = await current_user.email(context, node_id)
+    row = await users.email(context, node_id)
     return Email.of(row) if row is not None else None
 
 
 async def _session(context: Context, node_id: str) -> Node | None:
-    found = await current_user.open_session(context, node_id)
+    found = await users.open_session(context, node_id)
     return Session.of(*found) if found is not None else None
 
 
@@ -161,3 +164,22 @@ USER_NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Email": _email,
     "Session": _session,
 }
+
+
+@strawberry.type(description="The person as they are now.")
+class UserPayload:
+    user: User | None = strawberry.field(default=None, description="The person; null where userErrors is not empty.")
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, viewer: users.Viewer) -> Self:
+        """The payload of success."""
+        return cls(user=User.of(viewer))
+
+
+@strawberry.type
+class UserQuery:
+    @strawberry.field(description="The signed-in user; null when the request carries no valid credentials, or a key's.")
+    async def viewer(self, info: Info) -> User | None:
+        viewer = await users.viewer(info.context)
+        return User.of(viewer) if viewer is not None else None

@@ -1,6 +1,5 @@
 """Workspaces: what gets billed."""
 
-from datetime import datetime
 from enum import Enum
 from typing import Annotated, Self
 
@@ -8,22 +7,34 @@ import strawberry
 
 from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.accounts.workspaces.phone_numbers import masked
-from app.db.tables.workspaces import PhoneRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
-from resolvers import api_keys, audit_log, credits, members, organizations, payments, purchases, workspaces
+from resolvers import (
+    api_keys,
+    audit_log,
+    credits,
+    invoices,
+    members,
+    payment_methods,
+    phones,
+    purchases,
+    subscriptions,
+    workspaces,
+)
 from resolvers.context import Info
+from resolvers.pagination import USUAL_ROWS
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEventConnection
 from schema.catalog import Plan
 from schema.credits import CreditBalance
 from schema.enums import described
+from schema.invoices import InvoiceConnection
 from schema.members import Invitation, MembershipConnection
 from schema.money import Money, Period
 from schema.node_interface import Node
-from schema.pagination import AFTER, FIRST, PAGE
-from schema.payments import InvoiceConnection, PaymentMethod, payment_methods
+from schema.pagination import AFTER, FIRST
+from schema.payment_methods import PaymentMethod
+from schema.phones import PhoneNumber
 from schema.purchases import CreditPurchaseConnection, Spend
 from schema.subscriptions import Subscription
 from schema.user_errors import USER_ERRORS, UserError, no_errors
@@ -64,17 +75,6 @@ described(
 )
 
 
-@strawberry.type(description="A number verified for a workspace. Only the last digits are ever shown.")
-class PhoneNumber:
-    masked: str = strawberry.field(description="The number with all but its last digits hidden.")
-    verified_at: datetime = strawberry.field(description="When it was verified.")
-
-    @classmethod
-    def of(cls, phone: PhoneRow) -> Self:
-        """The API's view of a verified number."""
-        return cls(masked=masked(phone.last_digits), verified_at=phone.verified_at)
-
-
 @strawberry.type(
     description="The billing account: one personal workspace per user, and the organizations they belong to."
 )
@@ -97,7 +97,7 @@ class Workspace(Node):
     async def members(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = members.MEMBERS_PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = members.USUAL_MEMBERS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> MembershipConnection:
         page = await members.member_page(info.context, self.access, first, after)
@@ -115,7 +115,7 @@ class Workspace(Node):
 
     @strawberry.field(description="The plan it is on.")
     def plan(self, info: Info) -> Plan:
-        return Plan.of(organizations.plan(info.context, self.access.workspace.id), info.context.runtime.catalog)
+        return Plan.of(subscriptions.plan(info.context, self.access.workspace.id), info.context.runtime.catalog)
 
     @strawberry.field(description="What it is on, with its seats.")
     def subscription(self) -> Subscription:
@@ -123,7 +123,7 @@ class Workspace(Node):
 
     @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
     async def phone(self, info: Info) -> PhoneNumber | None:
-        row = await workspaces.phone(info.context, self.access)
+        row = await phones.phone(info.context, self.access)
         return PhoneNumber.of(row) if row is not None else None
 
     @strawberry.field(description="Its prepaid credits. Null, without an error, for those without VIEW_BILLING.")
@@ -135,7 +135,7 @@ class Workspace(Node):
         description="What credits cost this month, against the limit. Null, without an error, without VIEW_BILLING."
     )
     async def spend(self, info: Info) -> Spend | None:
-        found = await payments.spend(info.context, self.access)
+        found = await purchases.spend(info.context, self.access)
         if found is None:
             return None
         (start, end), spent, limit = found
@@ -149,17 +149,18 @@ class Workspace(Node):
         description="Its cards, the default one first. Null, without an error, for those without VIEW_BILLING."
     )
     async def payment_methods(self, info: Info) -> list[PaymentMethod] | None:
-        return payment_methods(await payments.cards(info.context, self.access))
+        cards = await payment_methods.cards(info.context, self.access)
+        return [PaymentMethod.of(card) for card in cards] if cards is not None else None
 
     @strawberry.field(description="Its invoices, newest first. Null, without an error, for those without VIEW_BILLING.")
     async def invoices(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
         status: Annotated[InvoiceStatus | None, strawberry.argument(description="Only those in this state.")] = None,
     ) -> InvoiceConnection | None:
-        page = await payments.invoice_page(info.context, self.access, first, after, status)
+        page = await invoices.invoice_page(info.context, self.access, first, after, status)
         return InvoiceConnection.of(page) if page is not None else None
 
     @strawberry.field(
@@ -168,7 +169,7 @@ class Workspace(Node):
     async def purchases(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = PAGE,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = USUAL_ROWS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> CreditPurchaseConnection | None:
         page = await purchases.purchase_page(info.context, self.access, first, after)
@@ -183,7 +184,7 @@ class Workspace(Node):
     async def audit_log(
         self,
         info: Info,
-        first: Annotated[int | None, strawberry.argument(description=FIRST)] = audit_log.USUAL_FIRST,
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = audit_log.USUAL_EVENTS,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> AuditEventConnection | None:
         page = await audit_log.event_page(info.context, self.access, first, after)
@@ -226,3 +227,21 @@ class WorkspacePayload:
     def of(cls, access: WorkspaceAccess | None) -> Self:
         """The payload of success."""
         return cls(workspace=Workspace.of(access) if access is not None else None)
+
+
+@strawberry.type
+class WorkspaceQuery:
+    @strawberry.field(
+        description="A workspace the caller may see; exactly one argument. By externalId: service keys only. Null if there is none."
+    )
+    async def workspace(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")] = None,
+        handle: Annotated[str | None, strawberry.argument(description="Its handle, without regard to case.")] = None,
+        external_id: Annotated[
+            str | None, strawberry.argument(description="The id the host product knows it by.")
+        ] = None,
+    ) -> Workspace | None:
+        access = await workspaces.workspace(info.context, id, handle, external_id)
+        return Workspace.of(access) if access is not None else None

@@ -12,17 +12,24 @@ import pytest_asyncio
 from app.db.engine import Database
 from tests.support.databases import cloned_database, start_server
 from tests.support.running_backend import RunningBackend, running_backend
+from tests.support.speed import keep_what_is_there, remember_what_is_missing
 
 _URL = "COUNTERFOIL_TEST_SERVER"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that steers the run; its workers inherit the address."""
+    remember_what_is_missing()
     if _URL not in os.environ and not config.option.collectonly:
         url, stop = start_server()
         os.environ[_URL] = url
         config.add_cleanup(stop)
     config.addinivalue_line("markers", "catalogs(*names): the shipped catalogs that `backend` runs with, a test each")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported for the tests is there until they end."""
+    keep_what_is_there()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

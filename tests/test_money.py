@@ -26,7 +26,7 @@ def test_money_counts_the_smallest_unit_of_its_currency(currency: str, text: str
     [("EUR", 500, "5.00"), ("JPY", 500, "500"), ("KWD", 1234, "1.234"), ("USD", 0, "0.00")],
 )
 def test_money_shows_all_digits_of_its_currency(currency: str, minor: int, shown: str) -> None:
-    assert str(Money(minor, currency).amount) == shown
+    assert str(Money(minor, currency)) == f"{shown} {currency}"
 
 
 @pytest.mark.parametrize(("currency", "text"), [("EUR", "5.001"), ("JPY", "500.5"), ("KWD", "0.0001")])

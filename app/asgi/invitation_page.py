@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from app.accounts.security.passwords import SHORTEST
 from app.asgi.page_frame import Page
 
-_CONTENT = """<p id="said" role="status" tabindex="-1">One moment …</p>
+_CONTENT = f"""<p id="said" role="status" tabindex="-1">One moment …</p>
 <div id="who" hidden>
 <form id="enter">
 <h2>I have an account</h2>
@@ -16,8 +17,8 @@ _CONTENT = """<p id="said" role="status" tabindex="-1">One moment …</p>
 <h2>I am new here</h2>
 <p><label>The e-mail address that this invitation was mailed to<br>
 <input id="new-address" type="email" autocomplete="username" required></label></p>
-<p><label>A password of 10 characters at least<br>
-<input id="new-password" type="password" autocomplete="new-password" minlength="10" required></label></p>
+<p><label>A password of {SHORTEST} characters at least<br>
+<input id="new-password" type="password" autocomplete="new-password" minlength="{SHORTEST}" required></label></p>
 <p><button>Open an account</button></p>
 </form>
 </div>

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from app.accounts.people.password_changes import LINK_LIFETIME
+from app.accounts.security.passwords import SHORTEST
 from app.asgi.page_frame import Page
+from app.wording import duration
 
-_CONTENT = """<p id="said" role="status" tabindex="-1">Choose a new password of 10 characters or more.
+_CONTENT = f"""<p id="said" role="status" tabindex="-1">Choose a new password of {SHORTEST} characters or more.
 You will be signed out everywhere else.</p>
 <form id="choose">
 <input id="account" autocomplete="username" hidden>
 <p><label>New password<br>
-<input id="password" type="password" autocomplete="new-password" minlength="10" required autofocus></label></p>
+<input id="password" type="password" autocomplete="new-password" minlength="{SHORTEST}" required autofocus></label></p>
 <p><button>Set the password</button></p>
 </form>
 <form id="another" hidden>
@@ -17,7 +20,11 @@ You will be signed out everywhere else.</p>
 <p><button>Mail me another link</button></p>
 </form>"""
 
-_SCRIPT = """
+_SCRIPT = (
+    f"""
+const LINK_LIFETIME = "{duration(LINK_LIFETIME)}";
+"""
+    + """
 const [choose, another] = ["choose", "another"].map(element);
 
 const offerAnother = reason => {
@@ -52,7 +59,7 @@ another.onsubmit = event => {
       {input: {emailAddress}}
     );
     say(
-      "If there is an account with ", named(emailAddress), ", a link that is good for an hour is on its way there. "
+      "If there is an account with ", named(emailAddress), `, a link that is good for ${LINK_LIFETIME} is on its way there. `
       + "If there is none, the mail says so."
     );
   });
@@ -60,5 +67,6 @@ another.onsubmit = event => {
 
 if (!token) offerAnother(INCOMPLETE);
 """
+)
 
 PAGE = Page("Choose a new password", _CONTENT, _SCRIPT)

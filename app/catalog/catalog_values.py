@@ -73,7 +73,7 @@ class CustomRecharge:
         """
         if amount.currency != self.minimum.currency or not self.minimum.minor <= amount.minor <= self.maximum.minor:
             raise InvalidInput(
-                f"Choose an amount from {self.minimum.amount} to {self.maximum.amount} {self.minimum.currency}.",
+                f"Choose an amount from {self.minimum.amount} to {self.maximum}.",
                 path=_AMOUNT_PATH,
             )
         return amount.minor * self.steps_per_minor

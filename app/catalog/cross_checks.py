@@ -32,7 +32,7 @@ _WITHOUT_PRICE = (PlanKind.FREE, PlanKind.PAY_AS_YOU_GO)
 
 
 def check(catalog: Catalog, root: Table) -> None:
-    """Note on `root` whatever breaks a rule. What could not be read holds a stand-in, which no rule judges."""
+    """Note on `root` every broken rule. Values that could not be read are stand-ins, and are not checked."""
     if not catalog.plans and root.is_sound("plans"):
         root.note("plans", "is missing; expected a table of plans, the fallback plan at least")
     for plan in catalog.plans:
@@ -203,7 +203,7 @@ def _check_custom_recharge(custom: CustomRecharge, root: Table) -> None:
 def _check_minimum_charge(price: Money, key: str, root: Table) -> None:
     least = MINIMUM_CHARGE[price.currency]
     if root.is_sound(key) and price.minor < least.minor:
-        root.note(key, f"expected at least {least.amount} {least.currency}, the least that Stripe charges")
+        root.note(key, f"expected at least {least}, the least that Stripe charges")
 
 
 def _check_auto_recharge(terms: AutoRechargeTerms, catalog: Catalog, root: Table) -> None:

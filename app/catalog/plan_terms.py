@@ -1,4 +1,4 @@
-"""The terms a customer bought: a plan written down so that a later catalog can't change it for those who are on it."""
+"""The terms a customer bought: a plan as JSON, so that a later catalog can't change it for those who are on it."""
 
 from __future__ import annotations
 

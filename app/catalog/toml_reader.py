@@ -1,4 +1,4 @@
-"""Reading a TOML table key by key: what is wrong is noted instead of raised, so that one look finds every mistake."""
+"""Reading a TOML table key by key. Mistakes are collected instead of raised, so that one run finds all of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _MAX_MINOR = 99_999_999
 _MAX_TEXT = 1_000
 _QUANTITY_DECIMALS = 6
 _MAX_QUANTITY = 10**18
-_QUANTITY = f'a whole number or a text such as "0.5", from 0 to {_MAX_QUANTITY} with at most 6 decimals, or "unlimited"'
+_QUANTITY = (
+    f'a whole number or a text such as "0.5", from 0 to {_MAX_QUANTITY} with at most {_QUANTITY_DECIMALS} decimals,'
+    ' or "unlimited"'
+)
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,24}(\.[0-9]{1,18})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CODE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")

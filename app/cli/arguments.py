@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from app import server
+from app.cli.command_error import CommandError
 from app.errors import NotFound
 from app.ids import parse_global_id
 
@@ -22,16 +22,16 @@ def moment(text: str, now: datetime) -> datetime:
             return now + timedelta(days=int(text[:-1]))
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise server.StartError(f"{text!r} is no time: write it like 90d or 2027-01-31.") from None
+        raise CommandError(f"{text!r} is no time: write it like 90d or 2027-01-31.") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def plain_amount(text: str) -> Decimal:
     """An amount as the API takes it too: digits, and a point where there are some after it; no exponents and no NaN."""
     if _NEGATIVE.fullmatch(text):
-        raise server.StartError("The amount must not be negative.")
+        raise CommandError("The amount must not be negative.")
     if not _PLAIN.fullmatch(text):
-        raise server.StartError(f"{text!r} is no amount: write it like 500.00.")
+        raise CommandError(f"{text!r} is no amount: write it like 500.00.")
     return Decimal(text)
 
 
@@ -42,5 +42,5 @@ def purchase_of(text: str) -> tuple[UUID, UUID]:
     except NotFound:
         found = None
     if found is None or found.type != "CreditPurchase" or found.workspace_id is None or not isinstance(found.id, UUID):
-        raise server.StartError(f"{text!r} is no id of a purchase.")
+        raise CommandError(f"{text!r} is no id of a purchase.")
     return found.workspace_id, found.id

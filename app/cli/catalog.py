@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli.running import with_backend
+from app.cli.command_context import with_backend
 from app.flows.provider.catalog_sync import sync_catalog
 from app.main import Backend
 

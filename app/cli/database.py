@@ -6,9 +6,11 @@ import asyncio
 
 import typer
 
-from app import server
-from app.cli.running import database_url, read_settings, with_backend
+from app.cli.command_context import read_settings, with_backend
+from app.cli.command_error import CommandError
 from app.main import Backend
+from app.server.database import database_running, migrate_database
+from app.server.demo_user import seed_demo
 
 commands = typer.Typer()
 
@@ -16,8 +18,8 @@ commands = typer.Typer()
 @commands.command(name="migrate")
 def migrate_command() -> None:
     """Bring the database to the newest schema."""
-    with database_url(read_settings()) as url:
-        asyncio.run(server.migrate_database(url))
+    with database_running(read_settings(), keep_if_found=True) as url:
+        asyncio.run(migrate_database(url))
     print("The database is at the newest schema.")
 
 
@@ -25,10 +27,10 @@ def migrate_command() -> None:
 def seed() -> None:
     """Make the demo user, unless it is there; not in production, since everybody knows its password."""
     if read_settings().is_production:
-        raise server.StartError("`counterfoil seed` is for development: everybody knows the demo user's password.")
+        raise CommandError("`counterfoil seed` is for development: everybody knows the demo user's password.")
 
     async def work(backend: Backend) -> bool:
-        return await server.seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
+        return await seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
 
     made = with_backend(work)
     print("The demo user is ready." if made else "The demo user was there already.")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app import server
 from app.accounts.access import api_keys
 from app.accounts.access.permissions import ApiScope
 from app.cli.arguments import moment
-from app.cli.running import with_database
+from app.cli.command_context import with_database
+from app.cli.command_error import CommandError
 from app.db.engine import Database, Session
 from app.db.tables.access import ApiKeyRow
 from app.db.unit_of_work import transact
@@ -36,9 +36,7 @@ def keys_create(
 ) -> None:
     """Create a service key and print it, once, as the last word."""
     if not service:
-        raise server.StartError(
-            "Keys of a workspace are created by its owners in the API; give --service for one of yours."
-        )
+        raise CommandError("Keys of a workspace are created by its owners in the API; give --service for one of yours.")
 
     async def work(database: Database) -> str:
         async def create(session: Session) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli.running import with_database
+from app.cli.command_context import with_database
 from app.db.engine import Database
 from app.ledger.verify import verify
 

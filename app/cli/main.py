@@ -8,12 +8,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app import server
 from app.catalog import CatalogError
 from app.cli import catalog, database, keys, ledger, purchase, schema, servers, workspace
+from app.cli.command_error import CommandError
 from app.errors import DomainError, NotFound
 from app.object_storage import StorageMisconfigured
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.server.start_error import StartError
 
 commands = typer.Typer(
     help="Counterfoil: accounts and billing behind one GraphQL schema.",
@@ -31,29 +32,30 @@ commands.add_typer(schema.commands, name="schema")
 
 _err = Console(stderr=True)
 
-# what the operator can mend: said in a sentence, without a traceback
-_MENDABLE = (
+# what the operator can put right: shown as a sentence, without a traceback
+_FOR_THE_OPERATOR = (
     ValidationError,
     CatalogError,
     StorageMisconfigured,
     DomainError,
     NotFound,
-    server.StartError,
+    StartError,
+    CommandError,
     GatewayUnavailable,
     GatewayRefused,
 )
 
 
 def main() -> None:
-    """Run the command line; what the operator can mend is said in a sentence, without a traceback."""
+    """Run the command line; what the operator can put right is shown as a sentence, without a traceback."""
     try:
         commands()
-    except _MENDABLE as error:
-        _err.print(_plain(error), style="bold red", highlight=False, markup=False, soft_wrap=True)
+    except _FOR_THE_OPERATOR as error:
+        _err.print(_sentence(error), style="bold red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
 
 
-def _plain(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     lines = [

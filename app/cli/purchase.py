@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from app import server
 from app.cli.arguments import plain_amount, purchase_of
-from app.cli.running import with_backend
+from app.cli.command_context import with_backend
+from app.cli.command_error import CommandError
 from app.db.tables.purchases import RefundState
 from app.errors import DomainError, ProtocolError
 from app.flows.purchases.refunds import refund_purchase
@@ -38,13 +38,13 @@ def purchase_refund(
         try:
             refund = await refund_purchase(backend.flow_context, *where, amount=chosen, reason=reason)
         except (DomainError, ProtocolError) as refused:
-            raise server.StartError(refused.message) from None
+            raise CommandError(refused.message) from None
         except GatewayUnavailable:
-            raise server.StartError(
+            raise CommandError(
                 "Stripe could not be reached. The worker goes on with what was begun: look at the purchase before you ask again."
             ) from None
         if refund.status == RefundState.FAILED:
-            raise server.StartError(f"The refund failed: {refund.failure}")
+            raise CommandError(f"The refund failed: {refund.failure}")
         async with backend.runtime.database.read() as session:
             purchase = await purchase_store.find(session, *where)
         assert purchase is not None
@@ -52,6 +52,6 @@ def purchase_refund(
         done = "was refunded" if refund.status == RefundState.SUCCEEDED else "is being refunded by the bank"
         unit = backend.runtime.catalog.credit_unit
         reclaimed = unit.from_steps(purchase.reclaimed_credits)
-        return f"{back.amount} {back.currency} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
+        return f"{back} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
 
     print(with_backend(work))

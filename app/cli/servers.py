@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from app import server
-from app.cli.running import read_settings
+from app.cli.command_context import read_settings
+from app.cli.command_error import CommandError
+from app.server import running
 
 commands = typer.Typer()
 
@@ -17,8 +18,8 @@ def dev() -> None:
     """Run everything on this machine: PostgreSQL, the Stripe sandbox, the worker and the API."""
     settings = read_settings()
     if settings.is_production:
-        raise server.StartError("`counterfoil dev` is for development; in production run `counterfoil serve`.")
-    server.run_development(settings)
+        raise CommandError("`counterfoil dev` is for development; in production run `counterfoil serve`.")
+    running.run_development(settings)
 
 
 @commands.command()
@@ -26,10 +27,10 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Run the worker in this process too.")] = True,
 ) -> None:
     """Serve the API (and run the worker) against the configured PostgreSQL and Stripe."""
-    server.run_server(read_settings(), serves=True, works=worker)
+    running.run_server(read_settings(), serves=True, works=worker)
 
 
 @commands.command()
 def worker() -> None:
     """Run the worker alone: the queue, and what falls due."""
-    server.run_server(read_settings(), serves=False, works=True)
+    running.run_server(read_settings(), serves=False, works=True)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from app import server
 from app.billing.purchases.spend_limits import set_limit
 from app.cli.arguments import plain_amount
-from app.cli.running import with_backend
+from app.cli.command_context import with_backend
+from app.cli.command_error import CommandError
 from app.db.unit_of_work import transact
 from app.main import Backend
 from app.money import Money
@@ -28,7 +28,7 @@ def workspace_set_limit(
 ) -> None:
     """Set the most that a workspace may spend on credits in a calendar month, tax included."""
     if (amount is None) != plan:
-        raise server.StartError("Give an amount, or --plan to go back to the plan's own limit.")
+        raise CommandError("Give an amount, or --plan to go back to the plan's own limit.")
 
     async def work(backend: Backend) -> str:
         limit = Money.of(plain_amount(amount), backend.runtime.catalog.currency) if amount is not None else None

@@ -32,7 +32,7 @@ class Session(AsyncSession):
 
 
 def no_faults(point: str) -> None:
-    """The fault hook of ordinary life: nothing happens at any point."""
+    """The fault hook outside of crash tests: does nothing."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What a unit of work wants done once it is committed: jobs for the worker, and hints for open screens."""
+"""The outbox of a unit of work: jobs for the worker and hints for open screens, sent with its commit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HintTransport(Protocol):
         ...
 
     async def publish(self, hints: Sequence[Hint]) -> None:
-        """Send the hints now; never raises, since a lost hint is healed by the periodic check."""
+        """Send the hints now; never raises, since open screens read again periodically and so make up for a lost hint."""
         ...
 
 
@@ -59,7 +59,7 @@ class NoHints:
 
 @dataclass(slots=True)
 class Outbox:
-    """Jobs and hints gathered by one unit of work, which alone sends them."""
+    """Jobs and hints that one unit of work gathered; only the unit of work sends them."""
 
     jobs: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     hints: list[Hint] = field(default_factory=list[Hint])

@@ -1,1 +1,1 @@
-"""Several steps around a call to the outside: units of work with the gateway between them, never inside."""
+"""Flows: several units of work with calls to the payment provider between them, never inside a transaction."""

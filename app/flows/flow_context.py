@@ -1,4 +1,4 @@
-"""What every flow works with."""
+"""What every flow gets: the database, the payment gateway and the catalog."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from app.payments.gateway import Gateway
 
 @dataclass(frozen=True, slots=True)
 class FlowContext:
-    """The database, the payment gateway, and what is sold. A flow never holds a transaction of the one open across a call to the
-    other."""
+    """The database, the payment gateway, and what is sold.
+
+    A flow never keeps a transaction open during a call to the gateway.
+    """
 
     database: Database
     gateway: Gateway

@@ -1,4 +1,4 @@
-"""The provider's events: into the inbox once, then acted on by fetching what they are about afresh, whatever their order."""
+"""The payment provider's events: each is stored once, then processed by fetching what it is about, so order doesn't matter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.purchases.checkout import checkout_changed
-from app.flows.purchases.outcome import conclude
+from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
 from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
 from app.store import billing_accounts as billing_account_store
@@ -27,7 +27,7 @@ TASK = "provider_event"
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 
-# What tells of money that went back, and the kind of object that each is about.
+# The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
     "charge.dispute.closed": ReturnedMoneyEvent.DISPUTE,
     "charge.dispute.created": ReturnedMoneyEvent.DISPUTE,
@@ -44,7 +44,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def receive(database: Database, event: ProviderEvent) -> bool:
-    """Keep the event and have the worker act on it, in one transaction; False when it was here before."""
+    """Store the event and enqueue the job that processes it, in one transaction; False when it was stored before."""
     return await transact(database, lambda session: _receive(session, event), step="event.receive")
 
 
@@ -64,7 +64,7 @@ async def _receive(session: Session, event: ProviderEvent) -> bool:
 
 
 async def poll(context: FlowContext, event_types: Collection[str]) -> int:
-    """Receive the events of these types since the last look, for a service that no webhook reaches; returns how many were new."""
+    """Receive the events of these types since the last poll, where no webhook can reach us; returns how many were new."""
     async with context.database.read() as session:
         cursor = await provider_event_store.cursor(session)
     new = 0
@@ -72,22 +72,24 @@ async def poll(context: FlowContext, event_types: Collection[str]) -> int:
         is_wanted = event.type in event_types
         new += await transact(
             context.database,
-            lambda session, event=event, is_wanted=is_wanted: _receive_and_move(session, event, is_wanted=is_wanted),
+            lambda session, event=event, is_wanted=is_wanted: _receive_and_move_cursor(
+                session, event, is_wanted=is_wanted
+            ),
             step="event.poll",
         )
     return new
 
 
-async def _receive_and_move(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
+async def _receive_and_move_cursor(session: Session, event: ProviderEvent, *, is_wanted: bool) -> bool:
     is_new = is_wanted and await _receive(session, event)
     await provider_event_store.move_cursor(session, event.id)
     return is_new
 
 
 async def check_for_returned_money(context: FlowContext, since: datetime) -> int:
-    """Act on refunds and disputes since a time that no webhook told of, or that could not be acted on; returns how many events.
+    """Process events of refunds and disputes since a time that no webhook delivered or that failed; returns how many there were.
 
-    The provider's own list of events is asked, which knows also of old disputes decided and old refunds failed since.
+    They come from the provider's list of events, which also has those of old disputes and old refunds that changed since.
     """
     events = await context.gateway.events_since(since, event_types=tuple(RETURNED_MONEY_EVENTS))
     async with context.database.read() as session:
@@ -103,7 +105,7 @@ async def check_for_returned_money(context: FlowContext, since: datetime) -> int
 
 
 async def process(context: FlowContext, event_id: str) -> None:
-    """Act on a received event, once or more often; raises `GatewayUnavailable` to be tried again."""
+    """Process a received event. Safe to run twice. Raises `GatewayUnavailable`: then it is to be retried."""
     async with context.database.read() as session:
         event = await provider_event_store.find(session, event_id)
     if event is None or event.processed_at is not None:
@@ -135,8 +137,8 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and purchase.pay_sent_at is not None:
-        await conclude(context, purchase, invoice)
-    # A draft may yet be deleted, and then nothing would take it out of the mirror again.
+        await apply_payment_outcome(context, purchase, invoice)
+    # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)
 
@@ -145,7 +147,7 @@ async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, obje
     payment_id = await context.gateway.returned_payment(report, object_id)
     invoice_id = await context.gateway.invoice_of_payment(payment_id) if payment_id is not None else None
     if invoice_id is not None:
-        # That it was paid may be news as well.
+        # The event that it was paid may not have been processed yet.
         await _invoice_changed(context, invoice_id)
         await sync_returned_money(context, invoice_id)
 
@@ -158,7 +160,7 @@ async def _mirror(context: FlowContext, workspace_id: UUID, invoice: ProviderInv
 
 async def _cards_changed(context: FlowContext, event: ProviderEventRow) -> None:
     if event.customer_id is None:
-        # A detached card no longer says whose it was: its mirror does.
+        # A detached card no longer names its customer; the mirrored card has the workspace.
         async with context.database.read() as session:
             card = await billing_account_store.card_with_provider_id(session, event.object_id)
         workspace_id = card.workspace_id if card is not None else None

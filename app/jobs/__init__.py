@@ -1,1 +1,1 @@
-"""The worker's side: the queue, what falls due, and which flow each task calls."""
+"""The worker: the queue's consumer, the schedule of what falls due, and which flow each task calls."""

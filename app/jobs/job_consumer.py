@@ -1,4 +1,4 @@
-"""The queue's consumer: runs tasks from PostgreSQL, at least once each, and again with back-off when they fail."""
+"""The queue's consumer: runs tasks from PostgreSQL at least once each, and retries them with back-off when they fail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pgqueuer.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.models import Job
 
 from app.db.engine import open_connection
-from app.jobs.outage_log import OutageLog, told_of
+from app.jobs.outage_log import OutageLog, log_fields
 
 Task: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
@@ -29,21 +29,21 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 async def consume(database_url: str, tasks: Mapping[str, Task], stopping: asyncio.Event) -> None:
-    """Run `tasks` by name until `stopping` is set, on a connection of its own that is made anew when it is lost.
+    """Run `tasks` by name until `stopping` is set, on a connection of its own that is opened again when it is lost.
 
-    A task that fails is tried again, a second later at first and five minutes at most, for over three hours, which mail servers may
-    be away; one whose process died is taken up by another within half a minute.
+    A task that fails is retried after a second at first and five minutes at most, for over three hours: a mail server may be away
+    that long. A task whose process died is run by another process within half a minute.
     """
     outage_log = OutageLog()
     while not stopping.is_set():
         try:
             connection = await open_connection(database_url)
         except (OSError, asyncpg.PostgresError) as error:
-            if outage_log.is_news("connection", error):
+            if outage_log.should_log("connection", error):
                 _log.warning("queue.connection_failed", error=type(error).__name__)
             await _pause(stopping)
             continue
-        outage_log.settle("connection")
+        outage_log.clear("connection")
         try:
             await _consume_on(connection, tasks, stopping)
         except Exception as error:
@@ -77,7 +77,7 @@ async def _run(name: str, task: Task, job: Job) -> None:
     try:
         await task(orjson.loads(job.payload or b"{}"))
     except Exception as error:
-        _log.warning("task.failed", task=name, attempt=job.attempts, **told_of(error))
+        _log.warning("task.failed", task=name, attempt=job.attempts, **log_fields(error))
         raise
 
 

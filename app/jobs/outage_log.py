@@ -1,4 +1,4 @@
-"""What is said of work that fails and is tried again: a line for what is merely away, a traceback for what nobody foresaw."""
+"""Logging of work that fails and is retried: one line for an outage, a traceback for an unexpected error."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 
-# their words are written to be logged
+# their messages are written to be logged
 _OURS = (GatewayUnavailable, StorageUnavailable, MailDeferred, Unavailable)
 _SYSTEM = (ConnectionError, TimeoutError, gaierror)
-_SAYS_AGAIN_SECONDS = 60.0
+_LOGS_AGAIN_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
 # Stripe names each request in its errors
 _REQUEST = re.compile(r"\breq_\w+")
 
 
-def told_of(error: Exception) -> Mapping[str, object]:
-    """What a log line says of a failure: its type and reason where something is away, its traceback where not."""
+def log_fields(error: Exception) -> Mapping[str, object]:
+    """The fields of a log line about a failure: type and reason for an outage, the traceback for any other error."""
     cause = _cause(error)
     if isinstance(cause, _OURS):
-        return {"error": type(cause).__name__, "reason": reason_of(cause)}
+        return {"error": type(cause).__name__, "reason": one_line(cause)}
     if isinstance(cause, _SYSTEM):
         return {"error": type(cause).__name__, "reason": cause.strerror or ""}
     if is_away(error):
-        # a driver's words may repeat what was written
+        # a driver's message may repeat the data that was written
         return {"error": type(cause).__name__, "reason": "the database is away"}
     return {"exc_info": error}
 
 
-def reason_of(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailDeferred | Unavailable) -> str:
-    """The words of an error, on one line."""
+def one_line(error: GatewayUnavailable | GatewayRefused | StorageUnavailable | MailDeferred | Unavailable) -> str:
+    """The message of an error on one line."""
     return " ".join(str(error).split())
 
 
@@ -50,8 +50,8 @@ def _cause(error: Exception) -> BaseException:
     return error.orig.__cause__ or error.orig
 
 
-def pauses() -> Iterator[float]:
-    """How many seconds to wait before each further attempt at what is away: 5, then twice as long each time, up to a minute."""
+def retry_delays() -> Iterator[float]:
+    """The seconds to wait before each retry during an outage: twice as long each time, up to `_LONGEST_PAUSE_SECONDS`."""
     pause = _FIRST_PAUSE_SECONDS
     while True:
         yield pause
@@ -59,21 +59,21 @@ def pauses() -> Iterator[float]:
 
 
 class OutageLog:
-    """Keeps what stays wrong from being said more than once a minute; what has become something else is news at once."""
+    """Keeps a continuing failure from being logged again within `_LOGS_AGAIN_SECONDS`; another error is logged at once."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: dict[str, tuple[str, float]] = {}
+        self._logged: dict[str, tuple[str, float]] = {}
 
-    def is_news(self, about: str, error: Exception) -> bool:
-        """Whether to say that `about` fails with this error; if so, it counts as said."""
+    def should_log(self, about: str, error: Exception) -> bool:
+        """Whether to log that `about` fails with this error; if so, it counts as logged."""
         now, reason = self._clock(), f"{type(error).__name__} {_REQUEST.sub('', str(error))}"
-        said, at = self._said.get(about, ("", 0.0))
-        if said == reason and now - at < _SAYS_AGAIN_SECONDS:
+        logged, at = self._logged.get(about, ("", 0.0))
+        if logged == reason and now - at < _LOGS_AGAIN_SECONDS:
             return False
-        self._said[about] = reason, now
+        self._logged[about] = reason, now
         return True
 
-    def settle(self, about: str) -> bool:
-        """Forget what was said, since `about` went well; whether anything had been."""
-        return self._said.pop(about, None) is not None
+    def clear(self, about: str) -> bool:
+        """Forget the failure of `about`, which works again; returns whether one had been logged."""
+        return self._logged.pop(about, None) is not None

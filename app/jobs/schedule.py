@@ -1,4 +1,4 @@
-"""What falls due at a time: rows with a due column, compared with the product's clock every second."""
+"""The schedule: work that falls due at a time. Every second, due times in the database are compared with the product's clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.db.engine import Database, Session
-from app.jobs.outage_log import OutageLog, told_of
+from app.jobs.outage_log import OutageLog, log_fields
 
 _POLL_EVERY_SECONDS = 1.0
 _MAX_ROUNDS = 1_000
@@ -35,9 +35,9 @@ class DueWork:
 async def each_alone(
     name: str, due: Sequence[tuple[UUID, UUID]], work: Callable[[UUID, UUID], Awaitable[object]]
 ) -> int:
-    """Do the `work` of each (workspace, id) that is due, and return how many went well.
+    """Do the `work` of each (workspace, id) that is due, and return how many succeeded.
 
-    One that fails is logged and must have been put off by `work`; it does not keep the others from their turn.
+    A failure is logged and does not stop the others; `work` must have set a later due time then.
     """
     done = 0
     for workspace_id, object_id in due:
@@ -45,14 +45,14 @@ async def each_alone(
             await work(workspace_id, object_id)
             done += 1
         except Exception as error:
-            _log.warning("due_work.put_off", work=name, object=str(object_id), **told_of(error))
+            _log.warning("due_work.put_off", work=name, object=str(object_id), **log_fields(error))
     return done
 
 
 async def run_due(works: Sequence[DueWork], outage_log: OutageLog | None = None) -> int:
-    """Do everything that is due by now and return how much that was; work that fails is logged and waits for the next look.
+    """Do everything that is due by now and return how much that was; work that fails is logged and tried again by the next call.
 
-    Looks that share `outage_log` don't say the same each time.
+    Calls that share `outage_log` don't log the same failure each time.
     """
     outage_log = outage_log or OutageLog()
     done = 0
@@ -63,22 +63,22 @@ async def run_due(works: Sequence[DueWork], outage_log: OutageLog | None = None)
                 done += some
                 if some == 0:
                     break
-            outage_log.settle(work.name)
+            outage_log.clear(work.name)
         except Exception as error:
-            if outage_log.is_news(work.name, error):
-                _log.warning("due_work.failed", work=work.name, **told_of(error))
+            if outage_log.should_log(work.name, error):
+                _log.warning("due_work.failed", work=work.name, **log_fields(error))
     return done
 
 
 async def next_due_at(database: Database, works: Sequence[DueWork], *, after: datetime) -> datetime | None:
-    """When the next work after a time falls due; None when nothing waits."""
+    """When the next work after a time falls due; None when there is none."""
     async with database.read() as session:
         times = [await work.next_at(session) for work in works]
     return min((time for time in times if time is not None and time > after), default=None)
 
 
 async def watch(works: Sequence[DueWork], stopping: asyncio.Event) -> None:
-    """Look every second for what is due, until `stopping` is set."""
+    """Do what is due, every second, until `stopping` is set."""
     outage_log = OutageLog()
     while not stopping.is_set():
         await run_due(works, outage_log)

@@ -1,4 +1,4 @@
-"""Which flow each task of the queue calls, and which work falls due at a time."""
+"""What the worker does: which flow each task of the queue calls, and which work falls due at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
 _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
-# as long as the provider remembers its events
+# as long as the provider keeps its events
 _RETURNS_SINCE = timedelta(days=30)
 
 
@@ -54,9 +54,8 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: credits and holds that lapse, purchases, refunds and deletions to go on with, money that went back, old rows.
-
-    With `polled_events`, also the next look for these events.
+    """What falls due: grants and holds that lapse, purchases to reconcile, refunds and deletions to resume, checks for returned
+    money, old rows to delete; with `polled_events` also polling for these events.
     """
     works = [
         DueWork(
@@ -65,23 +64,23 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
             lambda: credit_movements.run_due(flow_context.database, limit=_BATCH),
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
-        DueWork("refunds", refund_store.next_check_at, lambda: _carry_on_refunds(flow_context)),
-        DueWork("deletions", _nothing_waits, lambda: _carry_on_deletions(flow_context, keys)),
+        DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
+        DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
             "returns",
-            _nothing_waits,
+            _no_due_time,
             _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
         ),
-        DueWork("old_rows", _nothing_waits, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
+        DueWork("old_rows", _no_due_time, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
-        works.append(DueWork("provider_events", _nothing_waits, poll.run))
+        works.append(DueWork("provider_events", _no_due_time, poll.run))
     return works
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
-    """What falls due at the object storage, which may be slow: images that nobody shows any more."""
+    """What falls due at the object storage, which may be slow: erasing images that no user shows any more."""
 
     async def erase() -> int:
         return await user_avatars.erase_leftovers(database, images, limit=_BATCH)
@@ -99,20 +98,23 @@ async def _reconcile_purchases(flow_context: FlowContext) -> int:
     )
 
 
-async def _carry_on_refunds(flow_context: FlowContext) -> int:
+async def _resume_refunds(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
         due = await refund_store.due(session, limit=_BATCH)
     return await each_alone(
-        "refunds", due, lambda workspace_id, refund_id: refund_flows.carry_on(flow_context, workspace_id, refund_id)
+        "refunds",
+        due,
+        lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id),
     )
 
 
-async def _carry_on_deletions(flow_context: FlowContext, keys: Keys) -> int:
+async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
     async with flow_context.database.read() as session:
         due = await deletion_store.due(session, limit=_BATCH)
-    owners = [(deletion_id, deletion_id) for deletion_id in due]
+    # a deletion belongs to no single workspace, so its own id stands in the workspace's place
+    pairs = [(deletion_id, deletion_id) for deletion_id in due]
     return await each_alone(
-        "deletions", owners, lambda _, deletion_id: deletions.carry_on(flow_context, keys, deletion_id)
+        "deletions", pairs, lambda _, deletion_id: deletions.resume_deletion(flow_context, keys, deletion_id)
     )
 
 
@@ -128,12 +130,12 @@ async def _clean(flow_context: FlowContext) -> int:
     return 0
 
 
-async def _nothing_waits(_session: Session) -> datetime | None:
+async def _no_due_time(_session: Session) -> datetime | None:
     return None
 
 
 class _Every:
-    """Work without rows that say when: done once, then again after `interval` of real time."""
+    """Work without due times in the database: done at once, then again each time `interval` of real time has passed."""
 
     def __init__(self, flow_context: FlowContext, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
         self._clock = flow_context.database.clock

@@ -1,4 +1,4 @@
-"""Moving the product's time forward in development, so that what falls due later can be seen to happen now."""
+"""Moving the product's clock forward in development, and doing what falls due on the way."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SandboxTime(Protocol):
 def parse_duration(text: object) -> timedelta:
     """An ISO 8601 duration of days and smaller units, such as `P31D` or `PT12H`.
 
-    Raises `InvalidInput` for anything else, for none at all, and for more than ten years.
+    Raises `InvalidInput` for anything else, for none at all, and for more than `_MAX_ADVANCE`.
     """
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     parts = {unit: int(number) for unit, number in match.groupdict().items() if number} if match else {}
@@ -63,13 +63,13 @@ async def advance(database: Database, works: Sequence[DueWork], sandbox: Sandbox
     """Move time forward by `by`, stopping at each due time on the way in order, and return the time then."""
     target = database.clock.now() + by
     step = database.clock.now()
-    await _settle(database, works)
+    await _run_until_idle(database, works)
     while True:
         dues = [await next_due_at(database, works, after=step), await sandbox.next_due_at()]
         step = min((due for due in dues if due is not None and step < due < target), default=target)
         await sandbox.move_to(step)
         await _move_clock(database, step)
-        await _settle(database, works)
+        await _run_until_idle(database, works)
         if step == target:
             return database.clock.now()
 
@@ -84,8 +84,8 @@ async def _move_clock(database: Database, moment: datetime) -> None:
     await transact(database, save, step="clock.save")
 
 
-async def _settle(database: Database, works: Sequence[DueWork]) -> None:
-    """Do what is due and let the worker empty its queue, until neither makes work for the other."""
+async def _run_until_idle(database: Database, works: Sequence[DueWork]) -> None:
+    """Do what is due and wait for the worker to empty its queue, until nothing is left to do, for `_DRAIN_SECONDS` at most."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             while True:

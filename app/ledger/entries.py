@@ -1,4 +1,4 @@
-"""The entries of each kind of transaction. Pure: every function returns entries that sum to zero."""
+"""Double entry: the entries of each kind of transaction. Pure: every function returns entries that sum to zero."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from uuid import UUID
 
 import orjson
 
-from app.ledger.chart import Account, Kind
+from app.ledger.chart_of_accounts import Account, Kind
 from app.ledger.grants import Portion, split
 
 
 class Entry(NamedTuple):
-    """What an account gained, in steps; on the workspace's own accounts with the grant it belongs to (None: the debt)."""
+    """What an account gained, in steps. On the workspace's own accounts `grant_id` names the grant; None there is the debt."""
 
     account: Account
     grant_id: UUID | None
@@ -79,10 +79,11 @@ def transaction_digest(
     at: datetime,
     *details: UUID | datetime | str | int | None,
 ) -> bytes:
-    """A digest of what a transaction says beyond its entries; `details` are `resource`, `purchase_id` and `hold_id`, and the terms
-    of the grant or hold it opens.
+    """A hash (16 bytes) of everything in a transaction that can't be recomputed from its entries, so that `verify` finds changes.
 
-    It needs neither sequence nor balance, which follow from the transactions before: so a batch is sealed before it is posted.
+    `details` are `resource`, `purchase_id` and `hold_id`, then the terms of the grant or hold that the transaction opens. Sequence
+    and balance are left out: they follow from the transactions before, and a batch is hashed before it is posted. The column is
+    called `seal`.
     """
-    said = orjson.dumps((workspace_id, kind, amount, description, at, *details), default=str)
-    return hashlib.blake2b(said, digest_size=16).digest()
+    contents = orjson.dumps((workspace_id, kind, amount, description, at, *details), default=str)
+    return hashlib.blake2b(contents, digest_size=16).digest()

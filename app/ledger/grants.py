@@ -1,4 +1,4 @@
-"""Which grants credits come from and go back to. Pure: no database, no clock."""
+"""From which grants credits are taken, in which order, and what a refund takes back. Pure: no database, no clock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class LockedGrant:
-    """A grant while its workspace is locked; `remaining` moves as movements are judged."""
+    """A grant while its workspace is locked; `remaining` changes as movements are applied."""
 
     id: UUID
     source: Source
@@ -37,7 +37,11 @@ class Portion(NamedTuple):
 
 
 def in_spending_order(locked_grants: Iterable[LockedGrant]) -> list[LockedGrant]:
-    """The soonest-expiring first, those that never expire last, then the oldest."""
+    """The order in which grants are spent: the soonest to expire first, those that never expire last; then the oldest; then by id.
+
+    The same order is written in SQL, for spends that never reach this function, and for showing balances. The places are listed in
+    `tests/ledger/test_spending_order.py`, which fails where they disagree.
+    """
     return sorted(
         locked_grants,
         key=lambda locked_grant: (locked_grant.expires_at or _NEVER, locked_grant.granted_at, locked_grant.id),
@@ -45,7 +49,7 @@ def in_spending_order(locked_grants: Iterable[LockedGrant]) -> list[LockedGrant]
 
 
 def take(ordered: Iterable[LockedGrant], amount: int) -> tuple[list[Portion], int]:
-    """`amount` out of the lots in the order given: the portions, and how much they do not cover."""
+    """Take `amount` from the grants in the order given: the portions taken, and how much the grants do not cover."""
     portions: list[Portion] = []
     for locked_grant in ordered:
         if amount == 0:

@@ -1,4 +1,4 @@
-"""What can be asked of the ledger, and what it answers. All amounts count the credit unit's smallest step."""
+"""The movements that can be posted to the ledger, and their results. All amounts count the credit unit's smallest step."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import orjson
 
 from app.errors import BadUserInput, DomainError, ErrorCode, InvalidInput, ProtocolError
 from app.ids import uuid7
-from app.ledger.chart import Kind, Source
+from app.ledger.chart_of_accounts import Kind, Source
 from app.money import MAX_STEPS, CreditUnit
 
-_MAX_KEY_CHARACTERS = 255
+MOST_KEY_CHARACTERS = 255
 
 
 class InsufficientCredits(DomainError):
     """There are not enough credits available.
 
-    `available` is what there is, in steps; `in_unit` says it in the catalog's unit.
+    `available` is what there is, in steps.
     """
 
     code: ClassVar[ErrorCode] = ErrorCode.INSUFFICIENT_CREDITS
@@ -31,7 +31,7 @@ class InsufficientCredits(DomainError):
         super().__init__(message or "There are not enough credits available.")
 
     def in_unit(self, unit: CreditUnit) -> InsufficientCredits:
-        """The same refusal with a message that says how much is available in `unit`."""
+        """The same error with a message that states how much is available in `unit`."""
         amount = unit.from_steps(self.available)
         return InsufficientCredits(self.available, f"There are not enough credits: {amount:f} {unit.name} available.")
 
@@ -44,7 +44,7 @@ class HoldClosed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An idempotency key: within a workspace, `scope` (the mutation) and `value` name one effect, of the input that was hashed."""
+    """An idempotency key: in a workspace, `scope` (the mutation) and `value` identify one request, `input_hash` its input."""
 
     scope: str
     value: str
@@ -54,10 +54,10 @@ class Key:
     def of(cls, scope: str, value: str, *inputs: object) -> Key:
         """The key `value` of mutation `scope` for these inputs (text, numbers, ids, times, None).
 
-        Raises `BadUserInput` unless the value has 1 to 255 characters.
+        Raises `BadUserInput` for an empty value and for one that is too long.
         """
-        if not 1 <= len(value) <= _MAX_KEY_CHARACTERS:
-            raise BadUserInput(f"An idempotency key has 1 to {_MAX_KEY_CHARACTERS} characters.")
+        if not 1 <= len(value) <= MOST_KEY_CHARACTERS:
+            raise BadUserInput(f"An idempotency key has 1 to {MOST_KEY_CHARACTERS} characters.")
         return cls(scope, value, hashlib.blake2b(orjson.dumps(inputs, default=str), digest_size=16).digest())
 
 
@@ -72,7 +72,7 @@ def _check_amount(amount: int, minimum: int = 1) -> None:
 class Grant:
     """Credits come in. A debt is paid first; what is left is a grant that expires at `expires_at` (None: never).
 
-    A purchase is granted once: granting it again answers the first transaction.
+    A purchase is granted once: granting it again returns the first transaction.
     """
 
     workspace_id: UUID
@@ -140,7 +140,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clawback:
-    """A refund or a dispute takes credits back: from the purchase's grant first, then in spending order; the rest is a debt."""
+    """A refund or dispute takes credits back: from the purchase's grant first, then in spending order; the rest becomes a debt."""
 
     workspace_id: UUID
     purchase_id: UUID
@@ -154,7 +154,7 @@ class Clawback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reinstate:
-    """A dispute won gives back what was taken: it pays the debt first; the rest is a grant with the terms of the purchase's."""
+    """Credits that were clawed back return: they pay the debt first; the rest is a new grant with the terms of the purchase's."""
 
     workspace_id: UUID
     purchase_id: UUID
@@ -188,7 +188,7 @@ class Transaction(NamedTuple):
 
     @property
     def id(self) -> UUID:
-        """Names the transaction within its workspace: its sequence, in the form that ids have."""
+        """The transaction's id within its workspace: its sequence as a UUID."""
         return UUID(int=self.sequence)
 
 
@@ -206,9 +206,9 @@ class HoldState:
 
 
 class Posted(NamedTuple):
-    """What a movement did, or had done before under the same key (`is_replay`).
+    """The result of a movement; with `is_replay` the result that the same idempotency key had before.
 
-    `version` is the balance's now; `is_low` says that the balance has fallen to where auto-recharge must look at it.
+    `version` is the balance's version now; `is_low` says that the balance has fallen so far that auto-recharge is due.
     """
 
     transaction: Transaction

@@ -1,4 +1,4 @@
-"""The movements of a process that wait to be posted, and which of them go together."""
+"""The queue in front of the committer: which movements wait to be posted, and which of them go into the next batch."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from app.ledger.movements import Movement, Posted, Refusal
 
 LARGEST_BATCH = 256
 # Fewer workspaces than this are not worth the fixed cost of another batch.
-_WORTH_A_BATCH = 16
+_FEWEST_WORKSPACES = 16
 
 
-class Waiting(NamedTuple):
-    """A movement and whoever waits for its answer."""
+class QueuedMovement(NamedTuple):
+    """A movement and the future that its caller awaits."""
 
     movement: Movement
-    answer: asyncio.Future[Posted]
+    result: asyncio.Future[Posted]
 
-    def settle(self, answer: Posted | Refusal | Exception) -> None:
-        """Answer the caller, unless it went away, which cancels its future but not what is on its way."""
-        if self.answer.done():
+    def resolve(self, result: Posted | Refusal | Exception) -> None:
+        """Hand the result to the caller, or raise the error there; does nothing where the caller was cancelled meanwhile."""
+        if self.result.done():
             return
-        if isinstance(answer, Posted):
-            self.answer.set_result(answer)
+        if isinstance(result, Posted):
+            self.result.set_result(result)
         else:
-            self.answer.set_exception(answer)
+            self.result.set_exception(result)
 
 
-class Line:
-    """Those of one workspace who wait, in the order they came; `taken` are those of them who are in a batch in flight."""
+class WorkspaceQueue:
+    """The movements of one workspace, in the order they came: those in a batch in flight, and those that wait behind it."""
 
-    __slots__ = ("taken", "waiting", "workspace_id")
+    __slots__ = ("in_flight", "waiting", "workspace_id")
 
     def __init__(self, workspace_id: UUID) -> None:
         self.workspace_id = workspace_id
-        self.taken: list[Waiting] = []
-        self.waiting: list[Waiting] = []
+        self.in_flight: list[QueuedMovement] = []
+        self.waiting: list[QueuedMovement] = []
 
 
-class Queue:
-    """Movements by workspace, the longest waiting first.
+class PostingQueue:
+    """The movements of this process by workspace; the workspace that has waited longest is served first.
 
-    A workspace is in one batch at a time: two would only wait for each other in the database.
+    A workspace is in one batch at a time: two batches with it would only wait for each other's lock in the database.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[UUID, Line] = {}
-        self._ready: deque[Line] = deque()
+        self._workspaces: dict[UUID, WorkspaceQueue] = {}
+        self._ready: deque[WorkspaceQueue] = deque()
         self._size = 0
 
     def __len__(self) -> int:
@@ -57,37 +57,37 @@ class Queue:
 
     @property
     def has_ready(self) -> bool:
-        """Whether something waits that is not behind a batch in flight."""
+        """Whether there are movements that need not wait for a batch in flight."""
         return bool(self._ready)
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, queued: QueuedMovement) -> None:
         """Queue a movement, behind the batch in flight if its workspace is in one."""
         self._size += 1
-        workspace_id = waiting.movement.workspace_id
-        line = self._lines.get(workspace_id)
-        if line is None:
-            line = self._lines[workspace_id] = Line(workspace_id)
-            self._ready.append(line)
-        line.waiting.append(waiting)
+        workspace_id = queued.movement.workspace_id
+        workspace = self._workspaces.get(workspace_id)
+        if workspace is None:
+            workspace = self._workspaces[workspace_id] = WorkspaceQueue(workspace_id)
+            self._ready.append(workspace)
+        workspace.waiting.append(queued)
 
-    def take(self, idle_lanes: int) -> list[Line]:
-        """The next batch: all that is ready of so many workspaces as are this lane's share."""
-        share = max(-(-len(self._ready) // idle_lanes), _WORTH_A_BATCH)
+    def next_batch(self, idle_lanes: int) -> list[WorkspaceQueue]:
+        """Take the next batch: the idle lanes share the ready workspaces; `LARGEST_BATCH` movements at most."""
+        share = max(-(-len(self._ready) // idle_lanes), _FEWEST_WORKSPACES)
         room = LARGEST_BATCH
-        batch: list[Line] = []
+        batch: list[WorkspaceQueue] = []
         while self._ready and room and len(batch) < share:
-            line = self._ready.popleft()
-            line.taken, line.waiting = line.waiting[:room], line.waiting[room:]
-            room -= len(line.taken)
-            batch.append(line)
+            workspace = self._ready.popleft()
+            workspace.in_flight, workspace.waiting = workspace.waiting[:room], workspace.waiting[room:]
+            room -= len(workspace.in_flight)
+            batch.append(workspace)
         self._size -= LARGEST_BATCH - room
         return batch
 
-    def done(self, batch: list[Line]) -> None:
+    def finish(self, batch: list[WorkspaceQueue]) -> None:
         """The batch is no longer in flight: what waited behind it is ready."""
-        for line in batch:
-            line.taken = []
-            if line.waiting:
-                self._ready.append(line)
+        for workspace in batch:
+            workspace.in_flight = []
+            if workspace.waiting:
+                self._ready.append(workspace)
             else:
-                del self._lines[line.workspace_id]
+                del self._workspaces[workspace.workspace_id]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.live.bus import Bus
-from app.live.feed import Versioned
 from app.live.hints import CHANNEL, Hint, encode_hints
-from app.live.hub import Hub, Topic
+from app.live.hub import Hub
+from app.live.topics import Topic, Versioned
 
 __all__ = ["CHANNEL", "Bus", "Hint", "Hub", "Topic", "Versioned", "encode_hints"]

@@ -6,49 +6,40 @@ Nothing here waits or reads: the hub does, one read of a feed at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Generic, TypeAlias
 from uuid import UUID
 
 from app.errors import NotFound, ProtocolError
-
-
-class Versioned(Protocol):
-    """A state of an object: a frozen value, whose version grows with every change of the object."""
-
-    @property
-    def object_id(self) -> UUID: ...
-    @property
-    def version(self) -> int: ...
-
+from app.live.topics import C, S, Topic
 
 Interest: TypeAlias = UUID | None
 """An object, or None: every object of the feed."""
 
 
-class Subscription:
+class Subscription(Generic[S, C]):
     """One subscriber's slots: per object the newest state that it has not taken yet."""
 
     __slots__ = ("_end", "_loop", "_offered", "_slots", "_waiter", "caller", "interest", "opens_with")
 
-    def __init__(self, interest: Interest, caller: Hashable, opens_with: Callable[[Versioned], bool] | None) -> None:
+    def __init__(self, interest: Interest, caller: C, opens_with: Callable[[S], bool] | None) -> None:
         self.interest = interest
         self.caller = caller
         self.opens_with = opens_with
         """Which of the first states are sent (None: all); the others count as seen. Set to None once they were."""
         self._loop = asyncio.get_running_loop()
         self._offered: dict[UUID, int] = {}
-        self._slots: dict[UUID, Versioned] = {}
+        self._slots: dict[UUID, S] = {}
         self._waiter: asyncio.Future[None] | None = None
         self._end: ProtocolError | None = None
 
-    def offer(self, state: Versioned) -> None:
+    def offer(self, state: S) -> None:
         """Put the state in its object's slot, in place of an older one, unless this or a newer version was there before."""
         if self._mark_seen(state):
             self._slots[state.object_id] = state
             self._wake()
 
-    def open(self, states: Iterable[Versioned]) -> None:
+    def open(self, states: Iterable[S]) -> None:
         """Offer the first states, where `opens_with` wants them."""
         wants, self.opens_with = self.opens_with, None
         for state in states:
@@ -63,7 +54,7 @@ class Subscription:
         self._slots.clear()
         self._wake()
 
-    async def take(self) -> Versioned:
+    async def take(self) -> S:
         """The next state, as soon as there is one; raises what the subscription was ended with."""
         while not self._slots:
             if self._end is not None:
@@ -75,7 +66,7 @@ class Subscription:
                 self._waiter = None
         return self._slots.pop(next(iter(self._slots)))
 
-    def _mark_seen(self, state: Versioned) -> bool:
+    def _mark_seen(self, state: S) -> bool:
         offered = self._offered.get(state.object_id)
         if offered is not None and state.version <= offered:
             return False
@@ -87,18 +78,18 @@ class Subscription:
             self._waiter.set_result(None)
 
 
-class Feed:
-    """See the module. `topic` and `workspace_id` name it; `turn` says when its regular check is due."""
+class Feed(Generic[S, C]):
+    """See the module. `turn` says when its regular check is due."""
 
-    def __init__(self, topic: str, workspace_id: UUID, turn: int) -> None:
+    def __init__(self, topic: Topic[S, C], workspace_id: UUID, turn: int) -> None:
         self.topic = topic
         self.workspace_id = workspace_id
         self.turn = turn
         self.task: asyncio.Task[None] | None = None
         """Reads for this feed, while something is to be read."""
-        self._states: dict[UUID, Versioned] = {}
-        self._members: dict[Interest, set[Subscription]] = {}
-        self._joining: set[Subscription] = set()
+        self._states: dict[UUID, S] = {}
+        self._members: dict[Interest, set[Subscription[S, C]]] = {}
+        self._joining: set[Subscription[S, C]] = set()
         self._wanted: set[Interest] = set()
         self._hinted: dict[UUID, int] = {}
 
@@ -107,16 +98,16 @@ class Feed:
         """Whether nobody watches."""
         return not self._members and not self._joining
 
-    def subscriptions(self) -> list[Subscription]:
+    def subscriptions(self) -> list[Subscription[S, C]]:
         """Everyone who watches."""
         return [*self._joining, *(member for members in self._members.values() for member in members)]
 
-    def join(self, subscription: Subscription) -> None:
+    def join(self, subscription: Subscription[S, C]) -> None:
         """Begin to watch: with the next read that begins, not with one under way, which may be older than the subscriber's wish."""
         self._joining.add(subscription)
         self._wanted.add(subscription.interest)
 
-    def leave(self, subscription: Subscription) -> None:
+    def leave(self, subscription: Subscription[S, C]) -> None:
         """Stop watching; states that nobody watches any more are forgotten."""
         self._joining.discard(subscription)
         members = self._members.get(subscription.interest)
@@ -158,18 +149,18 @@ class Feed:
         self._hinted.clear()
         return frozenset(wanted)
 
-    def audience(self, wanted: Iterable[Interest]) -> list[Subscription]:
+    def audience(self, wanted: Iterable[Interest]) -> list[Subscription[S, C]]:
         """Whom a read of these concerns."""
         interests = {None, *wanted}
         return [member for interest in interests for member in self._members.get(interest, ())]
 
-    def end(self, subscription: Subscription, error: ProtocolError) -> None:
+    def end(self, subscription: Subscription[S, C], error: ProtocolError) -> None:
         """Let the subscriber see the error next, and nothing after it."""
         self.leave(subscription)
         subscription.end(error)
 
     def deliver(
-        self, wanted: Collection[Interest], states: Sequence[Versioned], audience: Iterable[Subscription]
+        self, wanted: Collection[Interest], states: Sequence[S], audience: Iterable[Subscription[S, C]]
     ) -> None:
         """Offer what was read; whose object does not exist is ended with `NotFound`.
 
@@ -189,7 +180,7 @@ class Feed:
             elif interest in wanted:
                 self.end(subscription, NotFound())
 
-    def _newest(self, state: Versioned) -> Versioned:
+    def _newest(self, state: S) -> S:
         known = self._states.get(state.object_id)
         if known is not None and known.version >= state.version:
             return known

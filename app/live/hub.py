@@ -7,26 +7,18 @@ Lost hints do no harm: everything watched is read again when the bus listens ane
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, Generic, Protocol
 from uuid import UUID
 
 import structlog
 
-from app.errors import ProtocolError, Unavailable
+from app.errors import Unavailable
 from app.live.backoff import retry_delay_seconds
 from app.live.bus import OnHints, OnListening
-from app.live.feed import Feed, Interest, Subscription, Versioned
+from app.live.feed import Feed, Interest, Subscription
 from app.live.hints import Hint
-
-Reader: TypeAlias = Callable[[UUID, frozenset[UUID] | None], Awaitable[Sequence[Versioned]]]
-"""Reads a workspace's present states of a topic: of the objects with these ids, leaving out what does not exist, or for None of
-all that a subscriber of the whole topic may see."""
-
-Refusals: TypeAlias = Callable[[UUID, Collection[Hashable]], Awaitable[Mapping[Hashable, ProtocolError]]]
-"""Those of the callers, among whom there may be equal ones, who may not watch the topic in the workspace, or no longer, and why.
-Raises where that can't be told."""
+from app.live.topics import C, S, Topic
 
 # The regular checks are spread over so many turns, lest all feeds be read at the same moment.
 _TURNS: Final = 30
@@ -43,16 +35,8 @@ class HintSource(Protocol):
     async def start(self, on_hints: OnHints, on_listening: OnListening) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """How its states are read, and who is refused them."""
-
-    read: Reader
-    refusals: Refusals
-
-
-class Hub:
-    """One per process. `topics` are by name.
+class Hub(Generic[C]):
+    """One per process.
 
     Hints that come within `coalesce_seconds` after a read share the next one; each feed is checked every `recheck_seconds` even
     without a hint; at most `parallel_reads` reads and checks of rights are under way at once.
@@ -61,7 +45,6 @@ class Hub:
     def __init__(
         self,
         bus: HintSource,
-        topics: Mapping[str, Topic],
         *,
         coalesce_seconds: float = 0.02,
         recheck_seconds: float = 30.0,
@@ -69,12 +52,12 @@ class Hub:
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._bus = bus
-        self._topics = dict(topics)
         self._coalesce_seconds = coalesce_seconds
         self._recheck_seconds = recheck_seconds
         self._parallel = asyncio.Semaphore(parallel_reads)
         self._pause = pause
-        self._feeds: dict[tuple[str, UUID], Feed] = {}
+        # of any states: each stream knows those of its topic
+        self._feeds: dict[tuple[str, UUID], Feed[Any, C]] = {}
         self._feeds_opened = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -99,27 +82,27 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def subscribe(
-        self, topic: str, workspace_id: UUID, object_id: UUID, *, caller: Hashable
-    ) -> AsyncGenerator[Versioned, None]:
+        self, topic: Topic[S, C], workspace_id: UUID, object_id: UUID, *, caller: C
+    ) -> AsyncGenerator[S, None]:
         """The object's state as it stands when first asked for, then each newer one, skipping those the reader is too slow for.
 
         The topic's refusals are asked for before each state that is sent, and at least every 30 seconds, for all callers at once;
         the one for `caller` is raised and ends the stream. An object that does not exist raises `NotFound`, closing the hub
         `Unavailable`. States of one object are the same value for all who watch it.
         """
-        return self._stream(self._key(topic, workspace_id), object_id, caller, None)
+        return self._stream(topic, workspace_id, object_id, caller, None)
 
     def subscribe_all(
         self,
-        topic: str,
+        topic: Topic[S, C],
         workspace_id: UUID,
         *,
-        opens_with: Callable[[Versioned], bool],
-        caller: Hashable,
-    ) -> AsyncGenerator[Versioned, None]:
+        opens_with: Callable[[S], bool],
+        caller: C,
+    ) -> AsyncGenerator[S, None]:
         """Every object of the topic in the workspace: first the present states that `opens_with` picks, then each that is new or
         newer. Everything else is as with `subscribe`."""
-        return self._stream(self._key(topic, workspace_id), None, caller, opens_with)
+        return self._stream(topic, workspace_id, None, caller, opens_with)
 
     @property
     def open_streams(self) -> int:
@@ -131,24 +114,21 @@ class Hub:
         for feed in self._feeds.values():
             self._recheck(feed)
 
-    def _key(self, topic: str, workspace_id: UUID) -> tuple[str, UUID]:
-        if topic not in self._topics:
-            raise LookupError(f"there is no topic {topic!r}")
-        return topic, workspace_id
-
     async def _stream(
         self,
-        key: tuple[str, UUID],
+        topic: Topic[S, C],
+        workspace_id: UUID,
         interest: Interest,
-        caller: Hashable,
-        opens_with: Callable[[Versioned], bool] | None,
-    ) -> AsyncGenerator[Versioned, None]:
+        caller: C,
+        opens_with: Callable[[S], bool] | None,
+    ) -> AsyncGenerator[S, None]:
         if self._closed:
             raise Unavailable
-        subscription = Subscription(interest, caller, opens_with)
-        feed = self._feeds.get(key)
+        subscription = Subscription[S, C](interest, caller, opens_with)
+        key = topic.name, workspace_id
+        feed: Feed[S, C] | None = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[key] = Feed(*key, turn=self._feeds_opened % _TURNS)
+            feed = self._feeds[key] = Feed(topic, workspace_id, turn=self._feeds_opened % _TURNS)
             self._feeds_opened += 1
         feed.join(subscription)
         self._refresh(feed)
@@ -175,11 +155,11 @@ class Hub:
                 if feed.turn == turn:
                     self._recheck(feed)
 
-    def _recheck(self, feed: Feed) -> None:
+    def _recheck(self, feed: Feed[Any, C]) -> None:
         feed.want_all()
         self._refresh(feed)
 
-    def _refresh(self, feed: Feed) -> None:
+    def _refresh(self, feed: Feed[Any, C]) -> None:
         if feed.task is None and not self._closed:
             feed.task = self._spawn(self._read_while_wanted(feed))
 
@@ -189,7 +169,7 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _read_while_wanted(self, feed: Feed) -> None:
+    async def _read_while_wanted(self, feed: Feed[Any, C]) -> None:
         failures = 0
         while wanted := feed.begin_read():
             try:
@@ -201,17 +181,16 @@ class Hub:
                 failures += 1
                 delay = retry_delay_seconds(failures)
                 if failures == 1:
-                    _log.warning("live.read_failed", topic=feed.topic, exc_info=error)
+                    _log.warning("live.read_failed", topic=feed.topic.name, exc_info=error)
             await self._pause(delay)
         feed.task = None
 
-    async def _read_and_deliver(self, feed: Feed, wanted: frozenset[Interest]) -> None:
-        """Read, check the rights, send. Who may not go on is ended; raises where that could not be told, to try again."""
-        topic = self._topics[feed.topic]
+    async def _read_and_deliver(self, feed: Feed[S, C], wanted: frozenset[Interest]) -> None:
+        """Read, check the rights, send. Who may not go on is ended; raises where that is not known, to try again."""
         async with self._parallel, asyncio.timeout(_OUTSIDE_SECONDS):
-            states = await _read(topic, feed.workspace_id, wanted)
+            states = await _read(feed.topic, feed.workspace_id, wanted)
             audience = feed.audience(wanted)
-            refusals = await topic.refusals(feed.workspace_id, [subscription.caller for subscription in audience])
+            refusals = await feed.topic.refusals(feed.workspace_id, [subscription.caller for subscription in audience])
         if refusals:
             for subscription in audience:
                 if (refusal := refusals.get(subscription.caller)) is not None:
@@ -223,7 +202,7 @@ class Hub:
             feed.deliver(wanted, states, audience[start : start + _DELIVERED_AT_ONCE])
 
 
-async def _read(topic: Topic, workspace_id: UUID, wanted: frozenset[Interest]) -> Sequence[Versioned]:
+async def _read(topic: Topic[S, C], workspace_id: UUID, wanted: frozenset[Interest]) -> Sequence[S]:
     states = list(await topic.read(workspace_id, None)) if None in wanted else []
     found = {state.object_id for state in states}
     rest = frozenset(interest for interest in wanted if interest is not None and interest not in found)

@@ -136,7 +136,7 @@ class RefundGateway(Protocol):
         """Return part or all of a payment to the card; raises `GatewayRefused` with the provider's words for more than is left."""
         ...
 
-    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
+    async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
         """What of an invoice's payment has gone back by now; None when no card was charged for it."""
         ...
 

@@ -253,7 +253,7 @@ class ProviderEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """An address the provider reports events to; `secret` is told only when it is made."""
+    """An address that the provider reports events to; `secret` is None except in the answer to making it."""
 
     id: str
     url: str

@@ -1,4 +1,4 @@
-"""What every call to Stripe shares: the client, which errors mean what, and the points at which crash tests strike."""
+"""What every call to Stripe shares: the client, translating errors, and the fault points for crash tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 PAGE: Final = 100
 # Stripe's answers that mean "not now": too many requests, a lock held by another request, and its own failures
-_PASSING = frozenset({409, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({409, 429, 500, 502, 503, 504})
 
 
 class StripeCalls:
@@ -31,13 +31,13 @@ class StripeCalls:
         """What Stripe answers to one call, reads included; `name` names it for crash tests."""
         self.fault(f"stripe.{name}:before")
         try:
-            return await _asked(call)
+            return await _as_gateway_errors(call)
         finally:
             self.fault(f"stripe.{name}:after")
 
 
-async def _asked(call: Callable[[], Awaitable[T]]) -> T:
-    """What Stripe answers; its errors, but for those of cards, as the gateway's."""
+async def _as_gateway_errors(call: Callable[[], Awaitable[T]]) -> T:
+    """Call Stripe, and raise its errors, except those about cards, as `GatewayUnavailable` or `GatewayRefused`."""
     try:
         return await call()
     except stripe.CardError:
@@ -45,11 +45,11 @@ async def _asked(call: Callable[[], Awaitable[T]]) -> T:
     except stripe.APIConnectionError as error:
         raise GatewayUnavailable(str(error)) from error
     except stripe.StripeError as error:
-        if error.http_status in _PASSING:
+        if error.http_status in _TRANSIENT:
             raise GatewayUnavailable(str(error)) from error
         raise GatewayRefused(str(error)) from error
 
 
 def keyed(key: str) -> Any:
-    """The options of a call that is to be done once, however often it is sent."""
+    """The options of a call with an idempotency key."""
     return {"idempotency_key": key}

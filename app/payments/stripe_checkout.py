@@ -70,7 +70,7 @@ class StripeCheckout(StripeCalls):
         )
 
     async def expire_checkout(self, checkout_id: str) -> Checkout:
-        # One that is no longer open can't be expired: what it is then is told by looking.
+        # Stripe refuses to expire a page that is no longer open; its status is fetched below.
         with suppress(GatewayRefused):
             await self.step("expire_checkout", lambda: self.stripe.checkout.sessions.expire_async(checkout_id))
         return await self.checkout(checkout_id)

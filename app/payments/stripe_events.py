@@ -1,4 +1,4 @@
-"""Stripe's webhooks: the signature, and what an event is about."""
+"""Stripe's webhook events: which types are wanted, and verifying the signature."""
 
 from __future__ import annotations
 

@@ -45,17 +45,17 @@ class StripeRefunds(StripeCalls):
             made = await self.step("create_refund", lambda: self.stripe.refunds.create_async(params, keyed(key)))
         except GatewayRefused as refused:
             cause = refused.__cause__
-            said = cause.user_message if isinstance(cause, stripe.StripeError) else None
-            raise GatewayRefused(said or str(refused)) from cause
+            message = cause.user_message if isinstance(cause, stripe.StripeError) else None
+            raise GatewayRefused(message or str(refused)) from cause
         return _refund(made)
 
-    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
+    async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
         payments = [payment async for payment in self._payments(invoice_id)]
         if not payments:
             return None
         refunds = [refund for payment in payments for refund in await self._refunds(payment)]
         disputes = [dispute for payment in payments for dispute in await self._disputes(payment)]
-        # What is left is asked last, so that a refund made in between is never both counted and left to be made again.
+        # What is left is fetched last: a refund made meanwhile is then missing in both figures, never counted in both.
         left_minor, payment_id = max([(await self._left(payment), payment) for payment in payments])
         return ReturnedMoney(payment_id, left_minor, tuple(refunds), tuple(disputes))
 

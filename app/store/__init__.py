@@ -1,1 +1,1 @@
-"""All SQL, one file an aggregate."""
+"""All SQL of the program, a module for each thing that is stored. The SQL functions are in `migrations/`."""

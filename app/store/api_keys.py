@@ -29,8 +29,8 @@ async def ended(session: Session, key_ids: Collection[UUID], *, at: datetime) ->
     return set(key_ids) - set(await session.scalars(good))
 
 
-async def hold(session: Session, key_id: UUID, *, at: datetime) -> bool:
-    """Whether the key is good at `at`; if so it can't be revoked before the transaction ends."""
+async def lock_if_good(session: Session, key_id: UUID, *, at: datetime) -> bool:
+    """Whether the key is good at `at`; if so it is locked, and can't be revoked before the transaction ends."""
     held = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id, _is_good(at)).with_for_update(read=True)
     return await session.scalar(held) is not None
 

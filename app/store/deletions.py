@@ -15,7 +15,7 @@ from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 
 
 class Belonging(NamedTuple):
-    """A workspace that a user belongs to: how many others own it, and how many others belong to it in any role."""
+    """A workspace that a user belongs to: how many other owners it has, and how many other members in any role."""
 
     id: UUID
     kind: str
@@ -25,12 +25,12 @@ class Belonging(NamedTuple):
 
     @property
     def is_theirs_alone(self) -> bool:
-        """Whether it goes with its user: a personal one always does."""
+        """Whether it is deleted with its user: a personal workspace always is."""
         return self.kind == "PERSONAL" or self.others == 0
 
 
 async def lock(session: Session, deletion_id: UUID) -> DeletionRow | None:
-    """A deletion, locked until the transaction ends; None once it is done or was stopped."""
+    """A deletion, locked until the transaction ends; None once it is finished or was cancelled."""
     query = select(DeletionRow).where(DeletionRow.id == deletion_id).with_for_update()
     return await session.scalar(query.execution_options(populate_existing=True))
 
@@ -41,21 +41,21 @@ async def find(session: Session, deletion_id: UUID) -> DeletionRow | None:
 
 
 async def lock_of(session: Session, *, user_id: UUID | None, workspace_id: UUID | None) -> DeletionRow | None:
-    """The deletion under way of an account, or of a workspace."""
+    """The deletion under way of an account or of a workspace, locked until the transaction ends."""
     query = select(DeletionRow).where(
         DeletionRow.user_id == user_id if user_id is not None else DeletionRow.workspace_id == workspace_id
     )
     return await session.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
-async def is_settled(session: Session, user_id: UUID) -> bool:
-    """Whether an account is being deleted and there is no way back; who has locked the user learns it for good."""
-    query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.settled_at.is_not(None))
+async def is_irreversible(session: Session, user_id: UUID) -> bool:
+    """Whether an account is being deleted irreversibly. The answer stays true where the caller has locked the user."""
+    query = select(DeletionRow.id).where(DeletionRow.user_id == user_id, DeletionRow.irreversible_at.is_not(None))
     return await session.scalar(query) is not None
 
 
-async def takes(session: Session, workspace_id: UUID) -> bool:
-    """Whether a deletion under way takes the workspace along; who has locked its billing account learns it for good."""
+async def includes_workspace(session: Session, workspace_id: UUID) -> bool:
+    """Whether a deletion under way includes the workspace. The answer stays true where its billing account is locked."""
     query = select(DeletionRow.id).where(DeletionRow.workspace_ids.any_() == workspace_id)
     return await session.scalar(query.limit(1)) is not None
 
@@ -66,13 +66,13 @@ async def add(session: Session, row: DeletionRow) -> None:
     await session.flush()
 
 
-async def end(session: Session, deletion_id: UUID) -> None:
-    """The deletion is done, or was stopped."""
+async def remove(session: Session, deletion_id: UUID) -> None:
+    """Remove a deletion that is finished or was cancelled."""
     await session.execute(delete(DeletionRow).where(DeletionRow.id == deletion_id))
 
 
 async def due(session: Session, *, limit: int) -> Sequence[UUID]:
-    """The deletions that were begun and not finished, the oldest first."""
+    """The deletions that were begun and not finished, the longest due first."""
     query = select(DeletionRow.id).where(DeletionRow.next_check_at <= session.real_now)
     return (await session.scalars(query.order_by(DeletionRow.next_check_at).limit(limit))).all()
 
@@ -106,7 +106,7 @@ async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[Workspace
 
 
 async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    """The user belongs to these workspaces no longer; the role they had in each."""
+    """Remove the user from these workspaces; returns the role they had in each."""
     theirs = (MembershipRow.user_id == user_id) & MembershipRow.workspace_id.in_(workspace_ids)
     left = await session.execute(
         delete(MembershipRow).where(theirs).returning(MembershipRow.workspace_id, MembershipRow.role)

@@ -1,4 +1,4 @@
-"""What is deleted with a person or a workspace: every table whose declaration says so, the inbox, and mails on their way."""
+"""The SQL of erasing a person or a workspace: the tables that declare it, the development inbox, and queued mails."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def clear_inbox(session: Session, recipients: Collection[str]) -> None:
 
 
 async def blank_audit(session: Session, workspace_ids: Collection[UUID]) -> None:
-    """Leave of what was done in these workspaces only who, what and when: before and after may name them."""
+    """Blank the details of these workspaces' audit events, which may hold names; who did what and when stays."""
     await session.execute(
         update(AuditEventRow)
         .where(AuditEventRow.workspace_id.in_(workspace_ids), AuditEventRow.detail.is_not(None))
@@ -93,7 +93,7 @@ async def blank_audit(session: Session, workspace_ids: Collection[UUID]) -> None
 
 
 async def blank_purchase_keys(session: Session, workspace_ids: Collection[UUID]) -> None:
-    """Leave nothing in the books that a client wrote: nobody can send these purchases again."""
+    """Blank the idempotency keys of purchases, which clients wrote; nobody can replay these purchases any more."""
     await session.execute(
         update(CreditPurchaseRow)
         .where(CreditPurchaseRow.workspace_id.in_(workspace_ids), CreditPurchaseRow.idempotency_key.is_not(None))

@@ -1,4 +1,4 @@
-"""What is kept for a while only, and time has passed by: the wall's, or for invitations the product's."""
+"""Deleting rows that have expired, by the wall's time, or by the product's for invitations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from app.db.tables.people import ErasedIdentityRow, MailedLinkRow, Reauthenticat
 from app.db.tables.security import RateLimitRow
 from app.db.tables.workspaces import InvitationRow, PhoneCheckRow
 
-_LAPSING = (
-    *(SignUpRow, MailedLinkRow, ReauthenticationCodeRow, PhoneCheckRow, SmsCodeRow, RateLimitRow),
+_EXPIRING = (
+    SignUpRow,
+    MailedLinkRow,
+    ReauthenticationCodeRow,
+    PhoneCheckRow,
+    SmsCodeRow,
+    RateLimitRow,
     ErasedIdentityRow,
 )
 
@@ -21,6 +26,6 @@ _LAPSING = (
 async def delete_expired(session: Session, *, at: datetime, sessions_unused_since: datetime) -> None:
     """Delete links, codes and limits that lapsed by `at`, sessions last used before `sessions_unused_since`, and invitations."""
     await session.execute(delete(InvitationRow).where(InvitationRow.expires_at <= session.now))
-    for table in _LAPSING:
+    for table in _EXPIRING:
         await session.execute(delete(table).where(table.expires_at <= at))
     await session.execute(delete(SessionRow).where(SessionRow.last_seen_at < sessions_unused_since))

@@ -1,4 +1,4 @@
-"""The worker's queue, as far as others look into it."""
+"""Reading the worker's queue; the queue's own library writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The ledger's writing SQL: mostly functions of the database, so that locking and then reading is one round trip."""
+"""Posting to the ledger: mostly calls of SQL functions, so that locking and then reading takes one round trip.
+
+The functions are in `migrations/versions/*_sql/`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _SPEND = (
 
 
 class SpendArguments(NamedTuple):
-    """The columns of a batch of spends, sorted by workspace; see the function `ledger_spend` for what each one is."""
+    """The arguments of a batch of spends, sorted by workspace; the SQL function `ledger_spend` explains each."""
 
     at: datetime
     workspaces: Sequence[UUID]
@@ -35,7 +38,7 @@ class SpendArguments(NamedTuple):
     amounts: Sequence[int]
     descriptions: Sequence[str]
     resources: Sequence[str | None]
-    seals: Sequence[bytes]
+    digests: Sequence[bytes]
     scopes: Sequence[str | None]
     keys: Sequence[str | None]
     hashes: Sequence[bytes | None]
@@ -52,7 +55,7 @@ class BalanceRow(NamedTuple):
 
 
 class State(NamedTuple):
-    """What judging movements starts from, as rows of JSON; `holds` carry their `portions` (grant id, amount)."""
+    """The rows that applying movements needs, as JSON; `holds` carry their `portions` (grant id, amount)."""
 
     balances: list[Json]
     replays: list[Json]
@@ -73,7 +76,7 @@ class Wanted(NamedTuple):
 
 
 async def spend(session: Session, arguments: SpendArguments) -> list[BalanceRow]:
-    """Post plain spends where nothing is out of the ordinary; the workspaces answered are those that were posted."""
+    """Post plain spends the optimistic way; a workspace without a row in the answer was left as it is, for the exact way."""
     connection = await session.connection()
     return [BalanceRow._make(row) for row in await connection.exec_driver_sql(_SPEND, tuple(arguments))]
 
@@ -85,9 +88,9 @@ async def spend_alone(connection: Connection, arguments: SpendArguments) -> list
 
 
 async def lock_state(session: Session, wanted: Wanted, *, keys_since: datetime, may_wait: bool) -> State:
-    """Lock the balances in id order and read what judging needs; keys older than `keys_since` are forgotten.
+    """Lock the balances in id order and read what applying movements needs; keys older than `keys_since` are forgotten.
 
-    Where it may not wait for others' locks, what they have locked is passed over as if it were not there.
+    With `may_wait` False, balances that another transaction has locked are left out (`SKIP LOCKED`).
     """
     connection = await session.connection()
     arguments = (
@@ -108,15 +111,15 @@ def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object
     return [[row[column] for row in rows] for column in range(width)]
 
 
-async def write(session: Session, book: Mapping[str, Sequence[Json]]) -> None:
+async def write(session: Session, rows: Mapping[str, Sequence[Json]]) -> None:
     """Write transactions, entries, grants, holds and balances, in one round trip, under the locks of `lock_state`."""
     # ids that were read from the database are the driver's own kind of UUID, which orjson does not know
     connection = await session.connection()
-    await connection.exec_driver_sql(_WRITE, (session.now, orjson.dumps(book, default=str).decode()))
+    await connection.exec_driver_sql(_WRITE, (session.now, orjson.dumps(rows, default=str).decode()))
 
 
 async def forget_keys(session: Session, before: datetime, limit: int) -> int:
-    """Forget idempotency keys of transactions made before `before`, at most `limit`; returns how many."""
+    """Forget the idempotency keys of at most `limit` transactions made before `before`; returns how many were forgotten."""
     statement = text("""
         UPDATE ledger_transactions t SET scope = NULL, idempotency_key = NULL, input_hash = NULL
         FROM (
@@ -145,8 +148,8 @@ async def due_workspaces(session: Session, limit: int) -> list[UUID]:
     return list((await session.execute(statement, {"now": session.now, "limit": limit})).scalars())
 
 
-async def touch(session: Session, workspace_id: UUID, recharge_below: int | None) -> int:
-    """Set where auto-recharge must look at the balance, and give it a new version, which is returned."""
+async def set_recharge_below(session: Session, workspace_id: UUID, recharge_below: int | None) -> int:
+    """Set at which balance (in steps) auto-recharge is due; returns the balance's new version."""
     statement = text("""
         INSERT INTO ledger_balances (workspace_id, available, held, sequence, version, recharge_below, updated_at)
         VALUES (:workspace_id, 0, 0, 0, 1, :recharge_below, :now)

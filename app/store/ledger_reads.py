@@ -1,4 +1,4 @@
-"""What the ledger shows: balances, histories, single transactions, grants and holds."""
+"""Reading the ledger: balances, histories, single transactions, grants and holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proving the ledger reads: every row, in order, a range of workspaces at a time."""
+"""Reading the whole ledger to verify it: every row, in order, a range of workspaces at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Range(NamedTuple):
 
 
 async def take_snapshot(session: Session) -> None:
-    """Have the session, which must not have read yet, see the database as it is now until it ends, and only read."""
+    """Let the session, which has not read anything yet, see one read-only snapshot of the database until it ends."""
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     # Rows are wanted in the order of the indexes, however long reading all of them takes.
     for setting in ("statement_timeout = 0", "enable_hashjoin = off", "enable_seqscan = off"):
@@ -56,7 +56,7 @@ _GRANTS = text("""
     ORDER BY workspace_id, opened_sequence, id
 """)
 
-# Entries first in time come first; a transaction without entries comes once, with a null line.
+# In the order of the history; a transaction without entries comes once, with a null line.
 _TRANSACTIONS = text("""
     SELECT t.workspace_id, t.sequence, t.kind, t.amount, t.balance_after, t.held_delta, t.held_after, t.description, t.resource,
         t.purchase_id, t.hold_id, t.at, t.seal, e.line, e.account, e.grant_id, e.amount AS entry_amount,

@@ -1,4 +1,4 @@
-"""Purchases of credits."""
+"""Purchases of credits. Whoever locks a purchase and the billing account locks the billing account first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatu
 
 
 async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
-    """The purchase, locked until the unit ends. The billing account is locked first by whoever needs both."""
+    """The purchase, locked until the unit ends."""
     found = select(CreditPurchaseRow).where(
         CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.id == purchase_id
     )
@@ -80,9 +80,9 @@ async def page(
 
 
 async def charged_minor(session: Session, workspace_id: UUID, *, since: datetime, until: datetime) -> int:
-    """What was charged, or may still be, in a time, tax included, in the currency's smallest unit.
+    """What was charged from `since` until before `until`, or may yet be, tax included, in the currency's smallest unit.
 
-    A payment that was sent counts until it is known to have failed; one that has only begun does not.
+    A payment that was sent counts until it is known to have failed; a purchase whose payment was not sent does not count.
     """
     amount = func.coalesce(CreditPurchaseRow.total_minor, CreditPurchaseRow.price_minor)
     charged = (CreditPurchaseRow.charged_at >= since) & (CreditPurchaseRow.charged_at < until)
@@ -94,7 +94,7 @@ async def charged_minor(session: Session, workspace_id: UUID, *, since: datetime
 
 
 async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
-    """The (workspace, id) of purchases that somebody has to look at by now, the longest due first."""
+    """The (workspace, id) of purchases that are to be checked by now, the longest due first."""
     found = (
         select(CreditPurchaseRow.workspace_id, CreditPurchaseRow.id)
         .where(CreditPurchaseRow.next_check_at <= session.now)
@@ -105,7 +105,7 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
 
 
 async def next_check_at(session: Session) -> datetime | None:
-    """When the next purchase has to be looked at; None when none waits."""
+    """When the next purchase is to be checked; None when there is none."""
     return await session.scalar(select(func.min(CreditPurchaseRow.next_check_at)))
 
 

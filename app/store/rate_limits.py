@@ -1,4 +1,4 @@
-"""When limited things were done lately. Times are the wall's."""
+"""Rate limits: when each limited thing was done lately. Times are the wall's."""
 
 from __future__ import annotations
 

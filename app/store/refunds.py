@@ -1,4 +1,4 @@
-"""Refunds that were asked for here, and the looks at what has gone back of an invoice."""
+"""Refunds that were requested here, and the checks of the money returned of an invoice."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import RefundRow, RefundState
 
 
-class Watched(NamedTuple):
-    """A mirrored invoice whose returns are looked at: whose it is, what it was for, and how many looks there were before."""
+class InvoiceToCheck(NamedTuple):
+    """A mirrored invoice whose returned money is to be checked; `checks` is how many checks of it were stored before."""
 
     workspace_id: UUID
     purchase_id: UUID | None
     checks: int
 
 
-async def watched(session: Session, provider_invoice_id: str) -> Watched | None:
-    """The invoice with the provider's id as it stands, without waiting for whoever has it locked."""
+async def invoice_to_check(session: Session, provider_invoice_id: str) -> InvoiceToCheck | None:
+    """The invoice with the provider's id, as committed last: it waits for no lock."""
     found = select(InvoiceRow.workspace_id, InvoiceRow.purchase_id, InvoiceRow.money_checks).where(
         InvoiceRow.provider_id == provider_invoice_id
     )
     row = (await session.execute(found)).one_or_none()
-    return Watched(*row) if row is not None else None
+    return InvoiceToCheck(*row) if row is not None else None
 
 
 async def find(session: Session, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
@@ -37,7 +37,7 @@ async def find(session: Session, workspace_id: UUID, refund_id: UUID) -> RefundR
 
 
 async def requested(session: Session, workspace_id: UUID, purchase_id: UUID) -> RefundRow | None:
-    """The purchase's refund that was written down and is not known to have reached the provider."""
+    """The purchase's refund that was stored and is not known to have reached the provider."""
     found = select(RefundRow).where(
         RefundRow.workspace_id == workspace_id,
         RefundRow.purchase_id == purchase_id,
@@ -47,7 +47,7 @@ async def requested(session: Session, workspace_id: UUID, purchase_id: UUID) -> 
 
 
 async def was_returned(session: Session, workspace_id: UUID, purchase_id: UUID) -> bool:
-    """Whether a refund of the purchase reached the provider and failed there: the card can't take the money."""
+    """Whether a refund of the purchase reached the provider and failed there: the bank could not credit the card."""
     found = select(RefundRow.id).where(
         RefundRow.workspace_id == workspace_id,
         RefundRow.purchase_id == purchase_id,
@@ -57,9 +57,11 @@ async def was_returned(session: Session, workspace_id: UUID, purchase_id: UUID) 
     return (await session.scalars(found.limit(1))).one_or_none() is not None
 
 
-async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
-    """The purchase's refunds that may still change, locked until the unit ends: also those that succeeded, for a bank may return
-    them later."""
+async def lock_unfailed(session: Session, workspace_id: UUID, purchase_id: UUID) -> Sequence[RefundRow]:
+    """The purchase's refunds that have not failed, locked until the unit ends.
+
+    Those that succeeded are among them, since the bank may return a refund later.
+    """
     found = select(RefundRow).where(
         RefundRow.workspace_id == workspace_id,
         RefundRow.purchase_id == purchase_id,
@@ -70,7 +72,7 @@ async def lock_standing(session: Session, workspace_id: UUID, purchase_id: UUID)
 
 
 async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
-    """The (workspace, id) of refunds that may have been left unsent, the longest due first."""
+    """The (workspace, id) of refunds that may not have been sent, the longest due first."""
     found = (
         select(RefundRow.workspace_id, RefundRow.id)
         .where(RefundRow.next_check_at <= session.now)
@@ -81,5 +83,5 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
 
 
 async def next_check_at(session: Session) -> datetime | None:
-    """When the next refund has to be looked at; None when none waits."""
+    """When the next refund is to be checked; None when there is none."""
     return await session.scalar(select(func.min(RefundRow.next_check_at)))

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sandbox.currencies import money
 from sandbox.errors import invalid_request, resource_missing
 from sandbox.ids import kind_of
 from sandbox.objects import Json
-from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.pages.layout import button, page, page_route, paragraph
 from sandbox.resources.payments.authentication import finish_authentication
 from sandbox.store import Store, Transaction
 

@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.addresses import full_address
+from sandbox.currencies import money
 from sandbox.errors import invalid_request
 from sandbox.objects import Json
-from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.pages.layout import button, page, page_route, paragraph
 from sandbox.resources.checkout.completion import submit_session
 from sandbox.resources.payment_methods.cards import CARDS
 from sandbox.resources.payment_methods.payment_method_object import card_from_params, create_payment_method

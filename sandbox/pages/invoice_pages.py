@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sandbox.currencies import money
 from sandbox.objects import Json
 from sandbox.pages.invoice_pdf import invoice_pdf
-from sandbox.pages.layout import button, money, page, page_route, paragraph
+from sandbox.pages.layout import button, page, page_route, paragraph
 from sandbox.pages.secret_urls import get_by_secret
-from sandbox.resources.invoices.paying import pay_invoice
+from sandbox.resources.invoices.paying import PAYABLE, pay_invoice
 from sandbox.store import Store
 
 
@@ -42,7 +43,7 @@ class InvoicePages:
         """Pay with the customer's default card; redirect to the bank if it requires authentication."""
         async with self._store.write() as tx:
             invoice = await get_by_secret(tx, request, "invoice", "_secret")
-            if invoice["status"] != "open":
+            if invoice["status"] not in PAYABLE:
                 return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
             error = await pay_invoice(tx, invoice, None, off_session=False)
         intent = error.error.get("payment_intent") if error else None
@@ -78,7 +79,7 @@ def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
         + paragraph(f"{at} · {to}" if to else at)
         + f'<table><tr><th>Item</th><th>Quantity</th><th class="amount">Amount</th></tr>{rows}{sums}</table>'
         + paragraph(f"Status: {invoice['status']}")
-        + (pay if invoice["status"] == "open" else "")
+        + (pay if invoice["status"] in PAYABLE else "")
         + f'<p><a href="{escape(invoice["invoice_pdf"])}">Download as PDF</a></p>',
     )
 

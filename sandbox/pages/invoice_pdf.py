@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from fpdf import FPDF
 
+from sandbox.currencies import money
 from sandbox.objects import Json
-from sandbox.pages.layout import money
 
 
 def invoice_pdf(invoice: Json) -> bytes:

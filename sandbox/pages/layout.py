@@ -26,9 +26,6 @@ label { display: block; margin: .8rem 0; }
 .error { color: #c0392b; }
 """
 
-# some of the currencies that Stripe lists as zero-decimal: their smallest unit is the whole one
-_ZERO_DECIMAL_CURRENCIES = ("JPY", "KRW", "VND", "CLP")
-
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -70,12 +67,3 @@ def button(name: str, value: str, label: str, *, primary: bool = False) -> str:
     """Return a submit button that posts `name=value`."""
     kind = ' class="primary"' if primary else ""
     return f'<button{kind} name="{escape(name)}" value="{escape(value)}">{escape(label)}</button> '
-
-
-def money(amount: int, currency: str) -> str:
-    """Return an amount in the currency's smallest unit as text, such as `12.10 EUR`."""
-    code = currency.upper()
-    if code in _ZERO_DECIMAL_CURRENCIES:
-        return f"{amount} {code}"
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d} {code}"

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.pages.layout import money, page, page_route, paragraph
+from sandbox.currencies import money
+from sandbox.pages.layout import page, page_route, paragraph
 from sandbox.pages.secret_urls import get_by_secret
 from sandbox.store import Store
 

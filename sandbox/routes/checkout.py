@@ -33,7 +33,7 @@ ROUTES = (
         "/v1/checkout/sessions/{id}/line_items",
         p.SessionLineItemListParams,
         sessions.list_line_items,
-        "limit",
+        "limit starting_after",
     ),
     Route("POST", "/v1/checkout/sessions/{id}/expire", p.SessionExpireParams, sessions.expire),
 )

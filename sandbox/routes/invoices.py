@@ -47,7 +47,7 @@ ROUTES = (
     Route("GET", "/v1/invoices/{id}", p.InvoiceRetrieveParams, retrieve_by_id("invoice")),
     Route("POST", "/v1/invoices/{id}", p.InvoiceUpdateParams, invoices.update, _INVOICE),
     Route("DELETE", "/v1/invoices/{id}", p.InvoiceDeleteParams, invoices.delete),
-    Route("GET", "/v1/invoices/{id}/lines", p.InvoiceLineItemListParams, invoices.list_lines, "limit"),
+    Route("GET", "/v1/invoices/{id}/lines", p.InvoiceLineItemListParams, invoices.list_lines, "limit starting_after"),
     Route(
         "POST",
         "/v1/invoices/{id}/finalize",
@@ -63,6 +63,12 @@ ROUTES = (
         "payment_method off_session paid_out_of_band",
     ),
     Route("POST", "/v1/invoices/{id}/void", p.InvoiceVoidInvoiceParams, invoices.void),
+    Route(
+        "POST",
+        "/v1/invoices/{id}/mark_uncollectible",
+        p.InvoiceMarkUncollectibleParams,
+        invoices.mark_uncollectible,
+    ),
     Route(
         "GET",
         "/v1/invoice_payments",

@@ -27,7 +27,8 @@ ROUTES = (
         "/v1/payment_methods",
         p.PaymentMethodCreateParams,
         payment_methods.create,
-        "type card billing_details metadata allow_redisplay",
+        "type card.number card.token card.exp_month card.exp_year card.cvc metadata allow_redisplay"
+        " billing_details.address billing_details.email billing_details.name billing_details.phone",
         publishable=True,
     ),
     Route(
@@ -43,7 +44,8 @@ ROUTES = (
         "/v1/payment_methods/{id}",
         p.PaymentMethodUpdateParams,
         payment_methods.update,
-        "metadata billing_details.address billing_details.email billing_details.name billing_details.phone",
+        "metadata card.exp_month card.exp_year"
+        " billing_details.address billing_details.email billing_details.name billing_details.phone",
     ),
     Route("POST", "/v1/payment_methods/{id}/attach", p.PaymentMethodAttachParams, payment_methods.attach, "customer"),
     Route("POST", "/v1/payment_methods/{id}/detach", p.PaymentMethodDetachParams, payment_methods.detach),

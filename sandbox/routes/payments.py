@@ -5,7 +5,7 @@ from __future__ import annotations
 from stripe import params as p
 
 from sandbox.calls import Route
-from sandbox.resources.payments import payment_intents, refunds, setup_intents
+from sandbox.resources.payments import disputes, payment_intents, refunds, setup_intents
 from sandbox.shared_handlers import PAGING_AND_CREATED, list_by, retrieve_by_id
 
 ROUTES = (
@@ -115,4 +115,5 @@ ROUTES = (
         f"{PAGING_AND_CREATED} charge payment_intent",
     ),
     Route("GET", "/v1/disputes/{id}", p.DisputeRetrieveParams, retrieve_by_id("dispute")),
+    Route("POST", "/v1/disputes/{id}/close", p.DisputeCloseParams, disputes.close),
 )

@@ -22,6 +22,7 @@ ROUTES = (
     Route("GET", "/v1/products", p.ProductListParams, products.list_products, f"{PAGING_AND_CREATED} active ids"),
     Route("GET", "/v1/products/{id}", p.ProductRetrieveParams, retrieve_by_id("product")),
     Route("POST", "/v1/products/{id}", p.ProductUpdateParams, products.update, _PRODUCT),
+    Route("DELETE", "/v1/products/{id}", p.ProductDeleteParams, products.delete),
     Route(
         "POST",
         "/v1/prices",

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, Spend
-from app.ledger.post import post_one
+from app.ledger.post_movements import post_one
 from app.main import open_backend
 from tests.support import operations
 from tests.support.accounts import SECRET_KEY

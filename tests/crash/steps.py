@@ -8,178 +8,194 @@ from typing import Any, Final
 
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.flows.provider.cards import sync_cards
+from app.flows.provider.customers import BilledParty, ensure_customer
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
-from app.ledger.post import post_one
-from tests.crash.world import Prepare, World
-from tests.support.client import eventually
+from app.ledger.post_movements import post_one
+from tests.crash.customer import Customer, Step
 
 KEY: Final = "the first recharge"
 GOOD, FAILING, ASKING = "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"
 LAST4: Final = {GOOD: "4242", FAILING: "0341", ASKING: "3184"}
 
+_LOOKED: Final = "credits.due:after-commit"
 
-async def somebody_with_three_cards(world: World) -> None:
-    """A verified phone where one is asked for; a card that pays (the default), one that is declined, one that asks its holder."""
-    if world.catalog == "compute":
-        await world.verify_phone()
+
+async def somebody_with_three_cards(customer: Customer) -> None:
+    """A verified phone where one is asked for; a card that pays (the default), one that is declined, one that asks its holder.
+
+    They are saved with the provider and mirrored by the product's own steps, but without the server: how a customer saves a card is
+    a scenario of its own.
+    """
+    environment = customer.environment
+    if customer.catalog == "compute":
+        await customer.verify_phone()
+    await environment.sandbox.deliver("drop")
+    workspace_id = customer.person.workspace_id
+    made = await ensure_customer(environment.flow_context, BilledParty(workspace_id, "A customer", None))
     for card in (GOOD, FAILING, ASKING):
-        await world.confirm_card(await world.begin_card(), card)
-        await world.everything_is_told()
-    await world.sandbox.deliver("hold")
+        await environment.sandbox.post(f"/v1/payment_methods/{card}/attach", customer=made)
+    await sync_cards(environment.flow_context, workspace_id)
+    await environment.sandbox.deliver("hold")
 
 
-async def somebody_without_cards(world: World) -> None:
+async def somebody_without_cards(customer: Customer) -> None:
     """A verified phone where one is asked for, and nothing at the provider yet."""
-    if world.catalog == "compute":
-        await world.verify_phone()
+    if customer.catalog == "compute":
+        await customer.verify_phone()
 
 
 @functools.cache
-def recharging(card: str) -> Prepare:
+def recharging(card: str) -> Step:
     """The customer recharges with a card, and asks again while told that the payment is unavailable."""
 
-    async def act(world: World) -> None:
-        payload = await recharge(world, card)
+    async def act(customer: Customer) -> None:
+        payload = await recharge(customer, card)
         while codes(payload) == ["PAYMENT_UNAVAILABLE"]:
-            payload = await recharge(world, card)
+            payload = await recharge(customer, card)
 
     return act
 
 
-async def recharge(world: World, card: str) -> dict[str, Any]:
+async def recharge(customer: Customer, card: str) -> dict[str, Any]:
     """The payload of a recharge with a card under the one key."""
-    [named] = [each["id"] for each in await world.cards() if each["last4"] == LAST4[card]]
-    return await world.recharge(KEY, paymentMethodId=named)
+    return await customer.recharge(KEY, paymentMethodId=await customer.card_that_ends_in(LAST4[card]))
 
 
-async def holder_confirms(world: World) -> None:
+async def holder_confirms(customer: Customer) -> None:
     """The holder of the card that asks tells the bank yes, if the bank wants to know."""
-    [error] = (await recharge(world, ASKING))["userErrors"]
+    [error] = (await recharge(customer, ASKING))["userErrors"]
     if error["code"] == "PAYMENT_ACTION_REQUIRED":
-        await world.sandbox.answer_the_bank(error["hostedUrl"], "complete")
+        await customer.environment.sandbox.answer_the_bank(error["hostedUrl"], "complete")
 
 
-async def checks_out(world: World) -> None:
+async def checks_out(customer: Customer) -> None:
     """The customer without a card asks for a page to pay on, and again while told that there can't be one now."""
-    while codes(await world.recharge(KEY)) == ["PAYMENT_UNAVAILABLE"]:
+    while codes(await customer.recharge(KEY)) == ["PAYMENT_UNAVAILABLE"]:
         pass
 
 
-async def pays_on_the_page(world: World) -> None:
+async def pays_on_the_page(customer: Customer) -> None:
     """The customer pays on the page that is open."""
-    [page] = await open_pages(world)
-    answer = await world.api.http.post(page["url"], data={"card": GOOD})
+    [page] = await open_pages(customer)
+    answer = await customer.environment.api.http.post(page["url"], data={"card": GOOD})
     assert answer.status_code == 303, answer.text
 
 
-async def open_pages(world: World) -> list[dict[str, Any]]:
-    """The pages on which the customer could pay."""
-    pages = await world.listed("/v1/checkout/sessions")
-    return [page for page in pages if page["mode"] == "payment" and page["status"] == "open"]
+async def open_pages(customer: Customer, mode: str = "payment") -> list[dict[str, Any]]:
+    """The pages on which the customer could pay, or save a card (`setup`)."""
+    pages = await customer.listed("/v1/checkout/sessions")
+    return [page for page in pages if page["mode"] == mode and page["status"] == "open"]
 
 
-async def is_refunded(world: World) -> None:
+async def close_pages(customer: Customer) -> None:
+    """The pages on which the customer could save a card are closed, untold, so that nothing falls due when they would lapse."""
+    for page in await open_pages(customer, "setup"):
+        await customer.environment.sandbox.deliver("drop")
+        await customer.environment.sandbox.post(f"/v1/checkout/sessions/{page['id']}/expire")
+
+
+async def is_refunded(customer: Customer) -> None:
     """The seller gives everything back at the provider, unless that was done."""
-    charge = await _charge(world)
+    charge = await _charge(customer)
     if not charge["refunded"]:
-        await world.sandbox.post("/v1/refunds", charge=charge["id"])
+        await customer.environment.sandbox.post("/v1/refunds", charge=charge["id"])
 
 
-async def is_disputed(world: World) -> None:
+async def is_disputed(customer: Customer) -> None:
     """The cardholder disputes the charge, unless that was done."""
-    charge = await _charge(world)
+    charge = await _charge(customer)
     if not charge["disputed"]:
-        order = {"charge": charge["id"]}
-        (await world.api.http.post(f"{world.sandbox.url}/_sandbox/disputes", json=order)).raise_for_status()
+        url = f"{customer.environment.sandbox.url}/_sandbox/disputes"
+        (await customer.environment.api.http.post(url, json={"charge": charge["id"]})).raise_for_status()
 
 
-async def _charge(world: World) -> dict[str, Any]:
-    [charge] = [each for each in await world.listed("/v1/charges") if each["paid"]]
+async def _charge(customer: Customer) -> dict[str, Any]:
+    [charge] = [each for each in await customer.listed("/v1/charges") if each["paid"]]
     return charge
 
 
-async def everything_is_told(world: World) -> None:
+async def everything_is_told(customer: Customer) -> None:
     """What happened so far is told, and what happens from now on will be."""
-    await world.everything_is_told()
+    await customer.environment.everything_is_told()
 
 
-async def reports_are_held(world: World) -> None:
+async def reports_are_held(customer: Customer) -> None:
     """The provider's events are kept back from now on."""
-    await world.sandbox.deliver("hold")
+    await customer.environment.sandbox.deliver("hold")
 
 
-async def a_card_is_confirmed(world: World) -> None:
+async def a_card_is_confirmed(customer: Customer) -> None:
     """A card is saved with the provider, which has not reported it."""
-    await world.sandbox.deliver("hold")
-    await world.confirm_card(await world.begin_card(), GOOD)
+    await customer.environment.sandbox.deliver("hold")
+    await customer.confirm_card(await customer.begin_card(), GOOD)
 
 
-async def provider_reports(world: World) -> None:
+async def provider_reports(customer: Customer) -> None:
     """Everything that happened at the provider is reported."""
-    await world.sandbox.deliver("normal")
-    await world.sandbox.flush()
+    await customer.environment.sandbox.deliver("normal")
+    await customer.environment.sandbox.flush()
 
 
-async def a_card_is_begun(world: World) -> None:
+async def a_card_is_begun(customer: Customer) -> None:
     """The customer begins to save a card."""
-    await world.begin_card()
+    await customer.begin_card()
 
 
-async def two_minutes_pass(world: World) -> None:
+async def two_minutes_pass(customer: Customer) -> None:
     """Longer than a purchase is left alone."""
-    await world.advance("PT2M")
+    await customer.environment.advance("PT2M")
 
 
-async def half_an_hour_passes(world: World) -> None:
+async def half_an_hour_passes(customer: Customer) -> None:
     """Longer than a payment waits for its holder."""
-    await world.advance("PT31M")
+    await customer.environment.advance("PT31M")
 
 
-def killed_at(point: str, act: Prepare) -> Prepare:
+def killed_at(point: str, act: Step) -> Step:
     """The server was killed at a point before, and what it was doing has been left as it was then."""
 
-    async def prepare(world: World) -> None:
-        await world.stop()
-        await world.start(strike_at=point)
-        await world.attempt(act)
-        await world.was_struck()
+    async def prepare(customer: Customer) -> None:
+        customer.environment.strike_at(point)
+        await customer.attempt(act)
+        await customer.environment.was_struck()
 
     return prepare
 
 
-async def credits_expire_while_nothing_runs(world: World) -> None:
+async def credits_expire_while_nothing_runs(customer: Customer) -> None:
     """Credits that expire in an hour, and a server that is next started after that."""
+    environment = customer.environment
     grant = Grant(
-        workspace_id=world.person.workspace_id,
+        workspace_id=customer.person.workspace_id,
         amount=100,
         source=Source.PROMOTION,
         description="A promotion",
-        expires_at=world.database.clock.now() + timedelta(hours=1),
+        expires_at=environment.database.clock.now() + timedelta(hours=1),
     )
 
     async def work(session: Session) -> None:
         await post_one(session, grant)
 
-    await transact(world.database, work)
-    await world.stop()
-    async with world.database.raw() as connection:
-        await connection.execute("INSERT INTO clock_offset (id, ahead) VALUES (1, INTERVAL '2 hours')")
+    await transact(environment.database, work)
+    await environment.stop()
+    async with environment.database.raw() as connection:
+        await connection.execute(
+            "INSERT INTO clock_offset (id, ahead) VALUES (1, INTERVAL '2 hours')"
+            " ON CONFLICT (id) DO UPDATE SET ahead = clock_offset.ahead + excluded.ahead"
+        )
 
 
-async def a_second_passes(world: World) -> None:
+async def a_second_passes(customer: Customer) -> None:
     """What is due is done by itself, within a second."""
-    before = world.points().count("credits.due:after-commit")
-
-    async def looked_again() -> bool:
-        return await world.has_ended() or world.points().count("credits.due:after-commit") > before
-
-    await eventually(looked_again)
+    looked = customer.environment.points.passed.count(_LOOKED)
+    await customer.environment.until(lambda passed: passed.count(_LOOKED) > looked)
 
 
-async def nothing_is_reported(world: World) -> None:
+async def nothing_is_reported(customer: Customer) -> None:
     """The provider's events are lost from now on."""
-    await world.sandbox.deliver("drop")
+    await customer.environment.sandbox.deliver("drop")
 
 
 def codes(payload: dict[str, Any]) -> list[str]:

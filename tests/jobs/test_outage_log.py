@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app import main
 from app.db.engine import Session
 from app.ids import uuid7
-from app.jobs.outage_log import OutageLog, pauses
+from app.jobs.outage_log import OutageLog, retry_delays
 from app.jobs.schedule import DueWork, each_alone, run_due
 from app.main import set_up_provider
 from app.messages.mail import MailDeferred
@@ -61,10 +61,10 @@ async def test_what_nobody_foresaw_is_logged_with_its_traceback() -> None:
     assert [line["exc_info"] for line in logs] == [broken]
 
 
-async def test_work_that_stays_wrong_is_said_once_and_again_when_something_has_changed() -> None:
+async def test_work_that_keeps_failing_is_logged_once_and_again_when_the_error_changes() -> None:
     failures: list[Exception | None] = [GatewayUnavailable("a"), GatewayUnavailable("a"), GatewayUnavailable("b"), None]
     failures += [GatewayUnavailable("b")]
-    complaints = OutageLog()
+    outage_log = OutageLog()
 
     async def work() -> int:
         failure = failures.pop(0)
@@ -74,41 +74,41 @@ async def test_work_that_stays_wrong_is_said_once_and_again_when_something_has_c
 
     with capture_logs() as logs:
         while failures:
-            await run_due([DueWork("returns", _nothing, work)], complaints)
+            await run_due([DueWork("returns", _nothing, work)], outage_log)
 
     assert [line["reason"] for line in logs] == ["a", "b", "b"]
 
 
-def test_a_complaint_is_made_again_after_a_minute_and_not_for_another_request_of_stripes() -> None:
+def test_the_same_failure_is_logged_again_after_a_minute_and_not_for_another_request_of_stripes() -> None:
     now = 0.0
-    complaints = OutageLog(lambda: now)
-    assert complaints.is_news("provider", GatewayRefused("Request req_1a: no such key"))
+    outage_log = OutageLog(lambda: now)
+    assert outage_log.should_log("provider", GatewayRefused("Request req_1a: no such key"))
     now = 59.0
-    assert not complaints.is_news("provider", GatewayRefused("Request req_2b: no such key"))
-    assert complaints.is_news("another", GatewayRefused("Request req_2b: no such key"))
+    assert not outage_log.should_log("provider", GatewayRefused("Request req_2b: no such key"))
+    assert outage_log.should_log("another", GatewayRefused("Request req_2b: no such key"))
     now = 60.0
-    assert complaints.is_news("provider", GatewayRefused("Request req_3c: no such key"))
+    assert outage_log.should_log("provider", GatewayRefused("Request req_3c: no such key"))
 
 
-def test_what_is_away_is_asked_less_and_less_often_but_every_minute() -> None:
-    assert list(islice(pauses(), 6)) == [5, 10, 20, 40, 60, 60]
+def test_the_delays_between_retries_double_up_to_a_minute() -> None:
+    assert list(islice(retry_delays(), 6)) == [5, 10, 20, 40, 60, 60]
 
 
-async def test_a_provider_that_is_away_at_the_start_is_said_once_and_when_it_is_back(
+async def test_a_provider_that_is_away_at_the_start_is_logged_once_and_when_it_is_back(
     backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = 0
 
-    async def sync(_desk: object) -> None:
+    async def sync(_context: object) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 4:
             raise GatewayUnavailable(f"Request req_{attempts}: away")
 
-    monkeypatch.setattr(main, "pauses", lambda: repeat(0.0))
+    monkeypatch.setattr(main, "retry_delays", lambda: repeat(0.0))
     monkeypatch.setattr(main, "sync_catalog", sync)
     with capture_logs() as logs:
         await set_up_provider(backend.parts)
 
-    told = [line["event"] for line in logs if line["event"].startswith("provider.")]
-    assert told == ["provider.set_up_failed", "provider.set_up"]
+    events = [line["event"] for line in logs if line["event"].startswith("provider.")]
+    assert events == ["provider.set_up_failed", "provider.set_up"]

@@ -11,10 +11,10 @@ import pytest_asyncio
 from app.db.engine import Database
 from app.db.outbox import Hint
 from app.errors import Unavailable
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import Grant, Movement, Posted
-from app.ledger.post import post
+from app.ledger.post_movements import post
 from tests.ledger.callers import spend, submit_all
 from tests.ledger.workspace import Workspace
 

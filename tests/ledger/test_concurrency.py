@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import (
     Grant,
@@ -28,7 +28,7 @@ from app.ledger.movements import (
     Release,
     Spend,
 )
-from app.ledger.post import post
+from app.ledger.post_movements import post
 from tests.ledger.workspace import Workspace
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import InvalidInput
 from app.ids import uuid7
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, InsufficientCredits, Posted, Spend
 from app.money import MAX_STEPS, CreditUnit
 from tests.ledger.workspace import Workspace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.ids import uuid7
-from app.ledger import balances
-from app.ledger.chart import Kind
+from app.ledger import ledger_reads
+from app.ledger.chart_of_accounts import Kind
 from app.money import MAX_STEPS
 from tests.ledger.workspace import Workspace
 
@@ -19,7 +19,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_say_whether_more_follo
     after = None
     async with workspace.database.read() as session:
         for _ in range(3):
-            page = await balances.history(session, workspace.id, first=2, after_sequence=after)
+            page = await ledger_reads.history(session, workspace.id, first=2, after_sequence=after)
             pages.append(([line.sequence for line in page.transactions], page.has_more))
             after = page.transactions[-1].sequence
     assert pages == [([5, 4], True), ([3, 2], True), ([1], False)]
@@ -33,9 +33,9 @@ async def test_a_history_can_be_narrowed_to_a_kind_and_to_a_time(workspace: Work
         await workspace.hold(1, minutes=600)
     second = workspace.in_time(hours=-1)
     async with workspace.database.read() as session:
-        usage = await balances.history(session, workspace.id, first=10, kind=Kind.USAGE)
-        holds = await balances.history(session, workspace.id, first=1, kind=Kind.HOLD)
-        within = await balances.history(session, workspace.id, first=10, start=second, end=workspace.clock.moment)
+        usage = await ledger_reads.history(session, workspace.id, first=10, kind=Kind.USAGE)
+        holds = await ledger_reads.history(session, workspace.id, first=1, kind=Kind.HOLD)
+        within = await ledger_reads.history(session, workspace.id, first=10, start=second, end=workspace.clock.moment)
     assert [line.sequence for line in usage.transactions] == [6, 4, 2]
     assert ([line.sequence for line in holds.transactions], holds.has_more) == ([7], True)
     assert [line.sequence for line in within.transactions] == [5, 4]
@@ -44,7 +44,7 @@ async def test_a_history_can_be_narrowed_to_a_kind_and_to_a_time(workspace: Work
 async def test_a_transaction_is_found_by_its_id_in_its_own_workspace_only(workspace: Workspace) -> None:
     posted = await workspace.grant(100)
     async with workspace.database.read() as session:
-        assert await balances.transaction(session, workspace.id, posted.transaction.id) == posted.transaction
+        assert await ledger_reads.transaction(session, workspace.id, posted.transaction.id) == posted.transaction
         for workspace_id, transaction_id in (
             (uuid7(), posted.transaction.id),
             (workspace.id, UUID(int=2)),
@@ -52,7 +52,7 @@ async def test_a_transaction_is_found_by_its_id_in_its_own_workspace_only(worksp
             (workspace.id, UUID(int=MAX_STEPS + 1)),
             (workspace.id, uuid7()),
         ):
-            assert await balances.transaction(session, workspace_id, transaction_id) is None
+            assert await ledger_reads.transaction(session, workspace_id, transaction_id) is None
 
 
 async def test_grants_and_the_transactions_of_purchases_are_found_by_their_ids(workspace: Workspace) -> None:
@@ -62,9 +62,9 @@ async def test_grants_and_the_transactions_of_purchases_are_found_by_their_ids(w
     await workspace.claw_back(purchase, 5)
     await workspace.reinstate(purchase, 5)
     async with workspace.database.read() as session:
-        bought = await balances.purchase_transactions(session, workspace.id, [purchase, uuid7()])
+        bought = await ledger_reads.purchase_transactions(session, workspace.id, [purchase, uuid7()])
         assert {key: line.kind for key, line in bought.items()} == {purchase: Kind.PURCHASE}
-        found = await balances.grants(session, workspace.id, [grant.id, uuid7()])
+        found = await ledger_reads.grants(session, workspace.id, [grant.id, uuid7()])
     # spent ones are found too
     assert {key: (it.amount, it.remaining, it.purchase_id) for key, it in found.items()} == {
         grant.id: (10, 0, purchase)
@@ -78,6 +78,6 @@ async def test_several_balances_are_read_together(workspace: Workspace) -> None:
     await other.grant(4)
     async with workspace.database.read() as session:
         session.now = workspace.clock.moment
-        found = await balances.read(session, [workspace.id, empty, other.id])
+        found = await ledger_reads.balances(session, [workspace.id, empty, other.id])
     assert {key: balance.available for key, balance in found.items()} == {workspace.id: 3, empty: 0, other.id: 4}
     assert [grant.remaining for grant in found[workspace.id].grants] == [2, 1]

@@ -6,14 +6,14 @@ import pytest
 
 from app.errors import InvalidInput, NotFound
 from app.ids import uuid7
-from app.ledger import balances
+from app.ledger import ledger_reads
 from app.ledger.movements import HoldClosed, HoldState, InsufficientCredits
 from tests.ledger.workspace import Workspace
 
 
 async def _state(workspace: Workspace, hold_id: object) -> HoldState:
     async with workspace.database.read() as session:
-        (state,) = (await balances.holds(session, workspace.id, [hold_id])).values()  # pyright: ignore[reportArgumentType]
+        (state,) = (await ledger_reads.holds(session, workspace.id, [hold_id])).values()  # pyright: ignore[reportArgumentType]
     return state
 
 

@@ -7,9 +7,9 @@ import pytest
 from app.db.unit_of_work import transact
 from app.errors import BadUserInput, IdempotencyConflict, NotFound
 from app.ids import uuid7
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, InsufficientCredits, Key, Posted, Spend
-from app.ledger.post import forget_keys
+from app.ledger.post_movements import forget_keys
 from tests.ledger.workspace import Workspace
 
 

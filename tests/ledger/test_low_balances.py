@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import Grant, Hold, InsufficientCredits
-from app.ledger.post import set_recharge_below
+from app.ledger.post_movements import set_recharge_below
 from tests.ledger.callers import spend
 from tests.ledger.workspace import Workspace
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from app.db.engine import Database
 from app.errors import DomainError
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.committer import Committer
 from app.ledger.movements import (
     Capture,

@@ -10,9 +10,9 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.unit_of_work import transact
 from app.ids import uuid7
-from app.ledger import balances
-from app.ledger.balances import Balance
-from app.ledger.chart import Source
+from app.ledger import ledger_reads
+from app.ledger.chart_of_accounts import Source
+from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Clawback,
@@ -26,7 +26,7 @@ from app.ledger.movements import (
     Release,
     Spend,
 )
-from app.ledger.post import DuePosted, post, post_due, post_one
+from app.ledger.post_movements import DuePosted, post, post_due, post_one
 from app.ledger.verify import Report, verify
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -129,12 +129,12 @@ class Workspace:
 
     async def balance(self) -> Balance:
         async with self.database.read() as session:
-            return (await balances.read(session, [self.id]))[self.id]
+            return (await ledger_reads.balances(session, [self.id]))[self.id]
 
     async def history(self) -> list[tuple[str, int, int, int]]:
         """Kind, amount, balance after and held after of each transaction, oldest first."""
         async with self.database.read() as session:
-            newest_first = (await balances.history(session, self.id, first=1000)).transactions
+            newest_first = (await ledger_reads.history(session, self.id, first=1000)).transactions
         assert [line.sequence for line in newest_first] == list(range(len(newest_first), 0, -1))
         return [(line.kind.value, line.amount, line.balance_after, line.held_after) for line in reversed(newest_first)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -100,10 +100,10 @@ class Rights:
     def __init__(self) -> None:
         self.revoked: dict[str, ProtocolError] = {}
         self.unreachable = False
-        self.checks: Counter[Hashable] = Counter()
+        self.checks: Counter[str] = Counter()
         self.rounds = 0
 
-    async def refusals(self, _workspace_id: UUID, callers: Collection[Hashable]) -> Mapping[Hashable, ProtocolError]:
+    async def refusals(self, _workspace_id: UUID, callers: Collection[str]) -> Mapping[str, ProtocolError]:
         self.checks.update(callers)
         self.rounds += 1
         if self.unreachable:
@@ -154,23 +154,23 @@ class World:
         self.bus = FakeBus()
         self.database = FakeDatabase()
         self.rights = Rights()
-        self.hub = Hub(
+        self.topic = Topic(TOPIC, self.database.read, self.rights.refusals)
+        self.hub = Hub[str](
             self.bus,
-            {TOPIC: Topic(self.database.read, self.rights.refusals)},
             coalesce_seconds=COALESCE_SECONDS,
             recheck_seconds=RECHECK_SECONDS,
             pause=self.time.pause,
         )
 
-    def stream(self, workspace_id: UUID, object_id: UUID, caller: str = "session") -> AsyncGenerator[Versioned, None]:
-        return self.hub.subscribe(TOPIC, workspace_id, object_id, caller=caller)
+    def stream(self, workspace_id: UUID, object_id: UUID, caller: str = "session") -> AsyncGenerator[State, None]:
+        return self.hub.subscribe(self.topic, workspace_id, object_id, caller=caller)
 
     def stream_all(
         self, workspace_id: UUID, caller: str = "session", *, since: int | None = None
-    ) -> AsyncGenerator[Versioned, None]:
+    ) -> AsyncGenerator[State, None]:
         """Every object of the workspace, beginning with those whose version is above `since` (None: with none)."""
         return self.hub.subscribe_all(
-            TOPIC,
+            self.topic,
             workspace_id,
             opens_with=lambda state: since is not None and state.version > since,
             caller=caller,

@@ -12,9 +12,9 @@ from typing import Any
 from app.accounts.people.sessions import open_session
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, Movement, Spend
-from app.ledger.post import post
+from app.ledger.post_movements import post
 from tests.support import operations
 from tests.support.client import Api, Socket
 from tests.support.running_backend import Person, RunningBackend

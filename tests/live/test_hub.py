@@ -37,11 +37,6 @@ async def test_an_object_that_does_not_exist_ends_the_stream(world: World, works
     assert isinstance(watcher.error, NotFound)
 
 
-async def test_an_unknown_topic_is_refused_at_once(world: World, workspace_id: UUID) -> None:
-    with pytest.raises(LookupError, match="weather"):
-        world.hub.subscribe("weather", workspace_id, workspace_id, caller="anyone")
-
-
 async def test_others_changes_are_not_sent(world: World, workspace_id: UUID, object_id: UUID) -> None:
     world.database.write(workspace_id, object_id)
     watcher = await world.watch(workspace_id, object_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from uuid import UUID
@@ -57,7 +57,7 @@ class Counters:
             return [State(*row) for row in await session.execute(chosen, {"ids": list(object_ids)})]
 
 
-async def _nobody_refused(_workspace_id: UUID, _callers: Collection[Hashable]) -> Mapping[Hashable, ProtocolError]:
+async def _nobody_refused(_workspace_id: UUID, _callers: Collection[str]) -> Mapping[str, ProtocolError]:
     """Everyone may watch."""
     return {}
 
@@ -79,9 +79,9 @@ async def _counters(url: str, bus: Bus) -> AsyncGenerator[Counters]:
 
 
 @asynccontextmanager
-async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub]:
+async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub[str]]:
     """A hub without regular checks, so that only hints and listening anew bring changes."""
-    hub = Hub(bus, {TOPIC: Topic(counters.read, _nobody_refused)}, recheck_seconds=NEVER_SECONDS)
+    hub = Hub[str](bus, recheck_seconds=NEVER_SECONDS)
     await hub.start()
     try:
         yield hub
@@ -90,8 +90,9 @@ async def _hub(bus: Bus, counters: Counters) -> AsyncGenerator[Hub]:
         await bus.aclose()
 
 
-def _watch(hub: Hub, counters: Counters, object_id: UUID) -> Watcher:
-    return Watcher(hub.subscribe(TOPIC, counters.workspace_id, object_id, caller="everyone"))
+def _watch(hub: Hub[str], counters: Counters, object_id: UUID) -> Watcher:
+    topic = Topic(TOPIC, counters.read, _nobody_refused)
+    return Watcher(hub.subscribe(topic, counters.workspace_id, object_id, caller="everyone"))
 
 
 def _assert_versions_grow(watchers: Sequence[Watcher]) -> None:

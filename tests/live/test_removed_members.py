@@ -11,7 +11,7 @@ from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId, parse_global_id
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
 from tests.live.screens import Screen, change
 from tests.support import operations

@@ -12,6 +12,7 @@ from asyncpg import Connection
 from app.db import migrate
 from app.db.engine import connect, open_connection
 from app.db.tables import Base
+from tests.migrations.recorded_schema import recorded
 from tests.support.client import eventually
 from tests.support.databases import cloned_url, empty_url
 from tests.support.server import run_command
@@ -39,6 +40,9 @@ _FUNCTIONS = """
 """
 # They belong to the queue's library and to Alembic, which have no declarations here.
 _FOREIGN_PREFIXES = ("pgqueuer", "alembic_version")
+
+# Columns (table, column) that no table declares any more, and that stay while the last version's code may still use them.
+KEPT_FOR_THE_LAST_VERSION: frozenset[tuple[str, str]] = frozenset()
 
 Rows = set[tuple[str, ...]]
 
@@ -75,11 +79,18 @@ async def test_upgrading_from_nothing_makes_exactly_the_declared_tables(server_u
 
     async with cloned_url(server_url) as migrated_url:
         migrated = await _everything(migrated_url)
+    migrated["columns"] = {row for row in migrated["columns"] if row[:2] not in KEPT_FOR_THE_LAST_VERSION}
 
     assert declared["columns"]
     for part in ("columns", "constraints", "indexes"):
         assert migrated[part] - declared[part] == set(), f"{part} that the migrations make and no table declares"
         assert declared[part] - migrated[part] == set(), f"{part} that a table declares and no migration makes"
+
+
+def test_a_column_is_kept_only_while_the_last_version_uses_it() -> None:
+    used = {(table, column) for table, parts in recorded().schema["tables"].items() for column in parts["columns"]}
+
+    assert used >= KEPT_FOR_THE_LAST_VERSION, "drop these columns in a migration: see migrations/README.md"
 
 
 async def test_running_the_migrations_again_changes_nothing(server_url: str) -> None:

@@ -6,6 +6,8 @@ import httpx
 import pytest
 import stripe
 
+from sandbox.faults import MAX_FAULTS
+
 
 async def test_a_request_dropped_before_the_work_changes_nothing(
     client: stripe.StripeClient, web: httpx.AsyncClient
@@ -51,3 +53,10 @@ async def test_a_request_fails_as_often_as_the_fault_says_and_changes_nothing(
 @pytest.mark.parametrize("fault", [{}, {"kind": "fire"}, {"kind": "hang", "path": "["}, {"kind": "hang", "often": 1}])
 async def test_an_invalid_fault_is_refused(web: httpx.AsyncClient, fault: dict[str, object]) -> None:
     assert (await web.post("/_sandbox/faults", json=fault)).status_code == 400
+
+
+async def test_one_fault_too_many_is_refused_with_the_limit(web: httpx.AsyncClient) -> None:
+    fault = {"kind": "error_500", "path": "/v1/never"}
+    answers = [await web.post("/_sandbox/faults", json=fault) for _ in range(MAX_FAULTS + 1)]
+    assert [answer.status_code for answer in answers] == [200] * MAX_FAULTS + [400]
+    assert answers[-1].json()["error"]["message"].startswith(f"There can be {MAX_FAULTS} faults")

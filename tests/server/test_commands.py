@@ -11,13 +11,13 @@ from sqlalchemy import make_url
 
 from app.accounts.access.api_keys import SERVICE_KEY_PREFIX
 from app.cli.arguments import plain_amount
+from app.cli.command_error import CommandError
 from app.clock import Clock
 from app.db.engine import Database, connect, open_connection
 from app.db.unit_of_work import transact
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
-from app.ledger.post import post_one
-from app.server import StartError
+from app.ledger.post_movements import post_one
 from app.settings import Settings
 from app.store import billing_accounts as billing_account_store
 from tests.support.accounts import new_person
@@ -55,7 +55,10 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
     assert [name for name in _PRODUCTION.keys() - {"ENVIRONMENT"} if name not in ended.stderr] == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("rate_limits", "off"), ("fault_point", "anywhere")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rate_limits", "off"), ("fault_point", "anywhere"), ("fault_file", "a file"), ("fault_log", "a file")],
+)
 def test_production_refuses_what_would_be_unsafe_there(name: str, value: str) -> None:
     given = {**{each.lower(): setting for each, setting in _PRODUCTION.items()}, name: value}
 
@@ -313,7 +316,7 @@ def test_an_amount_is_written_in_digits(text: str, amount: str) -> None:
     ["", "1e5", "1E5", "NaN", "inf", "-inf", "1,000", "1_000", " 5", "5\n", "+5", ".5", "5.", "٣", "--plam", "0x1"],
 )
 def test_and_in_nothing_else(text: str) -> None:
-    with pytest.raises(StartError, match="is no amount: write it like"):
+    with pytest.raises(CommandError, match="is no amount: write it like"):
         plain_amount(text)
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from app.accounts.access.callers import ANONYMOUS, KeyCaller
 from app.accounts.people.sessions import authenticate
 from app.cli.arguments import moment
+from app.cli.command_error import CommandError
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.db.tables.access import ApiKeyRow
-from app.server import StartError
 from tests.support.server import run_command
 
 
@@ -61,7 +61,7 @@ def test_a_key_ends_after_so_many_days_or_on_a_date(text: str, ends_at: str) -> 
 
 @pytest.mark.parametrize("text", ["soon", "", "90", "d", "-1d", "1.5d", "9999999d", "2099-13-01"])
 def test_what_is_no_end_is_told(text: str) -> None:
-    with pytest.raises(StartError, match="write it like"):
+    with pytest.raises(CommandError, match="write it like"):
         moment(text, _NOW)
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from pathlib import Path
+import os
+import signal
 
 import stripe
 
-_ROOT = Path(__file__).parents[2]
+from tests.support.process_forker import ForkedProcess, process_forker
+from tests.support.server import bare_environment
+
+_STANDARD_ERROR = 2
 
 
 class SandboxProcess:
-    """`python -m sandbox` on a free port, which a restart keeps."""
+    """The sandbox's program on a free port, which a restart keeps."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkedProcess | None = None
+        self._input = -1
         self._port = 0
 
     @property
@@ -27,31 +30,25 @@ class SandboxProcess:
 
     def start(self) -> None:
         """Start and wait until it says that it is ready."""
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "sandbox",
-                "--port",
-                str(self._port),
-                "--database-url",
-                self._database_url,
-                "--exit-with-stdin",
-            ],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        command = ("sandbox", "--port", str(self._port), "--database-url", self._database_url, "--exit-with-stdin")
+        its_input, self._input = os.pipe()
+        output, its_output = os.pipe()
+        with os.fdopen(output) as lines:
+            try:
+                self._process = process_forker().start(
+                    *command, environment=bare_environment(), descriptors=(its_input, its_output, _STANDARD_ERROR)
+                )
+            finally:
+                os.close(its_input)
+                os.close(its_output)
+            line = lines.readline()
         assert line.startswith("sandbox ready on "), line
         self._port = int(line.rsplit(":", 1)[1])
 
     def stop(self) -> int:
         """End it by SIGTERM and return its exit code."""
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         return self._ended()
 
     def kill(self) -> None:
@@ -62,18 +59,19 @@ class SandboxProcess:
 
     def close_stdin(self) -> int:
         """End its standard input, as the death of its parent does, and return its exit code."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._close_input()
         return self._ended()
 
     def _ended(self) -> int:
         assert self._process is not None
-        code = self._process.wait(timeout=30)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
+        code = self._process.wait(30)
+        self._close_input()
         return code
+
+    def _close_input(self) -> None:
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
 
 
 def sdk(url: str, key: str = "sk_test_counterfoil", *, max_network_retries: int = 0) -> stripe.StripeClient:

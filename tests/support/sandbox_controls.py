@@ -58,6 +58,14 @@ class SandboxControls:
             if not answer["has_more"]:
                 return found
 
+    async def newest(self, path: str) -> str | None:
+        """The id of what came last into a list of the API, if there is anything in it."""
+        page = await self._http.get(
+            f"{self.url}{path}", params={"limit": "1"}, headers={"authorization": "Bearer sk_test_sandbox"}
+        )
+        found = page.raise_for_status().json()["data"]
+        return found[0]["id"] if found else None
+
     async def post(self, path: str, **parameters: str) -> dict[str, Any]:
         """The answer to a call that a seller makes in Stripe, past the product."""
         headers = {"authorization": "Bearer sk_test_sandbox"}

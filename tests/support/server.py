@@ -9,9 +9,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+from tests.support.process_forker import ForkedProcess, process_forker
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "app")
@@ -146,36 +150,46 @@ def server_process(**environment: str) -> Generator[ServerProcess]:
 
 def run_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `counterfoil` with `arguments` to its end, in a bare environment with `environment` added."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=ROOT,
-        env={**bare_environment(), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_STARTS_WITHIN_SECONDS,
-        check=False,
-    )
+    with _command(arguments, environment) as (process, output, errors), ThreadPoolExecutor(2) as readers:
+        read = [readers.submit(each.read) for each in (output, errors)]
+        try:
+            code = process.wait(_STARTS_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(list(arguments), code, *(each.result() for each in read))
 
 
 def run_until(text: str, *arguments: str, environment: Mapping[str, str]) -> str:
     """Run `counterfoil` with `arguments` until its log has `text`, end it by SIGTERM, and return all of its log."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=ROOT,
-        env={**bare_environment(), **environment},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
     log = ""
-    for line in process.stderr:
-        log += line
-        if text in line:
-            process.send_signal(signal.SIGTERM)
-    assert process.wait(_ENDS_WITHIN_SECONDS) == 0, log
+    with _command(arguments, environment) as (process, _, errors):
+        for line in errors:
+            log += line
+            if text in line:
+                process.send_signal(signal.SIGTERM)
+        assert process.wait(_ENDS_WITHIN_SECONDS) == 0, log
     return log
+
+
+@contextmanager
+def _command(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> Generator[tuple[ForkedProcess, TextIO, TextIO]]:
+    """A command that was started, and what it writes to its standard output and error."""
+    (output, its_output), (errors, its_errors) = os.pipe(), os.pipe()
+    with os.fdopen(output) as output_text, os.fdopen(errors) as errors_text:
+        with Path(os.devnull).open() as nothing:
+            try:
+                process = process_forker().start(
+                    *("counterfoil", *arguments),
+                    environment={**bare_environment(), **environment},
+                    descriptors=(nothing.fileno(), its_output, its_errors),
+                )
+            finally:
+                os.close(its_output)
+                os.close(its_errors)
+        yield process, output_text, errors_text
 
 
 def bare_environment() -> dict[str, str]:

@@ -29,6 +29,15 @@ _MAY_COMMIT = {
     Path("app/db/migrate.py"),
     Path("migrations/env.py"),
 }
+# A connection that is not a session's commits each statement by itself. Who has one, and what is done on it.
+_COMMITS_EACH_STATEMENT = {
+    Path("app/db/engine.py"): "hands such connections out: `raw` from the pool, `open_connection` outside it",
+    Path("app/ledger/committer.py"): "a batch of plain spends is one statement, and so one transaction",
+    Path("app/store/ledger_posting.py"): "sends that statement",
+    Path("app/flows/provider/event_endpoint.py"): "holds a lock across calls to Stripe; writes nothing",
+    Path("app/jobs/job_consumer.py"): "the queue's library takes and ends jobs",
+}
+_HANDS_ONE_OUT = re.compile(r"(\.raw|\bopen_connection|\basyncpg\.connect|\basyncpg\.create_pool)$")
 
 
 def _is_of_time(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -103,6 +112,35 @@ def test_only_the_unit_of_work_commits() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "commit"
     }
     assert committing == _MAY_COMMIT
+
+
+def _has_own_connection(node: ast.AST) -> bool:
+    """Whether this takes a connection that commits by itself, says that it is given one, or asks the engine to commit by itself."""
+    match node:
+        case ast.Call(func=called):
+            return bool(_HANDS_ONE_OUT.search(ast.unparse(called)))
+        case ast.arg(annotation=ast.expr() as kind):
+            return ast.unparse(kind) in ("Connection", "asyncpg.Connection")
+        case ast.Constant(value=str(text)):
+            return text.upper() == "AUTOCOMMIT"
+        case _:
+            return False
+
+
+def test_only_those_listed_write_on_a_connection_that_commits_each_statement() -> None:
+    having = {path for path in python_files(*PRODUCT) for node in nodes_of(path) if _has_own_connection(node)}
+    # of migrations alone it is SQLAlchemy's, within their transaction
+    assert having - _MAY_COMMIT == set(_COMMITS_EACH_STATEMENT)
+
+
+def test_only_the_committer_sends_the_statement_that_commits_by_itself() -> None:
+    sending = {
+        path
+        for path in python_files(*PRODUCT)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("spend_alone")
+    }
+    assert sending == {Path("app/ledger/committer.py")}
 
 
 def test_only_the_gateway_knows_stripes_library() -> None:

@@ -13,10 +13,10 @@ _TOP = {
 }
 _ROOMS = {
     *("asgi", "jobs", "flows", "billing", "metering", "accounts", "ledger", "payments", "messages", "live", "store"),
-    *("db", "catalog", "oidc", "cli"),
+    *("db", "catalog", "oidc", "cli", "server"),
 }
 _MODULES = {
-    *("__init__", "__main__", "main", "server", "settings", "setting_values", "logs", "faults"),
+    *("__init__", "__main__", "main", "settings", "setting_values", "logs", "faults"),
     *("object_storage", "money", "ids", "clock", "errors", "idempotency", "wording"),
 }
 _EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|managers?|services?|common|misc|stuff)(_|$)")

@@ -105,7 +105,7 @@ def _member_access(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
 
 
 async def _key_access(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
-    if lock and not await api_key_store.hold(session, caller.key_id, at=session.real_now):
+    if lock and not await api_key_store.lock_if_good(session, caller.key_id, at=session.real_now):
         raise Unauthenticated
     if not caller.is_service and caller.workspace_id != workspace_id:
         raise NotFound

@@ -177,7 +177,7 @@ async def lock_joining_user(session: Session, user_id: UUID) -> None:
     """
     if not await user_store.lock_joining_user(session, user_id):
         raise Unauthenticated
-    if await deletion_store.is_settled(session, user_id):
+    if await deletion_store.is_irreversible(session, user_id):
         raise AccountClosing
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from resolvers.pagination import MOST_ROWS
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -28,7 +30,7 @@ class DocumentLimits:
     """Pairs of fields that answer under one name, which validation compares one by one."""
     cost: int = 10_000
     """One for each field, multiplied by the page sizes around it."""
-    page_size: int = 100
+    page_size: int = MOST_ROWS
     """The largest page there is: a larger `first` is refused by its field and costs no more than this."""
     literal_digits: int = 100
     """Length of a number written in the document."""

@@ -31,8 +31,11 @@ MULTIPART: Final = "multipart/form-data"
 
 _FIELDS: Final = ("operations", "map")
 _RETRY_SECONDS: Final = 10
-# RFC 2046: at most 70 of these, the last no space
-_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+# RFC 2046: so many of these, the last no space
+_MOST_BOUNDARY_CHARACTERS: Final = 70
+_BOUNDARY: Final = re.compile(
+    rf"[0-9A-Za-z'()+_,\-./:=? ]{{0,{_MOST_BOUNDARY_CHARACTERS - 1}}}[0-9A-Za-z'()+_,\-./:=?]"
+)
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
@@ -48,7 +51,10 @@ def boundary_of(request: Request) -> str:
     if not boundary:
         raise HttpRefusal(400, "The boundary is missing from the content type.")
     if not _BOUNDARY.fullmatch(boundary):
-        raise HttpRefusal(400, "The boundary is not one: it has 1 to 70 letters, digits and '()+_,-./:=? in it.")
+        raise HttpRefusal(
+            400,
+            f"The boundary is not one: it has 1 to {_MOST_BOUNDARY_CHARACTERS} letters, digits and '()+_,-./:=? in it.",
+        )
     return boundary
 
 

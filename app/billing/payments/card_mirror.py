@@ -1,4 +1,4 @@
-"""The mirror of a workspace's cards, and which one is charged."""
+"""The mirror of the provider's cards of a workspace, and which of them is charged."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ async def card_to_charge(session: Session, workspace_id: UUID, card_id: UUID | N
 
 
 async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
-    """Make the workspace's cards what the provider has; True if that changed anything, which open screens are then told.
+    """Bring the mirrored cards in line with the provider's, and leave a hint for open screens; returns whether anything changed.
 
-    The audit log tells of cards that came, went or became the default, however that happened; who asked for it here is a line of
-    its own.
+    The audit log gets an event for each card that was added, removed or made the default, however that happened. Who asked for it
+    here is an event of its own, written by `app/flows/provider/cards.py`.
     """
     account = await billing_account_store.lock(session, workspace_id)
     known = {row.provider_id: row for row in await billing_account_store.cards(session, workspace_id)}
@@ -53,7 +53,7 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
         is_default = card.id == wallet.default_card_id
         if row is None:
             session.add(_row(session, workspace_id, card, is_default))
-            await _record(session, workspace_id, "card.added", "A card was added.", after=told(card))
+            await _record(session, workspace_id, "card.added", "A card was added.", after=card_summary(card))
             changed = True
         elif _differs(row, card, is_default):
             row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
@@ -61,11 +61,11 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
             changed = True
     for gone in known.values():
         await session.delete(gone)
-        await _record(session, workspace_id, "card.removed", "A card was removed.", before=told(gone))
+        await _record(session, workspace_id, "card.removed", "A card was removed.", before=card_summary(gone))
         changed = True
     default = next((card for card in wallet.cards if card.id == wallet.default_card_id), None)
     if default_before is not None and default is not None and default.id != default_before.provider_id:
-        before, after = told(default_before), told(default)
+        before, after = card_summary(default_before), card_summary(default)
         summary = "Another card became the default."
         await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
     if changed:
@@ -86,8 +86,8 @@ async def _record(
     await audit_log.record(session, workspace_id, SYSTEM, action, summary, before=before, after=after)
 
 
-def told(card: CardRow | Card) -> dict[str, object]:
-    """What the audit log says of a card."""
+def card_summary(card: CardRow | Card) -> dict[str, object]:
+    """A card as the audit log describes it."""
     return {"brand": card.brand, "last4": card.last4}
 
 

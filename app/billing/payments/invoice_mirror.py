@@ -19,9 +19,10 @@ TOPIC = "invoice"
 
 
 async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice) -> InvoiceRow:
-    """Make the mirrored invoice what the provider has now, and tell open screens if that changed anything.
+    """Bring the mirrored invoice in line with the provider's, and leave a hint for open screens if anything changed.
 
-    `invoice` must have been fetched after whatever made the caller look: the newest fetch wins. Drafts are not shown and not told.
+    `invoice` must have been fetched after the event that made the caller fetch it: the newest fetch wins. Drafts leave no hint,
+    since the API does not show them.
     """
     await billing_account_store.lock(session, workspace_id)
     values = _values(invoice)
@@ -37,11 +38,11 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
             **values,
         )
         session.add(row)
-    elif _stands_behind(row, invoice) or all(getattr(row, name) == value for name, value in values.items()):
+    elif _is_older(row, invoice) or all(getattr(row, name) == value for name, value in values.items()):
         return row
     else:
         if invoice.status is InvoiceStatus.PAID and row.status != InvoiceStatus.PAID and invoice.purchase_id is None:
-            # that of a purchase is told as the purchase's success
+            # for the invoice of a purchase, the purchase's success has an event of its own
             after = {"invoice": str(row.id), "number": invoice.number}
             await audit_log.record(session, workspace_id, SYSTEM, "invoice.paid", "An invoice was paid.", after=after)
         for name, value in values.items():
@@ -54,7 +55,7 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
 
 
 def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> None:
-    """Have a mirrored, locked invoice show how much of it was refunded, and tell open screens if that changed."""
+    """Set how much of a mirrored, locked invoice was refunded, and leave a hint for open screens if that changed."""
     if row.amount_refunded_minor == refunded_minor:
         return
     row.amount_refunded_minor = refunded_minor
@@ -63,7 +64,7 @@ def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> Non
     session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
 
 
-# An invoice only ever moves on: a state fetched before a newer one was stored must not bring the old one back.
+# An invoice's status only ever moves on. A status fetched before a newer one was stored must not replace the newer one.
 _ORDER = {
     InvoiceStatus.DRAFT: 0,
     InvoiceStatus.OPEN: 1,
@@ -73,7 +74,7 @@ _ORDER = {
 }
 
 
-def _stands_behind(row: InvoiceRow, invoice: ProviderInvoice) -> bool:
+def _is_older(row: InvoiceRow, invoice: ProviderInvoice) -> bool:
     return _ORDER[invoice.status] < _ORDER[InvoiceStatus(row.status)]
 
 

@@ -1,4 +1,4 @@
-"""What a caller is told while a payment is under way, or when the provider can't be reached."""
+"""The errors that callers get while a payment is under way, or when the payment provider can't be reached."""
 
 from __future__ import annotations
 

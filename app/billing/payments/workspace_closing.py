@@ -1,4 +1,4 @@
-"""A workspace that is being deleted: nothing new is charged to it, and nobody joins it, from the moment that is decided."""
+"""Closing a workspace that is being deleted: from then on nothing new is charged to it, and nobody joins it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def require_open(account: BillingAccountRow | None) -> None:
 
 
 async def close(session: Session, workspace_id: UUID) -> None:
-    """Let nothing new be charged to the workspace; whoever is just beginning to is waited for."""
+    """Let nothing new be charged to the workspace. Waits for a transaction that is just beginning to charge it."""
     account = await billing_account_store.lock(session, workspace_id)
     if account.closing_at is None:
         account.closing_at = session.now
 
 
-async def open_again(session: Session, workspace_id: UUID) -> None:
-    """Let the workspace buy again: a deletion that took it along was stopped, and no other takes it."""
+async def reopen(session: Session, workspace_id: UUID) -> None:
+    """Let the workspace buy again after a deletion was cancelled, unless another deletion includes it."""
     account = await billing_account_store.lock(session, workspace_id)
-    if not await deletion_store.takes(session, workspace_id):
+    if not await deletion_store.includes_workspace(session, workspace_id):
         account.closing_at = None

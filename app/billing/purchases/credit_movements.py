@@ -1,4 +1,4 @@
-"""Credits as billing moves them: the one door to the ledger for purchases and for what falls due."""
+"""Posting to the ledger for billing: granting and clawing back a purchase's credits, and what falls due by time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode
 from app.idempotency import KEYS_KEPT
-from app.ledger import post as ledger_post
-from app.ledger.chart import Source
+from app.ledger import post_movements as ledger_post
+from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Clawback, Grant, Posted, Reinstate
-from app.ledger.post import post_due, post_one
+from app.ledger.post_movements import post_due, post_one
 from app.money import CreditUnit
 from app.store import invoices as invoice_store
 from app.store import ledger_posting as ledger_posting_store
@@ -28,7 +28,7 @@ class UnknownResource(DomainError):
 
 
 async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Posted:
-    """Credit a purchase that was paid; the ledger grants a purchase once, whoever asks."""
+    """Grant the credits of a paid purchase. Safe to call again: the ledger grants a purchase once."""
     source = Source.AUTO_RECHARGE if purchase.is_auto_recharge else Source.PURCHASE
     return await post_one(
         session,
@@ -43,16 +43,16 @@ async def grant_purchase(session: Session, purchase: CreditPurchaseRow) -> Poste
 
 
 async def record_grant(session: Session, unit: CreditUnit, actor: Actor, posted: Posted, source: Source) -> None:
-    """Write to the audit log that somebody gave credits; each is rare, unlike what spends them, which has its own history."""
-    given = posted.transaction
-    after = {"sequence": given.sequence, "source": source, "amount": f"{unit.from_steps(given.amount):f} {unit.name}"}
-    await audit_log.record(session, given.workspace_id, actor, "credits.granted", "Credits were given.", after=after)
+    """Write to the audit log that somebody granted credits. Spends are too many for it: the ledger's history has them."""
+    grant = posted.transaction
+    after = {"sequence": grant.sequence, "source": source, "amount": f"{unit.from_steps(grant.amount):f} {unit.name}"}
+    await audit_log.record(session, grant.workspace_id, actor, "credits.granted", "Credits were given.", after=after)
 
 
 async def reclaim(session: Session, purchase: CreditPurchaseRow, target: int, *, description: str) -> None:
-    """See to it that `target` steps of what a locked, paid purchase granted have been taken back by now.
+    """Claw back or reinstate credits of a locked, paid purchase until `target` steps of them are clawed back in all.
 
-    What is missing is clawed back, below zero if need be; what was taken too much is reinstated.
+    A claw-back may make the balance negative, which is a debt.
     """
     missing = target - purchase.reclaimed_credits
     if missing == 0:
@@ -74,12 +74,12 @@ async def next_due_at(session: Session) -> datetime | None:
 
 async def run_due(database: Database, *, limit: int) -> int:
     """Expire grants and let holds lapse whose time has come, in at most `limit` workspaces; returns in how many."""
-    settled = await transact(database, lambda session: post_due(session, limit), step="credits.due")
-    return settled.workspaces
+    posted = await transact(database, lambda session: post_due(session, limit), step="credits.due")
+    return posted.workspaces
 
 
 async def forget_keys(session: Session) -> None:
-    """Forget idempotency keys that are older than 90 days, a thousand of each kind at a time."""
+    """Forget idempotency keys older than `KEYS_KEPT`: at most a thousand of the ledger's, and all of purchases and payments."""
     before = session.now - KEYS_KEPT
     await ledger_post.forget_keys(session)
     await purchase_store.forget_keys(session, before)

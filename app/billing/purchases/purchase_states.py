@@ -1,4 +1,4 @@
-"""Buying credits: what may be bought, and what each outcome of the payment does to the purchase."""
+"""The states of a purchase of credits: begin, allow the payment, succeed, await confirmation, fail, give up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOPIC = "credit_purchase"
 
 # How long a customer has to confirm a payment with the bank.
 CONFIRM_WITHIN = timedelta(minutes=30)
-# After this long a purchase that nobody finished is looked into: longer than its calls to the provider ordinarily take.
+# After this long the reconciler checks a purchase that is not finished: longer than its calls to the provider ordinarily take.
 CHECK_AFTER = timedelta(seconds=90)
 
 
@@ -43,7 +43,7 @@ async def begin(
     is_auto: bool,
     actor: Actor,
 ) -> CreditPurchaseRow:
-    """Write the purchase down as pending, before anything is sent. Without a card it will be paid on a hosted page."""
+    """Store the purchase as PENDING, before anything is sent to the provider. Without a card it is paid on a hosted page."""
     row = CreditPurchaseRow(
         workspace_id=workspace_id,
         id=uuid7(),
@@ -70,13 +70,13 @@ async def begin(
     return row
 
 
-async def admit(
+async def allow_payment(
     session: Session, catalog: Catalog, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> None:
-    """Allow the payment to be sent, and note that it is: from here on only the provider knows whether it happened.
+    """Allow the payment to be sent, and set `pay_sent_at`: from here on only the provider knows whether the card was charged.
 
-    The limit is checked with the total, tax included, in the order of the lock, so that two purchases can't pass it together.
-    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up meanwhile.
+    The spend limit is checked with the total, tax included, while the billing account is locked, so that two purchases at once
+    can't pass it together. Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up meanwhile.
     """
     account = await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
@@ -89,7 +89,7 @@ async def admit(
     await invoice_mirror.mirror(session, workspace_id, invoice)
 
 
-async def admit_checkout(
+async def allow_checkout(
     session: Session,
     catalog: Catalog,
     workspace_id: UUID,
@@ -98,7 +98,7 @@ async def admit_checkout(
     *,
     open_until: datetime,
 ) -> CreditPurchaseRow:
-    """Allow a hosted page to be shown: from here on it counts against the limit, and only the provider knows if it was paid.
+    """Allow a hosted page to be shown: from here on it counts towards the limit, and only the provider knows if it was paid.
 
     Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up, or a later one opened its page, meanwhile.
     """
@@ -117,16 +117,16 @@ async def admit_checkout(
     row.pay_sent_at = session.now
     row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
     row.expires_at = row.next_check_at = open_until
-    _changed(session, row)
+    mark_changed(session, row)
     return row
 
 
 async def succeed(
     session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
-    """The payment succeeded: grant the credits, once, whoever says so and however often.
+    """The payment succeeded: grant the credits. Safe to call again: the credits are granted once.
 
-    A purchase that had ended before, as whoever made it was told, is left so: `charged_at` stays None.
+    A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None.
     """
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
@@ -139,7 +139,7 @@ async def succeed(
     row.charged_at = invoice.paid_at or session.now
     row.total_minor = invoice.total_minor
     row.failure = row.decline_code = row.next_check_at = row.checkout_url = None
-    _changed(session, row)
+    mark_changed(session, row)
     await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
     return row
 
@@ -147,14 +147,14 @@ async def succeed(
 async def await_confirmation(
     session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
-    """The bank wants the cardholder: the purchase waits until it lapses."""
+    """The bank wants the cardholder to confirm: the purchase waits for that until it expires."""
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     await invoice_mirror.mirror(session, workspace_id, invoice)
     if row.status == PurchaseStatus.PENDING:
         row.status = PurchaseStatus.ACTION_REQUIRED
         row.next_check_at = row.expires_at
-        _changed(session, row)
+        mark_changed(session, row)
     return row
 
 
@@ -168,7 +168,10 @@ async def fail(
     decline_code: str | None = None,
     status: PurchaseStatus = PurchaseStatus.FAILED,
 ) -> CreditPurchaseRow:
-    """The purchase ended without a charge, and its invoice can't be paid any more. Its key stays: a replay answers the same."""
+    """The purchase ended without a charge, and its invoice can't be paid any more.
+
+    Its idempotency key stays, so that a replay gets the same answer.
+    """
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if invoice is not None:
@@ -178,17 +181,17 @@ async def fail(
         row.failure = reason
         row.decline_code = decline_code
         row.next_check_at = row.checkout_url = None
-        _changed(session, row)
+        mark_changed(session, row)
         await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was not paid.")
     elif row.charged_at is None:
         row.next_check_at = None
     return row
 
 
-async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, reason: str) -> bool:
-    """Give up a purchase whose payment was never sent: it fails, its key is free again, its invoice is to be discarded.
+async def give_up(session: Session, workspace_id: UUID, purchase_id: UUID, *, reason: str) -> bool:
+    """Give up a purchase whose payment was never sent: it fails, and its idempotency key may be used again.
 
-    False when the payment was sent after all, or the purchase has ended.
+    The reconciler then discards its invoice. Returns False when the payment was sent after all, or the purchase has ended.
     """
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if row.status != PurchaseStatus.PENDING or row.pay_sent_at is not None:
@@ -197,17 +200,18 @@ async def abandon(session: Session, workspace_id: UUID, purchase_id: UUID, *, re
     row.failure = reason
     row.idempotency_key = None
     row.next_check_at = session.now
-    _changed(session, row)
+    mark_changed(session, row)
     await _record(session, row, SYSTEM, "recharge.failed", "A purchase of credits was given up before it was paid.")
     return True
 
 
 async def _record(session: Session, row: CreditPurchaseRow, actor: Actor, action: str, summary: str) -> None:
     price = Money(row.total_minor if row.total_minor is not None else row.price_minor, row.currency)
-    after = {"purchase": str(row.id), "status": row.status, "price": f"{price.amount} {price.currency}"}
+    after = {"purchase": str(row.id), "status": row.status, "price": str(price)}
     await audit_log.record(session, row.workspace_id, actor, action, summary, after=after)
 
 
-def _changed(session: Session, row: CreditPurchaseRow) -> None:
+def mark_changed(session: Session, row: CreditPurchaseRow) -> None:
+    """Give a changed purchase its next version, and leave a hint for open screens."""
     row.version += 1
     session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)

@@ -1,7 +1,7 @@
-"""Money that goes back: the refunds asked for here, and what refunds and disputes do to a purchase, its invoice and its credits.
+"""Returned money: the refunds requested here, and what refunds and disputes do to a purchase, its invoice and its credits.
 
-Nothing here follows single events. The provider's present state of the payment says how much has gone back by now, and the
-difference to what is known is made up for: so the same end is reached whatever was reported, how often and in which order.
+Nothing here follows single events. Each time, the provider's present state of the payment is compared with what is stored, and the
+difference is applied. So the result is the same whichever events came, how often and in which order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
-from app.store.refunds import Watched
+from app.store.refunds import InvoiceToCheck
 
 # The provider may forget an idempotency key after 24 hours: from then on the same refund could be made twice.
 SEND_WITHIN: Final = timedelta(hours=23)
@@ -41,50 +41,50 @@ class NotRefundable(DomainError):
 
 
 class ReturnedMoneyOvertaken(Exception):
-    """Somebody else looked at what has gone back of the invoice at the same moment, and may have seen something newer."""
+    """Another check of the invoice's returned money was stored meanwhile, and may have seen something newer: check again."""
 
 
 class PurchaseUnfinished(Exception):
-    """Money of a purchase has gone back before the purchase itself was brought to its end: look again when it was."""
+    """Money was returned of a purchase that is not finished yet: check again once it is."""
 
 
-async def request(
+async def request_refund(
     session: Session,
-    watched: Watched,
+    checked: InvoiceToCheck,
     invoice_id: str,
-    returns: ReturnedMoney,
+    returned: ReturnedMoney,
     *,
     amount_minor: int | None,
     reason: str | None,
     by_operator: bool,
 ) -> RefundRow:
-    """Write down a refund of `amount_minor`, or of all that is left, before it is sent.
+    """Store a refund of `amount_minor`, or of all that is left, before it is sent to the provider.
 
-    `returns` is what the look `watched` saw of the purchase's invoice. One that was written down before, for the same amount, and
-    never reached the provider is answered instead: asking again after a crash refunds once. After a refund that the bank returned
-    only an operator may ask for another. Raises `NotRefundable`, `Conflict` when another amount is on its way, and
-    `ReturnedMoneyOvertaken` when there was a newer look.
+    `returned` is what the check `checked` found for the purchase's invoice. A refund of the same amount that was stored before and
+    never reached the provider is returned instead, so that asking again after a crash refunds once. After a refund that the bank
+    returned only an operator may ask for another. Raises `NotRefundable`, `Conflict` while a refund of another amount is under way,
+    and `ReturnedMoneyOvertaken` when there was a newer check.
     """
-    await billing_account_store.lock(session, watched.workspace_id)
-    assert watched.purchase_id is not None
-    purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
-    await _check_newest(session, watched, invoice_id)
-    amount = Money(returns.left_minor if amount_minor is None else amount_minor, purchase.currency)
-    _check_refundable(amount, returns)
+    await billing_account_store.lock(session, checked.workspace_id)
+    assert checked.purchase_id is not None
+    purchase = await purchase_store.lock(session, checked.workspace_id, checked.purchase_id)
+    await _lock_if_newest(session, checked, invoice_id)
+    amount = Money(returned.left_minor if amount_minor is None else amount_minor, purchase.currency)
+    _check_refundable(amount, returned)
     if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
         raise NotRefundable("The bank returned a refund of this purchase before.")
-    for earlier in await refund_store.lock_standing(session, purchase.workspace_id, purchase.id):
+    for earlier in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         if earlier.status != RefundState.REQUESTED:
             continue
         if earlier.amount_minor != amount.minor:
             under_way = Money(earlier.amount_minor, purchase.currency)
-            raise Conflict(f"A refund of {_said(under_way)} is on its way; look again when it is through.")
+            raise Conflict(f"A refund of {under_way} is on its way; look again when it is through.")
         return earlier
     row = RefundRow(
         workspace_id=purchase.workspace_id,
         id=uuid7(),
         purchase_id=purchase.id,
-        payment_id=returns.payment_id,
+        payment_id=returned.payment_id,
         amount_minor=amount.minor,
         reason=reason[:_MAX_REASON_CHARACTERS] if reason else None,
         status=RefundState.REQUESTED,
@@ -93,149 +93,145 @@ async def request(
     )
     session.add(row)
     if by_operator:
-        after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": _said(amount)}
-        summary = f"An operator asked for a refund of {_said(amount)}."
+        after = {"purchase": str(purchase.id), "refund": str(row.id), "amount": str(amount)}
+        summary = f"An operator asked for a refund of {amount}."
         await audit_log.record(session, row.workspace_id, OPERATOR, "purchase.refund_requested", summary, after=after)
     return row
 
 
-def _check_refundable(amount: Money, returns: ReturnedMoney) -> None:
-    left = Money(returns.left_minor, amount.currency)
-    if returns.disputed_minor:
+def _check_refundable(amount: Money, returned: ReturnedMoney) -> None:
+    left = Money(returned.left_minor, amount.currency)
+    if returned.disputed_minor:
         raise NotRefundable("The cardholder disputes this payment: the bank decides where its money goes.")
     if left.minor <= 0:
         raise NotRefundable("All of this purchase was refunded before.")
     if not 0 < amount.minor <= left.minor:
-        raise NotRefundable(f"At most {_said(left)} of this purchase can still be refunded, and it must be above zero.")
+        raise NotRefundable(f"At most {left} of this purchase can still be refunded, and it must be above zero.")
 
 
-async def refuse(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID, *, failure: str) -> None:
+async def fail_refund(
+    session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID, *, failure: str
+) -> None:
     """The refund was not made and will not be: the provider refused it, or it could not be sent in time."""
-    for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
+    for row in await refund_store.lock_unfailed(session, workspace_id, purchase_id):
         if row.id == refund_id and row.status == RefundState.REQUESTED:
             row.status, row.failure, row.next_check_at = RefundState.FAILED, failure, None
 
 
 async def check_later(session: Session, workspace_id: UUID, purchase_id: UUID, refund_id: UUID) -> None:
-    """The provider can't be reached: leave the refund as it is for now."""
-    for row in await refund_store.lock_standing(session, workspace_id, purchase_id):
+    """Leave the refund as it is for now, and have the worker check it later: the provider can't be reached."""
+    for row in await refund_store.lock_unfailed(session, workspace_id, purchase_id):
         if row.id == refund_id and row.next_check_at is not None:
             row.next_check_at = session.now + purchase_states.CHECK_AFTER
 
 
 async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
-    """Say of a purchase that was paid after it had ended that its payment goes back; False when it was not too late after all."""
+    """Note on a purchase that was paid after it had ended that this is refunded; False when it was not too late after all."""
     await billing_account_store.lock(session, purchase.workspace_id)
     row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
     if row.status in UNFINISHED or row.charged_at is not None:
         return False
     if (row.failure, row.invoice_id) != (failure, invoice_id):
         row.failure, row.invoice_id = failure, invoice_id
-        _changed(session, row)
+        purchase_states.mark_changed(session, row)
     return True
 
 
-async def apply_returned_money(session: Session, watched: Watched, invoice_id: str, returns: ReturnedMoney) -> None:
-    """Bring invoice, purchase, credits and refunds in line with what has gone back by now, posting only the difference.
+async def apply_returned_money(
+    session: Session, checked: InvoiceToCheck, invoice_id: str, returned: ReturnedMoney
+) -> None:
+    """Bring invoice, purchase, credits and refunds in line with the money returned by now, posting only the difference.
 
-    `returns` was fetched after `watched` was read. Credits taken back are returned ÷ total × credits, rounded down, of everything
-    returned so far: partial refunds sum exactly, a full one takes all, and refunds and disputes together never more than that.
-    Raises `ReturnedMoneyOvertaken` when there was a newer look, `PurchaseUnfinished` when the purchase must be settled first.
+    `returned` was fetched after `checked` was read. The credits clawed back in all are returned ÷ total × credits, rounded down,
+    with everything returned so far: so partial refunds take together what one full refund takes, and never more than was granted.
+    Raises `ReturnedMoneyOvertaken` when there was a newer check, `PurchaseUnfinished` while the purchase is not finished.
     """
-    await billing_account_store.lock(session, watched.workspace_id)
+    await billing_account_store.lock(session, checked.workspace_id)
     purchase = None
-    if watched.purchase_id and await purchase_store.find(session, watched.workspace_id, watched.purchase_id):
-        purchase = await purchase_store.lock(session, watched.workspace_id, watched.purchase_id)
-    row = await _check_newest(session, watched, invoice_id)
+    if checked.purchase_id and await purchase_store.find(session, checked.workspace_id, checked.purchase_id):
+        purchase = await purchase_store.lock(session, checked.workspace_id, checked.purchase_id)
+    row = await _lock_if_newest(session, checked, invoice_id)
     row.money_checks += 1
-    invoice_mirror.show_refunded(session, row, returns.refunded_minor)
+    invoice_mirror.show_refunded(session, row, returned.refunded_minor)
     if purchase is None:
         return
     if purchase.status in UNFINISHED:
         raise PurchaseUnfinished
-    await _settle_requests(session, purchase, returns)
+    await _update_requested_refunds(session, purchase, returned)
     was = (purchase.refunded_minor, purchase.disputed_minor, purchase.lost_minor)
-    if was == (returns.refunded_minor, returns.disputed_minor, returns.lost_minor):
+    if was == (returned.refunded_minor, returned.disputed_minor, returned.lost_minor):
         return
-    await _record(session, purchase, returns)
+    await _record(session, purchase, returned)
     if purchase.charged_at is not None:
-        await _reclaim(session, purchase, returns)
-    purchase.refunded_minor = returns.refunded_minor
-    purchase.disputed_minor = returns.disputed_minor
-    purchase.lost_minor = returns.lost_minor
-    _changed(session, purchase)
+        await _reclaim_credits(session, purchase, returned)
+    purchase.refunded_minor = returned.refunded_minor
+    purchase.disputed_minor = returned.disputed_minor
+    purchase.lost_minor = returned.lost_minor
+    purchase_states.mark_changed(session, purchase)
 
 
-async def _check_newest(session: Session, watched: Watched, invoice_id: str) -> InvoiceRow:
+async def _lock_if_newest(session: Session, checked: InvoiceToCheck, invoice_id: str) -> InvoiceRow:
+    """The mirrored invoice, locked; raises `ReturnedMoneyOvertaken` when there was a newer check (a version check)."""
     row = await invoice_store.lock_with_provider_id(session, invoice_id)
-    if row is None or row.money_checks != watched.checks:
+    if row is None or row.money_checks != checked.checks:
         raise ReturnedMoneyOvertaken
     return row
 
 
-async def _reclaim(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
-    """Take back the share of the credits whose money has gone back, and give back what was taken of money that came again."""
+async def _reclaim_credits(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
+    """Claw back the credits whose money was returned, or reinstate credits whose money came again; set the purchase's status."""
     total_minor = purchase.total_minor or purchase.price_minor
-    returned_minor = min(returns.refunded_minor + returns.disputed_minor, total_minor)
+    returned_minor = min(returned.refunded_minor + returned.disputed_minor, total_minor)
     target = steps_to_claw_back(purchase.credits, returned_minor=returned_minor, total_minor=total_minor, already=0)
-    if returns.disputed_minor != purchase.disputed_minor:
+    if returned.disputed_minor != purchase.disputed_minor:
         description = "Dispute" if target > purchase.reclaimed_credits else "Dispute won"
     else:
         description = "Refund" if target > purchase.reclaimed_credits else "Refund returned by the bank"
     await credit_movements.reclaim(session, purchase, target, description=description)
-    if returns.disputed_minor:
-        # a lost dispute stays one: it says best where the money went
+    if returned.disputed_minor:
+        # a lost dispute keeps the status DISPUTED: it tells best where the money went
         purchase.status = PurchaseStatus.DISPUTED
     else:
         purchase.status = PurchaseStatus.REFUNDED if returned_minor == total_minor else PurchaseStatus.SUCCEEDED
 
 
-async def _settle_requests(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
-    """Note of the refunds asked for here what the provider says of them."""
-    known = {refund.refund_id: refund for refund in returns.refunds if refund.refund_id is not None}
-    for row in await refund_store.lock_standing(session, purchase.workspace_id, purchase.id):
+async def _update_requested_refunds(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
+    """Update the refunds requested here to what the provider has."""
+    known = {refund.refund_id: refund for refund in returned.refunds if refund.refund_id is not None}
+    for row in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         refund = known.get(str(row.id))
         if refund is not None:
             row.status, row.provider_id, row.failure = RefundState(refund.status), refund.id, refund.failure
             row.next_check_at = None
 
 
-async def _record(session: Session, purchase: CreditPurchaseRow, returns: ReturnedMoney) -> None:
-    """Write to the audit log what became of the money, each change of its own kind."""
+async def _record(session: Session, purchase: CreditPurchaseRow, returned: ReturnedMoney) -> None:
+    """Write to the audit log how much was refunded, disputed and lost, an event for each that changed."""
     changes = (
-        ("refunded", purchase.refunded_minor, returns.refunded_minor),
-        ("disputed", purchase.disputed_minor, returns.disputed_minor),
-        ("lost", purchase.lost_minor, returns.lost_minor),
+        ("refunded", purchase.refunded_minor, returned.refunded_minor),
+        ("disputed", purchase.disputed_minor, returned.disputed_minor),
+        ("lost", purchase.lost_minor, returned.lost_minor),
     )
     for name, before, after in changes:
-        told = _TOLD.get((name, after > before)) if after != before else None
-        if told is not None:
-            action, summary = told
-            was, now = (_said(Money(minor, purchase.currency)) for minor in (before, after))
+        entry = _AUDIT_ENTRIES.get((name, after > before)) if after != before else None
+        if entry is not None:
+            action, summary = entry
             await audit_log.record(
                 session,
                 purchase.workspace_id,
                 SYSTEM,
                 action,
                 summary,
-                before={name: was},
-                after={name: now, "purchase": str(purchase.id)},
+                before={name: str(Money(before, purchase.currency))},
+                after={name: str(Money(after, purchase.currency)), "purchase": str(purchase.id)},
             )
 
 
-_TOLD: Final = {
+_AUDIT_ENTRIES: Final = {
     ("refunded", True): ("purchase.refunded", "A purchase of credits was refunded."),
     ("refunded", False): ("purchase.refund_failed", "The bank returned a refund of a purchase of credits."),
     ("disputed", True): ("purchase.disputed", "The cardholder disputed a purchase of credits."),
     ("disputed", False): ("purchase.dispute_won", "The bank decided a dispute against the cardholder."),
     ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder."),
 }
-
-
-def _said(money: Money) -> str:
-    return f"{money.amount} {money.currency}"
-
-
-def _changed(session: Session, row: CreditPurchaseRow) -> None:
-    row.version += 1
-    session.outbox.hint(purchase_states.TOPIC, row.workspace_id, row.id, row.version)
+"""What the audit log says (action, summary) when one of these amounts has risen (True) or fallen (False)."""

@@ -1,4 +1,4 @@
-"""The monthly spend limit: what is charged for credits in a calendar month can't pass the plan's limit, or an operator's."""
+"""The monthly spend limit: how much may be charged for credits in a calendar month, by the plan or set by an operator."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
 
 
 def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | None) -> Money | None:
-    """The most that may be charged for credits in a month: an operator's word, else the plan's."""
+    """The most that may be charged for credits in a month: what an operator set, else the plan's limit; None: no limit."""
     if account is not None and account.monthly_spend_limit_minor is not None:
         return Money(account.monthly_spend_limit_minor, catalog.currency)
     return plan_of(catalog, workspace_id).monthly_spend_limit
@@ -46,12 +46,12 @@ async def check_spend_limit(session: Session, catalog: Catalog, account: Billing
     if spent + amount_minor > limit.minor:
         left = Money(max(0, limit.minor - spent), limit.currency)
         raise SpendLimitReached(
-            f"At most {limit.amount} {limit.currency} may be spent on credits a month; {left.amount} of it is left, tax included."
+            f"At most {limit} may be spent on credits a month; {left.amount} of it is left, tax included."
         )
 
 
 async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Money | None) -> str:
-    """Let a workspace spend `limit` a month, None for its plan's own limit; says what was done. Raises `NotFound`."""
+    """Let a workspace spend `limit` a month, None for its plan's own limit; returns a sentence about it. Raises `NotFound`."""
     workspace_id = await workspace_store.id_by_handle(session, handle.strip().lower())
     if workspace_id is None:
         raise NotFound(f"There is no workspace with the handle {handle!r}.")
@@ -65,13 +65,9 @@ async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Mone
         audit_log.OPERATOR,
         "spend_limit.set",
         "An operator set the monthly spend limit.",
-        before={"limit": _said(before)},
-        after={"limit": _said(after)},
+        before={"limit": str(before) if before is not None else None},
+        after={"limit": str(after) if after is not None else None},
     )
     if limit is None:
         return f"{handle} has its plan's own limit again."
-    return f"{handle} may spend {_said(limit)} on credits a month."
-
-
-def _said(limit: Money | None) -> str | None:
-    return f"{limit.amount} {limit.currency}" if limit is not None else None
+    return f"{handle} may spend {limit} on credits a month."

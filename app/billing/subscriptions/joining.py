@@ -27,13 +27,13 @@ _PATH = ("input", "token")
 async def accept_invitation(
     session: Session, catalog: Catalog, caller: UserCaller, token: str, idempotency_key: str
 ) -> WorkspaceAccess | None:
-    """Follow a mailed link into an organization; the workspace as the caller may use it now.
+    """Accept the invitation of a mailed link; returns the workspace as the caller may use it now.
 
-    Who is a member already stays what they are, whatever the invitation says, and uses it up. Sent again with the same key, it
-    answers the present state, None for who has left since; and with another key too, for as long as they are a member. Raises
-    `TokenExpired` for a link that is unknown, used, revoked or lapsed, and for one whose sender may no longer give its role;
-    `EmailUnverified`, `SeatsInUse`, `IdempotencyConflict`, and `WorkspaceClosing` and `AccountClosing` for a workspace or a person
-    that is being deleted.
+    A caller who is a member already keeps their role, and the invitation is used up. A replay with the same idempotency key returns
+    the present state, None where the caller has left since; so does another key while the caller is a member. Raises `TokenExpired`
+    for a link that is unknown, used, revoked or expired, and for one whose sender may no longer give its role; `EmailUnverified`,
+    `SeatsInUse`, `IdempotencyConflict`; and `WorkspaceClosing` and `AccountClosing` for a workspace or a person that is being
+    deleted.
     """
     await lock_joining_user(session, caller.user_id)
     row = await _locked_invitation(session, token)
@@ -48,7 +48,7 @@ async def accept_invitation(
             return present
     if row is None or not is_open(session, row):
         raise TokenExpired(path=_PATH)
-    # its lock is held, so that a deletion either was begun before or sees the new member
+    # the workspace is locked, so a deletion either began before and is seen here, or will see the new member
     require_open(await billing_account_store.find(session, row.workspace_id))
     await require_invitee(session, caller, row, lock=True)
     membership = await membership_store.find(session, row.workspace_id, caller.user_id)
@@ -69,7 +69,7 @@ async def accept_invitation(
 
 
 async def _locked_invitation(session: Session, token: str) -> InvitationRow | None:
-    """The invitation, read again once its workspace is locked: seats and roles stay as they are from then on."""
+    """The invitation, read again and locked once its workspace is locked: from then on seats and roles can't change."""
     found = await invitation_store.by_token_hash(session, token_hash(token))
     if found is None or await workspace_store.lock(session, found.workspace_id) is None:
         return None
@@ -91,7 +91,7 @@ async def _join(session: Session, caller: UserCaller, row: InvitationRow) -> Non
 
 
 async def _use_up(session: Session, caller: UserCaller, row: InvitationRow, idempotency_key: str) -> None:
-    """Let the link lead nowhere from now on; what is kept of it knows the same acceptance again, and no address."""
+    """Use the invitation up: its link no longer works. The row stays, without the address, so that a replay is recognized."""
     row.address = row.address_key = None
     row.accepted_by = caller.user_id
     row.accepted_at = session.now

@@ -32,7 +32,7 @@ class Seats:
 
 
 async def seats_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Seats:
-    """The seats of a workspace. They stay so where the caller has locked the workspace before."""
+    """The seats of a workspace. Where the caller has locked the workspace, nobody changes them before the transaction ends."""
     total = plan_of(catalog, workspace_id).seats.included
     return Seats(total=total, used=await membership_store.count(session, workspace_id))
 
@@ -40,7 +40,7 @@ async def seats_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Se
 async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
     """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked.
 
-    Where the catalog says that seats are bought automatically this is no different: no seats can be bought so far.
+    That holds for catalogs with automatic seats too: seats can't be bought yet.
     """
     if not (await seats_of(session, catalog, workspace_id)).available:
         raise SeatsInUse

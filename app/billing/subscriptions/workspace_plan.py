@@ -1,4 +1,4 @@
-"""Which plan a workspace is on: the one door for all who ask."""
+"""Which plan a workspace is on: all other code asks here."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from app.catalog import Catalog, Plan
 
 
 def plan_of(catalog: Catalog, workspace_id: UUID) -> Plan:
-    """The workspace's plan: the catalog's fallback plan, since none other can be had so far."""
+    """The workspace's plan. So far that is the catalog's fallback plan for every workspace: no other can be bought yet."""
     return catalog.fallback_plan

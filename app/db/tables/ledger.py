@@ -17,7 +17,7 @@ _ROOM_FOR_UPDATES = {"fillfactor": "60"}
 class LedgerBalanceRow(Base):
     """What a workspace has now: the ledger's lock, and the sums of its entries.
 
-    `available` below zero is a debt. `recharge_below` is where a falling balance must be looked at by auto-recharge; null: nowhere.
+    `available` below zero is a debt. When it falls to `recharge_below`, auto-recharge is due; null: never.
     """
 
     __tablename__ = "ledger_balances"
@@ -39,9 +39,9 @@ class LedgerBalanceRow(Base):
 
 
 class LedgerTransactionRow(Base):
-    """One movement, numbered without gaps within its workspace; written once and never changed, but for a key that is forgotten.
+    """One transaction, numbered without gaps within its workspace. It never changes, except that its key is forgotten later.
 
-    `seal` is a digest of everything that can't be recomputed from the entries, so that `verify` finds what was altered by hand.
+    `seal` is the digest of `app.ledger.entries.transaction_digest`, by which `verify` finds rows that were changed by hand.
     """
 
     __tablename__ = "ledger_transactions"

@@ -1,4 +1,4 @@
-"""What the product keeps of payments: customers, cards, purchases of credits, the mirror of invoices, the inbox of events."""
+"""Billing accounts (customers), the mirrors of cards and invoices, and tries to pay an invoice."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class InvoiceRow(Base):
     """
 
     __tablename__ = "invoices"
-    erasure = Kept("the law makes a seller keep invoices; sealed, since no one can reach a workspace that is gone")
+    erasure = Kept("the law makes a seller keep invoices; nobody can read those of a workspace that is gone")
     __table_args__ = (Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),)
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)

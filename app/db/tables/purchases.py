@@ -13,7 +13,7 @@ from app.db.tables.base import Base, Kept
 
 
 class PurchaseStatus(StrEnum):
-    """Where a purchase of credits is between the click and the end."""
+    """The state of a purchase of credits."""
 
     PENDING = "PENDING"
     ACTION_REQUIRED = "ACTION_REQUIRED"
@@ -25,7 +25,7 @@ class PurchaseStatus(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where a refund that was asked for here is: REQUESTED until the provider is known to have it, then as the provider says."""
+    """The state of a refund requested here: REQUESTED until the provider is known to have it, then the provider's state."""
 
     REQUESTED = "REQUESTED"
     PENDING = "PENDING"

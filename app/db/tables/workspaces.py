@@ -115,7 +115,7 @@ class HandleHoldRow(Base):
     """A handle that was freed: until `held_until` only the workspace that had it may take it again."""
 
     __tablename__ = "handle_holds"
-    erasure = Hashed("a freed handle is nobody else's for 30 days")
+    erasure = Hashed("a freed handle is kept from everybody else for a time")
 
     handle_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     # a bare id: the guard outlives the workspace

@@ -1,1 +1,1 @@
-"""Deleting accounts and organizations: first at the payment provider, then here."""
+"""Deleting accounts and organizations: first at the payment provider, then in the database."""

@@ -1,6 +1,8 @@
-"""Deleting an account or a workspace: what is due is settled and the provider forgets the customer first, then all is erased.
+"""Deleting an account or an organization: unfinished purchases first, then the customers at the provider, then the rows here.
 
-A deletion is written down before the provider is asked anything, so that one cut short is gone on with by the worker.
+A deletion is stored before the provider is asked anything, so that the worker can resume one that was interrupted. Its steps: begin
+(close the workspaces), finish the purchases, make it irreversible, delete the customers, erase. Before it is irreversible it may be
+cancelled; after that it can only go forward.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import Conflict, DomainError
-from app.flows.deletion.provider_closing import end_unfinished_purchases, forget_customers
+from app.flows.deletion.provider_closing import delete_customers, finish_purchases
 from app.flows.flow_context import FlowContext
 from app.ids import uuid7
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
@@ -34,15 +36,15 @@ from app.store import erasure as erasure_store
 from app.store import memberships as membership_store
 from app.store import workspaces as workspace_store
 
-# a deletion that somebody carries out right now takes less
+# The worker resumes a deletion after this time: longer than one takes that is running.
 _CHECK_AFTER: Final = timedelta(minutes=2)
 _UNREACHABLE: Final = "The payment provider could not be reached. Nothing was deleted; try again."
-_GOES_ON: Final = "The payment provider did not answer in time. The deletion goes on by itself as soon as it does."
+_CONTINUES: Final = "The payment provider did not answer in time. The deletion goes on by itself as soon as it does."
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """A deletion written down: `workspace_ids` are closed and go with it; without `user_id` it is of the one workspace alone."""
+class _Deletion:
+    """A deletion that was stored; `workspace_ids` are closed and will be deleted. `user_id` is None for one of an organization."""
 
     deletion_id: UUID
     user_id: UUID | None
@@ -57,13 +59,13 @@ async def delete_account(context: FlowContext, keys: Keys, user_id: UUID) -> Non
     under way, `PaymentUnavailable` when the provider can't be reached; nothing is erased then.
     """
 
-    async def begin(session: Session) -> _Begun:
-        # past the point of no return nobody can need them any more
-        decide = _alone_in if await deletion_store.is_settled(session, user_id) else _going_with
-        going = await decide(session, user_id)
-        return await _begin(session, going, DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id))
+    async def begin(session: Session) -> _Deletion:
+        is_irreversible = await deletion_store.is_irreversible(session, user_id)
+        workspace_ids = await _workspaces_of_user(session, user_id, is_irreversible=is_irreversible)
+        row = DeletionRow(user_id=user_id, workspace_id=None, requested_by=user_id)
+        return await _begin(session, workspace_ids, row)
 
-    await _carry_out(context, keys, await transact(context.database, begin, step="deletion.begin"))
+    await _run(context, keys, await transact(context.database, begin, step="deletion.begin"))
 
 
 async def delete_workspace(
@@ -74,23 +76,26 @@ async def delete_workspace(
     `authorize` checks in the transaction that the caller may, and returns the workspace. Raises as `delete_account`.
     """
 
-    async def begin(session: Session) -> _Begun:
+    async def begin(session: Session) -> _Deletion:
         workspace = await authorize(session)
         row = DeletionRow(user_id=None, workspace_id=workspace.id, requested_by=actor_id)
         return await _begin(session, [workspace.id], row)
 
-    await _carry_out(context, keys, await transact(context.database, begin, step="deletion.begin"))
+    await _run(context, keys, await transact(context.database, begin, step="deletion.begin"))
 
 
-async def carry_on(context: FlowContext, keys: Keys, deletion_id: UUID) -> None:
-    """Go on with a deletion that was cut short: put off where the provider can't be reached, stopped where a person must act."""
-    begun = await transact(context.database, lambda session: _resume(session, deletion_id), step="deletion.resume")
-    if begun is not None:
-        await _carry_out(context, keys, begun, was_cut_short=True)
+async def resume_deletion(context: FlowContext, keys: Keys, deletion_id: UUID) -> None:
+    """Resume a deletion that was interrupted; it is cancelled where a person must act first.
+
+    Raises `PaymentUnavailable` while the provider can't be reached: the worker then tries again later.
+    """
+    deletion = await transact(context.database, lambda session: _resume(session, deletion_id), step="deletion.resume")
+    if deletion is not None:
+        await _run(context, keys, deletion, is_resumed=True)
 
 
-async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionRow) -> _Begun:
-    """Write the deletion down, or take over the one under way: asked for twice, it is done once."""
+async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionRow) -> _Deletion:
+    """Store the deletion and close the workspaces; where the same deletion is under way, take it over instead."""
     under_way = await deletion_store.lock_of(session, user_id=row.user_id, workspace_id=row.workspace_id)
     if under_way is None:
         row.id, row.created_at, row.next_check_at = uuid7(), session.real_now, session.real_now + _CHECK_AFTER
@@ -100,101 +105,106 @@ async def _begin(session: Session, workspace_ids: Sequence[UUID], row: DeletionR
     under_way.workspace_ids = sorted({*under_way.workspace_ids, *workspace_ids})
     for workspace_id in workspace_ids:
         await workspace_closing.close(session, workspace_id)
-    return _Begun(under_way.id, under_way.user_id, under_way.requested_by, tuple(workspace_ids))
+    return _Deletion(under_way.id, under_way.user_id, under_way.requested_by, tuple(workspace_ids))
 
 
-async def _resume(session: Session, deletion_id: UUID) -> _Begun | None:
-    seen = await deletion_store.find(session, deletion_id)
-    if seen is None:
+async def _resume(session: Session, deletion_id: UUID) -> _Deletion | None:
+    found = await deletion_store.find(session, deletion_id)
+    if found is None:
         return None
     try:
-        going = await _what_goes(session, seen)
+        workspace_ids = await _workspaces_of(session, found)
     except LastOwner:
-        await _take_back(session, deletion_id)
+        await _cancel_in(session, deletion_id)
         return None
-    # locked only now, in the order that all keep: another call may have brought it to its end meanwhile
+    # The deletion is locked after the workspaces: all callers lock in this order. Another call may have finished it meanwhile.
     row = await deletion_store.lock(session, deletion_id)
     if row is None:
         return None
     row.next_check_at = session.real_now + _CHECK_AFTER
-    return await _begin(session, going, row)
+    return await _begin(session, workspace_ids, row)
 
 
-async def _what_goes(session: Session, row: DeletionRow) -> list[UUID]:
+async def _workspaces_of(session: Session, row: DeletionRow) -> list[UUID]:
     if row.user_id is None:
         assert row.workspace_id is not None
         return [row.workspace_id]
-    decide = _alone_in if row.settled_at is not None else _going_with
-    return await decide(session, row.user_id)
+    return await _workspaces_of_user(session, row.user_id, is_irreversible=row.irreversible_at is not None)
 
 
-async def _carry_out(context: FlowContext, keys: Keys, begun: _Begun, *, was_cut_short: bool = False) -> None:
+async def _run(context: FlowContext, keys: Keys, deletion: _Deletion, *, is_resumed: bool = False) -> None:
     try:
-        await end_unfinished_purchases(context, begun.workspace_ids)
-        is_needed = await transact(context.database, lambda session: _settle(session, begun), step="deletion.settle")
+        await finish_purchases(context, deletion.workspace_ids)
+        is_needed = await transact(
+            context.database, lambda session: _make_irreversible(session, deletion), step="deletion.settle"
+        )
     except (GatewayUnavailable, GatewayRefused) as error:
-        if was_cut_short or not await _stop(context, begun):
-            raise PaymentUnavailable(_GOES_ON) from error
+        if is_resumed or not await _cancel(context, deletion):
+            raise PaymentUnavailable(_CONTINUES) from error
         raise PaymentUnavailable(_UNREACHABLE) from error
     except DomainError:
-        await _stop(context, begun)
+        await _cancel(context, deletion)
         raise
     if not is_needed:
         return
     try:
-        await forget_customers(context, begun.workspace_ids)
+        await delete_customers(context, deletion.workspace_ids)
     except (GatewayUnavailable, GatewayRefused) as error:
-        raise PaymentUnavailable(_GOES_ON) from error
-    await transact(context.database, lambda session: _finish(session, keys, begun), step="deletion.erase")
+        raise PaymentUnavailable(_CONTINUES) from error
+    await transact(context.database, lambda session: _finish(session, keys, deletion), step="deletion.erase")
 
 
-async def _settle(session: Session, begun: _Begun) -> bool:
-    """From here on there is no way back; False when another call has been through all of it.
+async def _make_irreversible(session: Session, deletion: _Deletion) -> bool:
+    """Make the deletion irreversible; returns False when another call has already finished it.
 
-    An account leaves the organizations that stay at this very moment, so that nothing can stand against erasing it later. Raises
-    `LastOwner` and `Conflict` for what changed since it was begun, `PaymentUnavailable` when another call stopped it.
+    In the same transaction an account leaves the organizations that are not deleted, so that nothing can prevent erasing it later.
+    Raises `LastOwner` and `Conflict` for what changed since the deletion was begun, and `PaymentUnavailable` when another call
+    cancelled it.
     """
-    is_there = await _lock(session, begun)
-    row = await deletion_store.lock(session, begun.deletion_id)
+    is_there = await _lock(session, deletion)
+    row = await deletion_store.lock(session, deletion.deletion_id)
     if row is None:
         if not is_there:
             return False
         raise PaymentUnavailable(_UNREACHABLE)
-    if row.settled_at is None:
-        if begun.user_id is not None:
-            await _leave_the_others(session, begun.user_id, begun.workspace_ids)
+    if row.irreversible_at is None:
+        if deletion.user_id is not None:
+            await _leave_remaining_workspaces(session, deletion.user_id, deletion.workspace_ids)
         else:
-            await _require_owner(session, begun)
-        row.settled_at = session.real_now
+            await _require_owner(session, deletion)
+        row.irreversible_at = session.real_now
     return True
 
 
-async def _require_owner(session: Session, begun: _Begun) -> None:
-    """Whoever asked must be an owner still: others may have taken that from them meanwhile."""
-    membership = await membership_store.find(session, begun.workspace_ids[0], begun.requested_by)
+async def _require_owner(session: Session, deletion: _Deletion) -> None:
+    """Raise `Conflict` unless the person who asked is still an owner: another owner may have changed that meanwhile."""
+    membership = await membership_store.find(session, deletion.workspace_ids[0], deletion.requested_by)
     if membership is None or membership.role != WorkspaceRole.OWNER:
         raise Conflict("Only owners delete an organization, and you are none any more. Nothing was deleted.")
 
 
-async def _lock(session: Session, begun: _Begun) -> bool:
-    """Lock what goes, in the order that all keep: the person, the workspaces, and only then the deletion; False when it is gone."""
-    if begun.user_id is None:
-        return await workspace_store.lock(session, begun.workspace_ids[0]) is not None
-    is_there = await erasure_store.lock_user(session, begun.user_id) is not None
-    await deletion_store.lock_workspaces(session, begun.user_id)
+async def _lock(session: Session, deletion: _Deletion) -> bool:
+    """Lock the person and the workspaces; False when there is no such person or workspace any more.
+
+    All callers lock in this order: the person, the workspaces, then the deletion.
+    """
+    if deletion.user_id is None:
+        return await workspace_store.lock(session, deletion.workspace_ids[0]) is not None
+    is_there = await erasure_store.lock_user(session, deletion.user_id) is not None
+    await deletion_store.lock_workspaces(session, deletion.user_id)
     return is_there
 
 
-async def _leave_the_others(session: Session, user_id: UUID, going: Collection[UUID]) -> None:
-    if set(await _going_with(session, user_id)) != set(going):
+async def _leave_remaining_workspaces(session: Session, user_id: UUID, deleted: Collection[UUID]) -> None:
+    if set(await _workspaces_of_user(session, user_id, is_irreversible=False)) != set(deleted):
         raise Conflict
-    await _leave_all_but(session, user_id, going)
+    await _leave_all_except(session, user_id, deleted)
 
 
-async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID]) -> list[WorkspaceRow]:
-    """Let the user belong to nothing else any more; the locked workspaces that go."""
+async def _leave_all_except(session: Session, user_id: UUID, deleted: Collection[UUID]) -> list[WorkspaceRow]:
+    """Remove the user from every workspace but the `deleted` ones; returns those, locked."""
     locked = await deletion_store.lock_workspaces(session, user_id)
-    staying = [row.id for row in locked if row.id not in going]
+    staying = [row.id for row in locked if row.id not in deleted]
     for workspace_id, role in (await deletion_store.leave(session, user_id, staying)).items():
         await audit_log.record(
             session,
@@ -206,55 +216,53 @@ async def _leave_all_but(session: Session, user_id: UUID, going: Collection[UUID
             after={"role": None},
         )
         await end_invitations(session, workspace_id, Actor(user_id=user_id), user_id)
-    return [row for row in locked if row.id in going]
+    return [row for row in locked if row.id in deleted]
 
 
-async def _finish(session: Session, keys: Keys, begun: _Begun) -> None:
-    """Erase, once, however many calls get here."""
-    await _lock(session, begun)
-    if await deletion_store.lock(session, begun.deletion_id) is None:
+async def _finish(session: Session, keys: Keys, deletion: _Deletion) -> None:
+    """Erase the rows. Safe to call again: the deletion's own row is removed in the same transaction."""
+    await _lock(session, deletion)
+    if await deletion_store.lock(session, deletion.deletion_id) is None:
         return
-    if begun.user_id is not None:
-        going = await _leave_all_but(session, begun.user_id, await _alone_in(session, begun.user_id))
-        await erase_person(session, keys, begun.user_id, going)
+    if deletion.user_id is not None:
+        deleted = await _workspaces_of_user(session, deletion.user_id, is_irreversible=True)
+        workspaces = await _leave_all_except(session, deletion.user_id, deleted)
+        await erase_person(session, keys, deletion.user_id, workspaces)
     else:
-        workspace = await workspace_store.lock(session, begun.workspace_ids[0])
-        assert workspace is not None, "it goes with its deletion, in one transaction"
-        await erase_workspace(session, keys, Actor(user_id=begun.requested_by), workspace)
-    await deletion_store.end(session, begun.deletion_id)
+        workspace = await workspace_store.lock(session, deletion.workspace_ids[0])
+        assert workspace is not None, "a workspace and its deletion are removed in one transaction"
+        await erase_workspace(session, keys, Actor(user_id=deletion.requested_by), workspace)
+    await deletion_store.remove(session, deletion.deletion_id)
 
 
-async def _stop(context: FlowContext, begun: _Begun) -> bool:
-    """Let everything be as it was before the deletion was asked for; False when there is no way back any more."""
+async def _cancel(context: FlowContext, deletion: _Deletion) -> bool:
+    """Cancel the deletion: everything is as before it was requested. False when it is irreversible."""
     return await transact(
-        context.database, lambda session: _take_back(session, begun.deletion_id), step="deletion.stop"
+        context.database, lambda session: _cancel_in(session, deletion.deletion_id), step="deletion.stop"
     )
 
 
-async def _take_back(session: Session, deletion_id: UUID) -> bool:
+async def _cancel_in(session: Session, deletion_id: UUID) -> bool:
     row = await deletion_store.lock(session, deletion_id)
-    if row is not None and row.settled_at is not None:
+    if row is not None and row.irreversible_at is not None:
         return False
     if row is not None:
-        await deletion_store.end(session, deletion_id)
-        # whatever any of its calls closed
+        await deletion_store.remove(session, deletion_id)
+        # all workspaces that any call of this deletion closed
         for workspace_id in row.workspace_ids:
-            await workspace_closing.open_again(session, workspace_id)
+            await workspace_closing.reopen(session, workspace_id)
     return True
 
 
-async def _alone_in(session: Session, user_id: UUID) -> list[UUID]:
-    """The workspaces that nobody else belongs to, the personal one among them."""
-    await deletion_store.lock_workspaces(session, user_id)
-    return [each.id for each in await deletion_store.workspaces_of(session, user_id) if each.is_theirs_alone]
+async def _workspaces_of_user(session: Session, user_id: UUID, *, is_irreversible: bool) -> list[UUID]:
+    """The workspaces that are deleted with their user, locked: those that nobody else belongs to, and the personal one.
 
-
-async def _going_with(session: Session, user_id: UUID) -> list[UUID]:
-    """`_alone_in`, which go with the account; raises `LastOwner` while another one needs the user."""
+    Raises `LastOwner` while the user is the only owner of another one, unless the deletion is irreversible: then they have left it.
+    """
     await deletion_store.lock_workspaces(session, user_id)
     found = await deletion_store.workspaces_of(session, user_id)
     needing = [each.name for each in found if not each.is_theirs_alone and each.other_owners == 0]
-    if needing:
+    if needing and not is_irreversible:
         raise LastOwner(
             f"You are the only owner of {', '.join(needing)}, which has other members: make one of them an owner, or delete it."
         )

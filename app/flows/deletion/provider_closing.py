@@ -1,4 +1,4 @@
-"""Closing workspaces at the payment provider, which comes before anything is erased here."""
+"""Closing workspaces at the payment provider, before anything is erased in the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.billing.payments.payment_errors import PaymentPending
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import close_checkout
-from app.flows.purchases.outcome import end_without_charge
+from app.flows.purchases.payment_outcome import void_and_fail
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import GatewayRefused
 from app.store import billing_accounts as billing_account_store
@@ -20,22 +20,22 @@ from app.store import purchases as purchase_store
 _CLOSED: Final = "The workspace was deleted before this was paid."
 
 
-async def end_unfinished_purchases(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
-    """Bring every purchase of these workspaces to its end, so that nothing can be charged any more.
+async def finish_purchases(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
+    """Finish every unfinished purchase of these workspaces, so that nothing can be charged any more.
 
-    Pages to pay on are closed and payments that nobody confirmed made impossible. Asks the provider for each customer as well, so
-    that one who can't be reached is noticed while nothing is lost yet. Raises `PaymentPending` while the bank has not said what
-    became of a payment, and `GatewayUnavailable`.
+    Closes hosted pages and voids the invoices of payments that nobody confirmed. Also fetches each customer, so that an unreachable
+    provider is noticed before anything is deleted. Raises `PaymentPending` while the outcome of a payment is unknown, and
+    `GatewayUnavailable`.
     """
     for workspace_id in workspace_ids:
         async with context.database.read() as session:
             account = await billing_account_store.find(session, workspace_id)
             waiting = await purchase_store.unfinished(session, workspace_id)
         for purchase in waiting:
-            if (await _end(context, purchase)).status in UNFINISHED:
+            if (await _finish(context, purchase)).status in UNFINISHED:
                 raise PaymentPending("A payment is under way. Wait until it is through, then try again.")
         if account is not None and account.card_page_id is not None:
-            # refused where it was used or has closed
+            # the provider refuses this for a page that was used or has closed
             with suppress(GatewayRefused):
                 await context.gateway.expire_checkout(account.card_page_id)
         if account is not None and account.customer_id is not None:
@@ -43,8 +43,8 @@ async def end_unfinished_purchases(context: FlowContext, workspace_ids: Collecti
                 await context.gateway.wallet(account.customer_id)
 
 
-async def forget_customers(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
-    """Have the provider forget the customers of these workspaces; raises `GatewayUnavailable`, to be tried again."""
+async def delete_customers(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
+    """Delete the customers of these workspaces at the provider; raises `GatewayUnavailable`: then it is to be retried."""
     for workspace_id in workspace_ids:
         async with context.database.read() as session:
             account = await billing_account_store.find(session, workspace_id)
@@ -52,11 +52,11 @@ async def forget_customers(context: FlowContext, workspace_ids: Collection[UUID]
             await context.gateway.delete_customer(account.customer_id)
 
 
-async def _end(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+async def _finish(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     if purchase.checkout_session_id is not None:
         return await close_checkout(context, purchase, reason=_CLOSED)
     if purchase.status == PurchaseStatus.ACTION_REQUIRED and purchase.invoice_id is not None:
         invoice = await context.gateway.invoice(purchase.invoice_id)
         if invoice is not None:
-            return await end_without_charge(context, purchase, invoice)
+            return await void_and_fail(context, purchase, invoice)
     return await reconcile_purchase(context, purchase.workspace_id, purchase.id) or purchase

@@ -1,1 +1,1 @@
-"""Paying invoices, step by step."""
+"""Paying open invoices."""

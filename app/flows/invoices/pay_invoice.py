@@ -20,7 +20,7 @@ from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.flows.purchases.outcome import conclude
+from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.idempotency import input_hash
 from app.ids import uuid7
 from app.money import Money
@@ -36,7 +36,7 @@ from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
-_OVERTAKEN_WITHIN_SECONDS: Final = 2.0
+_CHECK_FOR_SECONDS: Final = 2.0
 _POLL_EVERY_SECONDS: Final = 0.1
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
@@ -50,9 +50,9 @@ class InvoiceNotPayable(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class InvoicePaid:
-    """The invoice as it stands, and what the caller must be told when it is not paid.
+    """The invoice as it is now, and the error for the caller when it is not paid.
 
-    `is_replay` tells that an earlier call with the same key tried to pay it.
+    With `is_replay` an earlier call with the same key tried to pay it.
     """
 
     invoice: InvoiceRow
@@ -61,7 +61,7 @@ class InvoicePaid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _BegunPayment:
     invoice: InvoiceRow
     card_id: str
     payment: InvoicePaymentRow
@@ -81,30 +81,30 @@ async def pay_invoice(
     Raises `NotFound`, `InvoiceNotPayable`, `PaymentMethodRequired`, `IdempotencyConflict`, `PaymentUnavailable`.
     """
 
-    async def begin(session: Session) -> _Begun:
+    async def begin(session: Session) -> _BegunPayment:
         await authorize(session)
         return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
 
     begun = await transact(context.database, begin, step="pay_invoice.begin")
     try:
-        paid = await _replayed(context, begun) if begun.is_replay else await _sent(context, begun)
+        paid = await _pay_again(context, begun) if begun.is_replay else await _pay_first_time(context, begun)
     except GatewayRefused:
-        # another payment of it was faster: what it is now decides
+        # another payment of it was faster: its present status decides
         paid = await _ask_provider(context, begun.invoice.provider_id)
     except GatewayUnavailable:
-        # whether it was charged is the provider's to say: its event, or the next try with this key, tells
+        # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
-    return InvoicePaid(await _mirror(context, begun.invoice, paid), _told(paid), begun.is_replay)
+    return InvoicePaid(await _mirror(context, begun.invoice, paid), _error_for(paid), begun.is_replay)
 
 
-async def _sent(context: FlowContext, begun: _Begun) -> ProviderInvoice:
-    """The invoice once its payment was sent; without an answer it is looked at for a moment: a replay may have been faster."""
+async def _pay_first_time(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
+    """Pay for the first time with this key. Without an answer, see for a moment whether a replay was faster."""
     try:
         return await _pay(context, begun)
     except GatewayUnavailable:
-        ends_at = asyncio.get_running_loop().time() + _OVERTAKEN_WITHIN_SECONDS
+        ends_at = asyncio.get_running_loop().time() + _CHECK_FOR_SECONDS
         while asyncio.get_running_loop().time() < ends_at:
             with suppress(GatewayUnavailable):
                 found = await context.gateway.invoice(begun.invoice.provider_id)
@@ -114,10 +114,11 @@ async def _sent(context: FlowContext, begun: _Begun) -> ProviderInvoice:
         raise
 
 
-async def _replayed(context: FlowContext, begun: _Begun) -> ProviderInvoice | None:
-    """What the first call with this key came to, once that is through; raises `GatewayUnavailable` after 20 seconds.
+async def _pay_again(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice | None:
+    """For a replay: the result of the first call; raises `GatewayUnavailable` without one in `_REPLAY_WAITS_SECONDS`.
 
-    The provider refuses a key that is in use, and answers one that was used with what came of it: nothing is charged twice.
+    The payment is sent again with the same key. The provider refuses a key that is in use, and answers one that was used with the
+    first result, so nothing is charged twice.
     """
     if begun.invoice.status != InvoiceStatus.OPEN:
         return await context.gateway.invoice(begun.invoice.provider_id)
@@ -131,13 +132,15 @@ async def _replayed(context: FlowContext, begun: _Begun) -> ProviderInvoice | No
         await asyncio.sleep(_POLL_EVERY_SECONDS)
 
 
-async def _pay(context: FlowContext, begun: _Begun) -> ProviderInvoice:
+async def _pay(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
     return await context.gateway.pay_invoice(
         begun.invoice.provider_id, card_id=begun.card_id, off_session=False, key=f"{begun.payment.id}:pay"
     )
 
 
-async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor) -> _Begun:
+async def _begin(
+    session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor
+) -> _BegunPayment:
     require_open(await billing_account_store.lock(session, workspace_id))
     invoice = await invoice_store.find(session, workspace_id, invoice_id)
     if invoice is None:
@@ -147,7 +150,7 @@ async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempot
     if payment is not None:
         if payment.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
-        return _Begun(invoice, payment.card_id, payment, True)
+        return _BegunPayment(invoice, payment.card_id, payment, True)
     if invoice.status != InvoiceStatus.OPEN:
         raise InvoiceNotPayable
     card = await card_mirror.card_to_charge(session, workspace_id, None)
@@ -162,11 +165,11 @@ async def _begin(session: Session, workspace_id: UUID, invoice_id: UUID, idempot
     )
     session.add(payment)
     due = Money(invoice.amount_due_minor, invoice.currency)
-    after = {"invoice": str(invoice_id), "amount": f"{due.amount} {due.currency}"}
+    after = {"invoice": str(invoice_id), "amount": str(due)}
     await audit_log.record(
         session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
     )
-    return _Begun(invoice, card.provider_id, payment, False)
+    return _BegunPayment(invoice, card.provider_id, payment, False)
 
 
 async def _ask_provider(context: FlowContext, provider_id: str) -> ProviderInvoice | None:
@@ -181,7 +184,7 @@ async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoi
         async with context.database.read() as session:
             purchase = await purchase_store.find(session, invoice.workspace_id, invoice.purchase_id)
         if purchase is not None and purchase.pay_sent_at is not None:
-            await conclude(context, purchase, paid)
+            await apply_payment_outcome(context, purchase, paid)
     return await transact(
         context.database,
         lambda session: invoice_mirror.mirror(session, invoice.workspace_id, paid),
@@ -189,7 +192,8 @@ async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoi
     )
 
 
-def _told(invoice: ProviderInvoice) -> DomainError | None:
+def _error_for(invoice: ProviderInvoice) -> DomainError | None:
+    """The error for the caller that follows from the invoice's state; None once it is paid."""
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
         return None

@@ -1,1 +1,1 @@
-"""What the payment provider is told and asked about: customers, cards, the catalog, the endpoint for its events."""
+"""What is kept in line with the payment provider: customers, cards, the catalog, the webhook endpoint."""

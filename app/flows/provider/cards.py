@@ -1,4 +1,4 @@
-"""Cards: saved by the customer with the provider, mirrored here."""
+"""Cards: customers save them with the provider, and they are mirrored here."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class CardSetup:
 
 
 async def add_card(context: FlowContext, party: BilledParty, urls: ReturnUrls, actor: Actor) -> CardSetup:
-    """Begin to save a card. It appears once the provider says so; the first becomes the default.
+    """Begin to save a card. It appears once the provider reports it; the first one becomes the default.
 
-    The page that was open before is closed. Raises `PaymentUnavailable` when the provider can't be reached.
+    Closes the page that was opened before. Raises `PaymentUnavailable` when the provider can't be reached.
     """
     attempt = uuid7()
     try:
@@ -71,16 +71,16 @@ async def _keep_page(session: Session, party: BilledParty, page_id: str, actor: 
 
 
 async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:
-    """Mirror the provider's cards; where there are some and none is the default, the oldest becomes it.
+    """Mirror the provider's cards; where none of them is the default, make the oldest the default.
 
-    Nothing to do for a workspace that the provider doesn't know or is about to forget. Raises `GatewayUnavailable`.
+    Does nothing for a workspace without a customer, or one that is being deleted. Raises `GatewayUnavailable`.
     """
     async with context.database.read() as session:
         account = await billing_account_store.find(session, workspace_id)
     if account is None or account.customer_id is None or account.closing_at is not None:
         return
     written: Wallet | None = None
-    # Of two looks at once the older may be written last: whoever writes looks again whether that is what is there.
+    # Of two syncs at once the one that fetched earlier may write last. So each fetches again after writing, until nothing changed.
     while (wallet := await _wallet(context, account.customer_id)) != written:
         written = await _write(context, workspace_id, wallet)
 
@@ -88,7 +88,7 @@ async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:
 async def _wallet(context: FlowContext, customer_id: str) -> Wallet:
     wallet = await context.gateway.wallet(customer_id)
     if wallet.cards and wallet.default_card_id not in {card.id for card in wallet.cards}:
-        # refused where the card was removed a moment ago, which the next look shows
+        # the provider refuses this where the card was removed a moment ago; the fetch below sees that
         with suppress(GatewayRefused):
             await context.gateway.set_default_card(customer_id, wallet.cards[0].id)
         wallet = await context.gateway.wallet(customer_id)
@@ -107,11 +107,11 @@ async def set_default_card(
 ) -> CardRow:
     """Charge this card by default, and return it as it was before.
 
-    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
+    `authorize` checks that the caller may, in the transaction that records who asked. Raises `NotFound`, and
     `PaymentUnavailable` when the provider can't be reached.
     """
-    asked = "card.default_requested", "A card was asked to be the default."
-    card = await _ask(context, workspace_id, card_id, actor, authorize, *asked)
+    event = "card.default_requested", "A card was asked to be the default."
+    card = await _record_request(context, workspace_id, card_id, actor, authorize, *event)
     async with context.database.read() as session:
         account = await billing_account_store.find(session, workspace_id)
     try:
@@ -125,13 +125,13 @@ async def set_default_card(
 async def remove_card(
     context: FlowContext, workspace_id: UUID, card_id: UUID, actor: Actor, authorize: Authorize
 ) -> None:
-    """Forget a card; where it was the default, the oldest that is left becomes it.
+    """Remove a card; where it was the default, the oldest that is left becomes the default.
 
-    `authorize` checks, in the transaction that writes down who asked, that the caller may. Raises `NotFound`, and
-    `PaymentUnavailable` when the provider can't be reached: the card may then be gone or not, and can be removed again.
+    `authorize` checks that the caller may, in the transaction that records who asked. Raises `NotFound`, and
+    `PaymentUnavailable` when the provider can't be reached: the card may then be removed or not, and the call can be repeated.
     """
-    asked = "card.removal_requested", "A card was asked to be removed."
-    card = await _ask(context, workspace_id, card_id, actor, authorize, *asked)
+    event = "card.removal_requested", "A card was asked to be removed."
+    card = await _record_request(context, workspace_id, card_id, actor, authorize, *event)
     try:
         await context.gateway.detach_card(card.provider_id)
         await sync_cards(context, workspace_id)
@@ -139,7 +139,7 @@ async def remove_card(
         raise PaymentUnavailable from error
 
 
-async def _ask(
+async def _record_request(
     context: FlowContext,
     workspace_id: UUID,
     card_id: UUID,
@@ -148,14 +148,14 @@ async def _ask(
     action: str,
     summary: str,
 ) -> CardRow:
-    """The card, and who asked for the change written down before it is sent: what comes of it, the provider reports."""
+    """Write to the audit log who asked for a change of the card, before it is sent to the provider; returns the card."""
 
     async def work(session: Session) -> CardRow:
         await authorize(session)
         card = await billing_account_store.card(session, workspace_id, card_id)
         if card is None:
             raise NotFound
-        await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.told(card))
+        await audit_log.record(session, workspace_id, actor, action, summary, after=card_mirror.card_summary(card))
         return card
 
     return await transact(context.database, work, step="cards.ask")

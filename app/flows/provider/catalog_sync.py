@@ -1,4 +1,4 @@
-"""Making the provider know what is sold: products, prices and tax rates, found again by keys, so that twice is as good as once."""
+"""Syncs the catalog to the payment provider: products, prices and tax rates, each found by a key, so that it may run again."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.store import provider_events as provider_event_store
 
 
 def tax_rate_key(catalog_code: str, rate: TaxRate) -> str:
-    """The key of a tax rate: another percentage or behaviour is another rate at the provider, where rates can't be changed."""
+    """The key of a tax rate. At the provider a rate can't be changed, so another percentage or behaviour has another key."""
     behaviour = "inclusive" if rate.inclusive else "exclusive"
     return f"{catalog_code}-tax-{rate.country or 'all'}-{rate.percent.normalize():f}-{behaviour}"
 
 
 async def sync_catalog(context: FlowContext) -> int:
-    """Find or make every product, price and tax rate of the catalog, remember their ids, and return how many there are.
+    """Find or make every product, price and tax rate of the catalog, store their ids, and return how many there are.
 
-    Raises `GatewayUnavailable` or `GatewayRefused`; running it again goes on where it stopped.
+    Raises `GatewayUnavailable` or `GatewayRefused`; running it again continues where it stopped.
     """
     catalog = context.catalog
     ids: dict[str, str] = {}

@@ -14,13 +14,13 @@ from app.flows.flow_context import FlowContext
 from app.payments.gateway_values import GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 
-_LOOKS: Final = 20
+_POLLS: Final = 20
 _POLL_EVERY_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class BilledParty:
-    """Who the provider is told the customer is."""
+    """The workspace, and the name and address that its customer has at the provider."""
 
     workspace_id: UUID
     name: str
@@ -28,9 +28,10 @@ class BilledParty:
 
 
 async def ensure_customer(context: FlowContext, party: BilledParty) -> str:
-    """The provider's id of the workspace's customer, made once: two callers at once send the same key and get the same one.
+    """The provider's id of the workspace's customer, which is made if there is none.
 
-    Raises `WorkspaceClosing` for a workspace that is being deleted.
+    Callers at the same moment send the same idempotency key and get the same customer. Raises `WorkspaceClosing` for a workspace
+    that is being deleted.
     """
     async with context.database.read() as session:
         account = await billing_account_store.find(session, party.workspace_id)
@@ -45,7 +46,7 @@ async def ensure_customer(context: FlowContext, party: BilledParty) -> str:
             key=f"customer:{party.workspace_id}",
         )
     except GatewayUnavailable:
-        # the provider refuses a key that is in use: another caller may just be making the customer
+        # the provider refuses a key that is in use: another caller may be making the customer at this moment
         return await _made_by_another(context, party)
 
     async def save(session: Session) -> str:
@@ -58,13 +59,13 @@ async def ensure_customer(context: FlowContext, party: BilledParty) -> str:
     try:
         return await transact(context.database, save, step="customer.save")
     except WorkspaceClosing:
-        # the workspace was deleted while its customer was made: nothing of it may stay there
+        # the workspace was deleted while its customer was made: nothing of it may stay at the provider
         await context.gateway.delete_customer(made)
         raise
 
 
 async def _made_by_another(context: FlowContext, party: BilledParty) -> str:
-    for _ in range(_LOOKS):
+    for _ in range(_POLLS):
         await asyncio.sleep(_POLL_EVERY_SECONDS)
         async with context.database.read() as session:
             account = await billing_account_store.find(session, party.workspace_id)

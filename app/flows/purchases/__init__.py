@@ -1,1 +1,1 @@
-"""Buying credits, step by step: recharge, Checkout, the outcome, the reconciler, refunds."""
+"""Buying credits, step by step: recharge, Checkout, the payment's outcome, the reconciler, refunds."""

@@ -1,4 +1,4 @@
-"""Checkout: hosted pages for those without a card on file. One is open per workspace and purpose; another closes it."""
+"""Checkout: hosted pages to pay on, for buyers without a card on file. A workspace has one open; opening another closes it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import charge_of
-from app.flows.purchases.outcome import check_later, conclude, end, is_lapsed
+from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
 from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
 OPEN_FOR: Final = timedelta(minutes=30)
 
-# The provider wants at least 30 minutes from when the request arrives there, not from when it was written.
-_ON_ITS_WAY: Final = timedelta(minutes=1)
+# The provider wants at least 30 minutes from when the request arrives there, which is later than when it was made.
+_REQUEST_TAKES: Final = timedelta(minutes=1)
 UNAVAILABLE: Final = "The payment provider could not be reached; nothing was charged."
 
 _REPLACED: Final = "Another checkout was opened in its place."
-_LAPSED: Final = "The checkout was not paid in time."
+_EXPIRED: Final = "The checkout was not paid in time."
 
 
 async def open_checkout(
@@ -37,14 +37,14 @@ async def open_checkout(
 ) -> CreditPurchaseRow:
     """Open a page to pay a pending purchase on, close the one open before, and return the purchase with the page's address.
 
-    Raises `SpendLimitReached` when the page's total would pass the limit (the page is closed unseen), `PaymentUnavailable` when the
-    provider can't be reached. Both free the purchase's key.
+    Raises `SpendLimitReached` when the page's total would pass the limit (the page is closed before anybody saw it), and
+    `PaymentUnavailable` when the provider can't be reached. In both cases the purchase is given up: its key may be used again.
     """
     try:
         await _close_others(context, purchase)
         charge = await charge_of(context, order)
         customer_id = await ensure_customer(context, party)
-        open_until = context.database.clock.now() + OPEN_FOR + _ON_ITS_WAY
+        open_until = context.database.clock.now() + OPEN_FOR + _REQUEST_TAKES
         checkout = await context.gateway.open_payment_page(
             customer_id,
             charge,
@@ -54,71 +54,71 @@ async def open_checkout(
             key=f"{purchase.id}:checkout",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await abandon(context, purchase, reason=UNAVAILABLE)
+        await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     try:
-        admitted = await transact(
+        allowed = await transact(
             context.database,
-            lambda session: purchase_states.admit_checkout(
+            lambda session: purchase_states.allow_checkout(
                 session, context.catalog, purchase.workspace_id, purchase.id, checkout, open_until=open_until
             ),
             step="checkout.admit",
         )
-        # one that was opened at the same moment, before this one could be seen
-        await _close_others(context, admitted)
-        return admitted
+        # again: another page may have been opened at the same moment, before this one was stored
+        await _close_others(context, allowed)
+        return allowed
     except SpendLimitReached as error:
-        await abandon(context, purchase, reason=error.message)
-        await _close_quietly(context, checkout)
+        await give_up(context, purchase, reason=error.message)
+        await _try_to_close(context, checkout)
         raise
     except PurchaseOvertaken:
-        await _close_quietly(context, checkout)
-        return await end(context, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
+        await _try_to_close(context, checkout)
+        return await fail_purchase(context, purchase, None, reason=_REPLACED, status=PurchaseStatus.EXPIRED)
 
 
-async def _close_quietly(context: FlowContext, checkout: Checkout) -> None:
-    """Close a page that nobody was shown; where that fails it closes by itself."""
+async def _try_to_close(context: FlowContext, checkout: Checkout) -> None:
+    """Close a page whose address nobody was given; where the provider can't be reached, it expires by itself."""
     with suppress(GatewayUnavailable, GatewayRefused):
         await context.gateway.expire_checkout(checkout.id)
 
 
-async def abandon(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> None:
-    """Give up a purchase before anything was sent to be paid; what it left at the provider is cleared away by the reconciler."""
+async def give_up(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> None:
+    """Give up a purchase whose payment was not sent; the reconciler then discards what it left at the provider."""
 
     async def work(session: Session) -> None:
         await billing_account_store.lock(session, purchase.workspace_id)
-        await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=reason)
+        await purchase_states.give_up(session, purchase.workspace_id, purchase.id, reason=reason)
 
     await transact(context.database, work, step="purchase.abandon")
 
 
-async def conclude_checkout(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
-    """Bring a purchase that waits for its page to where the page is now: paid, still open, or closed."""
+async def apply_checkout_outcome(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    """Fetch the page that a purchase waits for, and apply what has become of it: paid, still open, or closed."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
     checkout = await context.gateway.checkout(checkout_id)
-    if checkout.status is CheckoutStatus.OPEN and is_lapsed(context, purchase):
+    if checkout.status is CheckoutStatus.OPEN and has_expired(context, purchase):
         checkout = await context.gateway.expire_checkout(checkout_id)
-    return await _conclude(context, purchase, checkout, reason=_LAPSED)
+    return await _apply_outcome(context, purchase, checkout, reason=_EXPIRED)
 
 
 async def close_checkout(context: FlowContext, purchase: CreditPurchaseRow, *, reason: str) -> CreditPurchaseRow:
-    """Close the page that a purchase waits for, whoever has it open; one that was paid first is settled."""
+    """Close the page that a purchase waits for, even if the buyer has it open; one that was paid before makes it succeed."""
     checkout_id = purchase.checkout_session_id
     assert checkout_id is not None
-    return await _conclude(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
+    return await _apply_outcome(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
 
 
 async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
-    """Act on a page of the provider's that was used or has closed."""
+    """Process the event that a hosted page was paid or has closed."""
     async with context.database.read() as session:
         purchase = await purchase_store.of_checkout(session, checkout_id)
     if purchase is not None:
-        await conclude_checkout(context, purchase)
+        await apply_checkout_outcome(context, purchase)
 
 
 async def close_lost_checkouts(context: FlowContext, purchase: CreditPurchaseRow, customer_id: str) -> None:
-    """Close pages whose id was never saved, since the process died before; nobody was ever shown their address."""
+    """Close pages whose id was never stored because the process died before; nobody was given their address."""
     for checkout in await context.gateway.find_checkouts(customer_id, purchase_id=str(purchase.id)):
         if checkout.status is CheckoutStatus.OPEN:
             await context.gateway.expire_checkout(checkout.id)
@@ -130,17 +130,17 @@ async def _close_others(context: FlowContext, purchase: CreditPurchaseRow) -> No
     for other in others:
         if other.checkout_session_id is not None and other.id < purchase.id:
             closed = await context.gateway.expire_checkout(other.checkout_session_id)
-            await _conclude(context, other, closed, reason=_REPLACED)
+            await _apply_outcome(context, other, closed, reason=_REPLACED)
 
 
-async def _conclude(
+async def _apply_outcome(
     context: FlowContext, purchase: CreditPurchaseRow, checkout: Checkout, *, reason: str
 ) -> CreditPurchaseRow:
     if checkout.status is CheckoutStatus.EXPIRED:
-        return await end(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
+        return await fail_purchase(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
     if checkout.status is CheckoutStatus.OPEN:
         return purchase
     invoice = await context.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
     if invoice is None:
         return await check_later(context, purchase.workspace_id, purchase.id)
-    return await conclude(context, purchase, invoice)
+    return await apply_payment_outcome(context, purchase, invoice)

@@ -1,4 +1,4 @@
-"""What to put on an invoice for an order."""
+"""The invoice line for an order, with the provider's ids of its price and tax rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store import provider_events as provider_event_store
 
 
 async def charge_of(context: FlowContext, order: Order) -> Charge:
-    """The line for an order, with the provider's ids of its price and tax rate; `GatewayRefused` if the catalog is not synced."""
+    """The line for an order; raises `GatewayRefused` if the catalog has not been synced to the provider."""
     catalog = context.catalog
     rate = catalog.tax.rate_for(None)
     rate_key = tax_rate_key(catalog.code, rate) if rate is not None else None

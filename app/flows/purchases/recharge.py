@@ -1,7 +1,8 @@
-"""Recharge: buying credits, in short transactions with the provider's calls between them.
+"""Recharge: buying credits, in short transactions with calls to the provider between them.
 
-Written down as pending; invoice made and finalized; admitted under the spend limit; paid; settled. Every step's call carries
-a key of its own and every id that comes back is saved at once, so that a crash leaves something the reconciler can finish.
+The steps: store the purchase as PENDING; make and finalize its invoice; allow the payment if the spend limit does; charge the card;
+apply the outcome. Every call carries an idempotency key of its own, and every id that comes back is stored at once, so that the
+reconciler can finish what a crash interrupted.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, 
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
-from app.flows.purchases.checkout import UNAVAILABLE, abandon, open_checkout
+from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import charge_of
-from app.flows.purchases.outcome import conclude
+from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import (
     GatewayRefused,
@@ -56,7 +57,7 @@ _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl,
 
 @dataclass(frozen=True, slots=True)
 class RechargeRequest:
-    """What was asked for: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
+    """A request to buy credits: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
 
     `actor` is who asked, for the audit log.
     """
@@ -72,9 +73,9 @@ class RechargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class RechargeResult:
-    """The purchase as it stands, and what the caller must be told when it has not succeeded.
+    """The purchase as it is now, and the error for the caller when it has not succeeded.
 
-    `is_replay` tells that an earlier call made it, so that this one tried no card.
+    With `is_replay` an earlier call began the purchase, and this one charged no card.
     """
 
     purchase: CreditPurchaseRow
@@ -86,7 +87,7 @@ Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _BegunRecharge:
     purchase: CreditPurchaseRow
     is_new: bool
     party: BilledParty
@@ -95,28 +96,28 @@ class _Begun:
 async def recharge(context: FlowContext, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
     """Buy credits with a card on file, or, without one, open a page to pay on.
 
-    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises what made no purchase: `InvalidInput`,
-    `PhoneUnverified`, `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable`. A decline, a wanted confirmation, a page to
-    pay on and a payment still under way come with the purchase.
+    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises `InvalidInput`, `PhoneUnverified`,
+    `SpendLimitReached`, `IdempotencyConflict` and `PaymentUnavailable`; nothing was bought then. A decline, a confirmation that the
+    bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
     """
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
 
-    async def begin(session: Session, *, without_card: bool) -> _Begun:
+    async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
         return await _begin(session, context, request, order, await authorize(session), without_card=without_card)
 
     try:
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
-        # A card confirmed a moment ago may not have been reported yet: ask before saying there is none.
-        await _sync_quietly(context, request.workspace_id)
+        # The event of a card that was saved a moment ago may not have come yet: ask the provider before deciding there is none.
+        await _try_to_sync_cards(context, request.workspace_id)
         begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
-        return replace(await _told(context, await _until_settled(context, begun.purchase)), is_replay=True)
+        return replace(await _result_of(context, await _wait_for_earlier_call(context, begun.purchase)), is_replay=True)
     if begun.purchase.card_id is None:
-        return await _told(
+        return await _result_of(
             context, await open_checkout(context, begun.party, begun.purchase, order, request.return_urls)
         )
-    return await _told(context, await _carry_out(context, begun, order))
+    return await _result_of(context, await _charge_card(context, begun, order))
 
 
 async def _begin(
@@ -127,7 +128,7 @@ async def _begin(
     access: WorkspaceAccess,
     *,
     without_card: bool,
-) -> _Begun:
+) -> _BegunRecharge:
     workspace = access.workspace
     account = await billing_account_store.lock(session, workspace.id)
     require_open(account)
@@ -141,12 +142,12 @@ async def _begin(
     if earlier is not None:
         if earlier.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
-        return _Begun(earlier, False, party)
+        return _BegunRecharge(earlier, False, party)
     if context.catalog.phone_required:
         await require_phone(session, workspace.id)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
     if card_id is not None:
-        # A page to pay on replaces the one open before, so its limit is checked once that one is closed.
+        # A page to pay on replaces the one open before, so for a page the limit is checked once that one is closed.
         await spend_limits.check_spend_limit(session, context.catalog, account, order.price.minor)
     purchase = await purchase_states.begin(
         session,
@@ -158,7 +159,7 @@ async def _begin(
         is_auto=False,
         actor=request.actor,
     )
-    return _Begun(purchase, True, party)
+    return _BegunRecharge(purchase, True, party)
 
 
 async def _card_to_charge(
@@ -172,24 +173,24 @@ async def _card_to_charge(
         raise
 
 
-async def _carry_out(context: FlowContext, begun: _Begun, order: Order) -> CreditPurchaseRow:
+async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order) -> CreditPurchaseRow:
     purchase = begun.purchase
     try:
-        invoice = await _prepare(context, begun, order)
+        invoice = await _prepare_invoice(context, begun, order)
         await transact(
             context.database,
-            lambda session: purchase_states.admit(
+            lambda session: purchase_states.allow_payment(
                 session, context.catalog, purchase.workspace_id, purchase.id, invoice
             ),
             step="recharge.admit",
         )
     except (GatewayUnavailable, GatewayRefused) as error:
-        await abandon(context, purchase, reason=UNAVAILABLE)
+        await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
     except SpendLimitReached as error:
-        await abandon(context, purchase, reason=error.message)
+        await give_up(context, purchase, reason=error.message)
         with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-            # its invoice was finalized to learn the total: it must not stay open
+            # the invoice had to be finalized to learn the total, and must not stay open
             await reconcile_purchase(context, purchase.workspace_id, purchase.id)
         raise
     except PurchaseOvertaken as error:
@@ -202,14 +203,14 @@ async def _carry_out(context: FlowContext, begun: _Begun, order: Order) -> Credi
                 off_session=purchase.is_auto_recharge,
                 key=f"{purchase.id}:pay",
             )
-        return await conclude(context, purchase, invoice)
+        return await apply_payment_outcome(context, purchase, invoice)
     except (GatewayUnavailable, GatewayRefused):
-        # Whether the payment happened is the provider's to say: it stays unsettled, and is looked into.
+        # Only the provider knows whether the card was charged: the purchase stays unfinished until the reconciler checks it.
         return await _read(context, purchase)
 
 
-async def _prepare(context: FlowContext, begun: _Begun, order: Order) -> ProviderInvoice:
-    """An invoice ready to be paid, with nothing charged yet."""
+async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
+    """Make the purchase's invoice and finalize it; nothing is charged yet."""
     purchase = begun.purchase
     charge = await charge_of(context, order)
     customer_id = await ensure_customer(context, begun.party)
@@ -229,7 +230,7 @@ async def _prepare(context: FlowContext, begun: _Begun, order: Order) -> Provide
     return await context.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
 
 
-async def _sync_quietly(context: FlowContext, workspace_id: UUID) -> None:
+async def _try_to_sync_cards(context: FlowContext, workspace_id: UUID) -> None:
     with contextlib.suppress(GatewayUnavailable, GatewayRefused):
         await sync_cards(context, workspace_id)
 
@@ -239,8 +240,8 @@ async def _read(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurc
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 
 
-async def _until_settled(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
-    """The purchase of a replay, once the caller who began it is through, or as it stands after 20 seconds."""
+async def _wait_for_earlier_call(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    """For a replay: wait until the call that began the purchase has finished it, for `_REPLAY_WAITS_SECONDS` at most."""
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     while (
         purchase.status == PurchaseStatus.PENDING
@@ -252,13 +253,13 @@ async def _until_settled(context: FlowContext, purchase: CreditPurchaseRow) -> C
     return purchase
 
 
-async def _told(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeResult:
-    """The purchase with what its status means to the caller."""
+async def _result_of(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeResult:
+    """The purchase with the error for the caller that follows from its status."""
     if purchase.status == PurchaseStatus.PENDING:
         waits_on_page = purchase.checkout_url is not None
         return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
     if purchase.status == PurchaseStatus.ACTION_REQUIRED:
-        return RechargeResult(purchase, await _wanted_confirmation(context, purchase))
+        return RechargeResult(purchase, await _confirmation_error(context, purchase))
     if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):
         if purchase.idempotency_key is None:
             raise PaymentUnavailable
@@ -267,8 +268,8 @@ async def _told(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeRe
     return RechargeResult(purchase, None)
 
 
-async def _wanted_confirmation(context: FlowContext, purchase: CreditPurchaseRow) -> DomainError:
-    """How to confirm: the secret is asked of the provider each time, so that it is stored nowhere."""
+async def _confirmation_error(context: FlowContext, purchase: CreditPurchaseRow) -> DomainError:
+    """The error that tells how to confirm the payment. Its secret is fetched from the provider each time and stored nowhere."""
     try:
         invoice = await context.gateway.invoice(purchase.invoice_id or "")
     except (GatewayUnavailable, GatewayRefused):

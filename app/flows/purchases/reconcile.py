@@ -1,4 +1,4 @@
-"""The reconciler: purchases that somebody began and nobody finished, whatever step they were left at."""
+"""The reconciler: finishes purchases that were begun and not finished, whatever step they stopped at."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
-from app.flows.purchases.checkout import close_lost_checkouts, conclude_checkout
-from app.flows.purchases.outcome import NOT_COMPLETED, check_later, conclude, end
+from app.flows.purchases.checkout import apply_checkout_outcome, close_lost_checkouts
+from app.flows.purchases.payment_outcome import NOT_COMPLETED, apply_payment_outcome, check_later, fail_purchase
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -19,7 +19,7 @@ from app.store import purchases as purchase_store
 async def reconcile_due_purchase(
     context: FlowContext, workspace_id: UUID, purchase_id: UUID
 ) -> CreditPurchaseRow | None:
-    """`reconcile_purchase`, putting the purchase off when that fails, so that the others have their turn; raises what it raised."""
+    """Reconcile a purchase that is due. If that fails, it is checked again later, after the others, and the error is raised."""
     try:
         return await reconcile_purchase(context, workspace_id, purchase_id)
     except Exception:
@@ -28,10 +28,10 @@ async def reconcile_due_purchase(
 
 
 async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
-    """Find out from the provider what became of a purchase, and bring it to its end.
+    """Ask the provider what became of a purchase, and finish it accordingly; None when there is no such purchase.
 
-    It looks up before it does anything, and never sends a payment again: a payment that was sent and is not found is made
-    impossible by voiding its invoice, which the provider refuses if it did happen after all. Raises `GatewayUnavailable`.
+    It never sends a payment again. Where a payment was sent and the invoice is not paid, it voids the invoice, so that it can't be
+    paid later; the provider refuses to void an invoice that was paid after all. Raises `GatewayUnavailable`.
     """
     async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
@@ -41,23 +41,23 @@ async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_
     if purchase.pay_sent_at is None:
         purchase = await _give_up(context, purchase)
     if purchase.checkout_session_id is not None:
-        return await conclude_checkout(context, purchase)
+        return await apply_checkout_outcome(context, purchase)
     customer_id = account.customer_id if account is not None else None
     if purchase.card_id is None and customer_id is not None:
         await close_lost_checkouts(context, purchase, customer_id)
     invoice = await _find_invoice(context, purchase, customer_id)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
-        return await conclude(context, purchase, invoice)
-    left = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await end(context, purchase, left, reason=NOT_COMPLETED)
+        return await apply_payment_outcome(context, purchase, invoice)
+    voided = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
+    return await fail_purchase(context, purchase, voided, reason=NOT_COMPLETED)
 
 
 async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
-    """Make sure that nobody sends this purchase's payment any more, if nobody has; the row as it is then."""
+    """Give the purchase up unless its payment was sent, so that no other process sends it; returns the row as it is then."""
 
     async def work(session: Session) -> CreditPurchaseRow:
         await billing_account_store.lock(session, purchase.workspace_id)
-        await purchase_states.abandon(session, purchase.workspace_id, purchase.id, reason=NOT_COMPLETED)
+        await purchase_states.give_up(session, purchase.workspace_id, purchase.id, reason=NOT_COMPLETED)
         return await purchase_store.lock(session, purchase.workspace_id, purchase.id)
 
     return await transact(context.database, work, step="purchase.give_up")
@@ -70,6 +70,6 @@ async def _find_invoice(
         return await context.gateway.invoice(purchase.invoice_id)
     if customer_id is None:
         return None
-    # The process may have died between the provider's making the invoice and our saving its id.
+    # The process may have died after the provider made the invoice and before its id was stored.
     found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
     return found[0] if found else None

@@ -1,7 +1,8 @@
-"""Refunds: made here by an operator or for a payment that came too late, or made at the provider, like disputes.
+"""Refunds: requested here by an operator or for a payment that came too late, or made at the provider, like disputes.
 
-A refund is written down, sent outside any transaction under a key of its own, and settled by looking at what has gone back of the
-payment: the same look that follows the provider's events. A crash in between leaves a refund that the worker carries on.
+A refund is stored as requested, then sent outside any transaction with an idempotency key of its own. Its outcome comes from a
+check of the money that was returned of the payment, the same check that the provider's events cause. The worker resumes a refund
+that a crash interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from app.money import Money
 from app.payments.gateway_values import GatewayRefused, ProviderInvoice, ReturnedMoney
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
-from app.store.refunds import Watched
+from app.store.refunds import InvoiceToCheck
 
 _MOST_CHECKS: Final = 10
 _NOTHING_CHARGED: Final = "Nothing was charged for this purchase, so there is nothing to refund."
@@ -35,48 +36,50 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class ReturnedMoneyCheck(NamedTuple):
-    """What was seen to have gone back of an invoice's payment, and the look that saw it."""
+    """A check of an invoice: the money returned of its payment, and the invoice as it was when the check was stored."""
 
-    watched: Watched
-    returns: ReturnedMoney
+    invoice: InvoiceToCheck
+    returned: ReturnedMoney
 
 
 async def sync_returned_money(context: FlowContext, invoice_id: str) -> None:
-    """Bring everything in line with what has gone back of a mirrored invoice of the provider's by now.
+    """Check how much was returned of a mirrored invoice's payment, and bring purchase, credits and refunds in line with it.
 
-    Safe to run twice, at once, and in any order. Raises `GatewayUnavailable`, and `PurchaseUnfinished` before the purchase is.
+    `invoice_id` is the provider's. Safe to run twice, concurrently, and in any order. Raises `GatewayUnavailable`, and
+    `PurchaseUnfinished` while the purchase is not finished.
     """
     first: int | None = None
     while True:
         async with context.database.read() as session:
-            watched = await refund_store.watched(session, invoice_id)
-        if watched is None:
+            invoice = await refund_store.invoice_to_check(session, invoice_id)
+        if invoice is None:
             return
-        first = watched.checks if first is None else first
-        if watched.checks >= first + 2:
-            # The second look since began after the first had ended, so after this began: it has seen all that this would.
+        first = invoice.checks if first is None else first
+        if invoice.checks >= first + 2:
+            # The second check stored since this call began was itself begun after the first was stored, hence after this call
+            # began: it has seen everything that this call would see.
             return
         try:
-            await _check(context, watched, invoice_id)
+            await _check(context, invoice, invoice_id)
         except ReturnedMoneyOvertaken:
             continue
         return
 
 
-async def _check(context: FlowContext, watched: Watched, invoice_id: str) -> ReturnedMoneyCheck | None:
-    """Ask the provider once; None where no card paid the invoice.
+async def _check(context: FlowContext, invoice: InvoiceToCheck, invoice_id: str) -> ReturnedMoneyCheck | None:
+    """Ask the provider once and store what it has; None where no card paid the invoice.
 
-    Raises `ReturnedMoneyOvertaken` when another check began before this has ended.
+    Raises `ReturnedMoneyOvertaken` when another check was stored meanwhile.
     """
-    returns = await context.gateway.returns(invoice_id)
-    if returns is None:
+    returned = await context.gateway.returned_money(invoice_id)
+    if returned is None:
         return None
     await transact(
         context.database,
-        lambda session: refunds_and_disputes.apply_returned_money(session, watched, invoice_id, returns),
+        lambda session: refunds_and_disputes.apply_returned_money(session, invoice, invoice_id, returned),
         step="returns.apply",
     )
-    return ReturnedMoneyCheck(watched._replace(checks=watched.checks + 1), returns)
+    return ReturnedMoneyCheck(invoice._replace(checks=invoice.checks + 1), returned)
 
 
 async def refund_purchase(
@@ -84,32 +87,32 @@ async def refund_purchase(
 ) -> RefundRow:
     """Refund `amount` of a purchase in whole units of its currency, or all that is left of it, as an operator.
 
-    Returns the refund as it stands: SUCCEEDED, or PENDING while the provider waits for the bank. One of the same amount that was
-    begun and is not settled is gone on with. Raises `NotFound`, `InvalidInput`, `NotRefundable` with the reason, `Conflict` while
-    one of another amount is on its way, and `GatewayUnavailable`: the refund may then have happened or not, and the worker carries
-    it on.
+    Returns the refund as it is now: SUCCEEDED, or PENDING while the provider waits for the bank. A refund of the same amount that
+    was requested before and has no outcome yet is resumed instead. Raises `NotFound`, `InvalidInput`, `NotRefundable` with the
+    reason, `Conflict` while a refund of another amount is under way, and `GatewayUnavailable`: then the refund may have happened or
+    not, and the worker resumes it.
     """
     async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
-        begun = await refund_store.requested(session, workspace_id, purchase_id)
+        requested = await refund_store.requested(session, workspace_id, purchase_id)
     if purchase is None:
         raise NotFound
     amount_minor = Money.of(amount, purchase.currency).minor if amount is not None else None
     if purchase.charged_at is None or purchase.invoice_id is None:
         raise NotRefundable(_NOTHING_CHARGED)
-    if begun is not None and begun.amount_minor == amount_minor:
-        return await _go_on(context, begun, purchase.invoice_id)
+    if requested is not None and requested.amount_minor == amount_minor:
+        return await _resume(context, requested, purchase.invoice_id)
     refund = await _request(context, purchase.invoice_id, amount_minor=amount_minor, reason=reason, by_operator=True)
-    return await _carry_out(context, refund, purchase.invoice_id)
+    return await _send(context, refund, purchase.invoice_id)
 
 
 async def refund_late_payment(
     context: FlowContext, purchase: CreditPurchaseRow, invoice: ProviderInvoice
 ) -> CreditPurchaseRow:
-    """Refund in full what was paid for a purchase that had already ended; it grants nothing, and its failure says so.
+    """Refund in full a payment of a purchase that had already ended. It grants no credits, and the purchase's `failure` says so.
 
-    `invoice` is the paid invoice, just fetched. Safe to run twice and at once. A refund that the bank returned is left to an
-    operator. Raises `GatewayUnavailable` to be tried again.
+    `invoice` is the paid invoice, just fetched. Safe to run twice, also concurrently. A refund that the bank returned is not
+    repeated: an operator has to decide. Raises `GatewayUnavailable`: then it is to be retried.
     """
 
     async def note(session: Session) -> bool:
@@ -121,66 +124,69 @@ async def refund_late_payment(
     if await transact(context.database, note, step="refund.late"):
         try:
             refund = await _request(context, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
-            await _carry_out(context, refund, invoice.id)
+            await _send(context, refund, invoice.id)
         except NotRefundable as refused:
-            # refunded or charged back already, or paid without a card: there is nothing left to give back
+            # refunded or charged back already, or paid without a card: there is nothing to refund
             _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
     async with context.database.read() as session:
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 
 
-async def carry_on(context: FlowContext, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
-    """Bring a refund that may have been left unsent to its end; None if there is no such refund. Raises `GatewayUnavailable`."""
+async def resume_refund(context: FlowContext, workspace_id: UUID, refund_id: UUID) -> RefundRow | None:
+    """Resume a refund that was interrupted, perhaps before it was sent; None if there is no such refund.
+
+    Raises `GatewayUnavailable`, and whatever else went wrong; the worker then tries again later.
+    """
     async with context.database.read() as session:
         refund = await refund_store.find(session, workspace_id, refund_id)
         purchase = await purchase_store.find(session, workspace_id, refund.purchase_id) if refund is not None else None
     if refund is None or purchase is None or purchase.invoice_id is None:
         return None
     try:
-        return await _go_on(context, refund, purchase.invoice_id)
+        return await _resume(context, refund, purchase.invoice_id)
     except NotRefundable:
         return await _read(context, refund)
     except Exception:
-        # whatever it was, this refund waits, so that the others have their turn
-        where = (refund.workspace_id, refund.purchase_id, refund.id)
+        # whatever it was, this refund is checked later, after the others
+        key = (refund.workspace_id, refund.purchase_id, refund.id)
         await transact(
             context.database,
-            lambda session: refunds_and_disputes.check_later(session, *where),
+            lambda session: refunds_and_disputes.check_later(session, *key),
             step="refund.look_later",
         )
         raise
 
 
-async def _go_on(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
-    """Look whether the provider has the refund before it is sent (again), under the same key; after 23 hours it is sent no more."""
+async def _resume(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Check whether the provider has the refund; if not, send it with the same key. After `SEND_WITHIN` it fails instead."""
     await sync_returned_money(context, invoice_id)
     refund = await _read(context, refund)
     if refund.status != RefundState.REQUESTED:
         return refund
     if context.database.clock.now() >= refund.created_at + SEND_WITHIN:
-        await _refuse(context, refund, _NOT_SENT)
+        await _fail(context, refund, _NOT_SENT)
         return await _read(context, refund)
-    return await _carry_out(context, refund, invoice_id)
+    return await _send(context, refund, invoice_id)
 
 
 async def _request(
     context: FlowContext, invoice_id: str, *, amount_minor: int | None, reason: str | None, by_operator: bool
 ) -> RefundRow:
-    """Write a refund down on the strength of a look that nothing has overtaken; raises `Conflict` where that can't be had."""
+    """Check the invoice and store a refund, with no other check in between; raises `Conflict` after `_MOST_CHECKS` tries."""
     for _ in range(_MOST_CHECKS):
         async with context.database.read() as session:
-            watched = await refund_store.watched(session, invoice_id)
+            invoice = await refund_store.invoice_to_check(session, invoice_id)
         try:
-            checked = await _check(context, watched, invoice_id) if watched is not None else None
-            if checked is None:
+            check = await _check(context, invoice, invoice_id) if invoice is not None else None
+            if check is None:
                 raise NotRefundable(_NOTHING_CHARGED)
             return await transact(
                 context.database,
-                lambda session, checked=checked: refunds_and_disputes.request(
+                lambda session, check=check: refunds_and_disputes.request_refund(
                     session,
-                    checked.watched,
+                    check.invoice,
                     invoice_id,
-                    checked.returns,
+                    check.returned,
                     amount_minor=amount_minor,
                     reason=reason,
                     by_operator=by_operator,
@@ -192,8 +198,8 @@ async def _request(
     raise Conflict
 
 
-async def _carry_out(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
-    """Send a refund that was written down, and settle it by what the provider then has."""
+async def _send(context: FlowContext, refund: RefundRow, invoice_id: str) -> RefundRow:
+    """Send a refund that was stored before, and update it to what the provider then has."""
     metadata = {"refund_id": str(refund.id), "purchase_id": str(refund.purchase_id)}
     if refund.reason is not None:
         metadata["reason"] = refund.reason
@@ -202,17 +208,17 @@ async def _carry_out(context: FlowContext, refund: RefundRow, invoice_id: str) -
             refund.payment_id, amount_minor=refund.amount_minor, metadata=metadata, key=f"refund:{refund.id}"
         )
     except GatewayRefused as refused:
-        await _refuse(context, refund, str(refused))
+        await _fail(context, refund, str(refused))
         raise NotRefundable(str(refused)) from refused
     await sync_returned_money(context, invoice_id)
     return await _read(context, refund)
 
 
-async def _refuse(context: FlowContext, refund: RefundRow, failure: str) -> None:
-    where = (refund.workspace_id, refund.purchase_id, refund.id)
+async def _fail(context: FlowContext, refund: RefundRow, failure: str) -> None:
+    key = (refund.workspace_id, refund.purchase_id, refund.id)
     await transact(
         context.database,
-        lambda session: refunds_and_disputes.refuse(session, *where, failure=failure),
+        lambda session: refunds_and_disputes.fail_refund(session, *key, failure=failure),
         step="refund.refuse",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.errors import StripeError, invalid_request
-from sandbox.events import emit
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
 from sandbox.resources.invoices.drafts import create_draft
@@ -86,9 +86,11 @@ async def _update_customer(tx: Transaction, session: Json, details: Json) -> Non
     }
     customer = await tx.get("customer", session["customer"])
     if changed:
+        before = snapshot(customer)
         customer |= changed
         await tx.save(customer)
-        await emit(tx, "customer.updated", customer)
+        await emit(tx, "customer.updated", customer, previous_attributes(before, customer))
+        await tx.update_dependents(customer)
 
 
 async def _create_invoice(tx: Transaction, session: Json, intent: Json) -> Json:

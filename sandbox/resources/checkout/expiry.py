@@ -6,6 +6,8 @@ from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.objects import Json
 from sandbox.resources.payments.intents import CONFIRMABLE
+from sandbox.resources.payments.payment_attempts import cancel_payment
+from sandbox.resources.payments.setup_attempts import cancel_setup
 from sandbox.store import Transaction
 
 SHORTEST_MINUTES = 30
@@ -32,12 +34,17 @@ async def expire_session(tx: Transaction, session: Json) -> Json:
     """Expire an open session and cancel its intent."""
     session |= {"status": "expired", "url": None}
     await tx.save(session)
-    for kind in ("payment_intent", "setup_intent"):
+    for kind, cancel in (("payment_intent", cancel_payment), ("setup_intent", cancel_setup)):
         if session[kind] is not None:
             intent = await tx.get(kind, session[kind])
             if intent["status"] in CONFIRMABLE:
-                intent |= {"status": "canceled", "cancellation_reason": "abandoned", "next_action": None}
-                await tx.save(intent)
-                await emit(tx, f"{kind}.canceled", intent)
+                await cancel(tx, intent, "abandoned")
     await emit(tx, "checkout.session.expired", session)
     return session
+
+
+async def expire_sessions_of_deleted_customer(tx: Transaction, customer: Json) -> None:
+    """Expire the open sessions of a customer, once the customer is deleted: nobody is there to pay."""
+    if customer.get("deleted"):
+        for session in await tx.find_all("checkout.session", {"customer": customer["id"], "status": "open"}):
+            await expire_session(tx, session)

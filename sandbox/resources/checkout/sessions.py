@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from sandbox.calls import Call
+from sandbox.currencies import check_amount, minimum_charge, minimum_text
 from sandbox.errors import invalid_request, missing_param
 from sandbox.ids import random_text
-from sandbox.objects import Json, list_object
+from sandbox.objects import Json
 from sandbox.resources.checkout.expiry import expire_session, expiry_time
 from sandbox.resources.checkout.line_items import new_line_item
 from sandbox.resources.checkout.session_object import new_session
 from sandbox.resources.payment_methods.payment_method_object import allowed_types
-from sandbox.resources.payments.charges import MINIMUM_CHARGE
 from sandbox.resources.payments.setup_intent_object import create_setup_intent
+from sandbox.shared_handlers import answer_part
 
 _ID_LENGTH = 58
 # parameters that Stripe refuses in a mode
@@ -35,7 +38,10 @@ async def create(call: Call) -> Json:
         session["setup_intent"] = intent["id"]
         await tx.save(intent | {"_session": session["id"], "_return_url": session["url"]})
         return await tx.insert(session)
-    lines = [await new_line_item(tx, line, customer) for line in params["line_items"]]
+    lines = [
+        await new_line_item(tx, line, customer, f"line_items[{place}]")
+        for place, line in enumerate(params["line_items"])
+    ]
     currencies = {line["currency"] for line in lines}
     if len(currencies) != 1:
         raise invalid_request("All line items of a Checkout Session must have the same currency.", param="line_items")
@@ -46,9 +52,10 @@ async def create(call: Call) -> Json:
         "_line_items": lines,
     }
     session["total_details"]["amount_tax"] = sum(line["amount_tax"] for line in lines)
-    if session["amount_total"] < MINIMUM_CHARGE:
+    check_amount(session["amount_total"], session["currency"], "line_items")
+    if session["amount_total"] < minimum_charge(session["currency"]):
         raise invalid_request(
-            f"The Checkout Session's total amount due must add up to at least {MINIMUM_CHARGE} in the smallest unit.",
+            f"The Checkout Session's total amount due must add up to at least {minimum_text(session['currency'])}",
             code="amount_too_small",
         )
     return await tx.insert(session)
@@ -57,7 +64,7 @@ async def create(call: Call) -> Json:
 async def list_line_items(call: Call) -> Json:
     """GET /v1/checkout/sessions/{id}/line_items."""
     session = await call.tx.get("checkout.session", call.id)
-    return list_object(session["_line_items"], call.path)
+    return answer_part(call, session["_line_items"])
 
 
 async def expire(call: Call) -> Json:
@@ -76,6 +83,11 @@ def _check_params(params: Json) -> None:
     for name in ("mode", "success_url"):
         if name not in params:
             raise missing_param(name)
+    for name in ("success_url", "cancel_url"):
+        if name in params and not urlsplit(params[name]).scheme:
+            raise invalid_request(
+                "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param=name
+            )
     if params["mode"] == "subscription":
         raise invalid_request("The sandbox does not implement Checkout Sessions in `subscription` mode.", param="mode")
     if params["mode"] == "payment" and not params.get("line_items"):

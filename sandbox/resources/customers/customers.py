@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from sandbox.addresses import full_address
 from sandbox.calls import Call
-from sandbox.events import emit, previous_attributes
+from sandbox.currencies import MAXIMUM_AMOUNT
+from sandbox.emails import check_email
+from sandbox.errors import invalid_request
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id, random_text
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.attachment import attach_to_customer, not_attached_error
+from sandbox.resources.payment_methods.attachment import (
+    attach_to_customer,
+    detach_from_customer,
+    not_attached_error,
+)
 from sandbox.resources.tax.tax_ids import create_tax_id
 from sandbox.shared_handlers import answer_page, page_query
 from sandbox.store import Transaction
@@ -24,6 +31,7 @@ _UPDATABLE = (
     "individual_name",
 )
 _INVOICE_PREFIX_LENGTH = 8
+MAX_NAME_LENGTH = 256
 
 
 async def create(call: Call) -> Json:
@@ -33,7 +41,7 @@ async def create(call: Call) -> Json:
         "id": new_id("cus"),
         "object": "customer",
         "address": None,
-        "balance": params.get("balance", 0),
+        "balance": 0,
         "business_name": None,
         "created": call.tx.now,
         "currency": None,
@@ -76,24 +84,24 @@ async def create(call: Call) -> Json:
 async def update(call: Call) -> Json:
     """POST /v1/customers/{id}."""
     customer = await call.tx.get("customer", call.id)
-    before = dict(customer)
-    if "balance" in call.params:
-        customer["balance"] = call.params["balance"]
+    before = snapshot(customer)
     _set_fields(customer, call.params)
     await _set_default_payment_method(call.tx, customer, call.params)
     await call.tx.save(customer)
     await emit(call.tx, "customer.updated", customer, previous_attributes(before, customer))
+    await call.tx.update_dependents(customer)
     return customer
 
 
 async def delete(call: Call) -> Json:
-    """DELETE /v1/customers/{id}: its payment methods belong to nobody then; its open Checkout sessions remain."""
+    """DELETE /v1/customers/{id}: its payment methods are detached, its Checkout sessions expire, its invoices remain."""
     customer = await call.tx.get("customer", call.id)
     for method in await call.tx.find_all("payment_method", {"customer": customer["id"]}):
-        method["customer"] = None
-        await call.tx.save(method)
+        await detach_from_customer(call.tx, method)
+    deleted = await call.tx.delete(customer)
     await emit(call.tx, "customer.deleted", customer)
-    return await call.tx.delete(customer)
+    await call.tx.update_dependents(deleted)
+    return deleted
 
 
 async def list_customers(call: Call) -> Json:
@@ -104,6 +112,17 @@ async def list_customers(call: Call) -> Json:
 
 
 def _set_fields(customer: Json, params: Json) -> None:
+    check_email(params.get("email"), "email")
+    if len(params.get("name", "")) > MAX_NAME_LENGTH:
+        raise invalid_request(f"Invalid string: must be at most {MAX_NAME_LENGTH} characters: name", param="name")
+    if "balance" in params:
+        if abs(params["balance"]) > MAXIMUM_AMOUNT:
+            raise invalid_request(
+                f"Invalid integer: must be between -{MAXIMUM_AMOUNT} and {MAXIMUM_AMOUNT}",
+                code="parameter_invalid_integer",
+                param="balance",
+            )
+        customer["balance"] = params["balance"]
     for name in _UPDATABLE:
         if name in params:
             unset = "none" if name == "tax_exempt" else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from sandbox.currencies import checked_currency, minimum_charge
 from sandbox.errors import invalid_request
-from sandbox.events import emit, previous_attributes
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json, list_object, visible
-from sandbox.resources.invoices.invoice_object import new_invoice, new_line
+from sandbox.resources.invoices.invoice_object import customer_fields, new_invoice, new_line
 from sandbox.resources.invoices.totals import apply_balance, invoice_totals
+from sandbox.resources.payment_methods.attachment import not_attached_error
 from sandbox.resources.tax.tax_amounts import line_taxes
+from sandbox.resources.tax.tax_rates import check_tax_rates
 from sandbox.store import Transaction
 
 # an invoice with `auto_advance` waits this long as a draft, and again before it is paid
@@ -28,15 +31,9 @@ _UPDATABLE = (
 async def create_draft(tx: Transaction, params: Json) -> Json:
     """Store a new draft; with the customer's pending items if `pending_invoice_items_behavior` says so."""
     customer = await tx.get("customer", params["customer"], "customer")
-    for rate in params.get("default_tax_rates", []):
-        await tx.get("tax_rate", rate, "default_tax_rates")
-    currency = (params.get("currency") or customer["currency"] or "usd").lower()
+    currency = checked_currency(params.get("currency") or customer["currency"] or "usd")
     invoice = new_invoice(new_id("in"), customer, currency, tx.now)
     await set_fields(tx, invoice, params)
-    invoice["customer_tax_ids"] = [
-        {"type": tax_id["type"], "value": tax_id["value"]}
-        for tax_id in await tx.find_all("tax_id", {"customer": customer["id"]})
-    ]
     set_advance_time(invoice, tx.now)
     await tx.insert(invoice)
     if params.get("pending_invoice_items_behavior") == "include":
@@ -49,14 +46,23 @@ async def create_draft(tx: Transaction, params: Json) -> Json:
 
 
 async def set_fields(tx: Transaction, invoice: Json, params: Json) -> None:
-    """Set the fields of an invoice that the parameters change, without storing it."""
+    """Set the fields of an invoice that the parameters change, without storing it. Raises StripeError for wrong values."""
+    if params.get("collection_method") == "send_invoice":
+        raise invalid_request(
+            "If invoice collection method is 'send_invoice', you must specify 'due_date' or 'days_until_due'."
+        )
     for name in _UPDATABLE:
         if name in params:
             invoice[name] = params[name]
     if "default_tax_rates" in params:
-        invoice["_default_tax_rates"] = list(params["default_tax_rates"] or [])
-    if invoice["default_payment_method"]:
-        await tx.get("payment_method", invoice["default_payment_method"], "default_payment_method")
+        rates = list(params["default_tax_rates"] or [])
+        new_rates = [rate for rate in rates if rate not in invoice["_default_tax_rates"]]
+        await check_tax_rates(tx, new_rates, "default_tax_rates")
+        invoice["_default_tax_rates"] = rates
+    if params.get("default_payment_method"):
+        method = await tx.get("payment_method", params["default_payment_method"], "default_payment_method")
+        if method["customer"] != invoice["customer"]:
+            raise not_attached_error(method["id"], "default_payment_method")
     invoice["metadata"] = merge_metadata(invoice["metadata"], params.get("metadata"))
 
 
@@ -74,14 +80,21 @@ async def get_draft(tx: Transaction, invoice_id: str) -> Json:
 
 
 async def update_draft(tx: Transaction, invoice: Json) -> None:
-    """Compute a draft anew after a change of its items."""
-    before = dict(invoice)
+    """Compute a draft anew after a change of its items or of its customer."""
+    before = snapshot(invoice)
     await compute_draft(tx, invoice)
-    await emit(tx, "invoice.updated", invoice, previous_attributes(before, invoice))
+    if changed := previous_attributes(before, invoice):
+        await emit(tx, "invoice.updated", invoice, changed)
 
 
 async def compute_draft(tx: Transaction, invoice: Json) -> None:
-    """Compute and store the lines and totals of a draft, from its items and the customer's balance."""
+    """Compute and store the lines and totals of a draft, from its items and its customer as they are now."""
+    customer = await tx.get("customer", invoice["customer"], "customer")
+    invoice |= customer_fields(customer)
+    invoice["customer_tax_ids"] = [
+        {"type": tax_id["type"], "value": tax_id["value"]}
+        for tax_id in await tx.find_all("tax_id", {"customer": customer["id"]})
+    ]
     default_rates = invoice["_default_tax_rates"]
     rates = {rate: await tx.get("tax_rate", rate) for rate in default_rates}
     invoice["default_tax_rates"] = [visible(rate) for rate in rates.values()]
@@ -94,8 +107,7 @@ async def compute_draft(tx: Transaction, invoice: Json) -> None:
         lines.append(new_line(item, invoice["id"], taxes))
     invoice["lines"] = list_object(lines, f"/v1/invoices/{invoice['id']}/lines")
     invoice |= invoice_totals(lines)
-    customer = await tx.get("customer", invoice["customer"])
     invoice["starting_balance"] = customer["balance"]
-    due, _ = apply_balance(invoice["total"], customer["balance"])
+    due, _ = apply_balance(invoice["total"], customer["balance"], minimum_charge(invoice["currency"]))
     invoice |= {"amount_due": due, "amount_remaining": due}
     await tx.save(invoice)

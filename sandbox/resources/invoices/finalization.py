@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.errors import invalid_request
+from sandbox.currencies import check_amount, minimum_charge
+from sandbox.errors import StripeError, invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.objects import Json
@@ -17,7 +18,7 @@ _SECRET_LENGTH = 32
 
 
 async def finalize_invoice(tx: Transaction, invoice: Json, paid_by: Json | None = None) -> Json:
-    """Finalize a draft. Raises StripeError for an invoice that is no draft.
+    """Finalize a draft. Raises StripeError for one that is no draft or can't be charged, or whose customer was deleted.
 
     An invoice with nothing due is paid at once. So is one for which a payment intent has already succeeded (`paid_by`);
     then the customer's balance is not applied.
@@ -25,10 +26,11 @@ async def finalize_invoice(tx: Transaction, invoice: Json, paid_by: Json | None 
     if invoice["status"] != "draft":
         raise invalid_request("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     await compute_draft(tx, invoice)
-    customer = await tx.get("customer", invoice["customer"])
-    due, balance_after = apply_balance(invoice["total"], customer["balance"])
+    customer = await tx.get("customer", invoice["customer"], "customer")
+    due, balance_after = apply_balance(invoice["total"], customer["balance"], minimum_charge(invoice["currency"]))
     if paid_by is not None:
         due, balance_after = invoice["total"], customer["balance"]
+    check_amount(due, invoice["currency"], "amount")
     invoice |= {
         "status": "open",
         "number": f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}",
@@ -55,6 +57,16 @@ async def finalize_invoice(tx: Transaction, invoice: Json, paid_by: Json | None 
     await tx.save(invoice)
     await emit(tx, "invoice.finalized", invoice)
     return invoice if due and paid_by is None else await mark_paid(tx, invoice)
+
+
+async def finalize_automatically(tx: Transaction, invoice: Json) -> None:
+    """Finalize a draft with `auto_advance` whose time has come; one that can't be finalized stays a draft and says why."""
+    try:
+        await finalize_invoice(tx, invoice)
+    except StripeError as error:
+        invoice |= {"automatically_finalizes_at": None, "last_finalization_error": error.error}
+        await tx.save(invoice)
+        await emit(tx, "invoice.finalization_failed", invoice)
 
 
 async def _create_payment_intent(tx: Transaction, invoice: Json) -> Json:

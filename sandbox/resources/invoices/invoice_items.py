@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
+from sandbox.currencies import check_amount, checked_currency
 from sandbox.errors import invalid_request, missing_param
 from sandbox.events import emit
 from sandbox.objects import Json
 from sandbox.resources.invoices.drafts import get_draft, update_draft
 from sandbox.resources.invoices.invoice_item_object import amount_fields, create_item, price_fields
-from sandbox.resources.products.prices import create_inline_price
+from sandbox.resources.products.prices import create_inline_price, get_price_to_sell
+from sandbox.resources.tax.tax_rates import check_tax_rates
 from sandbox.shared_handlers import answer_page, page_query
 from sandbox.store import Transaction
 
@@ -30,8 +32,8 @@ async def create(call: Call) -> Json:
             f" ({invoice['currency']}).",
             param="currency",
         )
-    for rate in params.get("tax_rates", []):
-        await tx.get("tax_rate", rate, "tax_rates")
+    check_amount(priced["amount"], priced["currency"], "quantity" if "quantity" in params else "amount")
+    await check_tax_rates(tx, params.get("tax_rates", []), "tax_rates")
     item = await create_item(tx, params, customer["id"], priced, invoice)
     if invoice is not None:
         await update_draft(tx, invoice)
@@ -62,7 +64,7 @@ async def _priced(tx: Transaction, params: Json, invoice: Json | None) -> Json:
     """Return the fields about the price: by a price and a quantity, or by an amount and a currency."""
     price: Json | None = None
     if "pricing" in params and "price" in params["pricing"]:
-        price = await tx.get("price", params["pricing"]["price"], "pricing[price]")
+        price = await get_price_to_sell(tx, params["pricing"]["price"], "pricing[price]")
     elif "price_data" in params:
         price = await create_inline_price(tx, params["price_data"])
     chosen, excluded = ("price", "amount") if price else ("amount", "quantity")
@@ -73,10 +75,13 @@ async def _priced(tx: Transaction, params: Json, invoice: Json | None) -> Json:
             raise invalid_request(
                 "The price specified is set to `type=recurring`, an invoice item needs a one-time price."
             )
-        return price_fields(price, params.get("quantity", 1))
+        quantity = params.get("quantity", 1)
+        if quantity < 0:
+            raise invalid_request("Invalid non-negative integer", code="parameter_invalid_integer", param="quantity")
+        return price_fields(price, quantity)
     if "amount" not in params:
         raise missing_param("amount")
     currency = params.get("currency") or (invoice["currency"] if invoice else None)
     if currency is None:
         raise missing_param("currency")
-    return amount_fields(params["amount"], currency.lower())
+    return amount_fields(params["amount"], checked_currency(currency))

@@ -41,7 +41,12 @@ def new_invoice(invoice_id: str, customer: Json, currency: str, now: int) -> Jso
             "voided_at": None,
         },
     }
-    return invoice | {f"customer_{name}": customer[name] for name in _CUSTOMER_FIELDS}
+    return invoice | customer_fields(customer)
+
+
+def customer_fields(customer: Json) -> Json:
+    """Return the fields that an invoice copies from its customer until it is finalized."""
+    return {f"customer_{name}": customer[name] for name in _CUSTOMER_FIELDS}
 
 
 def new_line(item: Json, invoice_id: str, taxes: list[Json]) -> Json:
@@ -141,6 +146,7 @@ def _empty_invoice() -> Json:
         "shipping_cost": None,
         "shipping_details": None,
         "statement_descriptor": None,
+        "status_details": None,
         "subtotal": 0,
         "subtotal_excluding_tax": 0,
         "test_clock": None,

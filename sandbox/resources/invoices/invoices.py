@@ -1,18 +1,19 @@
-"""Invoices: created as drafts, changed, deleted, finalized, paid, voided."""
+"""Invoices: created as drafts, changed, deleted, finalized, paid, called off."""
 
 from __future__ import annotations
 
 from sandbox.calls import Call
 from sandbox.errors import invalid_request, missing_param
-from sandbox.events import emit, previous_attributes
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.objects import Json
+from sandbox.resources.invoices import voiding
 from sandbox.resources.invoices.drafts import compute_draft, create_draft, set_advance_time, set_fields
 from sandbox.resources.invoices.finalization import finalize_invoice
-from sandbox.resources.invoices.paying import default_payment, mark_paid, pay_invoice
-from sandbox.resources.invoices.voiding import void_invoice
-from sandbox.resources.payments.payment_attempts import cancel_payment
+from sandbox.resources.invoices.paying import PAYABLE, pay_invoice, pay_out_of_band
+from sandbox.shared_handlers import answer_part
 
-_UPDATABLE_AFTER_FINALIZATION = {"metadata", "auto_advance", "description", "expand", "default_payment_method"}
+_ALWAYS_UPDATABLE = {"expand", "metadata"}
+_UPDATABLE_UNTIL_PAID = _ALWAYS_UPDATABLE | {"auto_advance", "default_payment_method"}
 
 
 async def create(call: Call) -> Json:
@@ -26,18 +27,17 @@ async def update(call: Call) -> Json:
     """POST /v1/invoices/{id}; after finalization only some fields can be changed."""
     invoice = await call.tx.get("invoice", call.id)
     draft = invoice["status"] == "draft"
-    if not draft and (refused := call.params.keys() - _UPDATABLE_AFTER_FINALIZATION):
-        raise invalid_request(
-            f"Finalized invoices can't be updated in this way: {', '.join(sorted(refused))}",
-            code="invoice_not_editable",
-        )
-    before = dict(invoice)
+    updatable = _UPDATABLE_UNTIL_PAID if invoice["status"] in PAYABLE else _ALWAYS_UPDATABLE
+    if not draft and (refused := call.params.keys() - updatable):
+        raise invalid_request("Finalized invoices can't be updated in this way", param=min(refused))
+    before = snapshot(invoice)
     await set_fields(call.tx, invoice, call.params)
     if draft:
         set_advance_time(invoice, call.tx.now)
         await compute_draft(call.tx, invoice)
     await call.tx.save(invoice)
-    await emit(call.tx, "invoice.updated", invoice, previous_attributes(before, invoice))
+    if changed := previous_attributes(before, invoice):
+        await emit(call.tx, "invoice.updated", invoice, changed)
     return invoice
 
 
@@ -45,9 +45,7 @@ async def delete(call: Call) -> Json:
     """DELETE /v1/invoices/{id}: a draft and its items."""
     invoice = await call.tx.get("invoice", call.id)
     if invoice["status"] != "draft":
-        raise invalid_request(
-            "You can only delete draft invoices. Void a finalized invoice.", code="invoice_not_editable"
-        )
+        raise invalid_request("You can only delete draft invoices.")
     for item in await call.tx.find_all("invoiceitem", {"invoice": invoice["id"]}):
         await call.tx.delete(item)
     await emit(call.tx, "invoice.deleted", invoice)
@@ -57,7 +55,7 @@ async def delete(call: Call) -> Json:
 async def list_lines(call: Call) -> Json:
     """GET /v1/invoices/{id}/lines."""
     invoice = await call.tx.get("invoice", call.id)
-    return invoice["lines"]
+    return answer_part(call, invoice["lines"]["data"])
 
 
 async def finalize(call: Call) -> Json:
@@ -69,17 +67,20 @@ async def finalize(call: Call) -> Json:
 
 
 async def pay(call: Call) -> Json:
-    """POST /v1/invoices/{id}/pay. Raises a card error if the card is not charged or requires authentication."""
+    """POST /v1/invoices/{id}/pay; a draft is finalized first.
+
+    Raises a card error if the card is not charged or requires authentication.
+    """
     tx, params = call.tx, call.params
     invoice = await tx.get("invoice", call.id)
     if invoice["status"] == "paid":
         raise invalid_request("Invoice is already paid")
-    if invoice["status"] != "open":
-        raise invalid_request(f"Invoices with a status of {invoice['status']} can't be paid; finalize a draft first.")
+    if invoice["status"] == "draft" and (await finalize_invoice(tx, invoice))["status"] == "paid":
+        return invoice
+    if invoice["status"] not in PAYABLE:
+        raise voiding.not_open_error()
     if params.get("paid_out_of_band"):
-        intent, _ = await default_payment(tx, invoice)
-        await cancel_payment(tx, intent, None)
-        return await mark_paid(tx, invoice)
+        return await pay_out_of_band(tx, invoice)
     error = await pay_invoice(tx, invoice, params.get("payment_method"), off_session=params.get("off_session", True))
     if error is not None:
         raise error
@@ -88,4 +89,9 @@ async def pay(call: Call) -> Json:
 
 async def void(call: Call) -> Json:
     """POST /v1/invoices/{id}/void."""
-    return await void_invoice(call.tx, await call.tx.get("invoice", call.id))
+    return await voiding.void_invoice(call.tx, await call.tx.get("invoice", call.id))
+
+
+async def mark_uncollectible(call: Call) -> Json:
+    """POST /v1/invoices/{id}/mark_uncollectible."""
+    return await voiding.mark_uncollectible(call.tx, await call.tx.get("invoice", call.id))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from sandbox.errors import StripeError, card_error, invalid_request
-from sandbox.events import emit, previous_attributes
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.objects import Json
 from sandbox.resources.payment_methods.attachment import not_attached_error
 from sandbox.resources.payment_methods.payment_method_object import get_or_create_payment_method
-from sandbox.resources.payments.payment_attempts import attempt_payment
+from sandbox.resources.payments.payment_attempts import attempt_payment, cancel_payment
 from sandbox.store import Transaction
+
+# the statuses in which an invoice can be paid
+PAYABLE = ("open", "uncollectible")
 
 
 async def pay_invoice(
     tx: Transaction, invoice: Json, reference: str | None, *, off_session: bool
 ) -> StripeError | None:
-    """Try to pay an open invoice with the payment method of `reference`, or its own, or the customer's default.
+    """Try to pay an invoice with the payment method of `reference`, or its own, or the customer's default.
 
-    Returns the error to answer: a decline, or that authentication is required.
+    Returns the error to answer: a decline, or that authentication is required. Raises StripeError for what can't be tried:
+    there is no payment method, it is not attached to the customer, or the customer was deleted.
     """
-    customer = await tx.get("customer", invoice["customer"])
+    customer = await tx.get("customer", invoice["customer"], "customer")
     chosen = reference or _default_payment_method(invoice, customer)
     if chosen is None:
         raise invalid_request(
@@ -28,7 +32,7 @@ async def pay_invoice(
     method = await get_or_create_payment_method(tx, chosen)
     if method["customer"] != customer["id"]:
         raise not_attached_error(chosen, "payment_method")
-    intent, _ = await default_payment(tx, invoice)
+    intent, _ = await _default_payment(tx, invoice)
     error = await attempt_payment(tx, intent, method, off_session=off_session)
     await _update_from_intent(tx, invoice, intent)
     if error is None and intent["status"] == "requires_action":
@@ -43,11 +47,10 @@ async def pay_invoice(
 
 
 async def pay_automatically(tx: Transaction, invoice: Json) -> None:
-    """Try to pay an invoice with `auto_advance` when its time has come; without a default card it stays open."""
-    customer = await tx.get("customer", invoice["customer"])
-    if _default_payment_method(invoice, customer):
+    """Try to pay an invoice with `auto_advance` when its time has come; without a card that can be tried it stays open."""
+    try:
         await pay_invoice(tx, invoice, None, off_session=True)
-    else:
+    except StripeError:
         await tx.save(invoice | {"next_payment_attempt": None})
 
 
@@ -57,11 +60,25 @@ async def update_invoice_of_intent(tx: Transaction, intent: Json) -> None:
         await _update_from_intent(tx, await tx.get("invoice", intent["_invoice"]), intent)
 
 
-async def mark_paid(tx: Transaction, invoice: Json) -> Json:
-    """Mark an open invoice and its open payment as paid."""
-    before = dict(invoice)
+async def pay_out_of_band(tx: Transaction, invoice: Json) -> Json:
+    """Mark an invoice as paid outside of Stripe: its payment intent is canceled, and nothing was attempted here."""
+    await cancel_default_payment(tx, invoice, None)
+    invoice["amount_paid_off_stripe"] = invoice["amount_due"]
+    return await mark_paid(tx, invoice, attempted=invoice["attempted"])
+
+
+async def mark_paid(tx: Transaction, invoice: Json, *, attempted: bool = True) -> Json:
+    """Mark an invoice and its open payment as paid."""
+    before = snapshot(invoice)
     due = invoice["amount_due"]
-    invoice |= {"status": "paid", "amount_paid": due, "amount_remaining": 0, "attempted": True, "auto_advance": False}
+    invoice |= {
+        "status": "paid",
+        "amount_paid": due,
+        "amount_remaining": 0,
+        "attempted": attempted,
+        "auto_advance": False,
+        "next_payment_attempt": None,
+    }
     invoice["status_transitions"] = invoice["status_transitions"] | {"paid_at": tx.now}
     await tx.save(invoice)
     for payment in await tx.find_all("invoice_payment", {"invoice": invoice["id"], "status": "open"}):
@@ -75,16 +92,25 @@ async def mark_paid(tx: Transaction, invoice: Json) -> Json:
     return invoice
 
 
-async def default_payment(tx: Transaction, invoice: Json) -> tuple[Json, Json]:
+async def cancel_default_payment(tx: Transaction, invoice: Json, reason: str | None) -> None:
+    """Cancel the payment intent made for an invoice, which nobody will pay through it, and their invoice payment."""
+    intent, payment = await _default_payment(tx, invoice)
+    await cancel_payment(tx, intent, reason)
+    payment["status"] = "canceled"
+    payment["status_transitions"]["canceled_at"] = tx.now
+    await tx.save(payment)
+
+
+async def _default_payment(tx: Transaction, invoice: Json) -> tuple[Json, Json]:
     """Return the payment intent made for a finalized invoice, and the invoice payment that connects the two."""
     payment = (await tx.find_all("invoice_payment", {"invoice": invoice["id"], "is_default": True}))[0]
     return await tx.get("payment_intent", payment["payment"]["payment_intent"]), payment
 
 
 async def _update_from_intent(tx: Transaction, invoice: Json, intent: Json) -> None:
-    if invoice["status"] != "open":
+    if invoice["status"] not in PAYABLE:
         return
-    before = dict(invoice)
+    before = snapshot(invoice)
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1, "next_payment_attempt": None}
     if intent["status"] == "succeeded":
         await mark_paid(tx, invoice)

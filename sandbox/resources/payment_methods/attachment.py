@@ -1,4 +1,4 @@
-"""Attaching a payment method to a customer."""
+"""Attaching a payment method to a customer, and detaching it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def attach_accepted(tx: Transaction, method: Json, customer_id: str) -> Js
     """Attach a payment method that the bank has accepted. Raises StripeError if it belongs to another customer."""
     if method["customer"] == customer_id:
         return method
-    refuse_detached(method)
+    refuse_used_up(method)
     if method["customer"] is not None:
         raise invalid_request(
             "The payment method you provided has already been attached to a customer.",
@@ -37,12 +37,21 @@ async def attach_accepted(tx: Transaction, method: Json, customer_id: str) -> Js
     return method
 
 
-def refuse_detached(method: Json) -> None:
-    """Raise a StripeError for a payment method that was detached: it may not be used again."""
-    if method.get("_detached"):
+async def detach_from_customer(tx: Transaction, method: Json) -> None:
+    """Detach a payment method: it may not be used again."""
+    customer_id, method["customer"] = method["customer"], None
+    method["_detached"] = True
+    await tx.save(method)
+    await emit(tx, "payment_method.detached", method, {"customer": customer_id})
+
+
+def refuse_used_up(method: Json) -> None:
+    """Raise a StripeError for a payment method that was detached, or has paid without being attached to a customer."""
+    if method.get("_detached") or method.get("_paid_unattached"):
         raise invalid_request(
             "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with"
-            " a connected account without Customer attachment, or was detached from a Customer. It may not be used again.",
+            " a connected account without Customer attachment, or was detached from a Customer. It may not be used again."
+            " To use a PaymentMethod multiple times, you must attach it to a Customer first.",
             code="payment_method_unexpected_state",
             param="payment_method",
         )

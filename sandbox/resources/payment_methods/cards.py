@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.objects import Json
-
 
 @dataclass(frozen=True)
 class Decline:
@@ -187,23 +185,3 @@ CARDS = (
 
 BY_TOKEN = {token: card for card in CARDS for token in card.tokens}
 BY_NUMBER = {card.number: card for card in CARDS}
-
-
-def card_details(card: Card, now_year: int) -> Json:
-    """Return the `card` hash of a payment method."""
-    return {
-        "brand": card.brand,
-        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-        "country": card.country,
-        "display_brand": card.brand,
-        "exp_month": 12,
-        "exp_year": now_year + 3,
-        "fingerprint": f"fp{card.number[::-1][:14]}",
-        "funding": card.funding,
-        "generated_from": None,
-        "last4": card.number[-4:],
-        "networks": {"available": [card.brand], "preferred": None},
-        "regulated_status": "unregulated",
-        "three_d_secure_usage": {"supported": card.brand != "amex"},
-        "wallet": None,
-    }

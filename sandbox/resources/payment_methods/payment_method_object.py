@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sandbox.addresses import full_or_empty_address
+from sandbox.emails import check_email
 from sandbox.errors import StripeError, invalid_request, resource_missing
 from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.cards import BY_NUMBER, BY_TOKEN, Card, card_details
+from sandbox.resources.payment_methods.card_details import check_expiry, new_card_details
+from sandbox.resources.payment_methods.cards import BY_NUMBER, BY_TOKEN, Card
 from sandbox.store import Transaction
 
 
@@ -33,20 +33,26 @@ def card_of(method: Json) -> Card:
 
 
 async def create_payment_method(tx: Transaction, card: Card, params: Json) -> Json:
-    """Store a new payment method for a test card."""
+    """Store a new payment method for a test card, which expires when `card` says so."""
     billing = params.get("billing_details", {})
+    check_email(billing.get("email"), "billing_details[email]")
+    given = params.get("card", {})
+    details = new_card_details(card, tx.now) | {
+        name: given[name] for name in ("exp_month", "exp_year") if name in given
+    }
+    check_expiry(details, tx.now)
     method: Json = {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": params.get("allow_redisplay", "unspecified"),
         "billing_details": {
-            "address": full_or_empty_address(billing.get("address")),
+            "address": full_or_empty_address(billing.get("address"), "billing_details[address]"),
             "email": billing.get("email") or None,
             "name": billing.get("name") or None,
             "phone": billing.get("phone") or None,
             "tax_id": None,
         },
-        "card": card_details(card, datetime.fromtimestamp(tx.now, UTC).year),
+        "card": details,
         "created": tx.now,
         "customer": None,
         "customer_account": None,

@@ -10,9 +10,6 @@ from sandbox.resources.payment_methods.cards import Decline
 from sandbox.resources.payment_methods.payment_method_object import card_of
 from sandbox.store import Transaction
 
-# in the currency's smallest unit
-MINIMUM_CHARGE = 50
-
 # how long after its charge a test card opens its dispute
 AUTOMATIC_DISPUTE_SECONDS = 1
 
@@ -84,7 +81,9 @@ async def get_paid_charge(tx: Transaction, params: Json) -> Json:
         intent = await tx.get("payment_intent", params["payment_intent"], "payment_intent")
         charge_id = intent["latest_charge"]
     if charge_id is None:
-        raise invalid_request("This PaymentIntent does not have a successful charge.", param="payment_intent")
+        raise invalid_request(
+            f"This PaymentIntent ({params['payment_intent']}) does not have a successful charge to refund."
+        )
     charge = await tx.get("charge", charge_id, "charge")
     if not charge["paid"]:
         raise invalid_request(f"Charge {charge['id']} did not succeed.", param="charge")

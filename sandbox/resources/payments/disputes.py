@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.calls import Call
 from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id
@@ -12,6 +13,11 @@ from sandbox.store import Transaction
 EVIDENCE_SECONDS = 7 * 86400
 
 _DECIDED = ("won", "lost")
+
+
+async def close(call: Call) -> Json:
+    """POST /v1/disputes/{id}/close: the merchant gives the dispute up, which loses it."""
+    return await close_dispute(call.tx, call.id, "lost")
 
 
 async def open_dispute(tx: Transaction, params: Json) -> Json:

@@ -6,6 +6,7 @@ from sandbox.calls import Call
 from sandbox.errors import StripeError, invalid_request, resource_missing
 from sandbox.events import emit
 from sandbox.objects import Json
+from sandbox.resources.payment_methods.attachment import refuse_used_up
 from sandbox.resources.payment_methods.payment_method_object import get_or_create_payment_method
 from sandbox.store import Transaction
 
@@ -41,8 +42,9 @@ async def get_by_id_or_secret(call: Call, kind: str) -> Json:
 
 
 async def set_payment_method(tx: Transaction, intent: Json, reference: str) -> Json:
-    """Set the payment method of an intent that is confirmed later."""
+    """Set the payment method of an intent that is confirmed later. Raises StripeError for one that it can't use."""
     method = await get_or_create_payment_method(tx, reference)
+    await check_usable(tx, intent, method)
     intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     return await tx.save(intent)
 
@@ -63,6 +65,31 @@ async def payment_method_to_confirm(tx: Transaction, intent: Json, params: Json)
             details={kind: intent},
         )
     return await get_or_create_payment_method(tx, reference)
+
+
+async def check_usable(tx: Transaction, intent: Json, method: Json) -> None:
+    """Raise a StripeError if the intent's customer was deleted, or the payment method is used up or another customer's."""
+    if intent["customer"] is not None:
+        await tx.get("customer", intent["customer"], "customer")
+    refuse_used_up(method)
+    if method["customer"] is not None and method["customer"] != intent["customer"]:
+        kind = intent["object"]
+        raise invalid_request(
+            f"The provided PaymentMethod belongs to another Customer than the {_NAMES[kind]}'s."
+            f" Please include the Customer in the `customer` parameter on the {_NAMES[kind]}.",
+            param="payment_method",
+        )
+
+
+def refuse_session_intent(intent: Json) -> None:
+    """Raise a StripeError for an intent of a Checkout session, which is canceled only with the session."""
+    if intent["_session"] is not None:
+        kind = intent["object"]
+        raise invalid_request(
+            f"You cannot cancel this {_NAMES[kind]} because it was created by a Checkout Session."
+            " Expire the Checkout Session instead.",
+            code=f"{kind}_unexpected_state",
+        )
 
 
 async def require_authentication(tx: Transaction, intent: Json) -> None:

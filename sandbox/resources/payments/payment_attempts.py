@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sandbox.errors import StripeError, invalid_request
+from sandbox.errors import StripeError
 from sandbox.events import emit
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.attachment import attach_accepted, decline_error, refuse_detached
+from sandbox.resources.payment_methods.attachment import attach_accepted, decline_error
 from sandbox.resources.payment_methods.cards import Decline
 from sandbox.resources.payment_methods.payment_method_object import card_of
 from sandbox.resources.payments.charges import create_charge
 from sandbox.resources.payments.intents import (
     AUTHENTICATION_FAILED,
     CONFIRMABLE,
+    check_usable,
     require_authentication,
     unexpected_state,
 )
@@ -31,7 +32,7 @@ async def attempt_payment(tx: Transaction, intent: Json, method: Json, *, off_se
     None means that the intent has succeeded or requires authentication (`requires_action`). The intent of an invoice
     requires authentication also when it was tried off-session, so that it can still pay the invoice.
     """
-    _check_usable(intent, method)
+    await check_usable(tx, intent, method)
     intent["payment_method"] = method["id"]
     intent["last_payment_error"] = None
     intent["next_action"] = None
@@ -67,16 +68,6 @@ async def cancel_payment(tx: Transaction, intent: Json, reason: str | None) -> J
     return intent
 
 
-def _check_usable(intent: Json, method: Json) -> None:
-    refuse_detached(method)
-    if method["customer"] is not None and method["customer"] != intent["customer"]:
-        raise invalid_request(
-            "The provided PaymentMethod belongs to another Customer than the PaymentIntent's."
-            " Please include the Customer in the `customer` parameter on the PaymentIntent.",
-            param="payment_method",
-        )
-
-
 def _needs_authentication(method: Json, *, off_session: bool) -> bool:
     card = card_of(method)
     if not off_session:
@@ -97,6 +88,8 @@ async def _charge(tx: Transaction, intent: Json, method: Json) -> StripeError | 
         method["_set_up"] = True
         await tx.save(method)
         await attach_accepted(tx, method, intent["customer"])
+    elif method["customer"] is None:
+        await tx.save(method | {"_paid_unattached": True})
     await tx.save(intent)
     await emit(tx, "payment_intent.succeeded", intent)
     return None

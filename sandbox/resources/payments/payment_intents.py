@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
+from sandbox.currencies import check_amount, checked_currency, minimum_charge, minimum_text
+from sandbox.emails import check_email
 from sandbox.errors import invalid_request
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
 from sandbox.resources.payment_methods.payment_method_object import allowed_types
-from sandbox.resources.payments.charges import MINIMUM_CHARGE
-from sandbox.resources.payments.intents import get_by_id_or_secret, payment_method_to_confirm, set_payment_method
+from sandbox.resources.payments.intents import (
+    get_by_id_or_secret,
+    payment_method_to_confirm,
+    refuse_session_intent,
+    set_payment_method,
+)
 from sandbox.resources.payments.payment_attempts import attempt_payment, cancel_payment
 from sandbox.resources.payments.payment_intent_object import create_payment_intent
 
@@ -18,13 +24,13 @@ _COPIED = ("description", "receipt_email", "setup_future_usage", "statement_desc
 async def create(call: Call) -> Json:
     """POST /v1/payment_intents."""
     params = call.params
-    amount, currency = params["amount"], params["currency"].lower()
-    if amount < MINIMUM_CHARGE:
+    amount, currency = params["amount"], checked_currency(params["currency"])
+    check_amount(amount, currency, "amount")
+    if amount < minimum_charge(currency):
         raise invalid_request(
-            f"Amount must be at least {MINIMUM_CHARGE} in the smallest unit of {currency}.",
-            code="amount_too_small",
-            param="amount",
+            f"Amount must be at least {minimum_text(currency)}", code="amount_too_small", param="amount"
         )
+    check_email(params.get("receipt_email"), "receipt_email")
     if "customer" in params:
         await call.tx.get("customer", params["customer"], "customer")
     fields = {name: params[name] for name in _COPIED if name in params}
@@ -60,8 +66,9 @@ async def confirm(call: Call) -> Json:
 
 
 async def cancel(call: Call) -> Json:
-    """POST /v1/payment_intents/{id}/cancel; the intent of an invoice is canceled only by voiding the invoice."""
+    """POST /v1/payment_intents/{id}/cancel; an intent of an invoice or a Checkout session is canceled only with that."""
     intent = await call.tx.get("payment_intent", call.id)
+    refuse_session_intent(intent)
     if intent["_invoice"] is not None:
         raise invalid_request(
             "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice instead.",

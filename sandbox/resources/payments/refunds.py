@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
+from sandbox.currencies import check_amount, money
 from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id
@@ -32,8 +33,11 @@ async def create(call: Call) -> Json:
         raise invalid_request("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > remaining:
         raise invalid_request(
-            f"Refund amount ({amount}) is greater than unrefunded amount on charge ({remaining})", param="amount"
+            f"Refund amount ({money(amount, charge['currency'])}) is greater than unrefunded amount on charge"
+            f" ({money(remaining, charge['currency'])})",
+            param="amount",
         )
+    check_amount(amount, charge["currency"], "amount")
     card = card_of(await tx.get("payment_method", charge["payment_method"]))
     status, later_status = card.refund_statuses or ("succeeded", None)
     refund: Json = {

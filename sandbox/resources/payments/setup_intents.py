@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
-from sandbox.events import emit
 from sandbox.objects import Json
 from sandbox.resources.payments.intents import (
-    CONFIRMABLE,
     get_by_id_or_secret,
     payment_method_to_confirm,
+    refuse_session_intent,
     set_payment_method,
-    unexpected_state,
 )
-from sandbox.resources.payments.setup_attempts import attempt_setup
+from sandbox.resources.payments.setup_attempts import attempt_setup, cancel_setup
 from sandbox.resources.payments.setup_intent_object import create_setup_intent
 
 
@@ -40,15 +38,10 @@ async def confirm(call: Call) -> Json:
 
 
 async def cancel(call: Call) -> Json:
-    """POST /v1/setup_intents/{id}/cancel."""
+    """POST /v1/setup_intents/{id}/cancel; the intent of a Checkout session is canceled only with the session."""
     intent = await call.tx.get("setup_intent", call.id)
-    if intent["status"] not in CONFIRMABLE:
-        raise unexpected_state(intent, "canceled")
-    reason = call.params.get("cancellation_reason")
-    intent |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
-    await call.tx.save(intent)
-    await emit(call.tx, "setup_intent.canceled", intent)
-    return intent
+    refuse_session_intent(intent)
+    return await cancel_setup(call.tx, intent, call.params.get("cancellation_reason"))
 
 
 async def _confirm(call: Call, intent: Json) -> Json:
@@ -56,6 +49,7 @@ async def _confirm(call: Call, intent: Json) -> Json:
     method = await payment_method_to_confirm(tx, intent, params)
     intent["_return_url"] = params.get("return_url", intent["_return_url"])
     error = await attempt_setup(tx, intent, method)
+    await tx.update_dependents(intent)
     if error is not None:
         raise error
     return intent

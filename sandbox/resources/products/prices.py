@@ -5,16 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.calls import Call
+from sandbox.currencies import MAXIMUM_AMOUNT, amount_too_large, check_amount, checked_currency
 from sandbox.errors import invalid_request
-from sandbox.events import emit, previous_attributes
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
-from sandbox.resources.products.products import create_product
+from sandbox.resources.products.products import create_product, refuse_inactive_product
 from sandbox.shared_handlers import answer_page, page_query
 from sandbox.store import Transaction
 
 MAX_LOOKUP_KEYS = 10
+MAX_DECIMAL_PLACES = 12
 
 
 async def create(call: Call) -> Json:
@@ -36,7 +38,7 @@ async def create(call: Call) -> Json:
 async def update(call: Call) -> Json:
     """POST /v1/prices/{id}; amount and interval can't be changed."""
     price = await call.tx.get("price", call.id)
-    before = dict(price)
+    before = snapshot(price)
     for name in ("active", "nickname", "tax_behavior"):
         if name in call.params:
             price[name] = call.params[name]
@@ -60,21 +62,35 @@ async def list_prices(call: Call) -> Json:
     return await answer_page(call, query)
 
 
-async def create_inline_price(tx: Transaction, data: Json) -> Json:
-    """Store the price that the parameter `price_data` describes; like Stripe's, it is not active."""
+async def get_price_to_sell(tx: Transaction, price_id: str, param: str) -> Json:
+    """Return a price that the parameter `param` names. Raises StripeError for one that is archived, or whose product is."""
+    price = await tx.get("price", price_id, param)
+    if not price["active"]:
+        raise invalid_request("The price specified is inactive. This field only accepts active prices.", param=param)
+    refuse_inactive_product(await tx.get("product", price["product"], param), param)
+    return price
+
+
+async def create_inline_price(tx: Transaction, data: Json, param: str = "price_data") -> Json:
+    """Store the price that the parameter `param` describes; like Stripe's, it is not active."""
+    if ("product" in data) == ("product_data" in data):
+        raise invalid_request("You must specify exactly one of product and product_data.", param=f"{param}[product]")
     if "product" in data:
-        product = await tx.get("product", data["product"], "price_data[product]")
+        product = await tx.get("product", data["product"], f"{param}[product]")
+        refuse_inactive_product(product, f"{param}[product]")
     else:
         product = await create_product(tx, data["product_data"])
-    return await _create_price(tx, data | {"active": False}, product["id"])
+    return await _create_price(tx, data | {"active": False}, product["id"], f"{param}[{{}}]")
 
 
-async def _create_price(tx: Transaction, params: Json, product_id: str) -> Json:
+async def _create_price(tx: Transaction, params: Json, product_id: str, param: str = "{}") -> Json:
+    """Store a new price; errors name a parameter `x` as `param` says, such as `price_data[x]`."""
     if ("unit_amount" in params) == ("unit_amount_decimal" in params):
         raise invalid_request(
-            "You must specify exactly one of unit_amount and unit_amount_decimal.", param="unit_amount"
+            "You must specify exactly one of unit_amount and unit_amount_decimal.", param=param.format("unit_amount")
         )
-    unit = Decimal(params.get("unit_amount_decimal", params.get("unit_amount", 0)))
+    currency = checked_currency(params["currency"], param.format("currency"))
+    unit = _checked_unit_amount(params, currency, param)
     whole = unit == unit.to_integral_value()
     recurring = params.get("recurring")
     price: Json = {
@@ -83,7 +99,7 @@ async def _create_price(tx: Transaction, params: Json, product_id: str) -> Json:
         "active": params.get("active", True),
         "billing_scheme": "per_unit",
         "created": tx.now,
-        "currency": params["currency"].lower(),
+        "currency": currency,
         "custom_unit_amount": None,
         "livemode": False,
         "lookup_key": None,
@@ -99,6 +115,27 @@ async def _create_price(tx: Transaction, params: Json, product_id: str) -> Json:
         "unit_amount_decimal": format(unit, "f"),
     }
     return await tx.insert(price)
+
+
+def _checked_unit_amount(params: Json, currency: str, param: str) -> Decimal:
+    """Return the amount of one unit. Raises StripeError for one that is negative, too large or too finely divided."""
+    name = "unit_amount_decimal" if "unit_amount_decimal" in params else "unit_amount"
+    unit = Decimal(params[name])
+    if unit < 0:
+        raise invalid_request(
+            "Invalid non-negative integer", code="parameter_invalid_integer", param=param.format(name)
+        )
+    exponent = unit.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > MAX_DECIMAL_PLACES:
+        raise invalid_request(
+            f"Invalid decimal: {unit}; must contain at maximum {MAX_DECIMAL_PLACES} decimal places",
+            param=param.format(name),
+        )
+    # before it is an integer: a decimal may have so many digits that there is no room for them
+    if unit > MAXIMUM_AMOUNT:
+        raise amount_too_large(currency, param.format(name))
+    check_amount(int(unit), currency, param.format(name))
+    return unit
 
 
 def _recurring(given: Json) -> Json:

@@ -1,10 +1,10 @@
-"""Products: what is sold."""
+"""Products: created, changed, deleted, listed."""
 
 from __future__ import annotations
 
 from sandbox.calls import Call
 from sandbox.errors import invalid_request
-from sandbox.events import emit, previous_attributes
+from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
@@ -26,7 +26,7 @@ async def create(call: Call) -> Json:
 async def update(call: Call) -> Json:
     """POST /v1/products/{id}."""
     product = await call.tx.get("product", call.id)
-    before = dict(product)
+    before = snapshot(product)
     for name in _UPDATABLE:
         if name in call.params:
             product[name] = None if call.params[name] == "" else call.params[name]
@@ -37,6 +37,16 @@ async def update(call: Call) -> Json:
     return product
 
 
+async def delete(call: Call) -> Json:
+    """DELETE /v1/products/{id}, as long as it has no prices."""
+    product = await call.tx.get("product", call.id)
+    if await call.tx.find_all("price", {"product": product["id"]}):
+        raise invalid_request("This product cannot be deleted because it has one or more user-created prices.")
+    deleted = await call.tx.delete(product)
+    await emit(call.tx, "product.deleted", product)
+    return deleted
+
+
 async def list_products(call: Call) -> Json:
     """GET /v1/products, by `active` and `ids`."""
     query = page_query(call, "product")
@@ -44,6 +54,15 @@ async def list_products(call: Call) -> Json:
     if "ids" in call.params:
         query.one_of["id"] = call.params["ids"]
     return await answer_page(call, query)
+
+
+def refuse_inactive_product(product: Json, param: str) -> None:
+    """Raise a StripeError for an archived product: nothing of it is sold any more."""
+    if not product["active"]:
+        raise invalid_request(
+            f"The product {product['id']} is marked as inactive, and thus nothing new can be sold with its prices.",
+            param=param,
+        )
 
 
 async def create_product(tx: Transaction, params: Json) -> Json:

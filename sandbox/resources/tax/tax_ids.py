@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sandbox.calls import Call
 from sandbox.errors import invalid_request
 from sandbox.events import emit
@@ -9,6 +11,11 @@ from sandbox.ids import new_id
 from sandbox.objects import Json
 from sandbox.shared_handlers import answer_page, page_query
 from sandbox.store import Transaction
+
+# the prefix of a member state (EL is Greece, XI Northern Ireland), then what its numbers are made of
+_EU_VAT = re.compile(
+    "(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)[0-9A-Z+*]{2,12}"
+)
 
 
 async def create(call: Call) -> Json:
@@ -39,6 +46,8 @@ async def delete(call: Call) -> Json:
 async def create_tax_id(tx: Transaction, customer: Json, params: Json) -> Json:
     """Store a new tax id of a customer."""
     value = params["value"]
+    if params["type"] == "eu_vat" and _EU_VAT.fullmatch(value.replace(" ", "").upper()) is None:
+        raise invalid_request("Invalid value for eu_vat.", code="tax_id_invalid", param="value")
     if not value.replace("-", "").replace(".", "").replace(" ", "").isalnum():
         raise invalid_request(f"Invalid value for {params['type']}.", code="tax_id_invalid", param="value")
     tax_id: Json = {

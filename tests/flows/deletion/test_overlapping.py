@@ -141,7 +141,7 @@ async def test_a_deletion_that_ended_while_the_worker_looked_is_left_at_its_end(
         return DeletionRow(id=deletion_id, user_id=None, workspace_id=organization, requested_by=owner.user_id)
 
     monkeypatch.setattr("app.store.deletions.find", peek)
-    await deletions.carry_on(backend.parts.flow_context, backend.parts.runtime.keys, ended)
+    await deletions.resume_deletion(backend.parts.flow_context, backend.parts.runtime.keys, ended)
 
     assert await _is_there(backend, WorkspaceRow, organization)
     assert not await _is_closing(backend, organization)

@@ -138,7 +138,7 @@ async def somebody(backend: RunningBackend) -> Customer:
 async def report(backend: RunningBackend, event: Event) -> httpx.Response:
     """Deliver an event as the provider does, properly signed."""
     payload = orjson.dumps(event)
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
     return await deliver(backend, payload, signature(payload, secret))
 
 

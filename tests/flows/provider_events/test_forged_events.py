@@ -31,7 +31,7 @@ async def _kept(backend: RunningBackend, event: Event) -> bool:
 @pytest.mark.parametrize("forgery", ["unsigned", "another secret", "changed after signing", "signed an hour ago"])
 async def test_a_forged_event_is_refused_and_changes_nothing(backend: RunningBackend, forgery: str) -> None:
     customer, event = await _waiting_for_its_holder(backend)
-    [secret] = backend.parts.webhook_secrets
+    [secret] = backend.parts.event_secrets
     payload = orjson.dumps(event)
     before = await customer.ending()
     signed = {

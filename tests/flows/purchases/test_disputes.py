@@ -9,7 +9,7 @@ from app.ledger.movements import Spend
 from app.payments.gateway_values import DisputeStatus, ProviderDispute, ProviderRefund, RefundStatus, ReturnedMoney
 from tests.support import operations
 from tests.support.client import eventually
-from tests.support.returns import Bought, apply, buy, check_ledger
+from tests.support.returned_money import Bought, apply, buy, check_ledger
 from tests.support.running_backend import RunningBackend
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from app.accounts.access.permissions import ApiScope
 from app.db.tables.purchases import PurchaseStatus
-from app.ledger.chart import Source
+from app.ledger.chart_of_accounts import Source
 from app.ledger.grants import steps_to_claw_back
 from app.ledger.movements import Grant, InsufficientCredits, Spend
 from tests.support import operations
 from tests.support.client import eventually
-from tests.support.returns import Bought, buy, check_ledger
+from tests.support.returned_money import Bought, buy, check_ledger
 from tests.support.running_backend import RunningBackend
 
 

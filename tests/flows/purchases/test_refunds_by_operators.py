@@ -19,7 +19,7 @@ from app.ids import parse_global_id
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import ProviderRefund
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
-from tests.support.returns import Bought, buy, check_ledger, refund
+from tests.support.returned_money import Bought, buy, check_ledger, refund
 from tests.support.running_backend import RunningBackend
 from tests.support.server import run_command
 

@@ -12,9 +12,9 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.tables.purchases import PurchaseStatus, RefundState
 from app.errors import Conflict
-from app.flows.purchases.refunds import carry_on
+from app.flows.purchases.refunds import resume_refund
 from app.payments.gateway_values import GatewayUnavailable
-from tests.support.returns import Crash, buy, check_ledger, crashing, refund
+from tests.support.returned_money import Crash, buy, check_ledger, crashing, refund
 from tests.support.running_backend import RunningBackend
 
 # the points a refund passes, and whether Stripe has it when the process ends there
@@ -77,7 +77,7 @@ async def test_the_worker_carries_on_a_refund_that_was_left_unsent(own_backend: 
     assert len(await bought.refunds_at_stripe()) == 1
 
 
-async def test_several_workers_that_carry_on_the_same_refund_send_it_once(backend: RunningBackend) -> None:
+async def test_several_workers_that_resume_the_same_refund_send_it_once(backend: RunningBackend) -> None:
     bought = await buy(backend)
     with pytest.raises(Crash):
         await refund(bought, "1.00", flow_context=crashing(backend, "refund.request:after-commit", passing=1))
@@ -85,7 +85,7 @@ async def test_several_workers_that_carry_on_the_same_refund_send_it_once(backen
 
     # a worker that meets another at Stripe may be told to come again
     await asyncio.gather(
-        *(carry_on(bought.flow_context, begun.workspace_id, begun.id) for _ in range(5)), return_exceptions=True
+        *(resume_refund(bought.flow_context, begun.workspace_id, begun.id) for _ in range(5)), return_exceptions=True
     )
 
     await bought.reclaimed(bought.credits // 5)
@@ -100,7 +100,7 @@ async def test_a_refund_left_unsent_for_23_hours_is_sent_no_more(backend: Runnin
     later = Clock(backend.database.clock.offset + timedelta(hours=23))
     flow_context = replace(bought.flow_context, database=Database(backend.database.engine, later))
 
-    left = await carry_on(flow_context, begun.workspace_id, begun.id)
+    left = await resume_refund(flow_context, begun.workspace_id, begun.id)
 
     assert left is not None
     assert (left.status, left.failure) == (RefundState.FAILED, "It could not be sent in time.")
@@ -131,7 +131,7 @@ async def test_a_refund_whose_answer_is_lost_is_sent_once(backend: RunningBacken
         await refund(bought, "2.50")
     await backend.sandbox.restore()
     [begun] = await bought.refund_rows()
-    await carry_on(bought.flow_context, begun.workspace_id, begun.id)
+    await resume_refund(bought.flow_context, begun.workspace_id, begun.id)
 
     await bought.reclaimed(bought.credits // 2)
     assert len(await bought.refunds_at_stripe()) == 1

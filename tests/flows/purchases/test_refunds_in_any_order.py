@@ -30,7 +30,7 @@ from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from app.store import provider_events as provider_event_store
 from tests.support.accounts import KEYS
 from tests.support.client import eventually
-from tests.support.returns import Bought, apply, bought_by, buy, check_ledger
+from tests.support.returned_money import Bought, apply, bought_by, buy, check_ledger
 from tests.support.running_backend import RunningBackend
 
 
@@ -135,7 +135,7 @@ async def test_webhooks_that_come_twice_or_in_any_order_end_the_same(backend: Ru
     await check_ledger(backend)
 
 
-async def test_what_no_event_told_of_is_found_by_looking(backend: RunningBackend) -> None:
+async def test_returned_money_without_an_event_is_found_by_the_check(backend: RunningBackend) -> None:
     bought = await buy(backend)
     await backend.sandbox.deliver("drop")
     await bought.refund_at_stripe(100)
@@ -154,7 +154,7 @@ async def test_what_no_event_told_of_is_found_by_looking(backend: RunningBackend
     await check_ledger(backend)
 
 
-async def test_the_worker_looks_when_it_starts_for_what_no_event_told_of(backend: RunningBackend) -> None:
+async def test_the_worker_checks_for_returned_money_when_it_starts(backend: RunningBackend) -> None:
     bought = await buy(backend)
     await backend.sandbox.deliver("drop")
     await bought.refund_at_stripe()
@@ -220,8 +220,8 @@ class SlowGateway(StripeGateway):
         self.has_seen = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def returns(self, invoice_id: str) -> ReturnedMoney | None:
-        seen = await super().returns(invoice_id)
+    async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
+        seen = await super().returned_money(invoice_id)
         if not self.has_seen.is_set():
             self.has_seen.set()
             await self.may_answer.wait()

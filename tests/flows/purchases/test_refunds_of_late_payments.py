@@ -11,13 +11,13 @@ import pytest
 import stripe
 
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus, RefundState
-from app.flows.purchases.outcome import conclude
+from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import refund_late_payment
 from app.ids import parse_global_id
 from app.payments.gateway_values import GatewayUnavailable, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
-from tests.support.returns import Bought, buy, check_ledger
+from tests.support.returned_money import Bought, buy, check_ledger
 from tests.support.running_backend import Person, RunningBackend
 from tests.support.sandbox import sdk
 
@@ -80,7 +80,7 @@ async def _pay(backend: RunningBackend, person: Person, purchase_id: UUID, card:
 async def test_a_late_payment_goes_back_in_full_and_grants_nothing(backend: RunningBackend) -> None:
     late = await late_payment(backend)
 
-    row = await conclude(late.bought.flow_context, late.failed, late.invoice)
+    row = await apply_payment_outcome(late.bought.flow_context, late.failed, late.invoice)
 
     assert (row.status, row.charged_at, row.reclaimed_credits) == (PurchaseStatus.FAILED, None, 0)
     assert row.failure == "The payment arrived after the purchase had ended, and goes back to the card."
@@ -94,7 +94,7 @@ async def test_a_late_payment_goes_back_in_full_and_grants_nothing(backend: Runn
     await check_ledger(backend)
 
 
-async def test_a_late_payment_told_of_many_times_at_once_goes_back_once(backend: RunningBackend) -> None:
+async def test_a_late_payment_reported_many_times_at_once_is_refunded_once(backend: RunningBackend) -> None:
     late = await late_payment(backend)
 
     await asyncio.gather(*(refund_late_payment(late.bought.flow_context, late.failed, late.invoice) for _ in range(5)))

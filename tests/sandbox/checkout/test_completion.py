@@ -67,3 +67,26 @@ async def test_in_setup_mode_a_card_is_saved_and_nothing_is_charged(
     saved = await client.v1.customers.payment_methods.list_async(customer.id)
     assert [method.id for method in saved.data] == [done.setup_intent.payment_method]
     assert (await client.v1.charges.list_async({"customer": customer.id})).data == []
+
+
+async def test_confirming_the_sessions_own_setup_intent_completes_the_session(client: stripe.StripeClient) -> None:
+    customer = await new_customer(client)
+    session = await client.v1.checkout.sessions.create_async(
+        {"mode": "setup", "customer": customer.id, "currency": "eur", "success_url": "https://shop.example/done"}
+    )
+    await client.v1.setup_intents.confirm_async(str(session.setup_intent), {"payment_method": "pm_card_visa"})
+    assert (await client.v1.checkout.sessions.retrieve_async(session.id)).status == "complete"
+    assert await event_types(client, session.id) == ["checkout.session.completed"]
+
+
+async def test_an_exempt_customer_pays_on_the_page_what_the_invoice_says(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    customer = await new_customer(client, tax_exempt="reverse")
+    session = await open_session(client, customer=customer.id)
+    assert (session.amount_subtotal, session.amount_total) == (1000, 826)
+    await web.post(str(session.url), data={"card": "pm_card_visa"})
+    done = await client.v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent", "invoice"]})
+    assert isinstance(done.payment_intent, stripe.PaymentIntent)
+    assert isinstance(done.invoice, stripe.Invoice)
+    assert (done.payment_intent.amount, done.invoice.total, done.invoice.amount_paid) == (826, 826, 826)

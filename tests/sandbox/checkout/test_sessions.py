@@ -26,6 +26,8 @@ async def test_sessions_are_listed_by_customer_and_intent(client: stripe.StripeC
         {"mode": "subscription"},
         {"line_items": []},
         {"expires_at": 1},
+        {"success_url": "shop.example/done"},
+        {"cancel_url": "/back"},
         {"automatic_tax": {"enabled": True}},
         {"ui_mode": "elements"},
         {"payment_method_types": ["card"]},

@@ -9,6 +9,7 @@ import stripe
 from tests.sandbox.event_types import event_types
 from tests.sandbox.factories import customer_with_card, new_customer, open_invoice
 from tests.sandbox.invoices.expanded_intents import EXPAND_INTENT, intent_of
+from tests.sandbox.refusals import refusal
 
 
 async def test_a_good_card_pays(client: stripe.StripeClient) -> None:
@@ -83,3 +84,21 @@ async def test_stripe_js_pays_an_open_invoice_by_its_client_secret(
     answer = await web.post(f"/v1/payment_intents/{intent_of(expanded).id}/confirm", data=form)
     assert answer.json()["status"] == "succeeded"
     assert (await client.v1.invoices.retrieve_async(invoice.id)).status == "paid"
+
+
+async def test_an_invoice_paid_out_of_band_is_paid_without_a_charge(client: stripe.StripeClient) -> None:
+    customer, method = await customer_with_card(client, "pm_card_visa")
+    invoice = await open_invoice(client, customer.id)
+    paid = await client.v1.invoices.pay_async(invoice.id, {"paid_out_of_band": True, "expand": EXPAND_INTENT})
+    assert (paid.status, paid.amount_paid, paid.amount_remaining, paid.attempted) == ("paid", 1000, 0, False)
+    assert paid.amount_paid_off_stripe == 1000
+    assert intent_of(paid).status == "canceled"
+    assert paid.payments is not None
+    assert paid.payments.data[0].status == "canceled"
+    assert (await client.v1.charges.list_async({"customer": customer.id})).data == []
+    assert (await event_types(client, invoice.id))[-3:] == [
+        "invoice.updated",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+    ]
+    await refusal(client.v1.invoices.pay_async(invoice.id, {"payment_method": method.id}), "Invoice is already paid")

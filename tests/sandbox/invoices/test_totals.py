@@ -31,4 +31,4 @@ def test_taxes_are_summed_per_rate_over_the_lines() -> None:
 def test_credit_is_used_first_and_an_amount_below_the_minimum_stays_in_the_balance(
     total: int, balance: int, due: int, after: int
 ) -> None:
-    assert apply_balance(total, balance) == (due, after)
+    assert apply_balance(total, balance, 50) == (due, after)

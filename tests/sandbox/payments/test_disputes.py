@@ -8,6 +8,7 @@ import stripe
 
 from tests.sandbox.event_types import event_types
 from tests.sandbox.factories import confirmed_intent
+from tests.sandbox.refusals import refusal
 
 
 async def test_a_charge_of_the_dispute_card_is_disputed_by_itself(
@@ -48,3 +49,13 @@ async def test_a_dispute_is_opened_and_decided_by_the_controls(
 @pytest.mark.parametrize("body", [{}, {"charge": "ch_none"}, {"amount": 5}])
 async def test_a_dispute_needs_a_successful_charge(web: httpx.AsyncClient, body: dict[str, object]) -> None:
     assert (await web.post("/_sandbox/disputes", json=body)).status_code == 400
+
+
+async def test_a_dispute_that_the_merchant_gives_up_is_lost(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    intent = await confirmed_intent(client)
+    dispute = (await web.post("/_sandbox/disputes", json={"payment_intent": intent.id})).json()
+    assert (await client.v1.disputes.close_async(dispute["id"])).status == "lost"
+    assert (await event_types(client, dispute["id"]))[-1] == "charge.dispute.closed"
+    assert (await refusal(client.v1.disputes.close_async(dispute["id"]), "already lost")).status == 400

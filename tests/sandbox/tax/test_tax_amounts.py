@@ -45,11 +45,27 @@ def test_several_inclusive_rates_share_one_net_amount() -> None:
 
 
 @pytest.mark.parametrize(("exempt", "reason"), [("reverse", "reverse_charge"), ("exempt", "customer_exempt")])
-def test_a_customer_who_is_charged_no_tax_pays_the_same_price(exempt: str, reason: str) -> None:
-    for inclusive in (True, False):
-        sums = totals_of_one_line(1000, tax_rate("21", inclusive=inclusive), exempt=exempt)
-        assert sums["total"] == 1000
-        assert (sums["total_taxes"][0]["amount"], sums["total_taxes"][0]["taxability_reason"]) == (0, reason)
+def test_a_customer_who_is_charged_no_tax_pays_the_price_without_it(exempt: str, reason: str) -> None:
+    for inclusive, to_pay in ((True, 9091), (False, 10_000)):
+        sums = totals_of_one_line(10_000, tax_rate("10", inclusive=inclusive), exempt=exempt)
+        assert (sums["subtotal"], sums["total"], sums["total_excluding_tax"]) == (10_000, to_pay, to_pay)
+        tax = sums["total_taxes"][0]
+        assert (tax["amount"], tax["taxable_amount"], tax["taxability_reason"]) == (0, to_pay, reason)
+
+
+def test_the_tax_that_an_exempt_customer_does_not_pay_is_rounded_for_each_line() -> None:
+    rate = tax_rate("10", inclusive=True)
+    lines = [{"amount": amount, "taxes": line_taxes(amount, [rate], "exempt")} for amount in (100_000, 5_000)]
+    assert invoice_totals(lines)["total"] == 100_000 - 9_091 + 5_000 - 455
+
+
+def test_an_exempt_customer_pays_neither_the_tax_within_the_price_nor_that_on_top() -> None:
+    rates = (
+        tax_rate("11", inclusive=True),
+        tax_rate("10", inclusive=True, rate_id="txr_2"),
+        tax_rate("5", inclusive=False),
+    )
+    assert totals_of_one_line(12_100, *rates, exempt="reverse")["total"] == 10_000
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10_000))

@@ -1,0 +1,31 @@
+"""The demo user of development."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.users import NewUser, create_user
+from app.accounts.security.account_errors import EmailTaken
+from app.accounts.security.passwords import Passwords
+from app.db.engine import Database, Session
+from app.db.unit_of_work import transact
+
+DEMO_ADDRESS: Final = "demo@example.com"
+
+
+DEMO_PASSWORD: Final = "counterfoil-demo"
+
+
+async def seed_demo(database: Database, abuse_key: bytes) -> bool:
+    """Make the demo user, verified and with neither phone nor card; False when it is there already."""
+    hashed = await Passwords().hash(DEMO_PASSWORD)
+
+    async def make(session: Session) -> None:
+        await create_user(session, abuse_key, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
+
+    try:
+        await transact(database, make, step="seed")
+    except EmailTaken:
+        return False
+    return True

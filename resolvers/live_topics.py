@@ -1,0 +1,97 @@
+"""What can be watched live: how the states of each topic are read, and who is refused them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar, cast
+from uuid import UUID
+
+from app.accounts.access.callers import Caller
+from app.accounts.access.permissions import WorkspacePermission
+from app.accounts.access.workspace_access import refusals_of
+from app.accounts.people import sessions
+from app.billing.payments import card_mirror, invoice_mirror
+from app.billing.purchases import purchase_states
+from app.db.engine import Database
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import CreditPurchaseRow
+from app.errors import ProtocolError, Unauthenticated
+from app.ledger import ledger_reads
+from app.ledger import post_movements as ledger_post
+from app.ledger.ledger_reads import Balance
+from app.live import Topic
+from app.store import billing_accounts as billing_account_store
+from app.store import invoices as invoice_store
+from app.store import purchases as purchase_store
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+LATEST_INVOICES: Final = 100
+"""How many changed invoices are sent first to a client that asks for those since a time; older ones are in the list."""
+
+
+@dataclass(slots=True)
+class State(Generic[T]):
+    """A state of something that is watched: the same object for everyone who watches it."""
+
+    object_id: UUID
+    version: int
+    value: T
+    _shown: object = field(default=None, init=False, repr=False, compare=False)
+
+    def shown(self, of: Callable[[T], V]) -> V:
+        """What clients are shown of it: made by the first who asks, for all who watch, and so the same for each of them."""
+        if self._shown is None:
+            self._shown = of(self.value)
+        return cast(V, self._shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Everything that can be watched."""
+
+    balances: Topic[State[Balance], Caller]
+    purchases: Topic[State[CreditPurchaseRow], Caller]
+    cards: Topic[State[None], Caller]
+    invoices: Topic[State[InvoiceRow], Caller]
+
+
+def live_topics(database: Database) -> Topics:
+    """The topics, read from this database, many objects of a workspace at a time."""
+
+    async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
+        async with database.read() as session:
+            balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
+        return [State(workspace_id, balance.version, balance)]
+
+    async def credit_purchase(
+        workspace_id: UUID, object_ids: frozenset[UUID] | None
+    ) -> Sequence[State[CreditPurchaseRow]]:
+        async with database.read() as session:
+            found = await purchase_store.find_many(session, [(workspace_id, each) for each in object_ids or ()])
+        return [State(row.id, row.version, row) for row in found.values()]
+
+    async def cards(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[None]]:
+        async with database.read() as session:
+            account = await billing_account_store.find(session, workspace_id)
+        return [State(workspace_id, account.cards_version if account is not None else 0, None)]
+
+    async def invoice(workspace_id: UUID, object_ids: frozenset[UUID] | None) -> Sequence[State[InvoiceRow]]:
+        async with database.read() as session:
+            rows = await invoice_store.changed(session, workspace_id, object_ids, limit=LATEST_INVOICES)
+        return [State(row.id, row.version, row) for row in rows]
+
+    async def without_view_billing(workspace_id: UUID, callers: Collection[Caller]) -> Mapping[Caller, ProtocolError]:
+        async with database.read() as session:
+            refusals = await refusals_of(session, callers, workspace_id, WorkspacePermission.VIEW_BILLING)
+            ended = await sessions.ended(session, callers)
+        return {**refusals, **dict.fromkeys(ended, Unauthenticated())}
+
+    return Topics(
+        balances=Topic(ledger_post.TOPIC, credit_balance, without_view_billing),
+        purchases=Topic(purchase_states.TOPIC, credit_purchase, without_view_billing),
+        cards=Topic(card_mirror.TOPIC, cards, without_view_billing),
+        invoices=Topic(invoice_mirror.TOPIC, invoice, without_view_billing),
+    )

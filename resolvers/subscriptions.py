@@ -1,0 +1,29 @@
+"""Subscriptions: the plan that a workspace is on, and its seats."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.subscriptions.seats import Seats, seats_of
+from app.billing.subscriptions.workspace_plan import plan_of
+from app.catalog import Plan
+from resolvers import global_ids
+from resolvers.context import Context
+from resolvers.workspaces import workspace_by_id
+
+
+def plan(context: Context, workspace_id: UUID) -> Plan:
+    """The plan a workspace is on."""
+    return plan_of(context.runtime.catalog, workspace_id)
+
+
+async def seats(context: Context, workspace_id: UUID) -> Seats:
+    """The seats of a workspace that the caller may see."""
+    async with context.runtime.database.read() as session:
+        return await seats_of(session, context.runtime.catalog, workspace_id)
+
+
+async def subscription(context: Context, subscription_id: str) -> WorkspaceAccess:
+    """The workspace whose subscription this is the id of, if the caller may see it."""
+    return await workspace_by_id(context, global_ids.row_id(subscription_id, "Subscription"))

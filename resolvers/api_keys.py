@@ -27,3 +27,8 @@ async def key(context: Context, key_id: str) -> ApiKeyRow | None:
         await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS)
         rows = await api_keys.keys_of(session, workspace_id)
     return next((row for row in rows if row.id == row_id), None)
+
+
+async def created_by(context: Context, row: ApiKeyRow) -> str | None:
+    """The handle of the person who made a key, as they are called now; None where nobody is known by that id."""
+    return await context.loaders.handles.load(row.created_by) if row.created_by is not None else None

@@ -73,7 +73,8 @@ class Context:
     """One operation's context.
 
     `remote_address` and `user_agent` describe the client; `is_browser` tells that the request came from a web page, which never
-    sees a token; `takes_cookies` that the answer can set cookies. `new_cookies` is filled by signing in and out.
+    sees a token; `takes_cookies` that the answer can set cookies. `session_cookie` is the token in the cookie
+    that came along, also beside other credentials. `new_cookies` is filled by signing in and out.
     """
 
     runtime: Runtime
@@ -82,6 +83,7 @@ class Context:
     user_agent: str | None
     is_browser: bool
     takes_cookies: bool
+    session_cookie: str | None = None
     new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
     _loaders: Loaders | None = field(default=None, init=False, repr=False)
 

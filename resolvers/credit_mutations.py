@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import ApiScope
 from app.accounts.access.workspace_access import workspace_for
 from app.billing.purchases import credit_movements
@@ -71,8 +72,10 @@ async def grant_credits(
     idempotency_key: str,
 ) -> Movement:
     """Give credits, as an operator: a promotion or an adjustment."""
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
+    await _check_scope(context, workspace_id, ApiScope.OPERATOR)
     if source not in (Source.PROMOTION, Source.ADJUSTMENT):
         raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
 
@@ -108,9 +111,10 @@ async def deduct_credits(
     idempotency_key: str,
 ) -> Movement:
     """Spend credits for the host product."""
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     catalog = context.runtime.catalog
-    await _check_spends(context, workspace_id)
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if resource is not None and catalog.resource(resource) is None:
         raise credit_movements.UnknownResource(path=("input", "resource"))
     spend = Spend(
@@ -133,9 +137,10 @@ async def hold_credits(
     idempotency_key: str,
 ) -> HoldMovement:
     """Set credits aside for the host product."""
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
-    await _check_spends(context, workspace_id)
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if expires_in_seconds is None:
         expires_in_seconds = int(USUAL_HOLD.total_seconds())
     longest_seconds = int(LONGEST_HOLD.total_seconds())
@@ -153,8 +158,9 @@ async def hold_credits(
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
     """Spend up to the amount of an open hold, once; the rest returns."""
+    require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_spends(context, workspace_id)
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if amount < 0:
         raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
     capture = Capture(
@@ -168,16 +174,18 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
     """End an open hold unused."""
+    require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
-    await _check_spends(context, workspace_id)
+    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     return await _held(
         context, await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id))
     )
 
 
-async def _check_spends(context: Context, workspace_id: UUID) -> None:
+async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) -> None:
+    """Before the input is looked at: who may not do it learns nothing of what is wrong with it."""
     async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, scope=ApiScope.CREDITS_WRITE)
+        await workspace_for(session, context.caller, workspace_id, scope=scope)
 
 
 async def _held(context: Context, posted: Posted) -> HoldMovement:

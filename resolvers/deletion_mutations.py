@@ -6,6 +6,7 @@ from app.accounts.access.callers import require_user
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import workspace_for
 from app.accounts.people.reauthentication import reauthenticate, send_code
+from app.accounts.security.text_input import trimmed
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import InvalidInput
@@ -63,5 +64,5 @@ async def delete_workspace(context: Context, workspace_id: str, confirm_handle: 
 
 
 def _check_typed_out(typed: str, handle: str) -> None:
-    if typed != handle:
+    if trimmed(typed) != handle:
         raise InvalidInput("Type the handle out exactly as it is shown.", path=_CONFIRM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import require_authenticated
 from app.errors import PaymentDeclined
 from app.flows.invoices.pay_invoice import InvoicePaid, pay_invoice
 from app.ledger.movements import Key
@@ -14,6 +15,7 @@ from resolvers.payment_rate_limits import limit_recharges, note_decline
 
 async def pay_open_invoice(context: Context, invoice_id: str, idempotency_key: str) -> InvoicePaid:
     """Charge the default card for an open invoice."""
+    require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(invoice_id, "Invoice")
 
     authorize = billing_authorization(context, workspace_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.accounts.access.callers import require_user
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.security.text_input import pasted
 from app.accounts.workspaces import invitations, members
 from app.accounts.workspaces.invitations import NewInvitation
 from app.billing.subscriptions import joining
@@ -50,7 +51,7 @@ async def accept_invitation(context: Context, token: str, idempotency_key: str) 
     runtime = context.runtime
 
     async def accept(session: Session) -> WorkspaceAccess | None:
-        return await joining.accept_invitation(session, runtime.catalog, caller, token, key)
+        return await joining.accept_invitation(session, runtime.catalog, caller, pasted(token), key)
 
     return await transact(runtime.database, accept, step="accept-invitation")
 

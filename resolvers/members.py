@@ -9,6 +9,7 @@ from uuid import UUID
 from app.accounts.access.callers import Caller, KeyCaller, UserCaller
 from app.accounts.access.permissions import ApiScope
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.security.text_input import pasted
 from app.accounts.workspaces import invitations
 from app.accounts.workspaces.invitations import Offer
 from app.db.tables.workspaces import InvitationRow, MembershipRow
@@ -67,7 +68,7 @@ async def offer(context: Context, token: str) -> Offer | None:
     if not isinstance(caller, UserCaller):
         return None
     async with context.runtime.database.read() as session:
-        return await invitations.offer_of(session, caller, token)
+        return await invitations.offer_of(session, caller, pasted(token))
 
 
 def _require_member_or_operator(access: WorkspaceAccess, caller: Caller) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app.accounts.access.callers import require_user
 from app.accounts.people import password_changes
+from app.accounts.security.text_input import pasted
 from resolvers.context import Context
-from resolvers.sign_in_mutations import SignedIn, require_hand_over, signed_in
+from resolvers.sign_in_mutations import SignedIn, replaced_session, require_hand_over, signed_in
 from resolvers.users import Viewer, viewer_of
 
 
@@ -22,7 +23,14 @@ async def reset_password(context: Context, token: str, new_password: str) -> Sig
     require_hand_over(context, issue_token=None)
     runtime = context.runtime
     opened = await password_changes.reset_password(
-        runtime.database, runtime.passwords, runtime.keys, token, new_password, user_agent=context.user_agent
+        runtime.database,
+        runtime.passwords,
+        runtime.keys,
+        runtime.rate_limits,
+        pasted(token),
+        new_password,
+        user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=False),
     )
     return await signed_in(context, opened, issue_token=False)
 

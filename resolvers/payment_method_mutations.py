@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.workspaces.phone_verification import require_phone
@@ -19,7 +20,7 @@ from resolvers.return_urls import return_url
 
 async def add_payment_method(context: Context, workspace_global_id: str, return_to: str | None) -> CardSetup:
     """Begin to save a card: the client secret to confirm it with, and a page for those without an SDK."""
-    urls = return_url(context, return_to)
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     runtime = context.runtime
     async with runtime.database.read() as session:
@@ -30,6 +31,7 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
         if runtime.catalog.phone_required:
             await require_phone(session, workspace_id)
         address = await billing_account_store.contact_address(session, workspace_id)
+    urls = return_url(context, return_to)
     await limit_card_testing(context, workspace_id)
     party = BilledParty(workspace_id, access.workspace.name, address)
     return await add_card(context.runtime.flow_context, party, urls, actor_of(context.caller))
@@ -37,6 +39,7 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
     """Charge this card by default."""
+    require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     asked = actor_of(context.caller), billing_authorization(context, workspace_id)
     card = await set_default_card(context.runtime.flow_context, workspace_id, row_id, *asked)
@@ -46,6 +49,7 @@ async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
 
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
     """Forget a card; the workspace it was on."""
+    require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     await remove_card(
         context.runtime.flow_context,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
+from app.accounts.access.callers import require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
@@ -48,10 +49,8 @@ async def recharge_credits(
     idempotency_key: str,
 ) -> RechargeAnswer:
     """Buy credits, by pack or by amount, with a card on file or on a page to pay on."""
-    urls = return_urls(context, success_url, cancel_url)
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
-    card_id = _card_of(workspace_id, payment_method_id)
-
     may_manage_billing = billing_authorization(context, workspace_id)
 
     async def authorize(session: Session) -> WorkspaceAccess:
@@ -61,6 +60,7 @@ async def recharge_credits(
 
     async with context.runtime.database.read() as session:
         await authorize(session)
+    urls, card_id = return_urls(context, success_url, cancel_url), _card_of(workspace_id, payment_method_id)
     await limit_recharges(context, workspace_id)
     key = Key.of("rechargeCredits", idempotency_key)
     try:

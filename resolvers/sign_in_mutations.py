@@ -10,6 +10,7 @@ from app.accounts.people import sign_in as sign_in_rules
 from app.accounts.people import sign_up as sign_up_rules
 from app.accounts.people.sessions import OpenedSession
 from app.accounts.people.sign_up import SignUp
+from app.accounts.security.text_input import pasted
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import BadUserInput
@@ -49,8 +50,9 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
     verified = await sign_up_rules.verify_email(
         runtime.database,
         runtime.keys,
-        token,
+        pasted(token),
         user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=issue_token),
         before_opening=lambda: require_hand_over(context, issue_token=issue_token),
     )
     if verified.opened is not None:
@@ -73,6 +75,7 @@ async def sign_in(context: Context, email_address: str, password: str, *, issue_
         password,
         remote_address=context.remote_address,
         user_agent=context.user_agent,
+        replaces=replaced_session(context, issue_token=issue_token),
     )
     return await signed_in(context, opened, issue_token=issue_token)
 
@@ -113,6 +116,11 @@ def require_hand_over(context: Context, *, issue_token: bool | None) -> None:
     if issue_token is None or context.is_browser:
         raise BadUserInput(f"{message}.")
     raise BadUserInput(f"{message}, or ask for a token with issueToken.")
+
+
+def replaced_session(context: Context, *, issue_token: bool) -> str | None:
+    """The token in the cookie that the new session's takes the place of; None where the new one is handed over as a token."""
+    return None if _shows_token(context, issue_token=issue_token) else context.session_cookie
 
 
 async def signed_in(context: Context, opened: OpenedSession, *, issue_token: bool) -> SignedIn:

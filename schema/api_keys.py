@@ -8,6 +8,8 @@ import strawberry
 from app.accounts.access.permissions import ApiScope
 from app.db.tables.access import ApiKeyRow
 from app.ids import GlobalId
+from resolvers import api_keys
+from resolvers.context import Info
 from schema.enums import described
 from schema.node_interface import Node
 
@@ -28,6 +30,7 @@ described(
     description="A key for programs. Its secret is shown once, when it is made, and only a hash of it is kept."
 )
 class ApiKey(Node):
+    row: strawberry.Private[ApiKeyRow]
     name: str = strawberry.field(description="What it is for, in its maker's words.")
     prefix: str = strawberry.field(description="What its secret begins with, to tell it by.")
     scopes: list[ApiScope] = strawberry.field(description="What it may be used for.")
@@ -37,10 +40,17 @@ class ApiKey(Node):
     )
     expires_at: datetime | None = strawberry.field(description="When it ends by itself; null for never.")
 
+    @strawberry.field(
+        description="Who made it: a person's handle as it is now; null where their account is gone or it was not noted."
+    )
+    async def created_by(self, info: Info) -> str | None:
+        return await api_keys.created_by(info.context, self.row)
+
     @classmethod
     def of(cls, row: ApiKeyRow) -> Self:
         """The API's view of a workspace's key."""
         return cls(
+            row=row,
             id=strawberry.ID(str(GlobalId("ApiKey", row.id, row.workspace_id))),
             name=row.name,
             prefix=row.prefix,

@@ -56,6 +56,7 @@ class Authentication:
             user_agent=request.user_agent,
             is_browser=request.is_browser,
             takes_cookies=request.takes_cookies,
+            session_cookie=request.session_cookie,
             cookie_name=self.cookie_name,
             renewed_token=request.session_cookie if renews_cookie else None,
         )
@@ -65,9 +66,7 @@ class Authentication:
         runtime, bearer = self.runtime, request.bearer_token
         # only what was sent on purpose: a cookie is sent along by pages of others too
         if runtime.issuer is not None and bearer is not None and looks_like_token(bearer):
-            return await oidc_identities.authenticate(
-                runtime.database, runtime.issuer, runtime.keys.abuse_key, bearer
-            ), False
+            return await oidc_identities.authenticate(runtime.database, runtime.issuer, runtime.keys, bearer), False
         if bearer is None and request.session_cookie is not None and request.takes_cookies:
             return await sessions.authenticate_cookie(runtime.database, request.session_cookie)
         token = bearer or request.session_cookie

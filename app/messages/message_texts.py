@@ -82,6 +82,17 @@ def primary_address_changed(to: str, handle: str) -> Mail:
     )
 
 
+def primary_address_replaced(to: str, handle: str) -> Mail:
+    """For the address that became the primary one since the identity provider no longer tells the one before."""
+    return _mail(
+        to,
+        "Your primary e-mail address was changed",
+        f"Mail about {_account(handle)} goes to this address from now on, since the service that you sign in with no longer names "
+        "the former one. The former one can't be used any more to sign in, or to choose a new password.",
+        f"{_IF_NOT_YOU} {_ELSE_WRITE}",
+    )
+
+
 def address_removed(to: str, handle: str) -> Mail:
     """For an address that had been verified and was removed from the account."""
     return _mail(

@@ -55,12 +55,14 @@ async def add_unverified(
 
 
 async def verify(session: Session, email_id: UUID, at: datetime) -> bool:
-    """Note that an address is proven to be its user's; False when another user has proven that.
+    """Note that its user has proven an address to be theirs, whoever vouched for it before; False when another user has.
 
     Waits for a transaction that is just proving it.
     """
     verified = (
-        update(EmailRow).where(EmailRow.id == email_id).values(verified_at=func.coalesce(EmailRow.verified_at, at))
+        update(EmailRow)
+        .where(EmailRow.id == email_id)
+        .values(verified_at=func.coalesce(EmailRow.verified_at, at), vouched_by=None)
     )
     try:
         async with session.begin_nested():

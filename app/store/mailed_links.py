@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +41,11 @@ async def forget_resets(session: Session, user_id: UUID) -> None:
     """Make every link to reset this user's password useless."""
     resets = (MailedLinkRow.user_id == user_id) & MailedLinkRow.email_id.is_(None)
     await session.execute(delete(MailedLinkRow).where(resets))
+
+
+async def forget_verifications(session: Session, email_ids: Collection[UUID]) -> None:
+    """Make every link to verify one of these addresses useless."""
+    await session.execute(delete(MailedLinkRow).where(MailedLinkRow.email_id.in_(email_ids)))
 
 
 async def save_code(session: Session, user_id: UUID, code_hash: bytes, *, expires_at: datetime) -> None:

@@ -53,3 +53,10 @@ async def save(session: Session, key: bytes, hits: Sequence[datetime], *, expire
 async def take_back(session: Session, keys: Iterable[bytes], at: datetime) -> None:
     """Forget the hits of this moment."""
     await session.execute(_TAKE_BACK, {"keys": list(keys), "at": at})
+
+
+async def clear(session: Session, keys: Sequence[bytes]) -> None:
+    """Forget all hits of these keys."""
+    if keys:
+        cleared = update(RateLimitRow).where(RateLimitRow.key.in_(keys)).values(hits=[])
+        await session.execute(cleared.execution_options(synchronize_session=False))

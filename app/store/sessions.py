@@ -78,6 +78,12 @@ async def end(session: Session, session_id: UUID, user_id: UUID) -> bool:
     return ended.one_or_none() is not None
 
 
+async def end_by_token_hash(session: Session, token_hash: bytes) -> None:
+    """End the session with this token, whoever's it is, if there is one."""
+    ended = delete(SessionRow).where(SessionRow.token_hash == token_hash)
+    await session.execute(ended.execution_options(synchronize_session=False))
+
+
 async def end_others(session: Session, user_id: UUID, session_id: UUID | None) -> None:
     """End every session of this user but one; all of them where None is given."""
     others = SessionRow.user_id == user_id

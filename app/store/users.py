@@ -35,6 +35,7 @@ async def add_first_email(
     address: str,
     address_key: str,
     is_verified: bool,
+    vouched_by: str | None,
     at: datetime,
 ) -> bool:
     """Add a new user's address, which is primary if it is verified; False when another account has verified it too.
@@ -48,6 +49,7 @@ async def add_first_email(
         address_key=address_key,
         is_primary=is_verified,
         verified_at=at if is_verified else None,
+        vouched_by=vouched_by,
         created_at=at,
     )
     unless_taken = fresh.on_conflict_do_nothing(
@@ -62,6 +64,7 @@ async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
         select(EmailRow)
         .where(EmailRow.user_id == user_id)
         .order_by(EmailRow.is_primary.desc(), EmailRow.created_at, EmailRow.id)
+        .execution_options(populate_existing=True)
     )
     return (await session.scalars(query)).all()
 

@@ -339,3 +339,19 @@ async def test_making_keys_is_rate_limited_per_workspace(database: Database) -> 
 
 def _workspace(workspace_id: UUID) -> str:
     return str(GlobalId("Workspace", workspace_id))
+
+
+async def test_a_key_tells_who_made_it_as_long_as_their_account_is_there(backend: RunningBackend) -> None:
+    owner = await backend.sign_up()
+    made = await _create(backend, owner)
+    asked = "query ($id: ID!) { viewer { handle } workspace(id: $id) { apiKeys { createdBy } } }"
+    told = await backend.api.query(asked, {"id": owner.workspace}, token=owner.token)
+    assert told["workspace"]["apiKeys"] == [{"createdBy": told["viewer"]["handle"]}]
+
+    async def let_maker_be_gone(session: Session) -> None:
+        key = ApiKeyRow.id == _row_id(made["apiKey"]["id"])
+        await session.execute(update(ApiKeyRow).where(key).values(created_by=uuid7()))
+
+    await transact(backend.database, let_maker_be_gone)
+    told = await backend.api.query(asked, {"id": owner.workspace}, token=owner.token)
+    assert told["workspace"]["apiKeys"] == [{"createdBy": None}]

@@ -71,3 +71,24 @@ async def test_persons_and_workspaces_keys_are_told_nothing_about_external_ids(b
         assert answers[0] == answers[1]
         assert await backend.api.refused(_FIND, {"id": external_id}, token=token) == "FORBIDDEN"
     assert await backend.api.refused(_FIND, {"id": external_id}) == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", "\n", "\u00a0", "\u2003", " \r\n "])
+async def test_an_external_id_is_trimmed_alike_when_it_is_stored_and_when_it_is_looked_up(
+    backend: RunningBackend, blanks: str
+) -> None:
+    person, external_id = await backend.sign_up(), f"crm/{uuid4()}"
+    operator = await backend.service_key(ApiScope.OPERATOR)
+    padded = f"{blanks}{external_id}{blanks}"
+
+    given = {"workspaceId": person.workspace, "externalId": padded}
+    changed = await backend.api.query(
+        "mutation ($input: UpdateWorkspaceInput!) { updateWorkspace(input: $input) { workspace { externalId } } }",
+        {"input": given},
+        token=operator,
+    )
+
+    assert changed["updateWorkspace"]["workspace"]["externalId"] == external_id
+    for asked in (external_id, padded):
+        found = await backend.api.query(_FIND, {"id": asked}, token=operator)
+        assert found["workspace"]["id"] == person.workspace

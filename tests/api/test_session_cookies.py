@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from app.accounts.access.callers import UserCaller
+from app.accounts.access.callers import ANONYMOUS, UserCaller
 from app.accounts.people.sessions import authenticate
 from app.db.engine import Session
 from app.db.tables.development_inbox import InboxMessageRow
@@ -306,6 +306,55 @@ async def test_an_event_stream_sets_the_cookie_of_who_signs_in(page: _Page) -> N
     assert answer.headers["content-type"].startswith("text/event-stream")
     [cookie] = _cookies(answer)
     assert cookie.startswith(f"{_NAME}=")
+
+
+async def _is_open(page: _Page) -> bool:
+    return await authenticate(page.backend.database, page.person.token) != ANONYMOUS
+
+
+async def test_signing_in_again_from_the_same_browser_session_replaces_that_session(page: _Page) -> None:
+    given = await _with_password(page)
+    await page.send(_SIGN_IN, {"input": {**given, "password": "not the password"}})
+    assert await _is_open(page)
+    before = await _sessions(page.backend)
+    assert len(_cookies(await page.send(_SIGN_IN, {"input": given}))) == 1
+    assert not await _is_open(page)
+    assert await _sessions(page.backend) == before
+
+
+async def test_a_link_followed_in_the_same_browser_session_replaces_that_session(page: _Page) -> None:
+    address = new_address()
+    sign_up = "mutation ($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }"
+    await page.send(sign_up, {"input": {"emailAddress": address, "password": PASSWORD}})
+    answer = await page.send(_VERIFY, {"input": {"token": await _mailed_token(page, address)}})
+    assert answer.json()["data"]["verifyEmail"]["userErrors"] == []
+    assert not await _is_open(page)
+
+
+async def test_a_reset_in_somebody_elses_browser_session_replaces_that_session(page: _Page) -> None:
+    other = await page.backend.sign_up()
+    ask = "mutation ($address: String!) { requestPasswordReset(input: {emailAddress: $address}) { __typename } }"
+    await page.send(ask, {"address": other.address})
+    given = {"token": await _mailed_token(page, other.address), "newPassword": "another battery horse"}
+    assert (await page.send(_RESET, {"input": given})).json()["data"]["resetPassword"]["userErrors"] == []
+    assert not await _is_open(page)
+
+
+async def test_a_session_of_a_bearer_token_stays_when_its_program_signs_in_again(page: _Page) -> None:
+    given = await _with_password(page)
+    for issue_token in (True, False):
+        variables = {"input": {**given, "issueToken": issue_token}}
+        answer = await page.backend.api.query(_SIGN_IN, variables, token=page.person.token)
+        assert answer["signIn"]["userErrors"] == []
+        assert await _is_open(page)
+
+
+async def test_a_program_that_asks_for_a_token_keeps_the_session_of_its_cookie(page: _Page) -> None:
+    body = {"query": _SIGN_IN, "variables": {"input": {**await _with_password(page), "issueToken": True}}}
+    headers = {"cookie": f"{_NAME}={page.person.token}"}
+    answer = await page.backend.api.http.post(f"{page.backend.api.url}/graphql", json=body, headers=headers)
+    assert answer.json()["data"]["signIn"]["token"] is not None
+    assert await _is_open(page)
 
 
 async def _mailed_token(page: _Page, address: str) -> str:

@@ -13,6 +13,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType
 
 from schema.root import graphql_schema
 from tests.authorization.callers import SEE_WORKSPACE, Who
+from tests.authorization.nonsense import nonsense_for, without_ids
 from tests.authorization.rows import all_rows
 from tests.authorization.scene import Scene
 from tests.authorization.table import Outcome, Row, Variables
@@ -95,6 +96,21 @@ async def test_who_may_not_is_refused_and_nothing_changes_or_is_told(scene: Scen
         for other in _of_nothing(scene, row, who, variables):
             assert await _send(scene, row, other, token) == answer, who.value
     assert await digest_of(scene.backend.database) == before
+
+
+_MUTATIONS = [row for row in ROWS if row.field.startswith("Mutation.") and _denied(row)]
+
+
+@pytest.mark.parametrize("row", _MUTATIONS, ids=str)
+async def test_who_asks_is_judged_before_what_they_ask(scene: Scene, row: Row) -> None:
+    variables = await row.given(scene)
+    for who in _denied(row):
+        token = await scene.token(who)
+        ids = [without_ids(row.field, variables)] if who is Who.NOBODY else []
+        for nonsense in [*nonsense_for(row.field, variables), *ids]:
+            answer = _read(await _send(scene, row, nonsense, token))
+
+            assert row.outcome(answer) == row.expected(who), (who.value, nonsense)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

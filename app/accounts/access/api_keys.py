@@ -51,7 +51,9 @@ async def create_workspace_key(
     # others who create keys for this workspace at the same time wait here, so that the limit holds
     await workspace_store.lock(session, workspace_id)
     await _authorize(session, user, workspace_id)
-    row, secret = _new_key(session, WORKSPACE_KEY_PREFIX, workspace_id, name, wanted, expires_at)
+    row, secret = _new_key(
+        session, WORKSPACE_KEY_PREFIX, workspace_id, name, wanted, expires_at, created_by=user.user_id
+    )
     if wanted & SERVICE_SCOPES:
         raise InvalidInput(
             "A workspace's key can have BILLING_READ and BILLING_WRITE; the other scopes are for service keys.",
@@ -125,6 +127,8 @@ def _new_key(
     name: str,
     scopes: Collection[ApiScope],
     expires_at: datetime | None,
+    *,
+    created_by: UUID | None = None,
 ) -> tuple[ApiKeyRow, str]:
     name = one_line(name, "A name", at_most=MOST_NAME_CHARACTERS, path=("input", "name"))
     if not scopes:
@@ -139,6 +143,7 @@ def _new_key(
         prefix=secret[:_PREFIX_CHARACTERS],
         secret_hash=token_hash(secret),
         scopes=[scope.value for scope in ApiScope if scope in scopes],
+        created_by=created_by,
         created_at=session.real_now,
         last_used_at=None,
         expires_at=expires_at,

@@ -45,6 +45,12 @@ Caller: TypeAlias = Anonymous | UserCaller | KeyCaller
 ANONYMOUS = Anonymous()
 
 
+def require_authenticated(caller: Caller) -> None:
+    """Raise `Unauthenticated` for an anonymous caller: before ids are read, so that nobody learns whether a text is one."""
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+
+
 def require_user(caller: Caller) -> UserCaller:
     """The caller as a person; raises `Unauthenticated` for an anonymous one and `Forbidden` for a key."""
     if isinstance(caller, Anonymous):

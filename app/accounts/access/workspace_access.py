@@ -14,6 +14,7 @@ from app.accounts.access.permissions import (
     WorkspaceRole,
     key_permissions,
 )
+from app.accounts.security.text_input import trimmed
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
@@ -118,19 +119,22 @@ async def workspace_by_handle(session: Session, caller: Caller, handle: str) -> 
     """The workspace with this handle, without regard to case; raises what `workspace_for` raises."""
     if isinstance(caller, Anonymous):
         raise Unauthenticated
-    workspace_id = await workspace_store.id_by_handle(session, handle.lower())
+    workspace_id = await workspace_store.id_by_handle(session, trimmed(handle).lower())
     if workspace_id is None:
         raise NotFound
     return await workspace_for(session, caller, workspace_id)
 
 
 async def workspace_by_external_id(session: Session, caller: Caller, external_id: str) -> WorkspaceAccess:
-    """The workspace with this external id of the host product: for service keys only, `Forbidden` for all others."""
+    """The workspace with this external id of the host product: for service keys only, `Forbidden` for all others.
+
+    Blanks around it are left out, as they are when it is set.
+    """
     if isinstance(caller, Anonymous):
         raise Unauthenticated
     if not isinstance(caller, KeyCaller) or not caller.is_service:
         raise Forbidden("Only a service key can look a workspace up by its external id.")
-    workspace_id = await workspace_store.id_by_external_id(session, external_id)
+    workspace_id = await workspace_store.id_by_external_id(session, external_id.strip())
     if workspace_id is None:
         raise NotFound
     return await workspace_for(session, caller, workspace_id)

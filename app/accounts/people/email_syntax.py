@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.accounts.security.text_input import trimmed
 from app.errors import InvalidInput
 
 MOST_CHARACTERS = 254
@@ -27,11 +28,11 @@ class EmailAddress:
 
 
 def parse_email(text: str, *, path: tuple[str, ...] | None = None) -> EmailAddress:
-    """Parse an address, ignoring blanks around it.
+    """Parse an address, ignoring blanks and invisible characters around it.
 
     Raises `InvalidInput`, which says what is wrong. Letters outside ASCII are refused: with them an address can look like another.
     """
-    address = text.strip()
+    address = trimmed(text)
     if len(address) > MOST_CHARACTERS:
         raise InvalidInput(f"An e-mail address has at most {MOST_CHARACTERS} characters.", path=path)
     if not address.isascii():

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.accounts.security.rate_limits import Limit, RateLimits, check_limits, count_failure
 from app.accounts.security.secrets import keyed_hash
+from app.accounts.security.text_input import trimmed
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import DomainError, ErrorCode
@@ -71,7 +72,8 @@ class HandleTaken(DomainError):
 
 
 def check_handle(text: str, *, path: tuple[str, ...] | None = None) -> str:
-    """`text`, if it has the syntax of a handle and is not reserved; otherwise raises `HandleInvalid`, which says what is wrong."""
+    """The handle that `text` is, without blanks around it; raises `HandleInvalid`, which says what is wrong, for any other text."""
+    text = trimmed(text)
     problem = _problem_of(text)
     if problem is not None:
         raise HandleInvalid(problem, path=path)

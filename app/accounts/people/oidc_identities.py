@@ -1,11 +1,13 @@
 """Signing in with the host product's identity provider: finding the user of a token, and the account made at the first sign-in.
 
 A user is found by issuer and subject. At the first sign-in, an existing account is linked only by an address that the issuer calls
-verified. An unverified address is not looked up at all, so that nobody can learn by it whether it has an account.
+verified, and only if the issuer does not know its user by another subject. An unverified address is not looked up at all, so that
+nobody can learn by it whether it has an account.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,9 +19,10 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import HandleInvalid, check_handle
+from app.accounts.people.issuer_addresses import ToldEmail, find_identity, take_told_address, vouch_for
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.account_errors import EmailTaken
-from app.accounts.security.secrets import keyed_hash
+from app.accounts.security.secrets import Keys, keyed_hash
 from app.accounts.security.text_input import cleaned_line
 from app.db.engine import Database, Session
 from app.db.tables.people import IdentityRow
@@ -29,6 +32,7 @@ from app.oidc.issuer import Issuer
 from app.oidc.tokens import LEEWAY_SECONDS, Profile, TokenClaims
 from app.store import oidc_identities as oidc_identity_store
 from app.store import users as user_store
+from app.store.oidc_identities import ToldAddress
 
 # How long a hash of a deleted account's identity is kept. Older tokens open no account, so it need not be kept longer.
 ERASED_LIFETIME: Final = timedelta(days=30)
@@ -39,30 +43,31 @@ _TRIES: Final = 3
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-async def authenticate(database: Database, issuer: Issuer, abuse_key: bytes, token: str) -> Caller:
+class _OfAnotherSubject(Exception):  # not an error: the account is made in another way
+    """The account with the verified address has an identity of this issuer, with another subject."""
+
+
+async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: str) -> Caller:
     """The user of a token of the issuer, who gets an account at the first sign-in; `Anonymous` for any other token.
 
-    `abuse_key` is the key with which identities of deleted accounts are hashed. Raises `IssuerUnavailable` when the issuer must be
-    asked and can't be reached.
+    An account follows its issuer to another verified address (see `take_told_address`), but for tokens without time of issue.
+    `keys` hash the identities of deleted accounts, and encrypt mails. Raises `IssuerUnavailable` when the issuer must be asked and
+    can't be reached.
     """
     claims = await issuer.verify(token, database.clock.real_now())
     if claims is None:
         return ANONYMOUS
-    verified = _email_of(claims.profile) if claims.profile.is_email_verified else None
+    told = _told_email(claims)
     async with database.read() as session:
-        known = await oidc_identity_store.find(
-            session, claims.issuer, claims.subject, proven_key=verified.key if verified is not None else None
-        )
-        may_open_account = known is not None or await _may_open_account(session, abuse_key, claims)
+        known = await find_identity(session, claims, told)
+        may_open_account = known is not None or await _may_open_account(session, keys.abuse_key, claims)
     if known is None:
-        user_id = await _first_sign_in(database, issuer, abuse_key, token, claims) if may_open_account else None
+        user_id = await _first_sign_in(database, issuer, keys.abuse_key, token, claims) if may_open_account else None
         return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
-    if (email_id := known.provable_email_id) is not None:
-        await transact(
-            database,
-            lambda session: oidc_identity_store.prove_email(session, email_id, session.now),
-            step="identity.email",
-        )
+    if told is not None and known.is_address_due:
+        await transact(database, lambda session: take_told_address(session, keys, claims, told), step="identity.email")
+    if known.is_address_taken and issuer.is_first_warning(claims.subject):
+        _log.warning("identity.address_taken", hint="another account has verified the address: it was not added")
     return UserCaller(known.user_id, None, claims.expires_at)
 
 
@@ -86,36 +91,63 @@ async def _first_sign_in(
         if issuer.is_first_warning(claims.subject):
             _log.warning("identity.without_address", hint="the issuer names no e-mail address: ask for its email scope")
         return None
-    new = _new_user(profile, email)
-
-    async def sign_in(session: Session) -> UUID | None:
-        return await _find_or_create_user(session, abuse_key, claims, new)
-
+    new = _new_user(profile, email, claims.issuer)
     for _ in range(_TRIES):
         try:
-            return await transact(database, sign_in, step="identity.first-sight")
+            return await _sign_in_new(database, abuse_key, claims, new)
         except EmailTaken:
             # an account has just verified the address: the next attempt finds it
             continue
+        except _OfAnotherSubject:
+            hint = (
+                "the provider told an address of somebody it knows by another subject: they get an account without it"
+            )
+            _log.warning("identity.second_subject", hint=hint)
+            return await _sign_in_new(database, abuse_key, claims, replace(new, is_email_verified=False))
     raise Unavailable
+
+
+async def _sign_in_new(database: Database, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+    return await transact(
+        database,
+        lambda session: _find_or_create_user(session, abuse_key, claims, new),
+        step="identity.first-sight",
+    )
 
 
 async def _find_or_create_user(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
     await oidc_identity_store.lock(session, [_hash(abuse_key, claims.issuer, claims.subject)])
-    known = await oidc_identity_store.find(session, claims.issuer, claims.subject, proven_key=None)
+    known = await find_identity(session, claims, None)
     if known is not None:
         return known.user_id
     if not await _may_open_account(session, abuse_key, claims):
         return None
-    user_id = (
-        await oidc_identity_store.lock_user_with_address(session, new.email.key) if new.is_email_verified else None
-    )
+    user_id = await _link(session, claims, new) if new.is_email_verified else None
     if user_id is None:
         user_id = (await create_user(session, abuse_key, new)).id
-    else:
-        await _record_link(session, user_id)
-    row = IdentityRow(issuer=claims.issuer, subject=claims.subject, user_id=user_id, created_at=session.now)
+    row = IdentityRow(
+        issuer=claims.issuer,
+        subject=claims.subject,
+        user_id=user_id,
+        email_told_at=claims.issued_at if new.is_email_verified else None,
+        created_at=session.now,
+    )
     await oidc_identity_store.add(session, row)
+    return user_id
+
+
+async def _link(session: Session, claims: TokenClaims, new: NewUser) -> UUID | None:
+    """The user who has verified the address, whom the issuer vouches for from now on; None where nobody has.
+
+    Raises `_OfAnotherSubject` where the issuer knows them by another subject: there the address has passed to another person.
+    """
+    user_id = await oidc_identity_store.lock_user_with_address(session, new.email.key)
+    if user_id is None:
+        return None
+    if await oidc_identity_store.has_identity(session, user_id, claims.issuer):
+        raise _OfAnotherSubject
+    await vouch_for(session, claims.issuer, user_id, new.email)
+    await _record_link(session, user_id)
     return user_id
 
 
@@ -135,7 +167,7 @@ async def _may_open_account(session: Session, abuse_key: bytes, claims: TokenCla
     return erased is None or claims.issued_at > erased + _LEEWAY
 
 
-def _new_user(profile: Profile, email: EmailAddress) -> NewUser:
+def _new_user(profile: Profile, email: EmailAddress, issuer: str) -> NewUser:
     return NewUser(
         email=email,
         password_hash=None,
@@ -143,7 +175,16 @@ def _new_user(profile: Profile, email: EmailAddress) -> NewUser:
         first_name=cleaned_line(profile.given_name, at_most=MOST_NAME_CHARACTERS),
         last_name=cleaned_line(profile.family_name, at_most=MOST_NAME_CHARACTERS),
         is_email_verified=profile.is_email_verified,
+        vouched_by=issuer,
     )
+
+
+def _told_email(claims: TokenClaims) -> ToldEmail | None:
+    """The address that the token calls verified; None without a time of issue, since an older token may tell a former address."""
+    email = _email_of(claims.profile) if claims.profile.is_email_verified else None
+    if email is None or claims.issued_at is None:
+        return None
+    return ToldEmail(email, ToldAddress(email.key, claims.issued_at))
 
 
 def _email_of(profile: Profile) -> EmailAddress | None:

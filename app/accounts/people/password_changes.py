@@ -11,9 +11,17 @@ from sqlalchemy import select
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
+from app.accounts.people.sign_in import PERIOD_SECONDS
 from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords, check_new_password
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
+from app.accounts.security.rate_limits import (
+    Limit,
+    RateLimits,
+    clear_counts,
+    count_attempt,
+    network_of,
+    uncount_attempt,
+)
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.db.engine import Database, Session
 from app.db.tables.people import MailedLinkRow
@@ -34,8 +42,10 @@ _NO_PASSWORD_YET = "Your account has no password yet. Set one by the link that i
 
 RESETS_PER_ADDRESS = Limit("reset:address", most=5, per_seconds=3_600)
 RESETS_PER_NETWORK = Limit("reset:network", most=50, per_seconds=3_600)
-# Counts failures only: a right password is taken back.
-TRIES_PER_USER = Limit("password:user", most=10, per_seconds=900, always_on=True)
+# Counts failures only: a right password clears the count.
+TRIES_PER_USER = Limit(
+    "password:user", most=10, per_seconds=900, always_on=True, ends_with_success=True, can_be_cleared=True
+)
 
 
 async def request_reset(
@@ -87,9 +97,19 @@ async def mail_reset_link(database: Database, keys: Keys, address: str, *, publi
 
 
 async def reset_password(
-    database: Database, passwords: Passwords, keys: Keys, token: str, new_password: str, *, user_agent: str | None
+    database: Database,
+    passwords: Passwords,
+    keys: Keys,
+    limits: RateLimits,
+    token: str,
+    new_password: str,
+    *,
+    user_agent: str | None,
+    replaces: str | None = None,
 ) -> OpenedSession:
-    """Set a new password by the token of a mailed link, end every session of the user, and open a new one.
+    """Set a new password by the token of a mailed link, end every session of the user and `replaces`, and open a new one.
+
+    Failures to sign in with the password before, from wherever, count no more.
 
     Raises `InvalidInput` for a password that is too short or too long, and `TokenExpired` for a token that is unknown, used or
     older than `LINK_LIFETIME`.
@@ -106,8 +126,8 @@ async def reset_password(
         if link is None:
             raise TokenExpired(path=("input", "token"))
         await email_address_store.lock_user(session, link.user_id)
-        await _set_password(session, keys, link.user_id, hashed, except_session=None)
-        return await open_session(session, link.user_id, user_agent)
+        await _set_password(session, keys, limits, link.user_id, hashed, except_session=None)
+        return await open_session(session, link.user_id, user_agent, replaces=replaces)
 
     return await transact(database, finish, step="reset")
 
@@ -135,7 +155,7 @@ async def change_password(
     async def change(session: Session) -> None:
         if not await user_store.lock_password(session, caller.user_id, current_hash):
             raise WrongCredentials(_WRONG_PASSWORD, path=("input", "currentPassword"))
-        await _set_password(session, keys, caller.user_id, hashed, except_session=caller.session_id)
+        await _set_password(session, keys, limits, caller.user_id, hashed, except_session=caller.session_id)
 
     await transact(database, change, step="password.change")
 
@@ -153,7 +173,8 @@ async def check_password(
 
     Raises `WrongCredentials` for a wrong one and for an account without one, `RateLimited` after too many failures.
     """
-    attempt = await count_attempt(database, limits, (TRIES_PER_USER, str(caller.user_id)))
+    user_id = str(caller.user_id)
+    attempt = await count_attempt(database, limits, (TRIES_PER_USER, user_id), subject=user_id)
     async with database.read() as session:
         current_hash = await user_store.password_of(session, caller.user_id)
     if current_hash is None:
@@ -166,11 +187,19 @@ async def check_password(
 
 
 async def _set_password(
-    session: Session, keys: Keys, user_id: UUID, hashed: str, *, except_session: UUID | None
+    session: Session, keys: Keys, limits: RateLimits, user_id: UUID, hashed: str, *, except_session: UUID | None
 ) -> None:
     await user_store.set_password(session, user_id, hashed)
+    await _clear_failures(session, limits, user_id)
     await session_store.end_others(session, user_id, except_session)
     await mailed_link_store.forget_resets(session, user_id)
     primary = await email_address_store.primary(session, user_id)
     if primary is not None:
         queue_mail(session, message_texts.password_changed(primary.address), keys.mail, about=user_id)
+
+
+async def _clear_failures(session: Session, limits: RateLimits, user_id: UUID) -> None:
+    """What was tried with the password before does not keep anybody from using the new one."""
+    verified = [row.address_key for row in await user_store.emails_of(session, user_id) if row.verified_at is not None]
+    per_seconds = max(PERIOD_SECONDS, TRIES_PER_USER.per_seconds)
+    await clear_counts(session, limits, [str(user_id), *verified], per_seconds=per_seconds)

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.accounts.access.callers import ANONYMOUS, Caller, KeyCaller, UserCaller
 from app.accounts.access.permissions import ApiScope
 from app.accounts.people.users import User, Visibility, user_of
+from app.accounts.security.text_input import trimmed
 from app.db.engine import Session
 from app.store import public_profiles as public_profile_store
 
@@ -46,7 +47,7 @@ async def profile_by_handle(session: Session, caller: Caller, handle: str) -> Us
 
     As `profile_for`, but for keys, which see only public profiles here: handles can be guessed.
     """
-    user_id = await public_profile_store.id_by_handle(session, handle.lower())
+    user_id = await public_profile_store.id_by_handle(session, trimmed(handle).lower())
     if user_id is None:
         return None
     return await profile_for(session, caller if isinstance(caller, UserCaller) else ANONYMOUS, user_id)

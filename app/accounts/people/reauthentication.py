@@ -13,6 +13,7 @@ from app.accounts.security.account_errors import CodeExpired, CodeWrong, Reauthe
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.accounts.security.secrets import Keys, keyed_hash
+from app.accounts.security.text_input import pasted_code
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
@@ -82,7 +83,7 @@ async def reauthenticate(
     code_hash = await transact(database, lambda session: _use_try(session, caller.user_id), step="reauthentication.try")
     if code_hash is None:
         raise CodeExpired(path=("input", "code"))
-    if not hmac.compare_digest(code_hash, _hash(keys, caller.user_id, code.strip())):
+    if not hmac.compare_digest(code_hash, _hash(keys, caller.user_id, pasted_code(code))):
         raise CodeWrong(path=("input", "code"))
 
 

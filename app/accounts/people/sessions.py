@@ -39,8 +39,15 @@ class OpenedSession:
     token: str
 
 
-async def open_session(session: Session, user_id: UUID, user_agent: str | None) -> OpenedSession:
-    """Open a session for a user; it ends `LIFETIME` after its last use."""
+async def open_session(
+    session: Session, user_id: UUID, user_agent: str | None, *, replaces: str | None = None
+) -> OpenedSession:
+    """Open a session for a user; it ends `LIFETIME` after its last use.
+
+    `replaces` is the token of a session that ends by this, whoever's it is: its browser keeps one cookie, which is the new one's.
+    """
+    if replaces is not None:
+        await session_store.end_by_token_hash(session, token_hash(replaces))
     token = new_token()
     row = SessionRow(
         id=uuid7(),

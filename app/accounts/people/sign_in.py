@@ -12,9 +12,19 @@ from app.db.unit_of_work import transact
 from app.errors import InvalidInput
 from app.store import users as user_store
 
-# Count failures only: an attempt that succeeds is taken back.
-PER_ADDRESS = Limit("sign-in:address", most=10, per_seconds=900, always_on=True)
-PER_NETWORK = Limit("sign-in:network", most=100, per_seconds=900, always_on=True)
+# Count failures only: an attempt that succeeds is taken back. Someone else's failures, from another network, keep the holder of an
+# address out only when there are many of them: a limit per address is needed against those who guess from many networks.
+PERIOD_SECONDS = 900
+PER_ADDRESS_AND_NETWORK = Limit(
+    "sign-in:address-network",
+    most=10,
+    per_seconds=PERIOD_SECONDS,
+    always_on=True,
+    ends_with_success=True,
+    can_be_cleared=True,
+)
+PER_ADDRESS = Limit("sign-in:address", most=100, per_seconds=PERIOD_SECONDS, always_on=True, can_be_cleared=True)
+PER_NETWORK = Limit("sign-in:network", most=100, per_seconds=PERIOD_SECONDS, always_on=True)
 
 # looked up where the input is no address, so that the answer takes the same time
 _KEY_OF_NO_ADDRESS = ""
@@ -29,15 +39,25 @@ async def sign_in(
     *,
     remote_address: str,
     user_agent: str | None,
+    replaces: str | None = None,
 ) -> OpenedSession:
-    """Open a session for the account with this verified address and this password.
+    """Open a session for the account with this verified address and this password, in the place of `replaces` (see `open_session`).
 
     Raises `WrongCredentials` for a wrong password and, after the same work, for an address that is unknown, not verified or no
-    address at all; `RateLimited` after too many failures, which are counted for unknown addresses too.
+    address at all; `RateLimited` after too many failures, which are counted for unknown addresses too: those for the address from
+    this network, those for the address from anywhere, and those from this network. A new password clears the first two.
     """
     email = _email_of(email_address)
     whose = email.key if email is not None else email_address
-    attempt = await count_attempt(database, limits, (PER_ADDRESS, whose), (PER_NETWORK, network_of(remote_address)))
+    network = network_of(remote_address)
+    attempt = await count_attempt(
+        database,
+        limits,
+        (PER_ADDRESS_AND_NETWORK, f"{network} {whose}"),
+        (PER_ADDRESS, whose),
+        (PER_NETWORK, network),
+        subject=whose,
+    )
     async with database.read() as session:
         found = await user_store.credentials(session, email.key if email is not None else _KEY_OF_NO_ADDRESS)
     user_id, password_hash = found if found is not None else (None, None)
@@ -51,7 +71,7 @@ async def sign_in(
             raise WrongCredentials
         if checked.rehashed is not None:
             await user_store.set_password(session, user_id, checked.rehashed)
-        return await open_session(session, user_id, user_agent)
+        return await open_session(session, user_id, user_agent, replaces=replaces)
 
     opened = await transact(database, open_unless_changed, step="sign-in")
     await uncount_attempt(database, attempt)

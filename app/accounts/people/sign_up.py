@@ -99,13 +99,15 @@ async def verify_email(
     token: str,
     *,
     user_agent: str | None,
+    replaces: str | None = None,
     before_opening: Callable[[], None] | None = None,
 ) -> Verified:
     """Use the token of a mailed link: make the account, its workspace and a session in one transaction, or verify an added address.
 
-    `before_opening` is called if the link is one that makes an account and opens a session; when it raises, the link can be used
-    again. Raises `TokenExpired` for a token that is unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account
-    has verified the address meanwhile: another one, or one made by another link to this address.
+    A session that is opened takes the place of `replaces` (see `open_session`). `before_opening` is called if the link is one that
+    makes an account and opens a session; when it raises, the link can be used again. Raises `TokenExpired` for a token that is
+    unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account has verified the address meanwhile: another, or
+    one made by another link to this address.
     """
 
     async def follow(session: Session) -> Verified:
@@ -113,7 +115,7 @@ async def verify_email(
         if pending is not None:
             if before_opening is not None:
                 before_opening()
-            opened = await _open_account(session, keys, pending, user_agent)
+            opened = await _open_account(session, keys, pending, user_agent, replaces)
             return Verified(opened.user_id, opened)
         user_id = await follow_verification(session, keys, token)
         if user_id is None:
@@ -126,7 +128,9 @@ async def verify_email(
         raise EmailTaken(path=("input", "token")) from None
 
 
-async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None) -> OpenedSession:
+async def _open_account(
+    session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None, replaces: str | None
+) -> OpenedSession:
     new = NewUser(
         email=EmailAddress(pending.address, pending.address_key),
         password_hash=pending.password_hash,
@@ -135,7 +139,7 @@ async def _open_account(session: Session, keys: Keys, pending: SignUpRow, user_a
         last_name=pending.last_name,
     )
     user = await create_user(session, keys.abuse_key, new)
-    return await open_session(session, user.id, user_agent)
+    return await open_session(session, user.id, user_agent, replaces=replaces)
 
 
 def _sign_up_row(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:

@@ -68,7 +68,8 @@ class User:
 class NewUser:
     """What an account is made from.
 
-    `is_email_verified` is False for an address that an identity provider does not call verified.
+    `is_email_verified` is False for an address that an identity provider does not call verified, `vouched_by` the issuer by whose
+    word alone it is verified.
     """
 
     email: EmailAddress
@@ -77,6 +78,7 @@ class NewUser:
     first_name: str | None = None
     last_name: str | None = None
     is_email_verified: bool = True
+    vouched_by: str | None = None
 
 
 def _initial(name: str | None) -> str:
@@ -126,6 +128,7 @@ async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
         address=new.email.address,
         address_key=new.email.key,
         is_verified=new.is_email_verified,
+        vouched_by=new.vouched_by if new.is_email_verified else None,
         at=session.now,
     )
     if not is_theirs:

@@ -8,7 +8,7 @@ a keyed hash: the table holds no address and no phone number.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -27,12 +27,18 @@ _IPV6_SITE_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` times within any `per_seconds`; `always_on` means that `RateLimits.enabled` does not turn it off."""
+    """At most `most` times within any `per_seconds`; `always_on` means that `RateLimits.enabled` does not turn it off.
+
+    `ends_with_success` means that an attempt which succeeds clears the whole count, not only its own part in it. `can_be_cleared`
+    means that `clear_counts` does so for everyone who is counted for the same subject.
+    """
 
     name: str
     most: int
     per_seconds: int
     always_on: bool = False
+    ends_with_success: bool = False
+    can_be_cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,28 +51,33 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that was counted, for `uncount_attempt`."""
+    """An attempt that was counted, for `uncount_attempt`; the counts of `cleared_keys` are cleared by its success."""
 
     keys: tuple[bytes, ...]
     at: datetime
+    cleared_keys: tuple[bytes, ...] = ()
 
 
 CountedLimits: TypeAlias = Mapping[bytes, Limit]
 """The limits to count against, by the keyed hash of whom each is for."""
 
 
-async def count_attempt(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> Attempt:
+async def count_attempt(
+    database: Database, limits: RateLimits, *uses: tuple[Limit, str], subject: str | None = None
+) -> Attempt:
     """Count an attempt against several limits, each given with whom it is for, such as an address.
 
-    Raises `RateLimited` with the seconds to wait when one of them is used up. Then the attempt is counted against none: trying
-    while one must wait does not make the wait longer.
+    `subject` is whose counts `clear_counts` clears: of limits that can be cleared, only what came after that is counted. Raises
+    `RateLimited` with the seconds to wait when one of them is used up. Then the attempt is counted against none: trying while one
+    must wait does not make the wait longer.
     """
     counted = _active_limits(limits, uses)
     if not counted:
         return Attempt((), database.clock.real_now())
 
     async def count(session: Session) -> Attempt | int:
-        return await _count_attempt(session, counted)
+        cleared_at = await _cleared_at(session, limits, subject) if subject is not None else None
+        return await _count_attempt(session, counted, cleared_at)
 
     outcome = await transact(database, count, step="rate-limit")
     if isinstance(outcome, int):
@@ -108,10 +119,25 @@ async def count_unless_refused(
 
 async def uncount_attempt(database: Database, attempt: Attempt) -> None:
     """Undo the counting of an attempt that succeeded, where only failures are to be limited."""
-    if attempt.keys:
-        await transact(
-            database, lambda session: rate_limit_store.take_back(session, attempt.keys, attempt.at), step="rate-limit"
-        )
+    if not attempt.keys:
+        return
+
+    async def uncount(session: Session) -> None:
+        await rate_limit_store.take_back(session, attempt.keys, attempt.at)
+        await rate_limit_store.clear(session, attempt.cleared_keys)
+
+    await transact(database, uncount, step="rate-limit")
+
+
+async def clear_counts(session: Session, limits: RateLimits, subjects: Collection[str], *, per_seconds: int) -> None:
+    """Let what was counted for these subjects until now count no more, whatever network it came from.
+
+    `per_seconds` is the longest period of the limits concerned, after which nothing of it would count anyway.
+    """
+    expires_at = session.real_now + timedelta(seconds=per_seconds)
+    keys = [_clearing_key(limits, subject) for subject in subjects]
+    for key in await rate_limit_store.lock(session, keys, expires_at=expires_at):
+        await rate_limit_store.save(session, key, [session.real_now], expires_at=expires_at)
 
 
 def network_of(remote_address: str) -> str:
@@ -131,14 +157,28 @@ def _active_limits(limits: RateLimits, uses: Iterable[tuple[Limit, str]]) -> Cou
     return {keyed_hash(limits.key, limit.name, who): limit for limit, who in uses if limits.enabled or limit.always_on}
 
 
-async def _count_attempt(session: Session, counted: CountedLimits) -> Attempt | int:
+def _clearing_key(limits: RateLimits, subject: str) -> bytes:
+    return keyed_hash(limits.key, "cleared", subject)
+
+
+async def _cleared_at(session: Session, limits: RateLimits, subject: str) -> datetime | None:
+    key = _clearing_key(limits, subject)
+    return max((await rate_limit_store.read(session, [key])).get(key, ()), default=None)
+
+
+async def _count_attempt(session: Session, counted: CountedLimits, cleared_at: datetime | None) -> Attempt | int:
     """The attempt, or the seconds until one is allowed again."""
     recent = await _lock(session, counted)
+    if cleared_at is not None:
+        recent |= {
+            key: [at for at in recent[key] if at > cleared_at] for key, limit in counted.items() if limit.can_be_cleared
+        }
     seconds = _seconds_to_wait(counted, recent, session.real_now)
     if seconds is not None:
         return seconds
     await _save(session, counted, recent)
-    return Attempt(tuple(counted), session.real_now)
+    cleared = tuple(key for key, limit in counted.items() if limit.ends_with_success)
+    return Attempt(tuple(counted), session.real_now, cleared)
 
 
 async def _count_failure(session: Session, counted: CountedLimits) -> None:

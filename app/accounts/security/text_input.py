@@ -68,6 +68,34 @@ def optional_text(text: str | None, label: str, *, at_most: int, path: tuple[str
     return lines
 
 
+def trimmed(text: str) -> str:
+    """`text` without the blanks and invisible characters around it, which are copied along from a page or a mail."""
+    start, end = 0, len(text)
+    while start < end and _is_around(text[start]):
+        start += 1
+    while start < end and _is_around(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def pasted(text: str) -> str:
+    """A token as it was handed out, which holds no blanks: without those and the invisible characters that pasting adds."""
+    return "".join(character for character in text if not _is_around(character))
+
+
+def pasted_code(text: str) -> str:
+    """The digits of a code, however it was written: with blanks or hyphens between groups, or in digits of full width.
+
+    Everything else stays, so that what is no code can be told.
+    """
+    normal = unicodedata.normalize("NFKC", text)
+    return "".join(character for character in pasted(normal) if unicodedata.category(character) != "Pd")
+
+
+def _is_around(character: str) -> bool:
+    return character.isspace() or character in _INVISIBLE or unicodedata.category(character) == "Cf"
+
+
 def _require_visible(text: str, label: str, path: tuple[str, ...] | None) -> None:
     if any(map(_is_hidden, text)):
         raise InvalidInput(

@@ -15,6 +15,7 @@ from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys
+from app.accounts.security.text_input import pasted_code
 from app.accounts.workspaces.phone_numbers import last_digits, number_hash, parse_number
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
@@ -109,7 +110,7 @@ async def verify_phone(
     async with database.read() as session:
         await _authorize(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=())
-    code = code.strip()
+    code = pasted_code(code)
     if _CODE.fullmatch(code) is None:
         raise InvalidInput(f"The code that was texted has {CODE_DIGITS} digits.", path=("input", "code"))
     phone_hash = number_hash(keys.phones, number)

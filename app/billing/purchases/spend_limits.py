@@ -52,7 +52,7 @@ async def check_spend_limit(session: Session, catalog: Catalog, account: Billing
 
 async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Money | None) -> str:
     """Let a workspace spend `limit` a month, None for its plan's own limit; returns a sentence about it. Raises `NotFound`."""
-    workspace_id = await workspace_store.id_by_handle(session, handle.lower())
+    workspace_id = await workspace_store.id_by_handle(session, handle.strip().lower())
     if workspace_id is None:
         raise NotFound(f"There is no workspace with the handle {handle!r}.")
     account = await billing_account_store.lock(session, workspace_id)

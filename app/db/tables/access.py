@@ -16,7 +16,8 @@ from app.db.tables.base import Base, Erased, Kept, PrimaryId
 class ApiKeyRow(Base):
     """A key for programs. Without a workspace it is a service key of the host product.
 
-    One that was revoked stays, so that the audit log can still name it.
+    One that was revoked stays, so that the audit log can still name it. `created_by` is the owner who made it, by bare id; None for
+    a service key.
     """
 
     __tablename__ = "api_keys"
@@ -28,6 +29,7 @@ class ApiKeyRow(Base):
     prefix: Mapped[str]
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_by: Mapped[UUID | None]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

@@ -51,7 +51,10 @@ class AvatarLeftoverRow(Base):
 
 
 class EmailRow(Base):
-    """An address of a user. `address_key` is what addresses are compared by; only verified ones are unique."""
+    """An address of a user. `address_key` is what addresses are compared by; only verified ones are unique.
+
+    `vouched_by` is the issuer by whose word alone it is verified; None for an address that its holder proved by a mailed link.
+    """
 
     __tablename__ = "emails"
     erasure = Erased(person="user_id")
@@ -70,6 +73,7 @@ class EmailRow(Base):
     address_key: Mapped[str]
     is_primary: Mapped[bool]
     verified_at: Mapped[datetime | None]
+    vouched_by: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -134,7 +138,10 @@ class ReauthenticationCodeRow(Base):
 
 
 class IdentityRow(Base):
-    """A user as an identity provider knows them: its issuer and, there, the subject."""
+    """A user as an identity provider knows them: its issuer and, there, the subject.
+
+    `email_told_at` is when the newest token was issued that told the account's address here (the wall's time).
+    """
 
     __tablename__ = "identities"
     erasure = Erased(person="user_id")
@@ -142,6 +149,7 @@ class IdentityRow(Base):
     issuer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    email_told_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import orjson
@@ -15,7 +16,7 @@ from app.accounts.people.email_addresses import add_email, remove_email
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.password_changes import LINK_LIFETIME, MAIL_RESET_LINK, TRIES_PER_USER
 from app.accounts.people.sessions import OpenedSession, authenticate, open_session
-from app.accounts.people.sign_in import sign_in
+from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, PER_NETWORK, sign_in
 from app.accounts.people.users import NewUser, create_user
 from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords
@@ -32,6 +33,7 @@ from tests.support.accounts import (
     Person,
     at_later,
     new_address,
+    new_network,
     new_person,
     queued_mails,
     quick_passwords,
@@ -80,7 +82,9 @@ async def _mailed(database: Database, address: str) -> Mail:
 
 
 async def _reset(database: Database, token: str, *, passwords: Passwords = _QUICK) -> OpenedSession:
-    return await password_changes.reset_password(database, passwords, KEYS, token, _NEW, user_agent="a test")
+    return await password_changes.reset_password(
+        database, passwords, KEYS, LIMITS_OFF, token, _NEW, user_agent="a test"
+    )
 
 
 async def test_a_changed_password_replaces_the_old_one_and_ends_the_other_sessions(database: Database) -> None:
@@ -129,6 +133,71 @@ async def test_wrong_current_passwords_are_limited_and_right_ones_are_not(databa
             await _change(database, person, "not the password")
     with pytest.raises(RateLimited):
         await _change(database, person, PASSWORD)
+
+
+async def test_a_right_current_password_clears_what_mistakes_counted(database: Database) -> None:
+    person = await _with_password(database, new_address())
+    for _ in range(2):
+        for _ in range(TRIES_PER_USER.most - 1):
+            with pytest.raises(WrongCredentials):
+                await _change(database, person, "not the password")
+        await _change(database, person, PASSWORD, PASSWORD)
+
+
+async def _reset_by_mail(database: Database, address: str) -> OpenedSession:
+    return await _reset(database, token_of(await _mailed(database, address)))
+
+
+async def test_a_successful_reset_clears_the_count_of_failed_sign_ins(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = PER_ADDRESS_AND_NETWORK.most
+    monkeypatch.setattr("app.accounts.people.sign_in.PER_ADDRESS", replace(PER_ADDRESS, most=most))
+    address, network = new_address(), new_network()
+    await _with_password(database, address)
+
+    async def tried(password: str, *, network: str = network) -> bool:
+        try:
+            await sign_in(database, _QUICK, LIMITS_OFF, address, password, remote_address=network, user_agent="a test")
+        except WrongCredentials:
+            return False
+        return True
+
+    assert not any([await tried("not the password") for _ in range(most)])
+    for each in (network, new_network()):
+        with pytest.raises(RateLimited):
+            await tried(PASSWORD, network=each)
+    await _reset_by_mail(database, address)
+    assert await tried(_NEW)
+    assert await tried(_NEW, network=new_network())
+    # and what comes after it is counted anew
+    assert not any([await tried("not the password") for _ in range(most)])
+    with pytest.raises(RateLimited):
+        await tried(_NEW)
+
+
+async def test_a_successful_reset_clears_the_count_of_wrong_current_passwords(database: Database) -> None:
+    address = new_address()
+    person = await _with_password(database, address)
+    for _ in range(TRIES_PER_USER.most):
+        with pytest.raises(WrongCredentials):
+            await _change(database, person, "not the password")
+    await _reset_by_mail(database, address)
+    await _change(database, person, _NEW, PASSWORD)
+
+
+async def test_a_reset_clears_no_count_of_the_network(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.accounts.people.sign_in.PER_NETWORK", replace(PER_NETWORK, most=3))
+    address, network = new_address(), new_network()
+    await _with_password(database, address)
+    for _ in range(3):
+        with pytest.raises(WrongCredentials):
+            await sign_in(
+                database, _QUICK, LIMITS_OFF, new_address(), "x" * 10, remote_address=network, user_agent="a test"
+            )
+    await _reset_by_mail(database, address)
+    with pytest.raises(RateLimited):
+        await sign_in(database, _QUICK, LIMITS_OFF, address, _NEW, remote_address=network, user_agent="a test")
 
 
 async def test_of_two_changes_at_once_one_is_made_and_the_others_current_password_is_wrong_by_then(

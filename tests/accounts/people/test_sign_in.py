@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import func, select, update
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import OpenedSession, authenticate
-from app.accounts.people.sign_in import PER_ADDRESS, sign_in
+from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, sign_in
 from app.accounts.people.sign_up import SignUp, sign_up
 from app.accounts.people.users import NewUser, User, create_user
 from app.accounts.security.account_errors import WrongCredentials
@@ -109,15 +110,54 @@ async def test_a_refused_sign_in_opens_no_session(fresh_database: Database) -> N
         assert await session.scalar(select(func.count()).select_from(SessionRow)) == 0
 
 
-async def test_failures_are_limited_per_address_alike_for_known_and_unknown_ones(database: Database) -> None:
+async def _fail(database: Database, address: str, times: int, *, network: str | None = None) -> None:
+    for _ in range(times):
+        with pytest.raises(WrongCredentials):
+            await _sign_in(database, address, "a wrong password", network=network)
+
+
+async def test_failures_are_limited_per_address_and_network_alike_for_known_and_unknown_ones(
+    database: Database,
+) -> None:
     known = new_address()
     await _account(database, known)
     for address in (known, new_address(), f"no address {new_address()} at all"):
-        for _ in range(PER_ADDRESS.most):
-            with pytest.raises(WrongCredentials):
-                await _sign_in(database, address, "a wrong password")
+        network = new_network()
+        await _fail(database, address, PER_ADDRESS_AND_NETWORK.most, network=network)
+        with pytest.raises(RateLimited):
+            await _sign_in(database, address, network=network)
+
+
+async def test_failures_from_elsewhere_do_not_keep_the_holder_out(database: Database) -> None:
+    address = new_address()
+    await _account(database, address)
+    await _fail(database, address, PER_ADDRESS_AND_NETWORK.most, network=new_network())
+    await _sign_in(database, address)
+
+
+async def test_failures_from_many_networks_are_limited_by_a_higher_count_per_address(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PER_ADDRESS.most > PER_ADDRESS_AND_NETWORK.most
+    most = PER_ADDRESS_AND_NETWORK.most + 2
+    monkeypatch.setattr("app.accounts.people.sign_in.PER_ADDRESS", replace(PER_ADDRESS, most=most))
+    known = new_address()
+    await _account(database, known)
+    for address in (known, new_address()):
+        await _fail(database, address, most)
         with pytest.raises(RateLimited):
             await _sign_in(database, address)
+
+
+async def test_a_right_password_clears_what_mistakes_counted_from_there_and_nowhere_else(database: Database) -> None:
+    address, network, elsewhere = new_address(), new_network(), new_network()
+    await _account(database, address)
+    await _fail(database, address, PER_ADDRESS_AND_NETWORK.most, network=elsewhere)
+    for _ in range(2):
+        await _fail(database, address, PER_ADDRESS_AND_NETWORK.most - 1, network=network)
+        await _sign_in(database, address, network=network)
+    with pytest.raises(RateLimited):
+        await _sign_in(database, address, network=elsewhere)
 
 
 async def test_failures_are_limited_per_network_address_whatever_the_address(
@@ -135,22 +175,20 @@ async def test_failures_are_limited_per_network_address_whatever_the_address(
 async def test_signing_in_rightly_is_not_limited(database: Database) -> None:
     address, network = new_address(), new_network()
     await _account(database, address)
-    for _ in range(PER_ADDRESS.most + 1):
+    for _ in range(PER_ADDRESS_AND_NETWORK.most + 1):
         await _sign_in(database, address, network=network)
 
 
 async def test_the_limit_ends_when_the_oldest_failure_is_15_minutes_ago(database: Database) -> None:
-    address = new_address()
+    address, network = new_address(), new_network()
     await _account(database, address)
-    for _ in range(PER_ADDRESS.most):
-        with pytest.raises(WrongCredentials):
-            await _sign_in(database, address, "a wrong password")
+    await _fail(database, address, PER_ADDRESS_AND_NETWORK.most, network=network)
     with pytest.raises(RateLimited) as refused:
-        await _sign_in(database, address)
+        await _sign_in(database, address, network=network)
     wait = refused.value.extensions["retryAfterSeconds"]
     assert isinstance(wait, int)
-    assert 0 < wait <= PER_ADDRESS.per_seconds
-    await _sign_in(at_later(database, timedelta(seconds=wait)), address)
+    assert 0 < wait <= PER_ADDRESS_AND_NETWORK.per_seconds
+    await _sign_in(at_later(database, timedelta(seconds=wait)), address, network=network)
 
 
 async def test_a_password_is_hashed_again_when_the_parameters_changed(database: Database) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from app.accounts.security.text_input import cleaned_line, one_line, optional_line, optional_text
+from app.accounts.security.text_input import (
+    cleaned_line,
+    one_line,
+    optional_line,
+    optional_text,
+    pasted,
+    pasted_code,
+    trimmed,
+)
 from app.errors import InvalidInput
 
 _HIDDEN = {
@@ -84,3 +92,30 @@ def test_blanks_are_nothing(text: str) -> None:
     assert optional_line(text, "A name", at_most=20) is optional_text(text, "A bio", at_most=20) is None
     with pytest.raises(InvalidInput, match="can't be empty"):
         _line(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123456",
+        " 123 456\n",
+        "123-456",
+        "123\u2013456",
+        "123\u00a0456",
+        "\u2060123\u200b456\ufeff",
+        "\uff11\uff12\uff13456",
+    ],
+)
+def test_a_code_is_the_same_however_it_was_pasted(text: str) -> None:
+    assert pasted_code(text) == "123456"
+
+
+def test_what_is_no_code_stays_none() -> None:
+    assert pasted_code("12a 456.7") == "12a456.7"
+
+
+@pytest.mark.parametrize("around", [" ", "\t\n", "\u00a0", *_HIDDEN.values()])
+def test_what_is_copied_along_around_a_text_is_removed(around: str) -> None:
+    assert trimmed(f"{around}ada {around}lovelace{around}") == f"ada {around}lovelace"
+    assert pasted(f"{around}to{around}ken{around}") == "token"
+    assert trimmed(around) == pasted(around) == ""

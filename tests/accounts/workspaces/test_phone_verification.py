@@ -205,7 +205,7 @@ async def test_nobody_learns_by_guesses_which_number_a_workspace_has_verified(da
             await verify(later, person.caller, phone_for(person, guess), other_than(code))
 
 
-@pytest.mark.parametrize("code", ["", "08225", "1234567", "abc", "abcdef", "１２３４５６", "123 456", "\0"])
+@pytest.mark.parametrize("code", ["", "08225", "1234567", "abc", "abcdef", "1234 567", "12.34.56", "\0"])
 async def test_what_is_no_code_is_refused_as_such_and_takes_no_try(database: Database, code: str) -> None:
     person, number = await new_person(database), new_number()
     right = await sent_code(database, person, number)
@@ -309,3 +309,11 @@ async def test_a_provider_that_is_down_is_unavailable_and_the_next_code_works(da
         await send(database, person.caller, phone_for(person, number), by=Down())
     code = await sent_code(database, person, number)
     await verify(database, person.caller, phone_for(person, number), code)
+
+
+@pytest.mark.parametrize("between", [" ", "-", "\u2011", "\u00a0", "\u200b"])
+async def test_a_phone_code_may_be_pasted_with_blanks(database: Database, between: str) -> None:
+    person, number = await new_person(database), new_number()
+    code = await sent_code(database, person, number)
+    pasted = f" {code[:3]}{between}{code[3:]}\n"
+    assert await verify(database, person.caller, phone_for(person, number), pasted) == person.user.personal_workspace_id

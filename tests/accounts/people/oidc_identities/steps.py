@@ -21,7 +21,7 @@ from tests.support.accounts import KEYS
 
 async def caller_of(database: Database, issuer: Issuer, token: str) -> Caller:
     """Whose a token is."""
-    return await authenticate(database, issuer, KEYS.abuse_key, token)
+    return await authenticate(database, issuer, KEYS, token)
 
 
 async def user_id_of(database: Database, issuer: Issuer, token: str) -> UUID:

@@ -55,7 +55,7 @@ async def test_the_same_subject_is_the_same_user_whatever_else_the_token_says(
 ) -> None:
     address = new_address()
     user_id = await user_id_of(database, issuer, idp.token(sub="ada", **verified(address)))
-    claim_sets: list[dict[str, Any]] = [{}, verified(address), verified(new_address()), {"email": "no address"}]
+    claim_sets: list[dict[str, Any]] = [{}, verified(address), {"email": new_address()}, {"email": "no address"}]
     for claims in claim_sets:
         assert await user_id_of(database, issuer, idp.token(sub="ada", **claims)) == user_id
     assert await addresses_of(database, user_id) == [(address, True, True)]

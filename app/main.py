@@ -49,7 +49,7 @@ from app.object_storage import open_storage
 from app.oidc.issuer import Issuer
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
 from app.payments.sandbox_control import SandboxControl
-from app.payments.stripe_events import EVENT_TYPES
+from app.payments.stripe_event_types import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.settings import ExternalIds, RateLimitSwitch, Settings
 from resolvers.context import Runtime

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.payments.gateway_values import ReturnUrls
 from resolvers.context import Context
 

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from app.accounts.avatars.image_formats import MOST_PIXELS
-from app.accounts.avatars.stored_images import LARGEST_FILE_BYTES
+from app.accounts.avatars.upload_limits import LARGEST_FILE_BYTES, MOST_PIXELS
 from app.accounts.people import email_syntax, handles
 from app.accounts.security import passwords
 from app.idempotency import KEYS_KEPT

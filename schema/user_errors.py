@@ -7,7 +7,8 @@ import strawberry
 
 from app import errors
 from app.accounts.people.handles import HOLD_PERIOD
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.wording import duration
 from schema.enums import described
 from schema.input_texts import LARGEST_FILE, LARGEST_PICTURE

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import app
 import resolvers
-from app.errors import DomainError, ErrorCode, ProtocolError
+from app.error_codes import ErrorCode
+from app.errors import DomainError, ProtocolError
 from app.wording import count
 
 

@@ -73,13 +73,3 @@ def split(portions: Sequence[Portion], amount: int) -> tuple[list[Portion], list
         if portion - part:
             rest.append(Portion(grant_id, portion - part))
     return first, rest
-
-
-def steps_to_claw_back(granted: int, *, returned_minor: int, total_minor: int, already: int) -> int:
-    """How many steps a refund or dispute takes back: returned ÷ total × granted, rounded down, less what was `already` taken.
-
-    `returned_minor` is all the money returned so far, so that several partial refunds together take exactly what one would.
-    """
-    if total_minor <= 0 or not 0 <= returned_minor <= total_minor:
-        raise ValueError("what is returned is part of a total above zero")
-    return max(granted * returned_minor // total_minor - already, 0)

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import orjson
 
-from app.errors import BadUserInput, DomainError, ErrorCode, InvalidInput, ProtocolError
+from app.error_codes import ErrorCode
+from app.errors import BadUserInput, DomainError, InvalidInput, ProtocolError
 from app.ids import uuid7
 from app.ledger.chart_of_accounts import Kind, Source
 from app.money import MAX_STEPS, CreditUnit

@@ -7,34 +7,6 @@ import stripe
 from app.payments.gateway_values import ProviderEvent
 from app.payments.stripe_values import event_value
 
-# What the product listens to; everything else Stripe need not send.
-EVENT_TYPES = (
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.updated",
-    "charge.refund.updated",
-    "charge.refunded",
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "customer.updated",
-    "invoice.finalized",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "invoice.updated",
-    "invoice.voided",
-    "payment_intent.payment_failed",
-    "payment_intent.requires_action",
-    "payment_intent.succeeded",
-    "payment_method.attached",
-    "payment_method.detached",
-    "payment_method.updated",
-    "refund.failed",
-    "refund.updated",
-    "setup_intent.succeeded",
-)
-
 
 class SignatureInvalid(Exception):
     """The request was not signed with the endpoint's secret, was signed too long ago, or is no event."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import NewUser, create_user
-from app.accounts.security.account_errors import EmailTaken
 from app.accounts.security.passwords import Passwords
+from app.accounts.security.shared_errors import EmailTaken
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 

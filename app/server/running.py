@@ -19,7 +19,7 @@ from app.server.listener import listening
 from app.server.sandbox_process import sandbox_running
 from app.server.signals import exit_on_signals, until_signalled
 from app.server.start_error import StartError
-from app.server.start_messages import log_started, print_addresses, warn_of_missing_senders, warn_of_root
+from app.server.startup_log import log_started, print_addresses, warn_of_missing_senders, warn_of_root
 from app.server.uvicorn_server import Server
 from app.settings import Settings
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from app.accounts.access.permissions import ApiScope
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.purge import purge_expired
-from app.accounts.security.account_errors import TokenExpired
+from app.accounts.security.shared_errors import TokenExpired
 from app.billing.subscriptions.joining import accept_invitation
 from app.catalog import load_catalog
 from app.clock import Clock

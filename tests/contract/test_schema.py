@@ -21,7 +21,7 @@ from graphql import (
     validate_schema,
 )
 
-from app.errors import ErrorCode
+from app.error_codes import ErrorCode
 from schema.root import graphql_schema, schema
 from tests.support import operations
 from tests.tidy.sources import ROOT

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.billing.purchases.refunds_and_disputes import steps_to_claw_back
 from app.errors import InvalidInput
 from app.ids import uuid7
-from app.ledger.grants import steps_to_claw_back
 from app.ledger.movements import InsufficientCredits
 from tests.ledger.workspace import Workspace
 

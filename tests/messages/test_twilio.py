@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
-from app.accounts.security.account_errors import CodeExpired, CodeWrong
+from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.workspaces.phone_verification import MOST_TRIES, PhoneToVerify, phone_of, send_code, verify_phone
 from app.db.engine import Database
 from app.errors import InvalidInput, RateLimited, Unavailable

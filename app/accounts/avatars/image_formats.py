@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
-from app.errors import DomainError, ErrorCode
+from app.accounts.avatars.upload_limits import MOST_PIXELS
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.wording import count
-
-MOST_PIXELS: Final = 64_000_000
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"

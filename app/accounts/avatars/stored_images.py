@@ -11,28 +11,19 @@ import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, ClassVar, Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from app.accounts.avatars import image_processing
-from app.errors import DomainError, ErrorCode
+from app.accounts.avatars.upload_limits import LARGEST_FILE_BYTES, FileTooLarge
 from app.object_storage import Storage
-from app.wording import size
 
 T = TypeVar("T")
 
-LARGEST_FILE_BYTES: Final = 20_000_000
 SIZES: Final = (32, 64, 128, 256, 512, image_processing.LARGEST_SIDE)
 
 # a large picture takes up to half a gigabyte while it is decoded
 _MOST_AT_ONCE: Final = 2
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-
-
-class FileTooLarge(DomainError):
-    """This file is larger than {most}. Choose a smaller one."""
-
-    code = ErrorCode.FILE_TOO_LARGE
-    placeholders: ClassVar = {"most": size(LARGEST_FILE_BYTES)}
 
 
 def size_at_least(pixels: int) -> int | None:

@@ -9,13 +9,14 @@ from uuid import UUID
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import find_user
-from app.accounts.security.account_errors import AddressVerified, EmailTaken, EmailUnverified, PrimaryEmail
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Database, Session
 from app.db.tables.people import EmailRow, MailedLinkRow
 from app.db.unit_of_work import transact
-from app.errors import InvalidInput, NotFound, Unauthenticated
+from app.error_codes import ErrorCode
+from app.errors import DomainError, InvalidInput, NotFound, Unauthenticated
 from app.ids import uuid7
 from app.messages import message_texts
 from app.messages.mail import queue_mail
@@ -28,6 +29,18 @@ MOST_ADDRESSES = 10
 PER_USER = Limit("verify-email:user", most=20, per_seconds=3_600)
 PER_ADDRESS = Limit("verify-email:address", most=5, per_seconds=3_600)
 PER_NETWORK = Limit("verify-email:network", most=50, per_seconds=3_600)
+
+
+class AddressVerified(DomainError):
+    """This address is verified already: no link was mailed."""
+
+    code = ErrorCode.NO_CHANGE
+
+
+class PrimaryEmail(DomainError):
+    """The primary address can't be removed. Make another one primary first."""
+
+    code = ErrorCode.PRIMARY_EMAIL
 
 
 async def add_email(

@@ -16,7 +16,8 @@ from app.accounts.security.secrets import keyed_hash
 from app.accounts.security.text_input import trimmed
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.store import workspaces as workspace_store
 from app.wording import duration
 

@@ -21,8 +21,8 @@ from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import HandleInvalid, check_handle
 from app.accounts.people.issuer_addresses import ToldEmail, find_identity, take_told_address, vouch_for
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
-from app.accounts.security.account_errors import EmailTaken
 from app.accounts.security.secrets import Keys, keyed_hash
+from app.accounts.security.shared_errors import EmailTaken
 from app.accounts.security.text_input import cleaned_line
 from app.db.engine import Database, Session
 from app.db.tables.people import IdentityRow

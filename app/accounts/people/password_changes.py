@@ -12,7 +12,6 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.sign_in import PERIOD_SECONDS
-from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords, check_new_password
 from app.accounts.security.rate_limits import (
     Limit,
@@ -23,6 +22,7 @@ from app.accounts.security.rate_limits import (
     uncount_attempt,
 )
 from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.accounts.security.shared_errors import TokenExpired, WrongCredentials
 from app.db.engine import Database, Session
 from app.db.tables.people import MailedLinkRow
 from app.db.unit_of_work import transact

@@ -9,14 +9,15 @@ from uuid import UUID
 
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.password_changes import check_password
-from app.accounts.security.account_errors import CodeExpired, CodeWrong, ReauthenticationRequired
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
 from app.accounts.security.secrets import Keys, keyed_hash
+from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
-from app.errors import InvalidInput
+from app.error_codes import ErrorCode
+from app.errors import DomainError, InvalidInput
 from app.messages import message_texts
 from app.messages.mail import queue_mail
 from app.store import email_addresses as email_address_store
@@ -28,6 +29,12 @@ CODE_LIFETIME = timedelta(minutes=10)
 MOST_TRIES = 5
 
 SENDS_PER_USER = Limit("reauthentication:user", most=5, per_seconds=3_600)
+
+
+class ReauthenticationRequired(DomainError):
+    """Prove again who you are."""
+
+    code = ErrorCode.REAUTHENTICATION_REQUIRED
 
 
 async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: UserCaller) -> None:

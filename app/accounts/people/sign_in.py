@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.sessions import OpenedSession, open_session
-from app.accounts.security.account_errors import WrongCredentials
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of, uncount_attempt
+from app.accounts.security.shared_errors import WrongCredentials
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput

@@ -16,10 +16,10 @@ from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import check_handle, require_free_handle
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
-from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords, check_new_password
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.accounts.security.shared_errors import EmailTaken, TokenExpired
 from app.accounts.security.text_input import optional_line
 from app.db.engine import Database, Session
 from app.db.tables.people import SignUpRow

@@ -15,11 +15,12 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.people.email_syntax import EmailAddress
 from app.accounts.people.handles import claim_generated_handle, claim_handle
-from app.accounts.security.account_errors import AccountClosing, EmailTaken, EmailUnverified
+from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Session
 from app.db.tables.people import EmailRow, UserRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
-from app.errors import Unauthenticated
+from app.error_codes import ErrorCode
+from app.errors import DomainError, Unauthenticated
 from app.ids import uuid7
 from app.store import deletions as deletion_store
 from app.store import users as user_store
@@ -27,6 +28,12 @@ from app.store import workspaces as workspace_store
 
 # of a first name, and of a last one
 MOST_NAME_CHARACTERS: Final = 100
+
+
+class AccountClosing(DomainError):
+    """This account is being deleted: it joins and makes no organization any more."""
+
+    code = ErrorCode.CONFLICT
 
 
 class Visibility(StrEnum):

@@ -18,9 +18,9 @@ from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.email_syntax import EmailAddress, parse_email
-from app.accounts.security.account_errors import EmailUnverified
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
+from app.accounts.security.shared_errors import EmailUnverified
 from app.accounts.workspaces.members import lock_workspace, require_manager
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import InvitationRow, WorkspaceRow

@@ -12,16 +12,22 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.callers import Caller, UserCaller
 from app.accounts.access.permissions import ROLE_PERMISSIONS, WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.security.account_errors import LastOwner
 from app.accounts.security.secrets import new_token, token_hash
 from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
-from app.errors import Forbidden, InvalidInput, NotFound
+from app.error_codes import ErrorCode
+from app.errors import DomainError, Forbidden, InvalidInput, NotFound
 from app.store import invitations as invitation_store
 from app.store import memberships as membership_store
 from app.store import workspaces as workspace_store
 
 _RANKS = (WorkspaceRole.MEMBER, WorkspaceRole.ADMIN, WorkspaceRole.OWNER)
+
+
+class LastOwner(DomainError):
+    """A workspace can't be left without an owner. Make somebody else an owner first."""
+
+    code = ErrorCode.LAST_OWNER
 
 
 def manages(own_role: WorkspaceRole | None, other_role: WorkspaceRole) -> bool:

@@ -12,15 +12,16 @@ from app.accounts.access import audit_log
 from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
 from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
 from app.accounts.security.secrets import Keys
+from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
 from app.accounts.workspaces.phone_numbers import last_digits, number_hash, parse_number
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
-from app.errors import InvalidInput
+from app.error_codes import ErrorCode
+from app.errors import DomainError, InvalidInput
 from app.messages.sms_codes import CODE_DIGITS, CODE_LIFETIME, CodeGone, SmsSender
 from app.store import phones as phone_store
 
@@ -39,6 +40,18 @@ _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 # how long to wait for another call that has used the code and not yet stored that the number is verified
 _WAIT_SECONDS = 0.5
 _POLL_SECONDS = 0.05
+
+
+class PhoneInUse(DomainError):
+    """This phone number has verified as many workspaces as one may. Use another number."""
+
+    code = ErrorCode.PHONE_IN_USE
+
+
+class PhoneUnverified(DomainError):
+    """Verify a phone number for this workspace first."""
+
+    code = ErrorCode.PHONE_UNVERIFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from graphql import GraphQLSchema
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from app.asgi.graphql.document_limits import DocumentLimits
 from app.asgi.graphql.documents import DocumentCache
 from app.asgi.graphql.error_formatter import Classify, ErrorFormatter, nothing_classified
 from app.asgi.graphql.execution import Engine
 from app.asgi.graphql.explorer import Explorer, ExplorerAssets
-from app.asgi.graphql.graphql_settings import DocumentLimits, GraphQLSettings
+from app.asgi.graphql.graphql_settings import GraphQLSettings
 from app.asgi.graphql.http import GraphQLHttp
 from app.asgi.graphql.shared_results import SharedResults
 from app.asgi.graphql.transport_context import ContextFactory, OperationContext, RequestInfo, SetCookie

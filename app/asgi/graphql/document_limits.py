@@ -26,10 +26,35 @@ from graphql.language import (
 from graphql.type import GraphQLArgument, is_composite_type
 
 from app.asgi.graphql.error_formatter import ValidationFailed, refused
-from app.asgi.graphql.graphql_settings import DocumentLimits
 from app.errors import BadUserInput, QueryTooComplex
+from resolvers.pagination import MOST_ROWS
 
 PAGE_SIZE_ARGUMENTS = ("first", "last")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """How much one document may ask for, judged before it is validated."""
+
+    characters: int = 100_000
+    """Length of the text, comments included."""
+    tokens: int = 3_000
+    definitions: int = 100
+    """Operations and fragments: validation compares fragments pair by pair, and follows them anew for each operation."""
+    depth: int = 20
+    """Fields inside fields, fragments followed; the stock introspection query needs 13."""
+    aliases: int = 100
+    """Aliased fields, counted anew at each spread of a fragment."""
+    fields: int = 1_000
+    """Fields, counted anew at each spread of a fragment."""
+    overlaps: int = 20_000
+    """Pairs of fields that answer under one name, which validation compares one by one."""
+    cost: int = 10_000
+    """One for each field, multiplied by the page sizes around it."""
+    page_size: int = MOST_ROWS
+    """The largest page there is: a larger `first` is refused by its field and costs no more than this."""
+    literal_digits: int = 100
+    """Length of a number written in the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRul
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
 from app.asgi.graphql.document_limits import (
+    DocumentLimits,
     DocumentMeasure,
     check,
     check_cost,
@@ -20,7 +21,6 @@ from app.asgi.graphql.document_limits import (
     refuse_literals,
 )
 from app.asgi.graphql.error_formatter import ParseFailed, ValidationFailed, refused
-from app.asgi.graphql.graphql_settings import DocumentLimits
 from app.errors import BadUserInput, QueryTooComplex
 
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)

@@ -8,7 +8,8 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
 from app.db.engine import Session
 from app.db.tables.payments import CardRow
-from app.errors import DomainError, ErrorCode, NotFound
+from app.error_codes import ErrorCode
+from app.errors import DomainError, NotFound
 from app.ids import uuid7
 from app.payments.gateway_values import Card, Wallet
 from app.store import billing_accounts as billing_account_store

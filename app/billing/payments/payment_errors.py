@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 
 
 class PaymentPending(DomainError):

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from app.db.engine import Session
 from app.db.tables.payments import BillingAccountRow
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.store import billing_accounts as billing_account_store
 from app.store import deletions as deletion_store
 

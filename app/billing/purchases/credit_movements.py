@@ -9,7 +9,8 @@ from app.accounts.access.audit_log import Actor
 from app.db.engine import Database, Session
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.idempotency import KEYS_KEPT
 from app.ledger import post_movements as ledger_post
 from app.ledger.chart_of_accounts import Source

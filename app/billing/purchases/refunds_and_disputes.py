@@ -17,9 +17,9 @@ from app.billing.purchases import credit_movements, purchase_states
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState
-from app.errors import Conflict, DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import Conflict, DomainError
 from app.ids import uuid7
-from app.ledger.grants import steps_to_claw_back
 from app.money import Money
 from app.payments.gateway_values import ReturnedMoney
 from app.store import billing_accounts as billing_account_store
@@ -235,3 +235,13 @@ _AUDIT_ENTRIES: Final = {
     ("lost", True): ("purchase.dispute_lost", "The bank decided a dispute for the cardholder."),
 }
 """What the audit log says (action, summary) when one of these amounts has risen (True) or fallen (False)."""
+
+
+def steps_to_claw_back(granted: int, *, returned_minor: int, total_minor: int, already: int) -> int:
+    """How many steps a refund or dispute takes back: returned ÷ total × granted, rounded down, less what was `already` taken.
+
+    `returned_minor` is all the money returned so far, so that several partial refunds together take exactly what one would.
+    """
+    if total_minor <= 0 or not 0 <= returned_minor <= total_minor:
+        raise ValueError("what is returned is part of a total above zero")
+    return max(granted * returned_minor // total_minor - already, 0)

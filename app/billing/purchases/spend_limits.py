@@ -10,7 +10,8 @@ from app.billing.subscriptions.workspace_plan import plan_of
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.payments import BillingAccountRow
-from app.errors import DomainError, ErrorCode, NotFound
+from app.error_codes import ErrorCode
+from app.errors import DomainError, NotFound
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store

@@ -6,8 +6,8 @@ from app.accounts.access import audit_log
 from app.accounts.access.callers import UserCaller
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.users import lock_joining_user
-from app.accounts.security.account_errors import TokenExpired
 from app.accounts.security.secrets import token_hash
+from app.accounts.security.shared_errors import TokenExpired
 from app.accounts.workspaces.invitations import is_open, require_invitee
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions.seats import require_seat

@@ -8,7 +8,8 @@ from uuid import UUID
 from app.billing.subscriptions.workspace_plan import plan_of
 from app.catalog import Catalog
 from app.db.engine import Session
-from app.errors import DomainError, ErrorCode
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.store import memberships as membership_store
 
 

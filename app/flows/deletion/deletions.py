@@ -17,9 +17,8 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.erasure import erase_person, erase_workspace
-from app.accounts.security.account_errors import LastOwner
 from app.accounts.security.secrets import Keys
-from app.accounts.workspaces.members import end_invitations
+from app.accounts.workspaces.members import LastOwner, end_invitations
 from app.billing.payments import workspace_closing
 from app.billing.payments.payment_errors import PaymentUnavailable
 from app.db.engine import Session

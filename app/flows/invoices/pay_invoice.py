@@ -18,7 +18,8 @@ from app.billing.payments.workspace_closing import require_open
 from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 from app.db.unit_of_work import transact
-from app.errors import DomainError, ErrorCode, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
+from app.error_codes import ErrorCode
+from app.errors import DomainError, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.idempotency import input_hash

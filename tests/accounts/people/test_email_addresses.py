@@ -10,19 +10,18 @@ import pytest
 
 from app.accounts.access.callers import UserCaller
 from app.accounts.people import email_addresses
-from app.accounts.people.email_addresses import LINK_LIFETIME, MOST_ADDRESSES, PER_ADDRESS
+from app.accounts.people.email_addresses import (
+    LINK_LIFETIME,
+    MOST_ADDRESSES,
+    PER_ADDRESS,
+    AddressVerified,
+    PrimaryEmail,
+)
 from app.accounts.people.sign_in import sign_in
 from app.accounts.people.sign_up import SignUp, sign_up, verify_email
 from app.accounts.people.users import emails_of
-from app.accounts.security.account_errors import (
-    AddressVerified,
-    EmailTaken,
-    EmailUnverified,
-    PrimaryEmail,
-    TokenExpired,
-    WrongCredentials,
-)
 from app.accounts.security.rate_limits import RateLimits
+from app.accounts.security.shared_errors import EmailTaken, EmailUnverified, TokenExpired, WrongCredentials
 from app.db.engine import Database
 from app.db.tables.people import EmailRow
 from app.db.unit_of_work import transact

@@ -18,8 +18,8 @@ from app.accounts.people.password_changes import LINK_LIFETIME, MAIL_RESET_LINK,
 from app.accounts.people.sessions import OpenedSession, authenticate, open_session
 from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, PER_NETWORK, sign_in
 from app.accounts.people.users import NewUser, create_user
-from app.accounts.security.account_errors import TokenExpired, WrongCredentials
 from app.accounts.security.passwords import Passwords
+from app.accounts.security.shared_errors import TokenExpired, WrongCredentials
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, RateLimited

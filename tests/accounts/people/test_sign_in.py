@@ -15,9 +15,9 @@ from app.accounts.people.sessions import OpenedSession, authenticate
 from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, sign_in
 from app.accounts.people.sign_up import SignUp, sign_up
 from app.accounts.people.users import NewUser, User, create_user
-from app.accounts.security.account_errors import WrongCredentials
 from app.accounts.security.passwords import PasswordCheck, Passwords
 from app.accounts.security.rate_limits import Limit, RateLimits
+from app.accounts.security.shared_errors import WrongCredentials
 from app.db.engine import Database, Session
 from app.db.tables.people import SessionRow, UserRow
 from app.db.unit_of_work import transact

@@ -16,9 +16,9 @@ from app.accounts.people.sessions import OpenedSession
 from app.accounts.people.sign_up import PER_ADDRESS, SignUp, sign_up, verify_email
 from app.accounts.people.users import emails_of, find_user
 from app.accounts.security import rate_limits
-from app.accounts.security.account_errors import EmailTaken, TokenExpired
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
+from app.accounts.security.shared_errors import EmailTaken, TokenExpired
 from app.db.engine import Database
 from app.db.tables.access import AuditEventRow
 from app.db.tables.people import EmailRow, SignUpRow, UserRow

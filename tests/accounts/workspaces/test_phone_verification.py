@@ -11,11 +11,13 @@ from sqlalchemy import func, select
 
 from app.accounts.access.callers import ANONYMOUS, Caller, KeyCaller
 from app.accounts.access.permissions import ApiScope
-from app.accounts.security.account_errors import CodeExpired, CodeWrong, PhoneInUse, PhoneUnverified
+from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.workspaces.phone_numbers import masked
 from app.accounts.workspaces.phone_verification import (
     MOST_TRIES,
     MOST_WORKSPACES,
+    PhoneInUse,
+    PhoneUnverified,
     phone_of,
     require_phone,
     verify_phone,

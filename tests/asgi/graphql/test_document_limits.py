@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from graphql import get_introspection_query
 
+from app.asgi.graphql.document_limits import DocumentLimits
 from app.asgi.graphql.documents import PreparedDocument, prepare
 from app.asgi.graphql.error_formatter import RequestRefused
-from app.asgi.graphql.graphql_settings import DocumentLimits
 from app.errors import QueryTooComplex
 from tests.asgi.conftest import Client, code_of
 from tests.asgi.toy_schema import graphql_schema

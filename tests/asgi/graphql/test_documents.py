@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.asgi.graphql.document_limits import DocumentLimits
 from app.asgi.graphql.documents import DocumentCache
 from app.asgi.graphql.error_formatter import RequestRefused
-from app.asgi.graphql.graphql_settings import DocumentLimits
 from app.errors import BadUserInput
 from tests.asgi.conftest import Client, code_of
 from tests.asgi.toy_schema import graphql_schema

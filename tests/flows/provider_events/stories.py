@@ -14,7 +14,7 @@ import httpx
 import orjson
 from sqlalchemy import text
 
-from app.payments.stripe_events import EVENT_TYPES
+from app.payments.stripe_event_types import EVENT_TYPES
 from app.store import billing_accounts as billing_account_store
 from tests.support import operations
 from tests.support.running_backend import Person, RunningBackend

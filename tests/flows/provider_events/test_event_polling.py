@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.db.tables.provider import ProviderEventRow
 from app.flows import provider_events
-from app.payments.stripe_events import EVENT_TYPES
+from app.payments.stripe_event_types import EVENT_TYPES
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store
 from tests.support.client import eventually

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.accounts.access.permissions import ApiScope
+from app.billing.purchases.refunds_and_disputes import steps_to_claw_back
 from app.db.tables.purchases import PurchaseStatus
 from app.ledger.chart_of_accounts import Source
-from app.ledger.grants import steps_to_claw_back
 from app.ledger.movements import Grant, InsufficientCredits, Spend
 from tests.support import operations
 from tests.support.client import eventually

@@ -25,7 +25,7 @@ from app.jobs.schedule import run_due
 from app.jobs.tasks import due_works
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import ProviderEvent, ProviderRefund, RefundStatus, ReturnedMoney
-from app.payments.stripe_events import EVENT_TYPES
+from app.payments.stripe_event_types import EVENT_TYPES
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from app.store import provider_events as provider_event_store
 from tests.support.accounts import KEYS

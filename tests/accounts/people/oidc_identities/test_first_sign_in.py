@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.accounts.access.callers import ANONYMOUS, UserCaller
 from app.accounts.people.users import require_verified_email
-from app.accounts.security.account_errors import EmailUnverified
+from app.accounts.security.shared_errors import EmailUnverified
 from app.db.engine import Database
 from app.db.tables.access import AuditEventRow
 from app.db.tables.people import UserRow

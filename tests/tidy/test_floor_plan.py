@@ -17,7 +17,7 @@ _ROOMS = {
 }
 _MODULES = {
     *("__init__", "__main__", "main", "settings", "setting_values", "logs", "faults"),
-    *("object_storage", "money", "ids", "clock", "errors", "idempotency", "wording"),
+    *("object_storage", "money", "ids", "clock", "errors", "error_codes", "idempotency", "wording"),
 }
 _EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|managers?|services?|common|misc|stuff)(_|$)")
 _EMPTY_CLASS = re.compile(r"(Utils?|Helpers?|Manager|Service|Singleton)$")

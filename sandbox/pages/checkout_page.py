@@ -16,8 +16,8 @@ from sandbox.errors import invalid_request
 from sandbox.objects import Json
 from sandbox.pages.layout import button, page, page_route, paragraph
 from sandbox.resources.checkout.completion import submit_session
-from sandbox.resources.payment_methods.cards import CARDS
 from sandbox.resources.payment_methods.payment_method_object import card_from_params, create_payment_method
+from sandbox.resources.payment_methods.stripe_test_cards import CARDS
 from sandbox.store import Store
 
 _ADDRESS_FIELDS = {

@@ -23,6 +23,10 @@ _DATABASE_TIME = re.compile(
 # the tables of the queue's library compare with the database's own time
 _QUEUE_TABLES = Path("migrations/versions/0001_system.py")
 
+_ROW_LOCK = re.compile(r"\bFOR (NO KEY )?(UPDATE|SHARE)\b")
+# locks within the very statement that changes or deletes the rows: nobody can take it for a read
+_CHANGES_WHAT_IT_LOCKS = {"forget_keys"}
+
 _MAY_COMMIT = {
     Path("app/db/unit_of_work.py"),
     # runs the migrations, which are no unit of work
@@ -175,3 +179,31 @@ def test_nothing_is_left_for_later() -> None:
         if unfinished.search(line)
     ]
     assert found == []
+
+
+def _locks(node: ast.AST) -> bool:
+    """Whether a statement in it takes row locks: `with_for_update`, or SQL that says FOR UPDATE or FOR SHARE."""
+    return any(
+        (isinstance(each, ast.Attribute) and each.attr == "with_for_update")
+        or (isinstance(each, ast.Constant) and isinstance(each.value, str) and _ROW_LOCK.search(each.value))
+        for each in ast.walk(node)
+    )
+
+
+def test_a_function_that_locks_rows_says_so_in_its_name_or_by_a_parameter() -> None:
+    """A read that is taken for a lock, or a lock that is taken for a read, is a race."""
+    locking = [
+        (path, node)
+        for path in python_files("app")
+        for node in nodes_of(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _locks(node)
+    ]
+    silent = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, node in locking
+        if "lock" not in node.name
+        and "lock" not in {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+        and node.name not in _CHANGES_WHAT_IT_LOCKS
+    ]
+    assert len(locking) > 10
+    assert silent == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sandbox.errors import StripeError, card_error, invalid_request
 from sandbox.events import emit
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.cards import Decline
 from sandbox.resources.payment_methods.payment_method_object import card_of, get_or_create_payment_method
+from sandbox.resources.payment_methods.stripe_test_cards import Decline
 from sandbox.store import Transaction
 
 

@@ -8,7 +8,7 @@ from sandbox.errors import StripeError, invalid_request
 from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import random_text
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.cards import Card
+from sandbox.resources.payment_methods.stripe_test_cards import Card
 from sandbox.store import Transaction
 
 # how long a test card is good for, and how much longer a renewed one

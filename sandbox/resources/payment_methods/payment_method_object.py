@@ -9,7 +9,7 @@ from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
 from sandbox.resources.payment_methods.card_details import check_expiry, new_card_details
-from sandbox.resources.payment_methods.cards import BY_NUMBER, BY_TOKEN, Card
+from sandbox.resources.payment_methods.stripe_test_cards import BY_NUMBER, BY_TOKEN, Card
 from sandbox.store import Transaction
 
 

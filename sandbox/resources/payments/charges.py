@@ -6,8 +6,8 @@ from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.objects import Json
-from sandbox.resources.payment_methods.cards import Decline
 from sandbox.resources.payment_methods.payment_method_object import card_of
+from sandbox.resources.payment_methods.stripe_test_cards import Decline
 from sandbox.store import Transaction
 
 # how long after its charge a test card opens its dispute

@@ -6,8 +6,8 @@ from sandbox.errors import StripeError
 from sandbox.events import emit
 from sandbox.objects import Json
 from sandbox.resources.payment_methods.attachment import attach_accepted, decline_error
-from sandbox.resources.payment_methods.cards import Decline
 from sandbox.resources.payment_methods.payment_method_object import card_of
+from sandbox.resources.payment_methods.stripe_test_cards import Decline
 from sandbox.resources.payments.charges import create_charge
 from sandbox.resources.payments.intents import (
     AUTHENTICATION_FAILED,

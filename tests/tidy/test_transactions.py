@@ -42,10 +42,6 @@ _OPENS_ITS_OWN = {
 _OF_SEVERAL_UNITS = {
     ("app/jobs/tasks.py", "_clean"): "two kinds of old rows, of which neither is to wait for the other's locks",
 }
-# functions with a session that are given something of the outside beside it
-_GIVEN_BOTH = {
-    ("app/flows/purchases/recharge.py", "_begin"): "of the flow's context it reads the catalog alone",
-}
 
 # what waits for something that is no statement
 _OUTSIDE = {
@@ -110,7 +106,7 @@ def test_a_function_with_a_session_opens_no_unit_and_calls_nothing_outside() -> 
             reached = {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)} & _WAITS
             found += [f"{path}:{function.lineno} {function.name}: {name}" for name in sorted(opened | reached)]
     assert found == []
-    assert given_both == set(_GIVEN_BOTH)
+    assert given_both == set()
 
 
 def test_units_are_opened_at_the_top_by_flows_and_by_those_listed_with_a_reason() -> None:

@@ -28,6 +28,7 @@ from app.billing.purchases import orders, purchase_states, spend_limits
 from app.billing.purchases.orders import Order
 from app.billing.purchases.purchase_states import PurchaseOvertaken
 from app.billing.purchases.spend_limits import SpendLimitReached
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
@@ -103,7 +104,9 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
 
     async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
-        return await _begin(session, context, request, order, await authorize(session), without_card=without_card)
+        return await _begin(
+            session, context.catalog, request, order, await authorize(session), without_card=without_card
+        )
 
     try:
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
@@ -122,7 +125,7 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
 
 async def _begin(
     session: Session,
-    context: FlowContext,
+    catalog: Catalog,
     request: RechargeRequest,
     order: Order,
     access: WorkspaceAccess,
@@ -143,12 +146,12 @@ async def _begin(
         if earlier.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
         return _BegunRecharge(earlier, False, party)
-    if context.catalog.phone_required:
+    if catalog.phone_required:
         await require_phone(session, workspace.id)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
     if card_id is not None:
         # A page to pay on replaces the one open before, so for a page the limit is checked once that one is closed.
-        await spend_limits.check_spend_limit(session, context.catalog, account, order.price.minor)
+        await spend_limits.check_spend_limit(session, catalog, account, order.price.minor)
     purchase = await purchase_states.begin(
         session,
         workspace.id,

@@ -1,4 +1,4 @@
-"""From which grants credits are taken, in which order, and what a refund takes back. Pure: no database, no clock."""
+"""From which grants credits are taken, and in which order. Pure: no database, no clock."""
 
 from __future__ import annotations
 

@@ -35,7 +35,15 @@ _FAULT_POINT = re.compile(r"([\w.-]+):(before|after)(-commit)?")
 _OF_OTHERS = frozenset(
     {
         *("app.example.com", "billing.example.com", "allowances.RESOURCE", "prices.month", "prices.year"),
-        *("handleNextAction", "GetObject", "PutObject", "DeleteObject", "ListBucket", "pg_dump"),
+        *(
+            "PersistedQueryNotFound",
+            "handleNextAction",
+            "GetObject",
+            "PutObject",
+            "DeleteObject",
+            "ListBucket",
+            "pg_dump",
+        ),
     }
 )
 

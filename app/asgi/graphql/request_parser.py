@@ -18,7 +18,7 @@ JsonObject = dict[str, object]
 
 
 class MalformedRequest(BadUserInput):
-    """The request is not one of GraphQL."""
+    """This is not a GraphQL request."""
 
 
 class PersistedQueryNotSupported(ProtocolError):

@@ -43,7 +43,9 @@ def order(catalog: Catalog, *, pack_code: str | None, amount: Decimal | None) ->
     if pack is None:
         sold = ", ".join(each.code for each in catalog.packs)
         raise InvalidInput(
-            f"There is no such pack. Choose one of: {sold}." if sold else "Credits are sold by amount here.",
+            f"There is no such pack. Choose one of: {sold}."
+            if sold
+            else "Credits are sold by amount here: give an amount, and no pack.",
             path=("input", "packCode"),
         )
     price = pack_price(catalog, pack)

@@ -44,7 +44,7 @@ described(
         ErrorCode.PAYMENT_METHOD_REQUIRED: "There is no card to charge; add one first.",
         ErrorCode.PAYMENT_DECLINED: "The card was declined; nothing was charged.",
         ErrorCode.PAYMENT_ACTION_REQUIRED: "The bank wants the cardholder to confirm the payment.",
-        ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key: another one could pay twice.",
+        ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key: another could pay twice.",
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
         ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
         ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not among the server's RETURN_ORIGINS.",

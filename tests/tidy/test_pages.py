@@ -35,15 +35,8 @@ _FAULT_POINT = re.compile(r"([\w.-]+):(before|after)(-commit)?")
 _OF_OTHERS = frozenset(
     {
         *("app.example.com", "billing.example.com", "allowances.RESOURCE", "prices.month", "prices.year"),
-        *(
-            "PersistedQueryNotFound",
-            "handleNextAction",
-            "GetObject",
-            "PutObject",
-            "DeleteObject",
-            "ListBucket",
-            "pg_dump",
-        ),
+        *("handleNextAction", "GetObject", "PutObject", "DeleteObject", "ListBucket", "pg_dump"),
+        *("PersistedQueryNotFound", "graphql_transport_ws", "GraphQLWsProtocol"),
     }
 )
 

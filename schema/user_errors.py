@@ -47,7 +47,7 @@ described(
         ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key: another could pay twice.",
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
         ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
-        ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not among the server's RETURN_ORIGINS.",
+        ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not on this server's list.",
         ErrorCode.SPEND_LIMIT_REACHED: "This would pass the limit of what may be spent on credits in a month.",
         ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",

@@ -136,7 +136,7 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         purchase = await purchase_store.of_invoice(session, invoice.id)
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
-    if purchase is not None and purchase.pay_sent_at is not None:
+    if purchase is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         await apply_payment_outcome(context, purchase, invoice)
     # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:

@@ -99,7 +99,10 @@ class TaxLine:
 
 @dataclass(frozen=True, slots=True)
 class ProviderInvoice:
-    """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case)."""
+    """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case).
+
+    `is_paid_elsewhere`: the seller marked it as paid though no card was charged, since the money came another way.
+    """
 
     id: str
     customer_id: str
@@ -114,6 +117,7 @@ class ProviderInvoice:
     total_minor: int
     amount_due_minor: int
     amount_paid_minor: int
+    is_paid_elsewhere: bool
     credit_applied_minor: int
     lines: tuple[InvoiceLine, ...]
     tax_lines: tuple[TaxLine, ...]

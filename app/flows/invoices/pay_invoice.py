@@ -165,7 +165,7 @@ async def _begin(
         created_at=session.now,
     )
     session.add(payment)
-    due = Money(invoice.amount_due_minor, invoice.currency)
+    due = Money(invoice_mirror.due_minor(invoice), invoice.currency)
     after = {"invoice": str(invoice_id), "amount": str(due)}
     await audit_log.record(
         session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after

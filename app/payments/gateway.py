@@ -1,7 +1,7 @@
 """The payment gateway as the product sees it: values in, values out, and nothing of the provider's SDK.
 
 Every call that makes or moves something takes the idempotency key of its step, so that sending it twice does it once. Each may
-raise `GatewayUnavailable` or `GatewayRefused`.
+raise `GatewayUnavailable` or `GatewayRefused`; the latter as `GatewayMissing` where an object that the request names is gone.
 """
 
 from __future__ import annotations

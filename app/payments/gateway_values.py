@@ -18,6 +18,29 @@ class GatewayRefused(Exception):
     """The provider refused the request as it stands; asking again changes nothing."""
 
 
+class MissingObject(StrEnum):
+    """What kind of object a refusal is about."""
+
+    CUSTOMER = "CUSTOMER"
+    CARD = "CARD"
+    PRICE = "PRICE"
+    PRODUCT = "PRODUCT"
+    TAX_RATE = "TAX_RATE"
+    INVOICE = "INVOICE"
+    OTHER = "OTHER"
+
+
+class GatewayMissing(GatewayRefused):
+    """The provider refused the request because an object named in it is not there: it was deleted, or never was.
+
+    `kind` is the kind of that object.
+    """
+
+    def __init__(self, message: str, kind: MissingObject) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class InvoiceStatus(StrEnum):
     """Where an invoice is in its life."""
 

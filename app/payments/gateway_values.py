@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -239,7 +240,7 @@ class ReturnedMoneyEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A thing that is sold, under an id of our own making."""
+    """A thing that is sold, under an id of our own making, or the one that took its place."""
 
     id: str
     name: str
@@ -265,6 +266,14 @@ class TaxRate:
     percent: Decimal
     inclusive: bool
     country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedObjects:
+    """What a sync found or made: the provider's ids by our keys, and in a few words each what had to be written for it."""
+
+    ids: Mapping[str, str]
+    written: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

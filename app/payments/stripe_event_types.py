@@ -27,7 +27,12 @@ EVENT_TYPES = (
     "payment_method.automatically_updated",
     "payment_method.detached",
     "payment_method.updated",
+    "price.deleted",
+    "price.updated",
+    "product.deleted",
+    "product.updated",
     "refund.failed",
     "refund.updated",
     "setup_intent.succeeded",
+    "tax_rate.updated",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -25,6 +25,8 @@ from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 
 TASK = "provider_event"
+
+_RECEIVED_AT_ONCE: Final = 500
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
@@ -104,6 +106,26 @@ async def check_for_returned_money(context: FlowContext, since: datetime) -> int
         except Exception:
             _log.warning("returns.event_failed", event_id=event.id, exc_info=True)
     return len(missed)
+
+
+async def receive_missed(context: FlowContext, event_types: Sequence[str], *, since: datetime, until: datetime) -> int:
+    """Receive the events of these types and of this time that never arrived here; returns how many there were.
+
+    They are lost where the endpoint was deleted, disabled or unreachable, or its secret is wrong. Raises `GatewayUnavailable`.
+    """
+    events = await context.gateway.events_since(since, event_types=event_types)
+    listed = [event for event in events if event.created_at <= until]
+    missed = 0
+    for start in range(0, len(listed), _RECEIVED_AT_ONCE):
+        some = listed[start : start + _RECEIVED_AT_ONCE]
+        async with context.database.read() as session:
+            known = await provider_event_store.received(session, [event.id for event in some])
+        for event in some:
+            if event.id not in known:
+                missed += await receive(context.database, event)
+    if missed:
+        _log.warning("provider_event.missed", count=missed)
+    return missed
 
 
 async def process(context: FlowContext, event_id: str) -> None:

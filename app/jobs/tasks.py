@@ -22,6 +22,7 @@ from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import deletions as deletion_store
+from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 
@@ -31,6 +32,13 @@ _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
 # as long as the provider keeps its events
 _RETURNS_SINCE = timedelta(days=30)
+_ENDPOINT_EVERY = timedelta(minutes=5)
+# what happened less long ago may be on its way
+_DELIVERED_WITHIN = timedelta(seconds=30)
+# events do not come into the provider's list in exactly the order of their times
+_LOOKS_OVERLAP = timedelta(minutes=10)
+# a process that ended may have missed some before the newest that it received
+_FIRST_LOOK_OVERLAPS = timedelta(hours=1)
 
 
 def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
@@ -76,6 +84,32 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
     if polled_events:
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
         works.append(DueWork("provider_events", _no_due_time, poll.run))
+    return works
+
+
+def provider_works(
+    flow_context: FlowContext,
+    check_endpoint: Callable[[], Awaitable[None]],
+    *,
+    event_types: Sequence[str],
+    look_every: timedelta,
+    at_once: bool,
+) -> list[DueWork]:
+    """What is looked at from time to time, since nobody reports it: the endpoint for events, and events that never arrived.
+
+    `look_every` is for the latter, never for zero; with `at_once` the first time is now. A start has checked the endpoint already.
+    """
+
+    async def check() -> int:
+        await check_endpoint()
+        return 0
+
+    checking = _Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
+    works = [DueWork("event_endpoint", _no_due_time, checking.run)]
+    if look_every:
+        missed = _MissedEvents(flow_context, event_types)
+        looking = _Every(flow_context, look_every, missed.receive, at_once=at_once)
+        works.append(DueWork("missed_events", _no_due_time, looking.run))
     return works
 
 
@@ -135,13 +169,23 @@ async def _no_due_time(_session: Session) -> datetime | None:
 
 
 class _Every:
-    """Work without due times in the database: done at once, then again each time `interval` of real time has passed."""
+    """Work without due times in the database: done at once, then again each time `interval` of real time has passed.
 
-    def __init__(self, flow_context: FlowContext, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
+    Without `at_once` the first time is when the interval has passed.
+    """
+
+    def __init__(
+        self,
+        flow_context: FlowContext,
+        interval: timedelta,
+        work: Callable[[], Awaitable[int]],
+        *,
+        at_once: bool = True,
+    ) -> None:
         self._clock = flow_context.database.clock
         self._interval = interval
         self._work = work
-        self._next: datetime | None = None
+        self._next: datetime | None = None if at_once else self._clock.real_now() + interval
 
     async def run(self) -> int:
         now = self._clock.real_now()
@@ -149,3 +193,27 @@ class _Every:
             return 0
         self._next = now + self._interval
         return await self._work()
+
+
+class _MissedEvents:
+    """The events that never arrived, looked for in the provider's list since the last look."""
+
+    def __init__(self, flow_context: FlowContext, event_types: Sequence[str]) -> None:
+        self._context = flow_context
+        self._event_types = event_types
+        self._looked_until: datetime | None = None
+
+    async def receive(self) -> int:
+        now = self._context.database.clock.now()
+        since = await self._since(now)
+        until = now - _DELIVERED_WITHIN
+        missed = await provider_events.receive_missed(self._context, self._event_types, since=since, until=until)
+        self._looked_until = until
+        return missed
+
+    async def _since(self, now: datetime) -> datetime:
+        if self._looked_until is not None:
+            return self._looked_until - _LOOKS_OVERLAP
+        async with self._context.database.read() as session:
+            newest = await provider_event_store.newest_at(session)
+        return max((newest or now) - _FIRST_LOOK_OVERLAPS, now - _RETURNS_SINCE)

@@ -176,6 +176,10 @@ class EventGateway(Protocol):
         """Have events of these types reported to `url`; the answer carries the secret."""
         ...
 
+    async def update_event_endpoint(self, endpoint_id: str, url: str, event_types: Sequence[str]) -> None:
+        """Have an endpoint, which keeps its secret, get events of these types at `url`, also if it was disabled."""
+        ...
+
     async def delete_event_endpoint(self, endpoint_id: str) -> None:
         """Report to this endpoint no more."""
         ...
@@ -185,7 +189,7 @@ class EventGateway(Protocol):
         ...
 
     async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        """All events from a time on, of at most 20 types, oldest first; the provider remembers 30 days of them."""
+        """All events of these types from a time on, oldest first; the provider remembers 30 days of them."""
         ...
 
 

@@ -289,11 +289,16 @@ class ProviderEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventEndpoint:
-    """An address that the provider reports events to; `secret` is None except in the answer to making it."""
+    """An address that the provider reports events of `event_types` to, unless it was disabled.
+
+    `secret` is None except in the answer to making it.
+    """
 
     id: str
     url: str
     secret: str | None
+    event_types: frozenset[str]
+    is_enabled: bool
 
 
 class CheckoutStatus(StrEnum):

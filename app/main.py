@@ -38,7 +38,7 @@ from app.flows.provider.event_endpoint import ensure_event_endpoint
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
-from app.jobs.tasks import due_works, storage_works, tasks
+from app.jobs.tasks import customer_works, due_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.development_inbox import InboxMailer, InboxSmsSender
@@ -191,7 +191,8 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
         group.create_task(
             schedule.watch(due_works(backend.flow_context, backend.runtime.keys, polled_events=events), stopping)
         )
-        # apart from the others, which must not wait for a storage that hangs
+        # apart from the others, which must not wait for thousands of customers, or for a storage that hangs
+        group.create_task(schedule.watch(customer_works(backend.flow_context), stopping))
         group.create_task(schedule.watch(storage_works(backend.runtime.database, backend.runtime.avatars), stopping))
 
 
@@ -241,6 +242,7 @@ def _twilio(settings: Settings) -> TwilioSmsSender | None:
 
 def _advance(backend: Backend) -> Callable[[timedelta], asyncio.Future[datetime]]:
     works = due_works(backend.flow_context, backend.runtime.keys, polled_events=())
+    works += customer_works(backend.flow_context)
     works += storage_works(backend.runtime.database, backend.runtime.avatars)
     sandbox = SandboxControl(f"http://127.0.0.1:{backend.settings.sandbox_port}")
 

@@ -64,8 +64,8 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: grants and holds that lapse, purchases to reconcile, customers to bring up to date, refunds and deletions to
-    resume, checks for returned money, old rows to delete; with `polled_events` also polling for these events.
+    """What falls due: grants and holds that lapse, purchases to reconcile, refunds and deletions to resume, checks for returned
+    money, old rows to delete; with `polled_events` also polling for these events.
     """
     works = [
         DueWork(
@@ -75,7 +75,6 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
         DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
-        DueWork("customers", _no_due_time, lambda: _update_customers(flow_context)),
         DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
             "returns",
@@ -88,6 +87,11 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
         works.append(DueWork("provider_events", _no_due_time, poll.run))
     return works
+
+
+def customer_works(flow_context: FlowContext) -> list[DueWork]:
+    """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
+    return [DueWork("customers", _no_due_time, lambda: _update_customers(flow_context))]
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from app.db.engine import Session
 from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
-from app.store import customers
+from app.store import customers as customer_store
 
 
 class Belonging(NamedTuple):
@@ -113,5 +113,5 @@ async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]
         delete(MembershipRow).where(theirs).returning(MembershipRow.workspace_id, MembershipRow.role)
     )
     roles = {row.workspace_id: row.role for row in left}
-    await customers.mark_due(session, roles.keys())
+    await customer_store.mark_due(session, roles.keys())
     return roles

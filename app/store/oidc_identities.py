@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.tables.people import EmailRow, ErasedIdentityRow, IdentityRow, UserRow
-from app.store import customers
+from app.store import customers as customer_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ async def distrust_others(session: Session, user_id: UUID, issuer: str, *, addre
         .execution_options(synchronize_session=False)
     )
     found = (await session.scalars(distrusted)).all()
-    await customers.mark_due_of_owner(session, user_id)
+    await customer_store.mark_due_of_owner(session, user_id)
     return found
 
 

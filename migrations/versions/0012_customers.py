@@ -8,10 +8,10 @@ from alembic import op
 revision = "0012_customers"
 down_revision = "0011_key_makers"
 
-# What customers carry was written when they were made, and never since: all of them are brought up to date. Whose address each has
-# is not known; it is that of an owner of that time, and so perhaps that of one who is an owner now.
-_ALL_DUE = """
-    UPDATE billing_accounts SET customer_due_at = now(), customer_owner_ids = coalesce(
+# What customers carry was written when they were made, and never since: with no digest, all of them are brought up to date. Whose
+# address each has is not known; it is that of an owner of that time, and so perhaps that of one who is an owner now.
+_PERHAPS_THEIRS = """
+    UPDATE billing_accounts SET customer_owner_ids = coalesce(
         (
             SELECT array_agg(memberships.user_id) FROM memberships
             WHERE memberships.workspace_id = billing_accounts.workspace_id AND memberships.role = 'OWNER'
@@ -23,7 +23,7 @@ _ALL_DUE = """
 
 
 def upgrade() -> None:
-    """Add the columns and the table, and let every customer be brought up to date."""
+    """Add the columns and the table, and note whose address each customer may have."""
     op.add_column(
         "billing_accounts", sa.Column("customer_generation", sa.BigInteger, nullable=False, server_default="0")
     )
@@ -50,4 +50,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("customer_id", name="former_customers_pkey"),
     )
     op.create_index("former_customers_workspace_id_idx", "former_customers", ["workspace_id"])
-    op.execute(_ALL_DUE)
+    op.execute(_PERHAPS_THEIRS)

@@ -38,7 +38,7 @@ from app.flows.provider.event_endpoint import endpoint_problems, ensure_event_en
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
-from app.jobs.tasks import due_works, provider_works, storage_works, tasks
+from app.jobs.tasks import customer_works, due_works, provider_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.development_inbox import InboxMailer, InboxSmsSender
@@ -193,7 +193,8 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
         works = due_works(backend.flow_context, backend.runtime.keys, polled_events=events)
         works += _provider_works(backend, at_once=False)
         group.create_task(schedule.watch(works, stopping))
-        # apart from the others, which must not wait for a storage that hangs
+        # apart from the others, which must not wait for thousands of customers, or for a storage that hangs
+        group.create_task(schedule.watch(customer_works(backend.flow_context), stopping))
         group.create_task(schedule.watch(storage_works(backend.runtime.database, backend.runtime.avatars), stopping))
 
 
@@ -282,6 +283,7 @@ def _twilio(settings: Settings) -> TwilioSmsSender | None:
 
 def _advance(backend: Backend) -> Callable[[timedelta], asyncio.Future[datetime]]:
     works = due_works(backend.flow_context, backend.runtime.keys, polled_events=())
+    works += customer_works(backend.flow_context)
     works += storage_works(backend.runtime.database, backend.runtime.avatars)
     works += _provider_works(backend, at_once=True)
     sandbox = SandboxControl(f"http://127.0.0.1:{backend.settings.sandbox_port}")

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from app.accounts import purge
 from app.accounts.avatars import user_avatars
 from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
+from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
+from app.flows.provider.customers import update_customer
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
+from app.flows.purchases.former_customers import end_purchases_with
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
+from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
@@ -54,10 +59,15 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         address = decrypt(arguments, keys.mail)
         await password_changes.mail_reset_link(flow_context.database, keys, address, public_url=public_url)
 
+    async def former_customer(arguments: Mapping[str, str]) -> None:
+        workspace_id, customer_id = UUID(arguments["workspace_id"]), arguments["customer_id"]
+        await end_purchases_with(flow_context, workspace_id, customer_id)
+
     return {
         SEND_MAIL: send_mail,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
+        FORMER_CUSTOMER: former_customer,
     }
 
 
@@ -113,6 +123,11 @@ def provider_works(
     return works
 
 
+def customer_works(flow_context: FlowContext) -> list[DueWork]:
+    """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
+    return [DueWork("customers", _no_due_time, lambda: _update_customers(flow_context))]
+
+
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
     """What falls due at the object storage, which may be slow: erasing images that no user shows any more."""
 
@@ -140,6 +155,13 @@ async def _resume_refunds(flow_context: FlowContext) -> int:
         due,
         lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id),
     )
+
+
+async def _update_customers(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await customer_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("customers", pairs, lambda workspace_id, _: update_customer(flow_context, workspace_id))
 
 
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:

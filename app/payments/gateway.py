@@ -31,8 +31,12 @@ from app.payments.gateway_values import (
 class CustomerGateway(Protocol):
     """Customers and their cards."""
 
-    async def create_customer(self, *, workspace_id: str, name: str, email: str | None, key: str) -> str:
-        """Make a customer and return its id."""
+    async def create_customer(self, *, workspace_id: str, key: str) -> str:
+        """Make a customer that carries nothing but the workspace's id, and return its id."""
+        ...
+
+    async def update_customer(self, customer_id: str, *, name: str, email: str | None) -> None:
+        """Let a customer carry this name and address, or none; an address that the provider does not take is left out."""
         ...
 
     async def delete_customer(self, customer_id: str) -> None:
@@ -44,7 +48,7 @@ class CustomerGateway(Protocol):
         ...
 
     async def wallet(self, customer_id: str) -> Wallet:
-        """The customer's cards and default."""
+        """The customer's cards and default; raises `GatewayMissing` for a customer that was deleted."""
         ...
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:

@@ -325,6 +325,7 @@ class Checkout:
     """
 
     id: str
+    customer_id: str | None
     status: CheckoutStatus
     url: str | None
     total_minor: int | None

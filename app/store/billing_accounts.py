@@ -9,9 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.payments import BillingAccountRow, CardRow
-from app.db.tables.people import EmailRow
-from app.db.tables.workspaces import MembershipRow
+from app.db.tables.payments import BillingAccountRow, CardRow, FormerCustomerRow
 
 
 async def lock(session: Session, workspace_id: UUID) -> BillingAccountRow:
@@ -31,9 +29,10 @@ async def find(session: Session, workspace_id: UUID) -> BillingAccountRow | None
 
 
 async def of_customer(session: Session, customer_id: str) -> BillingAccountRow | None:
-    """The billing account of a customer of the provider's."""
-    found = select(BillingAccountRow).where(BillingAccountRow.customer_id == customer_id)
-    return (await session.scalars(found)).one_or_none()
+    """The billing account that a customer of the provider's is of, or was of before the customer was deleted there."""
+    former = select(FormerCustomerRow.workspace_id).where(FormerCustomerRow.customer_id == customer_id)
+    is_theirs = (BillingAccountRow.customer_id == customer_id) | BillingAccountRow.workspace_id.in_(former)
+    return (await session.scalars(select(BillingAccountRow).where(is_theirs))).one_or_none()
 
 
 async def cards(session: Session, workspace_id: UUID) -> Sequence[CardRow]:
@@ -50,15 +49,3 @@ async def card(session: Session, workspace_id: UUID, card_id: UUID) -> CardRow |
 async def card_with_provider_id(session: Session, provider_id: str) -> CardRow | None:
     """The mirrored card, whosever it is."""
     return (await session.scalars(select(CardRow).where(CardRow.provider_id == provider_id))).one_or_none()
-
-
-async def contact_address(session: Session, workspace_id: UUID) -> str | None:
-    """Where invoices are mailed: the primary address of the workspace's longest-standing owner."""
-    found = (
-        select(EmailRow.address)
-        .join(MembershipRow, MembershipRow.user_id == EmailRow.user_id)
-        .where(MembershipRow.workspace_id == workspace_id, MembershipRow.role == "OWNER", EmailRow.is_primary)
-        .order_by(MembershipRow.joined_at, MembershipRow.user_id)
-        .limit(1)
-    )
-    return (await session.scalars(found)).one_or_none()

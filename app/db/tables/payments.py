@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, LargeBinary, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Erased, Kept
@@ -19,10 +19,23 @@ class BillingAccountRow(Base):
     `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
     `monthly_spend_limit_minor` overrides the plan's, set by an operator. From `closing_at` on nothing new is charged: the workspace
     is being deleted.
+
+    `customer_generation` is how many customers of the workspace are gone, `customer_digest` the hash of what the present one
+    carries (None: not known), `customer_owner_ids` whose addresses it has, or may have while it is being written. It is brought up
+    to date from `customer_due_at` on; until `customer_claimed_until` somebody is doing so. These two are the wall's times.
     """
 
     __tablename__ = "billing_accounts"
     erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
+    __table_args__ = (
+        Index(
+            "billing_accounts_customer_due_idx",
+            "customer_due_at",
+            postgresql_where=text(
+                "customer_id IS NOT NULL AND (customer_due_at IS NOT NULL OR customer_digest IS NULL)"
+            ),
+        ),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(unique=True)
@@ -31,6 +44,22 @@ class BillingAccountRow(Base):
     monthly_spend_limit_minor: Mapped[int | None]
     closing_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    customer_generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    customer_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    customer_owner_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default=text("'{}'"))
+    customer_due_at: Mapped[datetime | None]
+    customer_claimed_until: Mapped[datetime | None]
+
+
+class FormerCustomerRow(Base):
+    """A customer of a workspace that was deleted at the provider, and whose payments may still be refunded or disputed."""
+
+    __tablename__ = "former_customers"
+    erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(index=True)
+    forgotten_at: Mapped[datetime]
 
 
 class CardRow(Base):

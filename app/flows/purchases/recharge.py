@@ -35,15 +35,17 @@ from app.db.unit_of_work import transact
 from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
-from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.provider.customers import ensure_customer, forget_customer
 from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import (
+    GatewayMissing,
     GatewayRefused,
     GatewayUnavailable,
     InvoiceStatus,
+    MissingObject,
     PaymentStatus,
     ProviderInvoice,
     ReturnUrls,
@@ -53,6 +55,7 @@ from app.store import purchases as purchase_store
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _REPLAY_POLLS_EVERY_SECONDS: Final = 0.1
+_CUSTOMER_GONE: Final = "The card was deleted at the payment provider; nothing was charged."
 _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
 
 
@@ -89,9 +92,15 @@ Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 
 @dataclass(frozen=True, slots=True)
 class _BegunRecharge:
+    """`customer_id` is whose cards the purchase was begun with."""
+
     purchase: CreditPurchaseRow
     is_new: bool
-    party: BilledParty
+    customer_id: str | None
+
+
+class _CustomerGone(Exception):
+    """The customer was deleted at the provider, with the cards; the purchase was given up, and nothing was charged."""
 
 
 async def recharge(context: FlowContext, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
@@ -102,7 +111,20 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
     bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
     """
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
+    try:
+        return await _recharge(context, request, order, authorize)
+    except _CustomerGone:
+        pass
+    try:
+        # the cards are known to be gone by now, and the key is free: this ends in a page to pay on
+        return await _recharge(context, request, order, authorize)
+    except _CustomerGone as gone:
+        raise PaymentUnavailable from gone
 
+
+async def _recharge(
+    context: FlowContext, request: RechargeRequest, order: Order, authorize: Authorize
+) -> RechargeResult:
     async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
         return await _begin(
             session, context.catalog, request, order, await authorize(session), without_card=without_card
@@ -117,9 +139,7 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
     if not begun.is_new:
         return replace(await _result_of(context, await _wait_for_earlier_call(context, begun.purchase)), is_replay=True)
     if begun.purchase.card_id is None:
-        return await _result_of(
-            context, await open_checkout(context, begun.party, begun.purchase, order, request.return_urls)
-        )
+        return await _result_of(context, await open_checkout(context, begun.purchase, order, request.return_urls))
     return await _result_of(context, await _charge_card(context, begun, order))
 
 
@@ -135,9 +155,6 @@ async def _begin(
     workspace = access.workspace
     account = await billing_account_store.lock(session, workspace.id)
     require_open(account)
-    party = BilledParty(
-        workspace.id, workspace.name, await billing_account_store.contact_address(session, workspace.id)
-    )
     # the same amount is the same input however many zeros it was written with
     amount_minor = order.price.minor if order.pack_code is None else None
     key_hash = idempotency.input_hash(request.pack_code, amount_minor, request.card_id)
@@ -145,7 +162,7 @@ async def _begin(
     if earlier is not None:
         if earlier.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
-        return _BegunRecharge(earlier, False, party)
+        return _BegunRecharge(earlier, False, account.customer_id)
     if catalog.phone_required:
         await require_phone(session, workspace.id)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
@@ -162,7 +179,7 @@ async def _begin(
         is_auto=False,
         actor=request.actor,
     )
-    return _BegunRecharge(purchase, True, party)
+    return _BegunRecharge(purchase, True, account.customer_id)
 
 
 async def _card_to_charge(
@@ -187,6 +204,9 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
             ),
             step="recharge.admit",
         )
+    except _CustomerGone:
+        await give_up(context, purchase, reason=_CUSTOMER_GONE)
+        raise
     except (GatewayUnavailable, GatewayRefused) as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
@@ -213,9 +233,23 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
 
 
 async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
-    """Make the purchase's invoice and finalize it; nothing is charged yet."""
-    purchase = begun.purchase
-    customer_id = await ensure_customer(context, begun.party)
+    """Make the purchase's invoice and finalize it; nothing is charged yet. Raises `_CustomerGone`."""
+    workspace_id = begun.purchase.workspace_id
+    customer_id = await ensure_customer(context, workspace_id)
+    if customer_id != begun.customer_id:
+        raise _CustomerGone
+    try:
+        return await _make_invoice(context, begun.purchase, order, customer_id)
+    except GatewayMissing as missing:
+        if missing.kind is not MissingObject.CUSTOMER:
+            raise
+        await forget_customer(context, workspace_id, customer_id)
+        raise _CustomerGone from missing
+
+
+async def _make_invoice(
+    context: FlowContext, purchase: CreditPurchaseRow, order: Order, customer_id: str
+) -> ProviderInvoice:
     invoice_id = await context.gateway.create_invoice(
         customer_id,
         currency=order.price.currency,

@@ -164,9 +164,19 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
     if purchase is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         await apply_payment_outcome(context, purchase, invoice)
+    if account is not None:
+        await _drop_cards_saved_again(context, account.workspace_id)
     # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)
+
+
+async def _drop_cards_saved_again(context: FlowContext, workspace_id: UUID) -> None:
+    """Sync the cards where one was kept beside the same one, saved again, only because a charge was under way with it."""
+    async with context.database.read() as session:
+        is_twice = await billing_account_store.has_card_twice(session, workspace_id)
+    if is_twice:
+        await sync_cards(context, workspace_id)
 
 
 async def _catalog_changed(context: FlowContext, object_id: str) -> None:

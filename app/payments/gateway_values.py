@@ -65,13 +65,17 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card on file, as the provider describes it; `id` is the provider's."""
+    """A card on file, as the provider describes it; `id` is the provider's.
+
+    `fingerprint` is the same for each saving of one card number; None where the provider does not tell it.
+    """
 
     id: str
     brand: str | None
     last4: str | None
     exp_month: int | None
     exp_year: int | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)

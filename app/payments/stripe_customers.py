@@ -62,7 +62,9 @@ class StripeCustomers(StripeCalls):
         methods = [method async for method in page.auto_paging_iter()]
         settings = customer.invoice_settings
         default = settings.default_payment_method if settings else None
-        cards = [_card(method) for method in sorted(methods, key=lambda method: (method.created, method.id))]
+        # of two saved within one second the later one is listed first, and sorting keeps their order
+        methods.reverse()
+        cards = [_card(method) for method in sorted(methods, key=lambda method: method.created)]
         return Wallet(tuple(cards), default if isinstance(default, str) or default is None else default.id)
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:
@@ -89,5 +91,5 @@ class StripeCustomers(StripeCalls):
 def _card(method: stripe.PaymentMethod) -> Card:
     card = method.card
     if card is None:
-        return Card(method.id, None, None, None, None)
-    return Card(method.id, card.brand, card.last4, card.exp_month, card.exp_year)
+        return Card(method.id, None, None, None, None, None)
+    return Card(method.id, card.brand, card.last4, card.exp_month, card.exp_year, card.fingerprint)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.payments import BillingAccountRow, CardRow, FormerCustomerRow
+from app.db.tables.payments import BillingAccountRow, CardRow, FormerCustomerRow, InvoicePaymentRow, InvoiceRow
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
+
+# as long as a cardholder has to confirm a payment with the bank
+_PAYMENT_TAKES: Final = timedelta(minutes=30)
 
 
 async def lock(session: Session, workspace_id: UUID) -> BillingAccountRow:
@@ -44,6 +50,34 @@ async def cards(session: Session, workspace_id: UUID) -> Sequence[CardRow]:
 async def card(session: Session, workspace_id: UUID, card_id: UUID) -> CardRow | None:
     """One card of the workspace."""
     return await session.get(CardRow, (workspace_id, card_id))
+
+
+async def cards_being_charged(session: Session, workspace_id: UUID) -> set[str]:
+    """The provider's ids of the cards with which a purchase is unfinished, or an open invoice was tried to be paid a moment ago."""
+    buying = select(CreditPurchaseRow.card_id).where(
+        CreditPurchaseRow.workspace_id == workspace_id,
+        CreditPurchaseRow.status.in_(UNFINISHED),
+        CreditPurchaseRow.card_id.is_not(None),
+    )
+    paying = (
+        select(InvoicePaymentRow.card_id)
+        .join(InvoiceRow, InvoiceRow.id == InvoicePaymentRow.invoice_id)
+        .where(
+            InvoicePaymentRow.workspace_id == workspace_id,
+            InvoicePaymentRow.created_at > session.now - _PAYMENT_TAKES,
+            InvoiceRow.workspace_id == workspace_id,
+            InvoiceRow.status == "OPEN",
+        )
+    )
+    found = {*(await session.scalars(buying)), *(await session.scalars(paying))}
+    return {card_id for card_id in found if card_id is not None}
+
+
+async def has_card_twice(session: Session, workspace_id: UUID) -> bool:
+    """Whether a card that was saved again still stands beside it."""
+    of_one = select(CardRow.fingerprint).where(CardRow.workspace_id == workspace_id, CardRow.fingerprint.is_not(None))
+    twice = of_one.group_by(CardRow.fingerprint).having(func.count() > 1).limit(1)
+    return await session.scalar(twice) is not None
 
 
 async def card_with_provider_id(session: Session, provider_id: str) -> CardRow | None:

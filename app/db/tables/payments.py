@@ -63,7 +63,7 @@ class FormerCustomerRow(Base):
 
 
 class CardRow(Base):
-    """A card on file, mirrored from the provider."""
+    """A card on file, mirrored from the provider. `fingerprint` is the provider's, the same for each saving of one card number."""
 
     __tablename__ = "cards"
     erasure = Erased(workspace="workspace_id")
@@ -77,6 +77,7 @@ class CardRow(Base):
     exp_year: Mapped[int | None]
     is_default: Mapped[bool]
     created_at: Mapped[datetime]
+    fingerprint: Mapped[str | None]
 
 
 class InvoiceRow(Base):

@@ -13,6 +13,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.payments import card_mirror, invoice_mirror
+from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
 from app.db.engine import Session
@@ -21,6 +22,7 @@ from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import DomainError, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
+from app.flows.provider.cards import try_to_sync_cards
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.idempotency import input_hash
 from app.ids import uuid7
@@ -86,7 +88,12 @@ async def pay_invoice(
         await authorize(session)
         return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
 
-    begun = await transact(context.database, begin, step="pay_invoice.begin")
+    try:
+        begun = await transact(context.database, begin, step="pay_invoice.begin")
+    except PaymentMethodRequired:
+        # the event of a card that was saved a moment ago may not have come yet
+        await try_to_sync_cards(context, workspace_id)
+        begun = await transact(context.database, begin, step="pay_invoice.begin")
     try:
         paid = await _pay_again(context, begun) if begun.is_replay else await _pay_first_time(context, begun)
     except GatewayRefused:

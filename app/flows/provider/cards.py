@@ -13,6 +13,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.payments import card_mirror
+from app.billing.payments.card_mirror import CardsToKeep
 from app.billing.payments.payment_errors import PaymentUnavailable
 from app.db.engine import Session
 from app.db.tables.payments import CardRow
@@ -49,7 +50,8 @@ class CardSetup:
 async def add_card(context: FlowContext, workspace_id: UUID, urls: ReturnUrls, actor: Actor) -> CardSetup:
     """Begin to save a card. It appears once the provider reports it; the first one becomes the default.
 
-    Closes the page that was opened before. Raises `PaymentUnavailable` when the provider can't be reached.
+    Cards that the provider has already are mirrored first. Closes the page that was opened before. Raises `PaymentUnavailable` when
+    the provider can't be reached.
     """
 
     async def begin(customer_id: str) -> tuple[str, Checkout]:
@@ -63,6 +65,8 @@ async def add_card(context: FlowContext, workspace_id: UUID, urls: ReturnUrls, a
         )
         return secret, page
 
+    # cards may have been attached in the dashboard, or saved by a form whose event was lost
+    await try_to_sync_cards(context, workspace_id)
     try:
         secret, page = await with_customer(context, workspace_id, begin)
         replaced = await transact(
@@ -85,7 +89,8 @@ async def _keep_page(session: Session, workspace_id: UUID, page_id: str, actor: 
 async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:
     """Mirror the provider's cards; where none of them is the default, make the oldest the default.
 
-    Forgets a customer that is gone. Does nothing for a workspace without a customer, or one that is being deleted. Raises
+    A card that was saved again replaces the one saved before, which is detached, unless a charge is under way with that. Forgets a
+    customer that is gone. Does nothing for a workspace without a customer, or one that is being deleted. Raises
     `GatewayUnavailable`.
     """
     async with context.database.read() as session:
@@ -104,6 +109,12 @@ async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:
         await forget_customer(context, workspace_id, customer_id)
 
 
+async def try_to_sync_cards(context: FlowContext, workspace_id: UUID) -> None:
+    """Mirror the provider's cards, if the provider can be asked: before it is said that there is no card."""
+    with suppress(GatewayUnavailable, GatewayRefused):
+        await sync_cards(context, workspace_id)
+
+
 async def _wallet(context: FlowContext, customer_id: str) -> Wallet:
     wallet = await context.gateway.wallet(customer_id)
     if wallet.cards and wallet.default_card_id not in {card.id for card in wallet.cards}:
@@ -115,13 +126,30 @@ async def _wallet(context: FlowContext, customer_id: str) -> Wallet:
 
 
 async def _write(context: FlowContext, workspace_id: UUID, customer_id: str, wallet: Wallet) -> Wallet:
-    async def work(session: Session) -> None:
+    """Mirror the cards, then detach those that were saved again; returns the wallet as it was given.
+
+    Nothing can be charged to a replaced card once the mirror is written. Where the process dies before it is detached, the next
+    sync finds and detaches it.
+    """
+
+    async def work(session: Session) -> CardsToKeep | None:
         account = await billing_account_store.lock(session, workspace_id)
         # the cards of a customer who was forgotten meanwhile are gone
-        if account.customer_id == customer_id:
-            await card_mirror.mirror(session, workspace_id, wallet)
+        if account.customer_id != customer_id:
+            return None
+        cards = await card_mirror.without_replaced(session, workspace_id, wallet)
+        await card_mirror.mirror(session, workspace_id, cards.wallet, replaced=cards.replaced)
+        return cards
 
-    await transact(context.database, work, step="cards.mirror")
+    cards = await transact(context.database, work, step="cards.mirror")
+    if cards is not None and cards.replaced:
+        default = cards.wallet.default_card_id
+        if default is not None and default != wallet.default_card_id:
+            # the provider refuses this where the card was removed a moment ago; the next fetch sees that
+            with suppress(GatewayRefused):
+                await context.gateway.set_default_card(customer_id, default)
+        for card_id in cards.replaced:
+            await context.gateway.detach_card(card_id)
     return wallet
 
 

@@ -34,7 +34,7 @@ from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.flows.provider.cards import sync_cards
+from app.flows.provider.cards import try_to_sync_cards
 from app.flows.provider.customers import ensure_customer, forget_customer
 from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
@@ -134,7 +134,7 @@ async def _recharge(
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
         # The event of a card that was saved a moment ago may not have come yet: ask the provider before deciding there is none.
-        await _try_to_sync_cards(context, request.workspace_id)
+        await try_to_sync_cards(context, request.workspace_id)
         begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
         return replace(await _result_of(context, await _wait_for_earlier_call(context, begun.purchase)), is_replay=True)
@@ -269,11 +269,6 @@ async def _make_invoice(
         key=f"{purchase.id}:line",
     )
     return await context.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
-
-
-async def _try_to_sync_cards(context: FlowContext, workspace_id: UUID) -> None:
-    with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-        await sync_cards(context, workspace_id)
 
 
 async def _read(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:

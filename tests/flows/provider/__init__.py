@@ -1,0 +1,1 @@
+"""What is kept at the payment provider of a workspace: its customer."""

@@ -11,6 +11,9 @@ from tests.flows.deletion.steps import new_organization
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
 
+_RECHARGE = """mutation ($input: RechargeCreditsInput!) { rechargeCredits(input: $input) {
+  purchase { id status } checkoutUrl userErrors { code } } }"""
+
 
 async def account_of(backend: RunningBackend, payer: Person) -> BillingAccountRow:
     """The billing account of a workspace, as it is now."""
@@ -81,3 +84,36 @@ def no_job(monkeypatch: Any) -> None:
         return []
 
     monkeypatch.setattr("app.store.customers.due", nothing)
+
+
+async def with_card(backend: RunningBackend) -> Person:
+    """Someone with a card on file."""
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    return person
+
+
+async def delete_untold(backend: RunningBackend, person: Person) -> str:
+    """Delete the person's customer at Stripe, of which no event tells; the customer's id."""
+    customer_id = await customer_of(backend, person)
+    await backend.sandbox.deliver("drop")
+    await backend.sandbox.delete(f"/v1/customers/{customer_id}")
+    return customer_id
+
+
+async def buy(backend: RunningBackend, person: Person, key: str | None = None) -> dict[str, Any]:
+    """The payload of a recharge by the first pack, with the page to pay on where there is one."""
+    pack = backend.parts.runtime.catalog.packs[0].code
+    given = {"workspaceId": person.workspace, "packCode": pack, "idempotencyKey": key or uuid4().hex}
+    return (await backend.api.query(_RECHARGE, {"input": given}, token=person.token))["rechargeCredits"]
+
+
+def codes_of(payload: dict[str, Any]) -> list[str]:
+    """The codes of a payload's user errors."""
+    return [error["code"] for error in payload["userErrors"]]
+
+
+async def pay_on_page(backend: RunningBackend, url: str) -> None:
+    """Pay on a page of the sandbox's."""
+    answer = await backend.api.http.post(url, data={"card": "pm_card_visa"})
+    assert answer.status_code == 303, answer.text

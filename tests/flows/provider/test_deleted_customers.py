@@ -12,13 +12,21 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from app.db.tables.access import AuditEventRow
-from app.db.tables.payments import FormerCustomerRow
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import ensure_customer, forget_customer
-from app.flows.purchases.former_customers import end_purchases_with
 from app.payments.gateway_values import Wallet
 from tests.flows.deletion.steps import delete_account
-from tests.flows.provider.customers import account_of, carried, customer_of, no_job
+from tests.flows.provider.customers import (
+    account_of,
+    buy,
+    carried,
+    codes_of,
+    customer_of,
+    delete_untold,
+    no_job,
+    pay_on_page,
+    with_card,
+)
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -29,38 +37,7 @@ _REMOVE = """mutation ($id: ID!) { removePaymentMethod(input: {id: $id}) {
 _PROFILE = "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { userErrors { code } } }"
 _PAY = """mutation ($id: ID!, $key: String!) { payInvoice(input: {invoiceId: $id, idempotencyKey: $key}) {
   userErrors { code message } } }"""
-_RECHARGE = """mutation ($input: RechargeCreditsInput!) { rechargeCredits(input: $input) {
-  purchase { id status } checkoutUrl userErrors { code } } }"""
 _WATCH = "subscription ($id: ID!) { paymentMethodsChanged(workspaceId: $id) { paymentMethods { brand } } }"
-
-
-async def _with_card(backend: RunningBackend) -> Person:
-    person = await backend.sign_up()
-    await backend.add_card(person)
-    return person
-
-
-async def _delete_untold(backend: RunningBackend, person: Person) -> str:
-    """Delete the person's customer at Stripe, of which no event tells; the customer's id."""
-    customer_id = await customer_of(backend, person)
-    await backend.sandbox.deliver("drop")
-    await backend.sandbox.delete(f"/v1/customers/{customer_id}")
-    return customer_id
-
-
-async def _recharge(backend: RunningBackend, person: Person, key: str | None = None) -> dict[str, Any]:
-    pack = backend.parts.runtime.catalog.packs[0].code
-    given = {"workspaceId": person.workspace, "packCode": pack, "idempotencyKey": key or uuid4().hex}
-    return (await backend.api.query(_RECHARGE, {"input": given}, token=person.token))["rechargeCredits"]
-
-
-def _codes(payload: dict[str, Any]) -> list[str]:
-    return [error["code"] for error in payload["userErrors"]]
-
-
-async def _pay_on_page(backend: RunningBackend, url: str) -> None:
-    answer = await backend.api.http.post(url, data={"card": "pm_card_visa"})
-    assert answer.status_code == 303, answer.text
 
 
 async def _rename(backend: RunningBackend, person: Person) -> None:
@@ -72,7 +49,7 @@ async def _rename(backend: RunningBackend, person: Person) -> None:
 
 
 async def test_a_reported_deletion_takes_the_cards_away_on_open_screens_too(backend: RunningBackend) -> None:
-    person = await _with_card(backend)
+    person = await with_card(backend)
     former = await customer_of(backend, person)
     async with backend.api.socket(person.token) as socket:
         await socket.send(id="1", type="subscribe", payload={"query": _WATCH, "variables": {"id": person.workspace}})
@@ -107,11 +84,11 @@ async def test_customer_deleted_alone_is_enough(own_backend: RunningBackend) -> 
 
 async def test_a_deletion_reported_late_or_twice_does_not_forget_the_new_customer(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
+    person = await with_card(backend)
     await backend.sandbox.deliver("hold")
     former = await customer_of(backend, person)
     await backend.sandbox.delete(f"/v1/customers/{former}")
-    assert _codes(await _recharge(backend, person)) == ["PAYMENT_METHOD_REQUIRED"]
+    assert codes_of(await buy(backend, person)) == ["PAYMENT_METHOD_REQUIRED"]
     made = await customer_of(backend, person)
 
     await backend.sandbox.deliver("duplicate")
@@ -128,18 +105,18 @@ async def test_a_deletion_reported_late_or_twice_does_not_forget_the_new_custome
 
 async def test_a_recharge_ends_in_a_page_to_pay_on_that_works(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
-    await _delete_untold(backend, person)
+    person = await with_card(backend)
+    await delete_untold(backend, person)
     key = uuid4().hex
 
-    payload = await _recharge(backend, person, key)
+    payload = await buy(backend, person, key)
 
-    assert _codes(payload) == ["PAYMENT_METHOD_REQUIRED"]
+    assert codes_of(payload) == ["PAYMENT_METHOD_REQUIRED"]
     assert await backend.cards(person) == []
-    again = await _recharge(backend, person, key)
+    again = await buy(backend, person, key)
     assert again["purchase"]["id"] == payload["purchase"]["id"]
     await backend.sandbox.deliver("normal")
-    await _pay_on_page(backend, payload["checkoutUrl"])
+    await pay_on_page(backend, payload["checkoutUrl"])
 
     async def paid() -> bool:
         return (await backend.purchase(payload["purchase"]["id"], person))["status"] == "SUCCEEDED"
@@ -147,26 +124,26 @@ async def test_a_recharge_ends_in_a_page_to_pay_on_that_works(own_backend: Runni
     assert await eventually(paid)
     assert (await carried(backend, person))[1] == person.address
     await eventually(lambda: backend.cards(person))
-    assert _codes(await _recharge(backend, person)) == []
+    assert codes_of(await buy(backend, person)) == []
 
 
 async def test_a_page_to_pay_on_is_opened_for_a_new_customer(own_backend: RunningBackend) -> None:
     backend = own_backend
     person = await backend.sign_up()
     await ensure_customer(backend.parts.flow_context, person.workspace_id)
-    former = await _delete_untold(backend, person)
+    former = await delete_untold(backend, person)
 
-    payload = await _recharge(backend, person)
+    payload = await buy(backend, person)
 
-    assert (_codes(payload), payload["purchase"]["status"]) == (["PAYMENT_METHOD_REQUIRED"], "PENDING")
+    assert (codes_of(payload), payload["purchase"]["status"]) == (["PAYMENT_METHOD_REQUIRED"], "PENDING")
     assert payload["checkoutUrl"] is not None
     assert await customer_of(backend, person) != former
 
 
 async def test_a_card_is_added_to_a_new_customer(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
-    former = await _delete_untold(backend, person)
+    person = await with_card(backend)
+    former = await delete_untold(backend, person)
     given = {"input": {"workspaceId": person.workspace}}
 
     begun = (await backend.api.query(operations.ADD_CARD, given, token=person.token))["addPaymentMethod"]
@@ -176,14 +153,14 @@ async def test_a_card_is_added_to_a_new_customer(own_backend: RunningBackend) ->
     assert await customer_of(backend, person) != former
     await backend.sandbox.deliver("normal")
     await backend.add_card(person)
-    assert _codes(await backend.recharge(person)) == []
+    assert codes_of(await backend.recharge(person)) == []
 
 
 async def test_removing_a_card_that_went_with_its_customer_succeeds(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
+    person = await with_card(backend)
     [card] = await backend.cards(person)
-    await _delete_untold(backend, person)
+    await delete_untold(backend, person)
 
     payload = (await backend.api.query(_REMOVE, {"id": card["id"]}, token=person.token))["removePaymentMethod"]
 
@@ -192,9 +169,9 @@ async def test_removing_a_card_that_went_with_its_customer_succeeds(own_backend:
 
 async def test_a_card_that_went_with_its_customer_can_not_be_the_default(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
+    person = await with_card(backend)
     [card] = await backend.cards(person)
-    await _delete_untold(backend, person)
+    await delete_untold(backend, person)
 
     answer = (await backend.api.send(_DEFAULT, {"id": card["id"]}, token=person.token)).json()
 
@@ -204,7 +181,7 @@ async def test_a_card_that_went_with_its_customer_can_not_be_the_default(own_bac
 
 async def test_an_invoice_of_a_customer_who_is_gone_is_not_to_be_paid(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
+    person = await with_card(backend)
     stripe, customer_id = backend.sandbox, await customer_of(backend, person)
     made = await stripe.post("/v1/invoices", customer=customer_id, currency="eur", auto_advance="false")
     item = {"customer": customer_id, "invoice": made["id"], "amount": "1250", "currency": "eur"}
@@ -215,7 +192,7 @@ async def test_an_invoice_of_a_customer_who_is_gone_is_not_to_be_paid(own_backen
         return [each for each in await backend.invoices(person) if each["status"] == "OPEN"]
 
     [invoice] = await eventually(listed)
-    await _delete_untold(backend, person)
+    await delete_untold(backend, person)
 
     given = {"id": invoice["id"], "key": uuid4().hex}
     payload = (await backend.api.query(_PAY, given, token=person.token))["payInvoice"]
@@ -229,8 +206,8 @@ async def test_a_customer_that_can_not_be_brought_up_to_date_since_it_is_gone_is
     own_backend: RunningBackend,
 ) -> None:
     backend = own_backend
-    person = await _with_card(backend)
-    await _delete_untold(backend, person)
+    person = await with_card(backend)
+    await delete_untold(backend, person)
 
     await _rename(backend, person)
 
@@ -246,21 +223,21 @@ async def test_a_customer_that_is_gone_is_noticed_before_an_invoice_when_it_has_
 ) -> None:
     backend = own_backend
     no_job(monkeypatch)
-    person = await _with_card(backend)
-    former = await _delete_untold(backend, person)
+    person = await with_card(backend)
+    former = await delete_untold(backend, person)
     await _rename(backend, person)
 
-    payload = await _recharge(backend, person)
+    payload = await buy(backend, person)
 
-    assert _codes(payload) == ["PAYMENT_METHOD_REQUIRED"]
+    assert codes_of(payload) == ["PAYMENT_METHOD_REQUIRED"]
     assert payload["checkoutUrl"] is not None
     assert await customer_of(backend, person) != former
 
 
 async def test_an_account_whose_customer_is_gone_is_deleted(own_backend: RunningBackend) -> None:
     backend = own_backend
-    person = await _with_card(backend)
-    await _delete_untold(backend, person)
+    person = await with_card(backend)
+    await delete_untold(backend, person)
 
     assert await delete_account(backend, person) == []
 
@@ -289,11 +266,11 @@ class _Gate:
 
 async def test_cards_seen_before_the_customer_was_forgotten_do_not_come_back(own_backend: RunningBackend) -> None:
     backend, context = own_backend, own_backend.parts.flow_context
-    person = await _with_card(backend)
+    person = await with_card(backend)
     gate = _Gate(context.gateway)
     late = asyncio.create_task(sync_cards(replace(context, gateway=gate), person.workspace_id))
     await gate.reached.wait()
-    await _delete_untold(backend, person)
+    await delete_untold(backend, person)
     await sync_cards(context, person.workspace_id)
 
     gate.let_through.set()
@@ -304,113 +281,11 @@ async def test_cards_seen_before_the_customer_was_forgotten_do_not_come_back(own
 
 async def test_callers_at_once_make_one_new_customer(own_backend: RunningBackend) -> None:
     backend, context = own_backend, own_backend.parts.flow_context
-    person = await _with_card(backend)
-    await _delete_untold(backend, person)
+    person = await with_card(backend)
+    await delete_untold(backend, person)
     await sync_cards(context, person.workspace_id)
 
     made = await asyncio.gather(*(ensure_customer(context, person.workspace_id) for _ in range(5)))
 
     assert len(set(made)) == 1
     assert made[0] == await customer_of(backend, person)
-
-
-# ------------------------------------------------------------------ what was under way
-
-
-async def test_an_open_page_of_the_former_customer_ends_its_purchase(own_backend: RunningBackend) -> None:
-    backend, context = own_backend, own_backend.parts.flow_context
-    person = await backend.sign_up()
-    purchase = (await _recharge(backend, person))["purchase"]
-    former = await _delete_untold(backend, person)
-    await sync_cards(context, person.workspace_id)
-
-    async def ended() -> bool:
-        return (await backend.purchase(purchase["id"], person))["status"] == "EXPIRED"
-
-    assert await eventually(ended)
-    page = (await _recharge(backend, person))["checkoutUrl"]
-    await end_purchases_with(context, person.workspace_id, former)
-    assert (await backend.api.http.get(page)).status_code == 200
-
-
-async def test_a_payment_that_the_bank_was_asking_about_is_called_off(own_backend: RunningBackend) -> None:
-    backend, context = own_backend, own_backend.parts.flow_context
-    person = await backend.sign_up()
-    await backend.add_card(person, "pm_card_authenticationRequired")
-    purchase = (await _recharge(backend, person))["purchase"]
-    assert purchase["status"] == "ACTION_REQUIRED"
-    await _delete_untold(backend, person)
-    await sync_cards(context, person.workspace_id)
-
-    async def ended() -> bool:
-        return (await backend.purchase(purchase["id"], person))["status"] == "FAILED"
-
-    assert await eventually(ended)
-    assert (await backend.purchase(purchase["id"], person))["invoice"]["status"] == "VOID"
-
-
-async def test_what_the_former_customer_had_paid_is_credited(own_backend: RunningBackend) -> None:
-    backend, context = own_backend, own_backend.parts.flow_context
-    person = await backend.sign_up()
-    bought = await _recharge(backend, person)
-    await backend.sandbox.deliver("drop")
-    await _pay_on_page(backend, bought["checkoutUrl"])
-    await backend.sandbox.delete(f"/v1/customers/{await customer_of(backend, person)}")
-    await sync_cards(context, person.workspace_id)
-
-    async def credited() -> bool:
-        return (await backend.purchase(bought["purchase"]["id"], person))["status"] == "SUCCEEDED"
-
-    assert await eventually(credited)
-
-
-async def test_a_refund_of_what_the_former_customer_paid_is_seen(own_backend: RunningBackend) -> None:
-    backend = own_backend
-    person = await _with_card(backend)
-    await backend.recharge(person)
-    [charge] = await backend.charges(person)
-    former = await customer_of(backend, person)
-    await backend.sandbox.delete(f"/v1/customers/{former}")
-
-    async def forgotten() -> bool:
-        return (await account_of(backend, person)).customer_id is None
-
-    await eventually(forgotten)
-    await backend.sandbox.post("/v1/refunds", charge=charge["id"])
-
-    async def taken_back() -> bool:
-        return (await backend.balance(person))["available"] == "0"
-
-    assert await eventually(taken_back)
-    async with backend.database.read() as session:
-        row = await session.get(FormerCustomerRow, former)
-    assert row is not None
-    assert row.workspace_id == person.workspace_id
-
-
-@pytest.mark.parametrize("fault", ["create_invoice", "finalize"])
-async def test_a_customer_deleted_in_the_middle_of_a_recharge_leaves_no_invoice_open(
-    own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    backend = own_backend
-    no_job(monkeypatch)
-    person = await _with_card(backend)
-    gateway = backend.parts.flow_context.gateway
-    name = {"create_invoice": "create_invoice", "finalize": "finalize_invoice"}[fault]
-    original = getattr(gateway, name)
-    former = await customer_of(backend, person)
-
-    async def deleted_before(*arguments: Any, **named: Any) -> Any:
-        monkeypatch.setattr(gateway, name, original)
-        await _delete_untold(backend, person)
-        return await original(*arguments, **named)
-
-    monkeypatch.setattr(gateway, name, deleted_before)
-
-    payload = await _recharge(backend, person)
-
-    assert _codes(payload) == ["PAYMENT_METHOD_REQUIRED"]
-    assert await customer_of(backend, person) != former
-    await backend.advance("PT3M")
-    left = await backend.sandbox.listed("/v1/invoices", customer=former)
-    assert [each["status"] for each in left if each["status"] not in ("void", "paid")] == []

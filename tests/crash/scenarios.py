@@ -77,6 +77,12 @@ _TO_PAYMENT: Final = (
     *commits("recharge.admit"),
     *calls("pay_invoice", "retrieve_invoice"),
 )
+_NEW_CUSTOMER: Final = (
+    *calls("create_customer"),
+    *commits("customer.save", "customer.begin_write"),
+    *calls("update_customer"),
+    *commits("customer.end_write"),
+)
 _REPORTED: Final = (
     *commits("event.receive", "event.processed", "invoice.mirror"),
     *calls("retrieve_invoice", "retrieve_tax_rate", "list_invoice_payments"),
@@ -189,8 +195,7 @@ SCENARIOS: Final = (
         steps.checks_out,
         (
             *commits("rate-limit", "recharge.begin"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *_NEW_CUSTOMER,
             *calls("open_payment_page"),
             *commits("checkout.admit"),
         ),
@@ -235,8 +240,7 @@ SCENARIOS: Final = (
         steps.a_card_is_begun,
         (
             *commits("rate-limit"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *_NEW_CUSTOMER,
             *calls("create_setup_intent", "open_card_page"),
             *commits("cards.page"),
         ),

@@ -22,7 +22,7 @@ from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import DomainError, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.flows.provider.cards import try_to_sync_cards
+from app.flows.provider.cards import sync_cards, try_to_sync_cards
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.idempotency import input_hash
 from app.ids import uuid7
@@ -38,6 +38,7 @@ from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 
+_OF_A_FORMER_CUSTOMER: Final = "The customer of this invoice was deleted at the payment provider: it can't be paid here."
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _CHECK_FOR_SECONDS: Final = 2.0
 _POLL_EVERY_SECONDS: Final = 0.1
@@ -99,6 +100,8 @@ async def pay_invoice(
     except GatewayRefused:
         # another payment of it was faster: its present status decides
         paid = await _ask_provider(context, begun.invoice.provider_id)
+        if paid is not None and paid.status is InvoiceStatus.OPEN:
+            await _require_present_customer(context, workspace_id, paid)
     except GatewayUnavailable:
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
@@ -178,6 +181,17 @@ async def _begin(
         session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
     )
     return _BegunPayment(invoice, card.provider_id, payment, False)
+
+
+async def _require_present_customer(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:
+    """Raise `InvoiceNotPayable` for an invoice of a customer who was deleted at the provider, with the cards."""
+    with suppress(GatewayUnavailable, GatewayRefused):
+        # forgets a customer that is gone
+        await sync_cards(context, workspace_id)
+    async with context.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+    if account is None or account.customer_id != invoice.customer_id:
+        raise InvoiceNotPayable(_OF_A_FORMER_CUSTOMER)
 
 
 async def _ask_provider(context: FlowContext, provider_id: str) -> ProviderInvoice | None:

@@ -191,7 +191,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "opening a checkout",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.checks_out,
         (
             *commits("rate-limit", "recharge.begin"),
@@ -236,7 +236,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "beginning a card",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.a_card_is_begun,
         (
             *commits("rate-limit"),

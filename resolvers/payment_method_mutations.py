@@ -32,9 +32,10 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
             await require_phone(session, workspace_id)
         address = await billing_account_store.contact_address(session, workspace_id)
     urls = return_url(context, return_to)
-    await limit_card_testing(context, workspace_id)
     party = BilledParty(workspace_id, access.workspace.name, address)
-    return await add_card(context.runtime.flow_context, party, urls, actor_of(context.caller))
+    return await limit_card_testing(
+        context, workspace_id, lambda: add_card(runtime.flow_context, party, urls, actor_of(context.caller))
+    )
 
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:

@@ -22,7 +22,7 @@ from app.store import invoices as invoice_store
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer
 from resolvers.context import Context
-from resolvers.payment_rate_limits import limit_recharges, note_decline
+from resolvers.payment_rate_limits import charge_limits, note_decline
 from resolvers.return_urls import return_urls
 
 
@@ -60,13 +60,17 @@ async def recharge_credits(
 
     async with context.runtime.database.read() as session:
         await authorize(session)
-    urls, card_id = return_urls(context, success_url, cancel_url), _card_of(workspace_id, payment_method_id)
-    await limit_recharges(context, workspace_id)
-    key = Key.of("rechargeCredits", idempotency_key)
+    request = RechargeRequest(
+        workspace_id,
+        pack_code,
+        amount,
+        _card_of(workspace_id, payment_method_id),
+        Key.of("rechargeCredits", idempotency_key).value,
+        lambda: return_urls(context, success_url, cancel_url),
+        actor_of(context.caller),
+    )
     try:
-        actor = actor_of(context.caller)
-        request = RechargeRequest(workspace_id, pack_code, amount, card_id, key.value, urls, actor)
-        result = await recharge(context.runtime.flow_context, request, authorize)
+        result = await recharge(context.runtime.flow_context, request, authorize, charge_limits(context, workspace_id))
     except SpendLimitReached as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise

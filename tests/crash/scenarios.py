@@ -70,7 +70,7 @@ def calls(*names: str) -> tuple[str, ...]:
 
 
 _TO_PAYMENT: Final = (
-    *commits("rate-limit", "recharge.begin"),
+    *commits("recharge.begin"),
     *calls("create_invoice"),
     *commits("recharge.save_invoice"),
     *calls("add_charge", "finalize_invoice", "retrieve_tax_rate"),
@@ -106,7 +106,7 @@ SCENARIOS: Final = (
             *_TO_PAYMENT,
             *calls("retrieve_invoice#2", "void_invoice"),
             *commits("purchase.fail"),
-            *commits("rate-limit", nth=2),
+            *commits("rate-limit"),
         ),
         endings.declined,
         in_order=True,
@@ -188,7 +188,7 @@ SCENARIOS: Final = (
         (steps.somebody_without_cards,),
         steps.checks_out,
         (
-            *commits("rate-limit", "recharge.begin"),
+            *commits("recharge.begin"),
             *calls("create_customer"),
             *commits("customer.save"),
             *calls("open_payment_page"),

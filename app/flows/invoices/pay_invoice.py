@@ -50,6 +50,16 @@ class InvoiceNotPayable(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """A request to pay an invoice; `actor` is who asked, for the audit log."""
+
+    workspace_id: UUID
+    invoice_id: UUID
+    idempotency_key: str
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
 class InvoicePaid:
     """The invoice as it is now, and the error for the caller when it is not paid.
 
@@ -71,20 +81,19 @@ class _BegunPayment:
 
 async def pay_invoice(
     context: FlowContext,
-    workspace_id: UUID,
-    invoice_id: UUID,
-    idempotency_key: str,
-    actor: Actor,
+    request: PaymentRequest,
     authorize: Authorize,
+    count: Callable[[Session], Awaitable[None]],
 ) -> InvoicePaid:
     """Charge the default card for an open invoice; the same key never charges twice, nor do two keys.
 
-    Raises `NotFound`, `InvoiceNotPayable`, `PaymentMethodRequired`, `IdempotencyConflict`, `PaymentUnavailable`.
+    `count` counts a payment that is begun, in the transaction that begins it. Raises `NotFound`, `InvoiceNotPayable`,
+    `PaymentMethodRequired`, `IdempotencyConflict`, `PaymentUnavailable`, and what `count` raises.
     """
 
     async def begin(session: Session) -> _BegunPayment:
         await authorize(session)
-        return await _begin(session, workspace_id, invoice_id, idempotency_key, actor)
+        return await _begin(session, request, count)
 
     begun = await transact(context.database, begin, step="pay_invoice.begin")
     try:
@@ -140,24 +149,27 @@ async def _pay(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
 
 
 async def _begin(
-    session: Session, workspace_id: UUID, invoice_id: UUID, idempotency_key: str, actor: Actor
+    session: Session, request: PaymentRequest, count: Callable[[Session], Awaitable[None]]
 ) -> _BegunPayment:
-    require_open(await billing_account_store.lock(session, workspace_id))
+    workspace_id, invoice_id = request.workspace_id, request.invoice_id
+    account = await billing_account_store.lock(session, workspace_id)
     invoice = await invoice_store.find(session, workspace_id, invoice_id)
     if invoice is None:
         raise NotFound
     key_hash = input_hash(invoice_id)
-    payment = await invoice_store.payment_with_key(session, workspace_id, idempotency_key)
+    payment = await invoice_store.payment_with_key(session, workspace_id, request.idempotency_key)
     if payment is not None:
         if payment.input_hash != key_hash:
             raise IdempotencyConflict(path=("input", "idempotencyKey"))
         return _BegunPayment(invoice, payment.card_id, payment, True)
+    require_open(account)
     if invoice.status != InvoiceStatus.OPEN:
         raise InvoiceNotPayable
+    await count(session)
     card = await card_mirror.card_to_charge(session, workspace_id, None)
     payment = InvoicePaymentRow(
         workspace_id=workspace_id,
-        idempotency_key=idempotency_key,
+        idempotency_key=request.idempotency_key,
         id=uuid7(),
         invoice_id=invoice_id,
         card_id=card.provider_id,
@@ -167,9 +179,8 @@ async def _begin(
     session.add(payment)
     due = Money(invoice.amount_due_minor, invoice.currency)
     after = {"invoice": str(invoice_id), "amount": str(due)}
-    await audit_log.record(
-        session, workspace_id, actor, "invoice.payment_requested", "Payment of an invoice was asked for.", after=after
-    )
+    summary = "Payment of an invoice was asked for."
+    await audit_log.record(session, workspace_id, request.actor, "invoice.payment_requested", summary, after=after)
     return _BegunPayment(invoice, card.provider_id, payment, False)
 
 

@@ -32,7 +32,7 @@ from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
-from app.errors import DomainError, IdempotencyConflict, PaymentActionRequired, PaymentDeclined
+from app.errors import DomainError, IdempotencyConflict, InvalidInput, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
@@ -40,6 +40,7 @@ from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import charge_of
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.reconcile import reconcile_purchase
+from app.money import Money
 from app.payments.gateway_values import (
     GatewayRefused,
     GatewayUnavailable,
@@ -58,9 +59,10 @@ _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl,
 
 @dataclass(frozen=True, slots=True)
 class RechargeRequest:
-    """A request to buy credits: exactly one of `pack_code` and `amount` (whole units of the currency); no card means the default.
+    """A request to buy credits, as it was written: nothing of it has been judged.
 
-    `actor` is who asked, for the audit log.
+    Exactly one of `pack_code` and `amount` (whole units of the currency) has to be given; no card means the default. `return_urls`
+    judges the addresses to come back to, which only a new purchase needs. `actor` is who asked, for the audit log.
     """
 
     workspace_id: UUID
@@ -68,7 +70,7 @@ class RechargeRequest:
     amount: Decimal | None
     card_id: UUID | None
     idempotency_key: str
-    return_urls: ReturnUrls
+    return_urls: Callable[[], ReturnUrls]
     actor: Actor
 
 
@@ -85,6 +87,7 @@ class RechargeResult:
 
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+Count = Callable[[Session], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +97,26 @@ class _BegunRecharge:
     party: BilledParty
 
 
-async def recharge(context: FlowContext, request: RechargeRequest, authorize: Authorize) -> RechargeResult:
+async def recharge(
+    context: FlowContext, request: RechargeRequest, authorize: Authorize, count: Count
+) -> RechargeResult:
     """Buy credits with a card on file, or, without one, open a page to pay on.
 
-    `authorize` checks, in the transaction and on locked rows, that the caller may. Raises `InvalidInput`, `PhoneUnverified`,
-    `SpendLimitReached`, `IdempotencyConflict` and `PaymentUnavailable`; nothing was bought then. A decline, a confirmation that the
-    bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
+    The caller was authorized; `authorize` checks it again on locked rows, in the transaction that begins the purchase, and `count`
+    counts the purchase there. A key that is known answers before anything else is judged. Raises `InvalidInput`, `PhoneUnverified`,
+    `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable` and what `count` raises; nothing was bought then. A decline, a
+    confirmation that the bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
     """
+    async with context.database.read() as session:
+        earlier = await _earlier(session, request)
+    if earlier is not None:
+        return await _answer_again(context, earlier)
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
+    urls = request.return_urls()
 
     async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
-        return await _begin(
-            session, context.catalog, request, order, await authorize(session), without_card=without_card
-        )
+        access = await authorize(session)
+        return await _begin(session, context.catalog, request, order, access, count, without_card=without_card)
 
     try:
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
@@ -115,12 +125,31 @@ async def recharge(context: FlowContext, request: RechargeRequest, authorize: Au
         await _try_to_sync_cards(context, request.workspace_id)
         begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
-        return replace(await _result_of(context, await _wait_for_earlier_call(context, begun.purchase)), is_replay=True)
+        return await _answer_again(context, begun.purchase)
     if begun.purchase.card_id is None:
-        return await _result_of(
-            context, await open_checkout(context, begun.party, begun.purchase, order, request.return_urls)
-        )
+        return await _result_of(context, await open_checkout(context, begun.party, begun.purchase, order, urls))
     return await _result_of(context, await _charge_card(context, begun, order))
+
+
+async def _earlier(session: Session, request: RechargeRequest) -> CreditPurchaseRow | None:
+    """The purchase that the request's key began; raises `IdempotencyConflict` where the key was used with another input."""
+    earlier = await purchase_store.with_key(session, request.workspace_id, request.idempotency_key)
+    if earlier is not None and not _is_same_input(request, earlier):
+        raise IdempotencyConflict(path=("input", "idempotencyKey"))
+    return earlier
+
+
+def _is_same_input(request: RechargeRequest, earlier: CreditPurchaseRow) -> bool:
+    try:
+        # the same amount is the same input however many zeros it was written with
+        amount_minor = Money.of(request.amount, earlier.currency).minor if request.amount is not None else None
+    except InvalidInput:
+        return False
+    return earlier.input_hash == idempotency.input_hash(request.pack_code, amount_minor, request.card_id)
+
+
+async def _answer_again(context: FlowContext, earlier: CreditPurchaseRow) -> RechargeResult:
+    return replace(await _result_of(context, await _wait_for_earlier_call(context, earlier)), is_replay=True)
 
 
 async def _begin(
@@ -129,25 +158,23 @@ async def _begin(
     request: RechargeRequest,
     order: Order,
     access: WorkspaceAccess,
+    count: Count,
     *,
     without_card: bool,
 ) -> _BegunRecharge:
     workspace = access.workspace
     account = await billing_account_store.lock(session, workspace.id)
-    require_open(account)
     party = BilledParty(
         workspace.id, workspace.name, await billing_account_store.contact_address(session, workspace.id)
     )
-    # the same amount is the same input however many zeros it was written with
-    amount_minor = order.price.minor if order.pack_code is None else None
-    key_hash = idempotency.input_hash(request.pack_code, amount_minor, request.card_id)
-    earlier = await purchase_store.with_key(session, workspace.id, request.idempotency_key)
+    earlier = await _earlier(session, request)
     if earlier is not None:
-        if earlier.input_hash != key_hash:
-            raise IdempotencyConflict(path=("input", "idempotencyKey"))
         return _BegunRecharge(earlier, False, party)
+    require_open(account)
     if catalog.phone_required:
         await require_phone(session, workspace.id)
+    # before the provider is asked for cards, and undone with everything else where the purchase is refused
+    await count(session)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
     if card_id is not None:
         # A page to pay on replaces the one open before, so for a page the limit is checked once that one is closed.
@@ -158,7 +185,9 @@ async def _begin(
         order,
         card_id=card_id,
         key=request.idempotency_key,
-        key_hash=key_hash,
+        key_hash=idempotency.input_hash(
+            request.pack_code, order.price.minor if order.pack_code is None else None, request.card_id
+        ),
         is_auto=False,
         actor=request.actor,
     )

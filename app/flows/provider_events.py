@@ -15,6 +15,7 @@ from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
+from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
@@ -26,6 +27,7 @@ from app.store import purchases as purchase_store
 TASK = "provider_event"
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+_CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
 
 # The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
@@ -122,6 +124,8 @@ async def process(context: FlowContext, event_id: str) -> None:
         await _money_returned(context, RETURNED_MONEY_EVENTS[event.type], event.object_id)
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(context, event)
+    elif event.type.startswith(_CATALOG_EVENTS):
+        await _catalog_changed(context, event.object_id)
     await transact(
         context.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
@@ -136,11 +140,19 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         purchase = await purchase_store.of_invoice(session, invoice.id)
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
-    if purchase is not None and purchase.pay_sent_at is not None:
+    if purchase is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         await apply_payment_outcome(context, purchase, invoice)
     # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)
+
+
+async def _catalog_changed(context: FlowContext, object_id: str) -> None:
+    """Bring back what someone changed at the provider; the account may sell other things too, which are left alone."""
+    async with context.database.read() as session:
+        is_ours = await provider_event_store.is_of_catalog(session, object_id)
+    if is_ours:
+        await sync_catalog(context)
 
 
 async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, object_id: str) -> None:

@@ -1,7 +1,7 @@
 """The payment gateway as the product sees it: values in, values out, and nothing of the provider's SDK.
 
 Every call that makes or moves something takes the idempotency key of its step, so that sending it twice does it once. Each may
-raise `GatewayUnavailable` or `GatewayRefused`.
+raise `GatewayUnavailable` or `GatewayRefused`; the latter as `GatewayMissing` where an object that the request names is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.payments.gateway_values import (
     ReturnedMoney,
     ReturnedMoneyEvent,
     ReturnUrls,
+    SyncedObjects,
     TaxRate,
     Wallet,
 )
@@ -148,16 +149,19 @@ class RefundGateway(Protocol):
 class CatalogGateway(Protocol):
     """What is sold, as the provider must know it."""
 
-    async def ensure_product(self, product: Product) -> None:
-        """Make the product, or rename it."""
+    async def ensure_products(self, products: Sequence[Product]) -> SyncedObjects:
+        """Make the products that are missing, and bring back those that were archived or renamed; ids by the ids given.
+
+        A deleted product's id may be taken for ever: what takes its place then has another one.
+        """
         ...
 
-    async def ensure_price(self, price: Price) -> str:
-        """The id of the price with this lookup key, made if there is none yet."""
+    async def ensure_prices(self, prices: Sequence[Price]) -> SyncedObjects:
+        """Find the prices by their lookup keys, make those missing or different, bring back the archived; ids by lookup key."""
         ...
 
-    async def ensure_tax_rate(self, rate: TaxRate) -> str:
-        """The id of the tax rate with this key, made if there is none yet."""
+    async def ensure_tax_rates(self, rates: Sequence[TaxRate]) -> SyncedObjects:
+        """Find the tax rates by their keys, make those that are missing, and bring back the archived; ids by key."""
         ...
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.gateway_values import Card, GatewayRefused, Wallet
+from app.payments.gateway_values import Card, GatewayMissing, GatewayRefused, MissingObject, Wallet
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 
@@ -25,10 +25,8 @@ class StripeCustomers(StripeCalls):
     async def delete_customer(self, customer_id: str) -> None:
         try:
             await self.step("delete_customer", lambda: self.stripe.customers.delete_async(customer_id))
-        except GatewayRefused:
-            customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
-            if not getattr(customer, "deleted", False):
-                raise
+        except GatewayMissing:
+            return
 
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
         params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
@@ -41,12 +39,14 @@ class StripeCustomers(StripeCalls):
 
     async def wallet(self, customer_id: str) -> Wallet:
         customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
+        if getattr(customer, "deleted", False):
+            raise GatewayMissing(f"customer {customer_id} was deleted", MissingObject.CUSTOMER)
         page = await self.step(
             "list_cards",
             lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE}),
         )
         methods = [method async for method in page.auto_paging_iter()]
-        settings = None if getattr(customer, "deleted", False) else customer.invoice_settings
+        settings = customer.invoice_settings
         default = settings.default_payment_method if settings else None
         cards = [_card(method) for method in sorted(methods, key=lambda method: (method.created, method.id))]
         return Wallet(tuple(cards), default if isinstance(default, str) or default is None else default.id)

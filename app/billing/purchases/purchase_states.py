@@ -126,12 +126,13 @@ async def succeed(
 ) -> CreditPurchaseRow:
     """The payment succeeded: grant the credits. Safe to call again: the credits are granted once.
 
-    A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None.
+    A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None. Unless the seller
+    says that the money came another way: that can't go back to a card, so the purchase succeeds after all.
     """
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     await invoice_mirror.mirror(session, workspace_id, invoice)
-    if row.status not in UNFINISHED:
+    if row.status not in UNFINISHED and (row.charged_at is not None or not invoice.is_paid_elsewhere):
         return row
     await credit_movements.grant_purchase(session, row)
     row.status = PurchaseStatus.SUCCEEDED

@@ -53,7 +53,9 @@ class CardRow(Base):
 class InvoiceRow(Base):
     """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON.
 
-    `money_checks` counts how often the provider was asked what refunds and disputes have returned of it.
+    `amount_due_minor` and `credit_applied_minor` are what the provider says, which keeps them when an invoice is voided: what is to
+    be shown is in `app/billing/payments/invoice_mirror.py`. `money_checks` counts how often the provider was asked what refunds and
+    disputes have returned of it.
     """
 
     __tablename__ = "invoices"

@@ -177,7 +177,7 @@ async def _begin(
         created_at=session.now,
     )
     session.add(payment)
-    due = Money(invoice.amount_due_minor, invoice.currency)
+    due = Money(invoice_mirror.due_minor(invoice), invoice.currency)
     after = {"invoice": str(invoice_id), "amount": str(due)}
     summary = "Payment of an invoice was asked for."
     await audit_log.record(session, workspace_id, request.actor, "invoice.payment_requested", summary, after=after)

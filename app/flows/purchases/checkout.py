@@ -16,7 +16,7 @@ from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
-from app.flows.purchases.invoice_lines import charge_of
+from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
 from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
 from app.store import billing_accounts as billing_account_store
@@ -42,15 +42,19 @@ async def open_checkout(
     """
     try:
         await _close_others(context, purchase)
-        charge = await charge_of(context, order)
         customer_id = await ensure_customer(context, party)
         open_until = context.database.clock.now() + OPEN_FOR + _REQUEST_TAKES
-        checkout = await context.gateway.open_payment_page(
-            customer_id,
-            charge,
-            urls=urls,
-            metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
-            expires_at=open_until,
+        checkout = await send_line(
+            context,
+            order,
+            lambda charge, key: context.gateway.open_payment_page(
+                customer_id,
+                charge,
+                urls=urls,
+                metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
+                expires_at=open_until,
+                key=key,
+            ),
             key=f"{purchase.id}:checkout",
         )
     except (GatewayUnavailable, GatewayRefused) as error:

@@ -17,6 +17,8 @@ NOT_COMPLETED = "The payment was not completed; nothing was charged."
 
 _DECLINED = "The card was declined."
 _EXPIRED = "The payment was not confirmed in time."
+_GIVEN_UP = "The seller gave the invoice up; nothing was charged."
+_CALLED_OFF = (InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE)
 
 
 async def apply_payment_outcome(
@@ -31,15 +33,16 @@ async def apply_payment_outcome(
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
         return await _succeed(context, purchase, invoice)
-    if attempt.status is PaymentStatus.ACTION_REQUIRED and not has_expired(context, purchase):
+    if attempt.status is PaymentStatus.PROCESSING and invoice.status is not InvoiceStatus.VOID:
+        return await check_later(context, *key)
+    is_open = invoice.status is InvoiceStatus.OPEN
+    if is_open and attempt.status is PaymentStatus.ACTION_REQUIRED and not has_expired(context, purchase):
         return await transact(
             context.database,
             lambda session: purchase_states.await_confirmation(session, *key, invoice),
             step="purchase.await",
         )
-    if invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.PROCESSING:
-        return await check_later(context, *key)
-    is_unattempted = invoice.status is InvoiceStatus.OPEN and attempt.status is PaymentStatus.NOT_ATTEMPTED
+    is_unattempted = is_open and attempt.status is PaymentStatus.NOT_ATTEMPTED
     if is_unattempted and not _is_stale(context, purchase):
         return purchase
     return await void_and_fail(context, purchase, invoice)
@@ -102,8 +105,9 @@ async def void_and_fail(
 ) -> CreditPurchaseRow:
     """Void the invoice of a payment that did not happen, so that it can't be paid later, and fail the purchase.
 
-    Where it was paid meanwhile, the purchase succeeds; where a payment is under way, the reconciler checks it later. Raises
-    `GatewayUnavailable`.
+    Where it was paid meanwhile, the purchase succeeds; where a payment is under way, the reconciler checks it later. An invoice
+    that the seller marked as uncollectible can't be voided: the purchase fails all the same, and a payment that comes later is
+    refunded. Raises `GatewayUnavailable`.
     """
     attempt = invoice.attempt
     try:
@@ -113,12 +117,14 @@ async def void_and_fail(
         voided = await context.gateway.invoice(invoice.id)
         if voided is not None and voided.status is InvoiceStatus.PAID:
             return await apply_payment_outcome(context, purchase, voided)
-        if voided is not None and voided.status is not InvoiceStatus.VOID:
+        if voided is not None and voided.status not in _CALLED_OFF:
             return await check_later(context, purchase.workspace_id, purchase.id)
     is_unconfirmed = attempt.status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELED)
     if is_unconfirmed and has_expired(context, purchase):
         return await fail_purchase(context, purchase, voided, reason=_EXPIRED, status=PurchaseStatus.EXPIRED)
-    reason = attempt.decline_message or (_DECLINED if attempt.decline_code else NOT_COMPLETED)
+    is_given_up = voided is not None and voided.status is InvoiceStatus.UNCOLLECTIBLE
+    not_completed = _GIVEN_UP if is_given_up else NOT_COMPLETED
+    reason = attempt.decline_message or (_DECLINED if attempt.decline_code else not_completed)
     return await fail_purchase(context, purchase, voided, reason=reason, decline_code=attempt.decline_code)
 
 

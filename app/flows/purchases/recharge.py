@@ -37,7 +37,7 @@ from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
-from app.flows.purchases.invoice_lines import charge_of
+from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.money import Money
@@ -244,7 +244,6 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
 async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
     """Make the purchase's invoice and finalize it; nothing is charged yet."""
     purchase = begun.purchase
-    charge = await charge_of(context, order)
     customer_id = await ensure_customer(context, begun.party)
     invoice_id = await context.gateway.create_invoice(
         customer_id,
@@ -258,7 +257,12 @@ async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: O
         row.invoice_id = invoice_id
 
     await transact(context.database, save, step="recharge.save_invoice")
-    await context.gateway.add_charge(customer_id, invoice_id, charge, key=f"{purchase.id}:line")
+    await send_line(
+        context,
+        order,
+        lambda charge, key: context.gateway.add_charge(customer_id, invoice_id, charge, key=key),
+        key=f"{purchase.id}:line",
+    )
     return await context.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
 
 

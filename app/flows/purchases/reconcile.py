@@ -10,7 +10,13 @@ from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import apply_checkout_outcome, close_lost_checkouts
-from app.flows.purchases.payment_outcome import NOT_COMPLETED, apply_payment_outcome, check_later, fail_purchase
+from app.flows.purchases.payment_outcome import (
+    NOT_COMPLETED,
+    apply_payment_outcome,
+    check_later,
+    fail_purchase,
+    void_and_fail,
+)
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -48,8 +54,9 @@ async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_
     invoice = await _find_invoice(context, purchase, customer_id)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         return await apply_payment_outcome(context, purchase, invoice)
-    voided = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await fail_purchase(context, purchase, voided, reason=NOT_COMPLETED)
+    if invoice is not None:
+        return await void_and_fail(context, purchase, invoice)
+    return await fail_purchase(context, purchase, None, reason=NOT_COMPLETED)
 
 
 async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.callers import require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.purchases.credit_movements import BalanceFull
 from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
@@ -71,7 +72,7 @@ async def recharge_credits(
     )
     try:
         result = await recharge(context.runtime.flow_context, request, authorize, charge_limits(context, workspace_id))
-    except SpendLimitReached as refusal:
+    except (SpendLimitReached, BalanceFull) as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise
     bought = result.purchase

@@ -12,6 +12,18 @@ class PaymentPending(DomainError):
     code = ErrorCode.PAYMENT_PENDING
 
 
+class PaymentRefused(DomainError):
+    """The payment provider refused to prepare this payment, for a reason that the seller has to look into. Nothing was charged."""
+
+    code = ErrorCode.PAYMENT_UNAVAILABLE
+
+
+class CreditsRefused(DomainError):
+    """This was paid, and meanwhile the balance grew to the most that can be counted: the payment goes back to the card."""
+
+    code = ErrorCode.CONFLICT
+
+
 class PaymentUnavailable(DomainError):
     """The payment provider can't be reached. Nothing was charged; try again."""
 

@@ -14,6 +14,8 @@ from app.billing.purchases.spend_limits import check_spend_limit
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.ids import uuid7
 from app.money import Money
 from app.payments.gateway_values import Checkout, ProviderInvoice
@@ -26,6 +28,16 @@ TOPIC = "credit_purchase"
 CONFIRM_WITHIN = timedelta(minutes=30)
 # After this long the reconciler checks a purchase that is not finished: longer than its calls to the provider ordinarily take.
 CHECK_AFTER = timedelta(seconds=90)
+
+
+# What a purchase that was paid and could not be credited says of itself.
+NOT_CREDITED = "The credits could not be added to the balance. The payment goes back to the card."
+
+
+class PaidOtherwise(DomainError):
+    """This was paid in another currency than it was ordered in."""
+
+    code = ErrorCode.CONFLICT
 
 
 class PurchaseOvertaken(Exception):
@@ -76,13 +88,14 @@ async def allow_payment(
     """Allow the payment to be sent, and set `pay_sent_at`: from here on only the provider knows whether the card was charged.
 
     The spend limit is checked with the total, tax included, while the billing account is locked, so that two purchases at once
-    can't pass it together. Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up meanwhile.
+    can't pass it together. Raises `SpendLimitReached`, `BalanceFull`, or `PurchaseOvertaken` when it was given up meanwhile.
     """
     account = await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if row.status != PurchaseStatus.PENDING or row.pay_sent_at is not None:
         raise PurchaseOvertaken
     await check_spend_limit(session, catalog, account, invoice.total_minor)
+    await credit_movements.require_room(session, workspace_id, row.credits, except_for=row.id)
     row.total_minor = invoice.total_minor
     row.pay_sent_at = session.now
     row.next_check_at = session.now + CHECK_AFTER
@@ -100,7 +113,8 @@ async def allow_checkout(
 ) -> CreditPurchaseRow:
     """Allow a hosted page to be shown: from here on it counts towards the limit, and only the provider knows if it was paid.
 
-    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up, or a later one opened its page, meanwhile.
+    Raises `SpendLimitReached`, `BalanceFull`, or `PurchaseOvertaken` when the purchase was given up meanwhile, or a later one has
+    opened its page.
     """
     account = await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
@@ -113,6 +127,7 @@ async def allow_checkout(
         raise PurchaseOvertaken
     total_minor = checkout.total_minor if checkout.total_minor is not None else row.price_minor
     await check_spend_limit(session, catalog, account, total_minor)
+    await credit_movements.require_room(session, workspace_id, row.credits, except_for=row.id)
     row.total_minor = total_minor
     row.pay_sent_at = session.now
     row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
@@ -126,6 +141,8 @@ async def succeed(
 ) -> CreditPurchaseRow:
     """The payment succeeded: grant the credits. Safe to call again: the credits are granted once.
 
+    Raises what the ledger refuses the credits with, and `PaidOtherwise`: then `refuse_credits` is to be called.
+
     A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None. Unless the seller
     says that the money came another way: that can't go back to a card, so the purchase succeeds after all.
     """
@@ -134,6 +151,8 @@ async def succeed(
     await invoice_mirror.mirror(session, workspace_id, invoice)
     if row.status not in UNFINISHED and (row.charged_at is not None or not invoice.is_paid_elsewhere):
         return row
+    if invoice.currency != row.currency:
+        raise PaidOtherwise
     await credit_movements.grant_purchase(session, row)
     row.status = PurchaseStatus.SUCCEEDED
     row.invoice_id = invoice.id
@@ -142,6 +161,28 @@ async def succeed(
     row.failure = row.decline_code = row.next_check_at = row.checkout_url = None
     mark_changed(session, row)
     await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
+    return row
+
+
+async def refuse_credits(
+    session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
+    """The payment succeeded and its credits can't be added: the purchase fails, and its money is to be refunded.
+
+    It stays due until the refund is stored. Safe to call again.
+    """
+    await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    await invoice_mirror.mirror(session, workspace_id, invoice)
+    if row.status in UNFINISHED:
+        row.status = PurchaseStatus.FAILED
+        row.failure = NOT_CREDITED
+        row.invoice_id = invoice.id
+        row.total_minor = invoice.total_minor
+        row.checkout_url = None
+        row.next_check_at = session.now + CHECK_AFTER
+        mark_changed(session, row)
+        await _record(session, row, SYSTEM, "recharge.failed", "A purchase was paid and could not be credited.")
     return row
 
 

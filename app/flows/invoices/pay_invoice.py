@@ -21,7 +21,8 @@ from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import DomainError, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.flows.purchases.payment_outcome import apply_payment_outcome
+from app.flows.provider.cards import sync_cards
+from app.flows.purchases.payment_outcome import CARD_REFUSED, apply_payment_outcome
 from app.idempotency import input_hash
 from app.ids import uuid7
 from app.money import Money
@@ -96,17 +97,21 @@ async def pay_invoice(
         return await _begin(session, request, count)
 
     begun = await transact(context.database, begin, step="pay_invoice.begin")
+    was_refused = False
     try:
         paid = await _pay_again(context, begun) if begun.is_replay else await _pay_first_time(context, begun)
     except GatewayRefused:
-        # another payment of it was faster: its present status decides
+        # another payment of it was faster, or this card can't be charged any more: the invoice's present status decides
+        was_refused = True
         paid = await _ask_provider(context, begun.invoice.provider_id)
+        with suppress(GatewayUnavailable, GatewayRefused):
+            await sync_cards(context, request.workspace_id)
     except GatewayUnavailable:
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
         raise NotFound
-    return InvoicePaid(await _mirror(context, begun.invoice, paid), _error_for(paid), begun.is_replay)
+    return InvoicePaid(await _mirror(context, begun.invoice, paid), _error_for(paid, was_refused), begun.is_replay)
 
 
 async def _pay_first_time(context: FlowContext, begun: _BegunPayment) -> ProviderInvoice:
@@ -204,8 +209,11 @@ async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoi
     )
 
 
-def _error_for(invoice: ProviderInvoice) -> DomainError | None:
-    """The error for the caller that follows from the invoice's state; None once it is paid."""
+def _error_for(invoice: ProviderInvoice, was_refused: bool) -> DomainError | None:
+    """The error for the caller that follows from the invoice's state; None once it is paid.
+
+    With `was_refused` the provider refused to charge the card at all.
+    """
     attempt = invoice.attempt
     if invoice.status is InvoiceStatus.PAID:
         return None
@@ -213,6 +221,8 @@ def _error_for(invoice: ProviderInvoice) -> DomainError | None:
         return PaymentActionRequired(client_secret=attempt.client_secret, hosted_url=attempt.action_url)
     if attempt.status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED):
         return PaymentDeclined(attempt.decline_message or "The card was declined.", decline_code=attempt.decline_code)
+    if invoice.status is InvoiceStatus.OPEN and was_refused and attempt.status is PaymentStatus.NOT_ATTEMPTED:
+        return PaymentDeclined(CARD_REFUSED, decline_code=None)
     if invoice.status is InvoiceStatus.OPEN:
         return PaymentPending()
     return InvoiceNotPayable()

@@ -6,14 +6,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from app.billing.payments.payment_errors import PaymentUnavailable
+import structlog
+
+from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.purchases import purchase_states
 from app.billing.purchases.orders import Order
 from app.billing.purchases.purchase_states import PurchaseOvertaken
-from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
+from app.errors import DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import send_line
@@ -22,11 +24,14 @@ from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 OPEN_FOR: Final = timedelta(minutes=30)
 
 # The provider wants at least 30 minutes from when the request arrives there, which is later than when it was made.
 _REQUEST_TAKES: Final = timedelta(minutes=1)
 UNAVAILABLE: Final = "The payment provider could not be reached; nothing was charged."
+REFUSED: Final = "The payment provider refused to prepare the payment; nothing was charged."
 
 _REPLACED: Final = "Another checkout was opened in its place."
 _EXPIRED: Final = "The checkout was not paid in time."
@@ -37,8 +42,9 @@ async def open_checkout(
 ) -> CreditPurchaseRow:
     """Open a page to pay a pending purchase on, close the one open before, and return the purchase with the page's address.
 
-    Raises `SpendLimitReached` when the page's total would pass the limit (the page is closed before anybody saw it), and
-    `PaymentUnavailable` when the provider can't be reached. In both cases the purchase is given up: its key may be used again.
+    Raises `SpendLimitReached` when the page's total would pass the limit, `BalanceFull` when its credits would not fit (the page is
+    closed before anybody saw it), `PaymentUnavailable` when the provider can't be reached, and `PaymentRefused` when it refuses to
+    open a page. In all cases the purchase is given up: its key may be used again.
     """
     try:
         await _close_others(context, purchase)
@@ -57,9 +63,13 @@ async def open_checkout(
             ),
             key=f"{purchase.id}:checkout",
         )
-    except (GatewayUnavailable, GatewayRefused) as error:
+    except GatewayUnavailable as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
+    except GatewayRefused as error:
+        await give_up(context, purchase, reason=REFUSED)
+        _log.warning("recharge.refused", purchase=str(purchase.id), reason=str(error))
+        raise PaymentRefused from error
     try:
         allowed = await transact(
             context.database,
@@ -71,7 +81,7 @@ async def open_checkout(
         # again: another page may have been opened at the same moment, before this one was stored
         await _close_others(context, allowed)
         return allowed
-    except SpendLimitReached as error:
+    except DomainError as error:
         await give_up(context, purchase, reason=error.message)
         await _try_to_close(context, checkout)
         raise

@@ -16,18 +16,19 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from app import idempotency
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
-from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
+from app.billing.payments.payment_errors import CreditsRefused, PaymentPending, PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
-from app.billing.purchases import orders, purchase_states, spend_limits
+from app.billing.purchases import credit_movements, orders, purchase_states, spend_limits
 from app.billing.purchases.orders import Order
 from app.billing.purchases.purchase_states import PurchaseOvertaken
-from app.billing.purchases.spend_limits import SpendLimitReached
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
@@ -36,9 +37,9 @@ from app.errors import DomainError, IdempotencyConflict, InvalidInput, PaymentAc
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
-from app.flows.purchases.checkout import UNAVAILABLE, give_up, open_checkout
+from app.flows.purchases.checkout import REFUSED, UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
-from app.flows.purchases.payment_outcome import apply_payment_outcome
+from app.flows.purchases.payment_outcome import apply_payment_outcome, end_refused_payment
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.money import Money
 from app.payments.gateway_values import (
@@ -51,6 +52,8 @@ from app.payments.gateway_values import (
 )
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _REPLAY_POLLS_EVERY_SECONDS: Final = 0.1
@@ -104,8 +107,9 @@ async def recharge(
 
     The caller was authorized; `authorize` checks it again on locked rows, in the transaction that begins the purchase, and `count`
     counts the purchase there. A key that is known answers before anything else is judged. Raises `InvalidInput`, `PhoneUnverified`,
-    `SpendLimitReached`, `IdempotencyConflict`, `PaymentUnavailable` and what `count` raises; nothing was bought then. A decline, a
-    confirmation that the bank wants, a page to pay on and a payment under way are returned as the error beside the purchase.
+    `SpendLimitReached`, `BalanceFull`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused` and what `count` raises;
+    nothing was bought then. A decline, a confirmation that the bank wants, a page to pay on and a payment under way are returned
+    as the error beside the purchase.
     """
     async with context.database.read() as session:
         earlier = await _earlier(session, request)
@@ -176,6 +180,7 @@ async def _begin(
     # before the provider is asked for cards, and undone with everything else where the purchase is refused
     await count(session)
     card_id = await _card_to_charge(session, workspace.id, request.card_id, without_card=without_card)
+    await credit_movements.require_room(session, workspace.id, order.credits)
     if card_id is not None:
         # A page to pay on replaces the one open before, so for a page the limit is checked once that one is closed.
         await spend_limits.check_spend_limit(session, catalog, account, order.price.minor)
@@ -216,13 +221,17 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
             ),
             step="recharge.admit",
         )
-    except (GatewayUnavailable, GatewayRefused) as error:
+    except GatewayUnavailable as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
-    except SpendLimitReached as error:
+    except GatewayRefused as error:
+        await give_up(context, purchase, reason=REFUSED)
+        _log.warning("recharge.refused", purchase=str(purchase.id), reason=str(error))
+        raise PaymentRefused from error
+    except DomainError as error:
         await give_up(context, purchase, reason=error.message)
         with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-            # the invoice had to be finalized to learn the total, and must not stay open
+            # the invoice had to be finalized to learn the total, for the limits, and must not stay open
             await reconcile_purchase(context, purchase.workspace_id, purchase.id)
         raise
     except PurchaseOvertaken as error:
@@ -235,10 +244,26 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
                 off_session=purchase.is_auto_recharge,
                 key=f"{purchase.id}:pay",
             )
-        return await apply_payment_outcome(context, purchase, invoice)
-    except (GatewayUnavailable, GatewayRefused):
+    except GatewayRefused as error:
+        _log.info("recharge.card_refused", purchase=str(purchase.id), reason=str(error))
+        return await _end_refused(context, purchase, invoice.id)
+    except GatewayUnavailable:
         # Only the provider knows whether the card was charged: the purchase stays unfinished until the reconciler checks it.
         return await _read(context, purchase)
+    try:
+        return await apply_payment_outcome(context, purchase, invoice)
+    except (GatewayUnavailable, GatewayRefused):
+        return await _read(context, purchase)
+
+
+async def _end_refused(context: FlowContext, purchase: CreditPurchaseRow, invoice_id: str) -> CreditPurchaseRow:
+    """End a purchase whose payment was refused, and look at the cards: most likely this one is no longer on file."""
+    try:
+        ended = await end_refused_payment(context, purchase, invoice_id)
+    except (GatewayUnavailable, GatewayRefused):
+        ended = await _read(context, purchase)
+    await _try_to_sync_cards(context, purchase.workspace_id)
+    return ended
 
 
 async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
@@ -299,6 +324,8 @@ async def _result_of(context: FlowContext, purchase: CreditPurchaseRow) -> Recha
     if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):
         if purchase.idempotency_key is None:
             raise PaymentUnavailable
+        if purchase.failure == purchase_states.NOT_CREDITED:
+            return RechargeResult(purchase, CreditsRefused())
         reason = purchase.failure or "The card was declined."
         return RechargeResult(purchase, PaymentDeclined(reason, decline_code=purchase.decline_code))
     return RechargeResult(purchase, None)

@@ -18,6 +18,12 @@ class PaymentRefused(DomainError):
     code = ErrorCode.PAYMENT_UNAVAILABLE
 
 
+class EarlierPurchasePaid(DomainError):
+    """An earlier purchase was found to be paid, and its credits are there now. Nothing new was charged: ask again to buy more."""
+
+    code = ErrorCode.CONFLICT
+
+
 class CreditsRefused(DomainError):
     """This was paid, and meanwhile the balance grew to the most that can be counted: the payment goes back to the card."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,6 +31,10 @@ CONFIRM_WITHIN = timedelta(minutes=30)
 CHECK_AFTER = timedelta(seconds=90)
 
 
+# Who looks at a purchase has it checked at once, but not more often than this.
+CHECK_SOON_EVERY = timedelta(seconds=5)
+# A call that charges a card ordinarily has its answer after this long.
+CHARGE_TAKES = timedelta(seconds=5)
 # What a purchase that was paid and could not be credited says of itself.
 NOT_CREDITED = "The credits could not be added to the balance. The payment goes back to the card."
 
@@ -42,6 +47,37 @@ class PaidOtherwise(DomainError):
 
 class PurchaseOvertaken(Exception):
     """While this process was preparing the payment, another one gave the purchase up."""
+
+
+def next_check(row: CreditPurchaseRow, now: datetime) -> datetime:
+    """When the reconciler checks an unfinished purchase next: again and again, and when the customer's time is over."""
+    later = now + CHECK_AFTER
+    return min(later, row.expires_at) if row.expires_at > now else later
+
+
+def may_have_been_paid(row: CreditPurchaseRow, now: datetime) -> bool:
+    """Whether the provider may know more of a purchase than is stored: it waits for its customer, or for an answer that is lost."""
+    if row.status not in UNFINISHED or row.pay_sent_at is None:
+        return False
+    waits_for_customer = row.checkout_session_id is not None or row.status == PurchaseStatus.ACTION_REQUIRED
+    return waits_for_customer or now >= row.pay_sent_at + CHARGE_TAKES
+
+
+def may_be_checked_soon(row: CreditPurchaseRow, now: datetime) -> bool:
+    """Whether `check_soon` would make a purchase due."""
+    is_due_later = row.next_check_at is not None and row.next_check_at > now
+    asked_at = row.check_asked_at
+    return is_due_later and may_have_been_paid(row, now) and (asked_at is None or now >= asked_at + CHECK_SOON_EVERY)
+
+
+async def check_soon(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """Make these purchases (workspace, id) due for the reconciler at once: somebody looks at them. Waits for no lock.
+
+    Does so every `CHECK_SOON_EVERY` at most, for purchases that may have been paid.
+    """
+    for row in await purchase_store.lock_free(session, keys):
+        if may_be_checked_soon(row, session.now):
+            row.next_check_at = row.check_asked_at = session.now
 
 
 async def begin(
@@ -131,7 +167,8 @@ async def allow_checkout(
     row.total_minor = total_minor
     row.pay_sent_at = session.now
     row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
-    row.expires_at = row.next_check_at = open_until
+    row.expires_at = open_until
+    row.next_check_at = next_check(row, session.now)
     mark_changed(session, row)
     return row
 
@@ -195,8 +232,9 @@ async def await_confirmation(
     await invoice_mirror.mirror(session, workspace_id, invoice)
     if row.status == PurchaseStatus.PENDING:
         row.status = PurchaseStatus.ACTION_REQUIRED
-        row.next_check_at = row.expires_at
         mark_changed(session, row)
+    if row.status == PurchaseStatus.ACTION_REQUIRED:
+        row.next_check_at = next_check(row, session.now)
     return row
 
 

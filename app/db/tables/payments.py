@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,11 +18,20 @@ class BillingAccountRow(Base):
 
     `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
     `monthly_spend_limit_minor` overrides the plan's, set by an operator. From `closing_at` on nothing new is charged: the workspace
-    is being deleted.
+    is being deleted. While a form to save a card is open, until `cards_check_until`, the worker asks for the cards at
+    `cards_check_at`; `cards_check_asked_at` is when somebody who looked at the cards last made that due at once.
     """
 
     __tablename__ = "billing_accounts"
     erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
+
+    __table_args__ = (
+        Index(
+            "billing_accounts_cards_check_at_idx",
+            "cards_check_at",
+            postgresql_where=text("cards_check_at IS NOT NULL"),
+        ),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(unique=True)
@@ -30,6 +39,9 @@ class BillingAccountRow(Base):
     card_page_id: Mapped[str | None]
     monthly_spend_limit_minor: Mapped[int | None]
     closing_at: Mapped[datetime | None]
+    cards_check_at: Mapped[datetime | None]
+    cards_check_until: Mapped[datetime | None]
+    cards_check_asked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from app.billing.payments import card_mirror
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.purchases import purchase_states
 from app.billing.purchases.orders import Order
@@ -17,6 +18,7 @@ from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.errors import DomainError
 from app.flows.flow_context import FlowContext
+from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
@@ -123,6 +125,20 @@ async def close_checkout(context: FlowContext, purchase: CreditPurchaseRow, *, r
     return await _apply_outcome(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
 
 
+async def customer_returned(context: FlowContext, page_id: str) -> None:
+    """A customer came back from a hosted page: have the worker look at once what became of it. Asks the provider nothing itself."""
+
+    async def work(session: Session) -> None:
+        purchase = await purchase_store.of_checkout(session, page_id)
+        if purchase is not None:
+            await purchase_states.check_soon(session, [(purchase.workspace_id, purchase.id)])
+        account = await billing_account_store.of_card_page(session, page_id)
+        if account is not None:
+            await card_mirror.check_soon(session, account.workspace_id)
+
+    await transact(context.database, work, step="page.returned")
+
+
 async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
     """Process the event that a hosted page was paid or has closed."""
     async with context.database.read() as session:
@@ -153,8 +169,12 @@ async def _apply_outcome(
     if checkout.status is CheckoutStatus.EXPIRED:
         return await fail_purchase(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
     if checkout.status is CheckoutStatus.OPEN:
-        return purchase
+        return await check_later(context, purchase.workspace_id, purchase.id)
     invoice = await context.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
     if invoice is None:
         return await check_later(context, purchase.workspace_id, purchase.id)
-    return await apply_payment_outcome(context, purchase, invoice)
+    settled = await apply_payment_outcome(context, purchase, invoice)
+    # the page has saved the card; where it can't be fetched now, the next purchase looks for it
+    with suppress(GatewayUnavailable, GatewayRefused):
+        await sync_cards(context, purchase.workspace_id)
+    return settled

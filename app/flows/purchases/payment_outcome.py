@@ -50,7 +50,7 @@ async def apply_payment_outcome(
         )
     is_unattempted = is_open and attempt.status is PaymentStatus.NOT_ATTEMPTED
     if is_unattempted and not _is_stale(context, purchase):
-        return purchase
+        return await check_later(context, *key)
     return await void_and_fail(context, purchase, invoice)
 
 
@@ -73,7 +73,7 @@ async def check_later(context: FlowContext, workspace_id: UUID, purchase_id: UUI
     async def work(session: Session) -> CreditPurchaseRow:
         row = await purchase_store.lock(session, workspace_id, purchase_id)
         if row.next_check_at is not None:
-            row.next_check_at = session.now + purchase_states.CHECK_AFTER
+            row.next_check_at = purchase_states.next_check(row, session.now)
         return row
 
     return await transact(context.database, work, step="purchase.look_later")

@@ -24,7 +24,13 @@ from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
-from app.billing.payments.payment_errors import CreditsRefused, PaymentPending, PaymentRefused, PaymentUnavailable
+from app.billing.payments.payment_errors import (
+    CreditsRefused,
+    EarlierPurchasePaid,
+    PaymentPending,
+    PaymentRefused,
+    PaymentUnavailable,
+)
 from app.billing.payments.workspace_closing import require_open
 from app.billing.purchases import credit_movements, orders, purchase_states, spend_limits
 from app.billing.purchases.orders import Order
@@ -40,7 +46,7 @@ from app.flows.provider.customers import BilledParty, ensure_customer
 from app.flows.purchases.checkout import REFUSED, UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, end_refused_payment
-from app.flows.purchases.reconcile import reconcile_purchase
+from app.flows.purchases.reconcile import find_paid, look, reconcile_purchase
 from app.money import Money
 from app.payments.gateway_values import (
     GatewayRefused,
@@ -109,7 +115,7 @@ async def recharge(
     counts the purchase there. A key that is known answers before anything else is judged. Raises `InvalidInput`, `PhoneUnverified`,
     `SpendLimitReached`, `BalanceFull`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused` and what `count` raises;
     nothing was bought then. A decline, a confirmation that the bank wants, a page to pay on and a payment under way are returned
-    as the error beside the purchase.
+    as the error beside the purchase. Raises `EarlierPurchasePaid` instead of charging somebody who has paid and was not told.
     """
     async with context.database.read() as session:
         earlier = await _earlier(session, request)
@@ -117,6 +123,8 @@ async def recharge(
         return await _answer_again(context, earlier)
     order = orders.order(context.catalog, pack_code=request.pack_code, amount=request.amount)
     urls = request.return_urls()
+    if await find_paid(context, request.workspace_id):
+        raise EarlierPurchasePaid
 
     async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
         access = await authorize(session)
@@ -153,7 +161,11 @@ def _is_same_input(request: RechargeRequest, earlier: CreditPurchaseRow) -> bool
 
 
 async def _answer_again(context: FlowContext, earlier: CreditPurchaseRow) -> RechargeResult:
-    return replace(await _result_of(context, await _wait_for_earlier_call(context, earlier)), is_replay=True)
+    if purchase_states.may_have_been_paid(earlier, context.database.clock.now()):
+        present = await look(context, earlier)
+    else:
+        present = await look(context, await _wait_for_earlier_call(context, earlier))
+    return replace(await _result_of(context, present), is_replay=True)
 
 
 async def _begin(

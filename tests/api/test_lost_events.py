@@ -51,9 +51,10 @@ async def _pay(backend: RunningBackend, url: str) -> str:
 async def _stored_status(backend: RunningBackend, person: Person) -> str:
     """The status of the only purchase as it is stored: reading it by the API would have it looked at."""
     async with backend.database.raw() as connection:
-        return await connection.fetchval(
+        found = await connection.fetchval(
             "SELECT status FROM credit_purchases WHERE workspace_id = $1", person.workspace_id
         )
+    return str(found)
 
 
 async def _becomes(backend: RunningBackend, person: Person, status: str) -> None:
@@ -223,7 +224,8 @@ async def test_coming_back_from_the_page_to_save_a_card_has_it_found(deaf: Runni
 
     async def stored() -> int:
         async with deaf.database.raw() as connection:
-            return await connection.fetchval("SELECT count(*) FROM cards WHERE workspace_id = $1", person.workspace_id)
+            cards = await connection.fetch("SELECT id FROM cards WHERE workspace_id = $1", person.workspace_id)
+        return len(cards)
 
     assert await eventually(stored) == 1
 

@@ -144,7 +144,7 @@ SCENARIOS: Final = (
         "holder comes too late",
         (steps.somebody_with_three_cards, steps.nothing_is_reported, recharging(ASKING)),
         steps.half_an_hour_passes,
-        (*calls("retrieve_invoice", "retrieve_tax_rate", "void_invoice"), *commits("purchase.fail")),
+        (*calls("retrieve_invoice", "retrieve_tax_rate", "void_invoice"), *commits("purchase.await", "purchase.fail")),
         endings.lapsed,
     ),
     Scenario(
@@ -212,7 +212,7 @@ SCENARIOS: Final = (
         "checkout nobody pays",
         (steps.somebody_without_cards, steps.nothing_is_reported, steps.checks_out),
         steps.half_an_hour_passes,
-        (*calls("retrieve_checkout"), *commits("purchase.fail")),
+        (*calls("retrieve_checkout"), *commits("purchase.look_later", "purchase.fail")),
         endings.page_closed,
     ),
     Scenario(

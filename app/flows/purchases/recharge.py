@@ -161,6 +161,7 @@ def _is_same_input(request: RechargeRequest, earlier: CreditPurchaseRow) -> bool
 
 
 async def _answer_again(context: FlowContext, earlier: CreditPurchaseRow) -> RechargeResult:
+    context.database.fault("recharge.asked-again")
     if purchase_states.may_have_been_paid(earlier, context.database.clock.now()):
         present = await look(context, earlier)
     else:

@@ -31,8 +31,12 @@ from app.payments.gateway_values import (
 class CustomerGateway(Protocol):
     """Customers and their cards."""
 
-    async def create_customer(self, *, workspace_id: str, name: str, email: str | None, key: str) -> str:
-        """Make a customer and return its id."""
+    async def create_customer(self, *, workspace_id: str, key: str) -> str:
+        """Make a customer that carries nothing but the workspace's id, and return its id."""
+        ...
+
+    async def update_customer(self, customer_id: str, *, name: str, email: str | None) -> None:
+        """Let a customer carry this name and address, or none; an address that the provider does not take is left out."""
         ...
 
     async def delete_customer(self, customer_id: str) -> None:
@@ -44,7 +48,7 @@ class CustomerGateway(Protocol):
         ...
 
     async def wallet(self, customer_id: str) -> Wallet:
-        """The customer's cards and default."""
+        """The customer's cards and default; raises `GatewayMissing` for a customer that was deleted."""
         ...
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:
@@ -176,6 +180,10 @@ class EventGateway(Protocol):
         """Have events of these types reported to `url`; the answer carries the secret."""
         ...
 
+    async def update_event_endpoint(self, endpoint_id: str, url: str, event_types: Sequence[str]) -> None:
+        """Have an endpoint, which keeps its secret, get events of these types at `url`, also if it was disabled."""
+        ...
+
     async def delete_event_endpoint(self, endpoint_id: str) -> None:
         """Report to this endpoint no more."""
         ...
@@ -185,7 +193,7 @@ class EventGateway(Protocol):
         ...
 
     async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        """All events from a time on, of at most 20 types, oldest first; the provider remembers 30 days of them."""
+        """All events of these types from a time on, oldest first; the provider remembers 30 days of them."""
         ...
 
 

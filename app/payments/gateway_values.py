@@ -65,13 +65,17 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card on file, as the provider describes it; `id` is the provider's."""
+    """A card on file, as the provider describes it; `id` is the provider's.
+
+    `fingerprint` is the same for each saving of one card number; None where the provider does not tell it.
+    """
 
     id: str
     brand: str | None
     last4: str | None
     exp_month: int | None
     exp_year: int | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +293,16 @@ class ProviderEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventEndpoint:
-    """An address that the provider reports events to; `secret` is None except in the answer to making it."""
+    """An address that the provider reports events of `event_types` to, unless it was disabled.
+
+    `secret` is None except in the answer to making it.
+    """
 
     id: str
     url: str
     secret: str | None
+    event_types: frozenset[str]
+    is_enabled: bool
 
 
 class CheckoutStatus(StrEnum):
@@ -320,6 +329,7 @@ class Checkout:
     """
 
     id: str
+    customer_id: str | None
     status: CheckoutStatus
     url: str | None
     total_minor: int | None

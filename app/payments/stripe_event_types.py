@@ -13,6 +13,7 @@ EVENT_TYPES = (
     "charge.refunded",
     "checkout.session.completed",
     "checkout.session.expired",
+    "customer.deleted",
     "customer.updated",
     "invoice.finalized",
     "invoice.marked_uncollectible",

@@ -84,6 +84,7 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
     metadata = session.metadata.to_dict() if session.metadata is not None else {}
     return Checkout(
         id=session.id,
+        customer_id=_id(session.customer),
         status=CheckoutStatus((session.status or "open").upper()),
         url=_optional(session, "url"),
         total_minor=_optional(session, "amount_total"),

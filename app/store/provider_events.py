@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -30,6 +31,16 @@ async def receive(session: Session, event: ProviderEventRow) -> bool:
 async def find(session: Session, event_id: str) -> ProviderEventRow | None:
     """The event, if it was received."""
     return await session.get(ProviderEventRow, event_id)
+
+
+async def received(session: Session, event_ids: Sequence[str]) -> set[str]:
+    """Those of the events that were received, acted on or not."""
+    return set(await session.scalars(select(ProviderEventRow.id).where(ProviderEventRow.id.in_(event_ids))))
+
+
+async def newest_at(session: Session) -> datetime | None:
+    """When the newest of the received events happened; None before the first."""
+    return await session.scalar(select(func.max(ProviderEventRow.created_at)))
 
 
 async def processed(session: Session, event_ids: Sequence[str]) -> set[str]:

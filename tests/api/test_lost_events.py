@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -50,11 +52,9 @@ async def _pay(backend: RunningBackend, url: str) -> str:
 
 async def _stored_status(backend: RunningBackend, person: Person) -> str:
     """The status of the only purchase as it is stored: reading it by the API would have it looked at."""
-    async with backend.database.raw() as connection:
-        found = await connection.fetchval(
-            "SELECT status FROM credit_purchases WHERE workspace_id = $1", person.workspace_id
-        )
-    return str(found)
+    async with backend.database.read() as session:
+        [purchase] = await purchase_store.page(session, person.workspace_id, limit=2)
+    return purchase.status
 
 
 async def _becomes(backend: RunningBackend, person: Person, status: str) -> None:
@@ -223,9 +223,8 @@ async def test_coming_back_from_the_page_to_save_a_card_has_it_found(deaf: Runni
     await deaf.api.http.get(back)
 
     async def stored() -> int:
-        async with deaf.database.raw() as connection:
-            cards = await connection.fetch("SELECT id FROM cards WHERE workspace_id = $1", person.workspace_id)
-        return len(cards)
+        async with deaf.database.read() as session:
+            return len(await billing_account_store.cards(session, person.workspace_id))
 
     assert await eventually(stored) == 1
 
@@ -237,7 +236,9 @@ async def test_a_card_that_was_saved_is_found_while_nobody_looks(own_backend: Ru
 
     await own_backend.advance("PT2M")
 
-    async with own_backend.database.raw() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM cards") == 1
-        # the form has done its work
-        assert await connection.fetchval("SELECT count(*) FROM billing_accounts WHERE cards_check_at IS NOT NULL") == 0
+    async with own_backend.database.read() as session:
+        account = await billing_account_store.find(session, person.workspace_id)
+        assert len(await billing_account_store.cards(session, person.workspace_id)) == 1
+    # the form has done its work
+    assert account is not None
+    assert account.cards_check_at is None

@@ -9,6 +9,7 @@ import pytest
 
 from app.money import MAX_STEPS
 from app.store import billing_accounts as billing_account_store
+from app.store import purchases as purchase_store
 from tests.support.bills import bill
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -143,8 +144,8 @@ async def test_a_payment_whose_credits_are_refused_goes_back_to_the_card(
     assert [(refund["amount"], refund["status"]) for refund in await own_backend.sandbox.listed("/v1/refunds")] == [
         (500, "succeeded")
     ]
-    async with own_backend.database.raw() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM credit_purchases WHERE next_look_at IS NOT NULL") == 0
+    async with own_backend.database.read() as session:
+        assert await purchase_store.next_check_at(session) is None
 
 
 async def test_a_refund_of_refused_credits_that_could_not_be_sent_is_sent_later(own_backend: RunningBackend) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.provider.cards import sync_cards
-from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.provider.customers import ensure_customer
 from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
 from app.ledger.post_movements import post_one
@@ -33,7 +33,7 @@ async def somebody_with_three_cards(customer: Customer) -> None:
         await customer.verify_phone()
     await environment.sandbox.deliver("drop")
     workspace_id = customer.person.workspace_id
-    made = await ensure_customer(environment.flow_context, BilledParty(workspace_id, "A customer", None))
+    made = await ensure_customer(environment.flow_context, workspace_id)
     for card in (GOOD, FAILING, ASKING):
         await environment.sandbox.post(f"/v1/payment_methods/{card}/attach", customer=made)
     await sync_cards(environment.flow_context, workspace_id)

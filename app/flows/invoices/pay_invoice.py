@@ -13,6 +13,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.payments import card_mirror, invoice_mirror
+from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
 from app.db.engine import Session
@@ -21,7 +22,7 @@ from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import DomainError, IdempotencyConflict, NotFound, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.flows.provider.cards import sync_cards
+from app.flows.provider.cards import try_to_sync_cards
 from app.flows.purchases.payment_outcome import CARD_REFUSED, apply_payment_outcome
 from app.idempotency import input_hash
 from app.ids import uuid7
@@ -96,7 +97,12 @@ async def pay_invoice(
         await authorize(session)
         return await _begin(session, request, count)
 
-    begun = await transact(context.database, begin, step="pay_invoice.begin")
+    try:
+        begun = await transact(context.database, begin, step="pay_invoice.begin")
+    except PaymentMethodRequired:
+        # the event of a card that was saved a moment ago may not have come yet
+        await try_to_sync_cards(context, request.workspace_id)
+        begun = await transact(context.database, begin, step="pay_invoice.begin")
     was_refused = False
     try:
         paid = await _pay_again(context, begun) if begun.is_replay else await _pay_first_time(context, begun)
@@ -104,8 +110,7 @@ async def pay_invoice(
         # another payment of it was faster, or this card can't be charged any more: the invoice's present status decides
         was_refused = True
         paid = await _ask_provider(context, begun.invoice.provider_id)
-        with suppress(GatewayUnavailable, GatewayRefused):
-            await sync_cards(context, request.workspace_id)
+        await try_to_sync_cards(context, request.workspace_id)
     except GatewayUnavailable:
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)

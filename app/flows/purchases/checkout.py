@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -18,11 +19,18 @@ from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
 from app.errors import DomainError
 from app.flows.flow_context import FlowContext
-from app.flows.provider.cards import sync_cards
-from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.provider.cards import try_to_sync_cards
+from app.flows.provider.customers import with_customer
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
-from app.payments.gateway_values import Checkout, CheckoutStatus, GatewayRefused, GatewayUnavailable, ReturnUrls
+from app.payments.gateway_values import (
+    Checkout,
+    CheckoutStatus,
+    GatewayMissing,
+    GatewayRefused,
+    GatewayUnavailable,
+    ReturnUrls,
+)
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
@@ -40,7 +48,7 @@ _EXPIRED: Final = "The checkout was not paid in time."
 
 
 async def open_checkout(
-    context: FlowContext, party: BilledParty, purchase: CreditPurchaseRow, order: Order, urls: ReturnUrls
+    context: FlowContext, purchase: CreditPurchaseRow, order: Order, urls: ReturnUrls
 ) -> CreditPurchaseRow:
     """Open a page to pay a pending purchase on, close the one open before, and return the purchase with the page's address.
 
@@ -48,22 +56,25 @@ async def open_checkout(
     closed before anybody saw it), `PaymentUnavailable` when the provider can't be reached, and `PaymentRefused` when it refuses to
     open a page. In all cases the purchase is given up: its key may be used again.
     """
+    open_until = context.database.clock.now() + OPEN_FOR + _REQUEST_TAKES
     try:
         await _close_others(context, purchase)
-        customer_id = await ensure_customer(context, party)
-        open_until = context.database.clock.now() + OPEN_FOR + _REQUEST_TAKES
-        checkout = await send_line(
+        checkout = await with_customer(
             context,
-            order,
-            lambda charge, key: context.gateway.open_payment_page(
-                customer_id,
-                charge,
-                urls=urls,
-                metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
-                expires_at=open_until,
-                key=key,
+            purchase.workspace_id,
+            lambda customer_id: send_line(
+                context,
+                order,
+                lambda charge, key: context.gateway.open_payment_page(
+                    customer_id,
+                    charge,
+                    urls=urls,
+                    metadata={"purchase_id": str(purchase.id), "workspace_id": str(purchase.workspace_id)},
+                    expires_at=open_until,
+                    key=key,
+                ),
+                key=f"{purchase.id}:checkout:{customer_id}",
             ),
-            key=f"{purchase.id}:checkout",
         )
     except GatewayUnavailable as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
@@ -147,11 +158,14 @@ async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
         await apply_checkout_outcome(context, purchase)
 
 
-async def close_lost_checkouts(context: FlowContext, purchase: CreditPurchaseRow, customer_id: str) -> None:
+async def close_lost_checkouts(context: FlowContext, purchase: CreditPurchaseRow, customer_ids: Sequence[str]) -> None:
     """Close pages whose id was never stored because the process died before; nobody was given their address."""
-    for checkout in await context.gateway.find_checkouts(customer_id, purchase_id=str(purchase.id)):
-        if checkout.status is CheckoutStatus.OPEN:
-            await context.gateway.expire_checkout(checkout.id)
+    for customer_id in customer_ids:
+        # of a customer that is gone no page is open
+        with suppress(GatewayMissing):
+            for checkout in await context.gateway.find_checkouts(customer_id, purchase_id=str(purchase.id)):
+                if checkout.status is CheckoutStatus.OPEN:
+                    await context.gateway.expire_checkout(checkout.id)
 
 
 async def _close_others(context: FlowContext, purchase: CreditPurchaseRow) -> None:
@@ -175,6 +189,5 @@ async def _apply_outcome(
         return await check_later(context, purchase.workspace_id, purchase.id)
     settled = await apply_payment_outcome(context, purchase, invoice)
     # the page has saved the card; where it can't be fetched now, the next purchase looks for it
-    with suppress(GatewayUnavailable, GatewayRefused):
-        await sync_cards(context, purchase.workspace_id)
+    await try_to_sync_cards(context, purchase.workspace_id)
     return settled

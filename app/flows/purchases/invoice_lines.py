@@ -23,9 +23,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 async def send_line(context: FlowContext, order: Order, send: Callable[[Charge, str], Awaitable[T]], *, key: str) -> T:
     """Send the line for an order. Where the provider refuses it, sync the catalog and send it once more.
 
-    Someone may have archived or deleted its price, product or tax rate there. `send` gets the line and its idempotency key, which is
-    another one the second time: the provider may keep the refusal under the first. Raises what `send` raises; a refusal that is
-    about something else than the catalog, such as a customer that is gone, comes at once.
+    Someone may have archived or deleted its price, product or tax rate there. `send` gets the line and its idempotency key, another
+    one the second time: the provider may keep the refusal under the first. Raises what `send` raises; a refusal that is about
+    something else than the catalog, such as a customer that is gone, comes at once.
     """
     try:
         return await send(await _charge_of(context, order), key)

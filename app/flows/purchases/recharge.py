@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -25,9 +25,7 @@ from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import (
-    CreditsRefused,
     EarlierPurchasePaid,
-    PaymentPending,
     PaymentRefused,
     PaymentUnavailable,
 )
@@ -39,20 +37,22 @@ from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
-from app.errors import DomainError, IdempotencyConflict, InvalidInput, PaymentActionRequired, PaymentDeclined
+from app.errors import DomainError, IdempotencyConflict, InvalidInput
 from app.flows.flow_context import FlowContext
-from app.flows.provider.cards import sync_cards
-from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.provider.cards import try_to_sync_cards
+from app.flows.provider.customers import ensure_customer, forget_customer
 from app.flows.purchases.checkout import REFUSED, UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, end_refused_payment
+from app.flows.purchases.recharge_results import RechargeResult, result_of
 from app.flows.purchases.reconcile import find_paid, look, reconcile_purchase
 from app.money import Money
 from app.payments.gateway_values import (
+    GatewayMissing,
     GatewayRefused,
     GatewayUnavailable,
     InvoiceStatus,
-    PaymentStatus,
+    MissingObject,
     ProviderInvoice,
     ReturnUrls,
 )
@@ -63,7 +63,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _REPLAY_POLLS_EVERY_SECONDS: Final = 0.1
-_PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
+_CUSTOMER_GONE: Final = "The card was deleted at the payment provider; nothing was charged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +83,27 @@ class RechargeRequest:
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True)
-class RechargeResult:
-    """The purchase as it is now, and the error for the caller when it has not succeeded.
-
-    With `is_replay` an earlier call began the purchase, and this one charged no card.
-    """
-
-    purchase: CreditPurchaseRow
-    error: DomainError | None
-    is_replay: bool = False
-
-
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 Count = Callable[[Session], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class _BegunRecharge:
+    """`customer_id` is whose cards the purchase was begun with."""
+
     purchase: CreditPurchaseRow
     is_new: bool
-    party: BilledParty
+    customer_id: str | None
+
+
+class _Begin(Protocol):
+    """The transaction that begins a purchase, or finds the one that its key began."""
+
+    async def __call__(self, session: Session, *, without_card: bool) -> _BegunRecharge: ...
+
+
+class _CustomerGone(Exception):
+    """The customer was deleted at the provider, with the cards; the purchase was given up, and nothing was charged."""
 
 
 async def recharge(
@@ -131,16 +131,30 @@ async def recharge(
         return await _begin(session, context.catalog, request, order, access, count, without_card=without_card)
 
     try:
+        return await _recharge(context, begin, order, request.workspace_id, urls)
+    except _CustomerGone:
+        pass
+    try:
+        # the cards are known to be gone by now, and the key is free: this ends in a page to pay on
+        return await _recharge(context, begin, order, request.workspace_id, urls)
+    except _CustomerGone as gone:
+        raise PaymentUnavailable from gone
+
+
+async def _recharge(
+    context: FlowContext, begin: _Begin, order: Order, workspace_id: UUID, urls: ReturnUrls
+) -> RechargeResult:
+    try:
         begun = await transact(context.database, partial(begin, without_card=False), step="recharge.begin")
     except PaymentMethodRequired:
         # The event of a card that was saved a moment ago may not have come yet: ask the provider before deciding there is none.
-        await _try_to_sync_cards(context, request.workspace_id)
+        await try_to_sync_cards(context, workspace_id)
         begun = await transact(context.database, partial(begin, without_card=True), step="recharge.begin")
     if not begun.is_new:
         return await _answer_again(context, begun.purchase)
     if begun.purchase.card_id is None:
-        return await _result_of(context, await open_checkout(context, begun.party, begun.purchase, order, urls))
-    return await _result_of(context, await _charge_card(context, begun, order))
+        return await result_of(context, await open_checkout(context, begun.purchase, order, urls))
+    return await result_of(context, await _charge_card(context, begun, order))
 
 
 async def _earlier(session: Session, request: RechargeRequest) -> CreditPurchaseRow | None:
@@ -166,7 +180,7 @@ async def _answer_again(context: FlowContext, earlier: CreditPurchaseRow) -> Rec
         present = await look(context, earlier)
     else:
         present = await look(context, await _wait_for_earlier_call(context, earlier))
-    return replace(await _result_of(context, present), is_replay=True)
+    return replace(await result_of(context, present), is_replay=True)
 
 
 async def _begin(
@@ -181,12 +195,9 @@ async def _begin(
 ) -> _BegunRecharge:
     workspace = access.workspace
     account = await billing_account_store.lock(session, workspace.id)
-    party = BilledParty(
-        workspace.id, workspace.name, await billing_account_store.contact_address(session, workspace.id)
-    )
     earlier = await _earlier(session, request)
     if earlier is not None:
-        return _BegunRecharge(earlier, False, party)
+        return _BegunRecharge(earlier, False, account.customer_id)
     require_open(account)
     if catalog.phone_required:
         await require_phone(session, workspace.id)
@@ -209,7 +220,7 @@ async def _begin(
         is_auto=False,
         actor=request.actor,
     )
-    return _BegunRecharge(purchase, True, party)
+    return _BegunRecharge(purchase, True, account.customer_id)
 
 
 async def _card_to_charge(
@@ -234,6 +245,9 @@ async def _charge_card(context: FlowContext, begun: _BegunRecharge, order: Order
             ),
             step="recharge.admit",
         )
+    except _CustomerGone:
+        await give_up(context, purchase, reason=_CUSTOMER_GONE)
+        raise
     except GatewayUnavailable as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
@@ -275,14 +289,28 @@ async def _end_refused(context: FlowContext, purchase: CreditPurchaseRow, invoic
         ended = await end_refused_payment(context, purchase, invoice_id)
     except (GatewayUnavailable, GatewayRefused):
         ended = await _read(context, purchase)
-    await _try_to_sync_cards(context, purchase.workspace_id)
+    await try_to_sync_cards(context, purchase.workspace_id)
     return ended
 
 
 async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: Order) -> ProviderInvoice:
-    """Make the purchase's invoice and finalize it; nothing is charged yet."""
-    purchase = begun.purchase
-    customer_id = await ensure_customer(context, begun.party)
+    """Make the purchase's invoice and finalize it; nothing is charged yet. Raises `_CustomerGone`."""
+    workspace_id = begun.purchase.workspace_id
+    customer_id = await ensure_customer(context, workspace_id)
+    if customer_id != begun.customer_id:
+        raise _CustomerGone
+    try:
+        return await _make_invoice(context, begun.purchase, order, customer_id)
+    except GatewayMissing as missing:
+        if missing.kind is not MissingObject.CUSTOMER:
+            raise
+        await forget_customer(context, workspace_id, customer_id)
+        raise _CustomerGone from missing
+
+
+async def _make_invoice(
+    context: FlowContext, purchase: CreditPurchaseRow, order: Order, customer_id: str
+) -> ProviderInvoice:
     invoice_id = await context.gateway.create_invoice(
         customer_id,
         currency=order.price.currency,
@@ -304,11 +332,6 @@ async def _prepare_invoice(context: FlowContext, begun: _BegunRecharge, order: O
     return await context.gateway.finalize_invoice(invoice_id, key=f"{purchase.id}:finalize")
 
 
-async def _try_to_sync_cards(context: FlowContext, workspace_id: UUID) -> None:
-    with contextlib.suppress(GatewayUnavailable, GatewayRefused):
-        await sync_cards(context, workspace_id)
-
-
 async def _read(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
     async with context.database.read() as session:
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
@@ -325,35 +348,3 @@ async def _wait_for_earlier_call(context: FlowContext, purchase: CreditPurchaseR
         await asyncio.sleep(_REPLAY_POLLS_EVERY_SECONDS)
         purchase = await _read(context, purchase)
     return purchase
-
-
-async def _result_of(context: FlowContext, purchase: CreditPurchaseRow) -> RechargeResult:
-    """The purchase with the error for the caller that follows from its status."""
-    if purchase.status == PurchaseStatus.PENDING:
-        waits_on_page = purchase.checkout_url is not None
-        return RechargeResult(purchase, PaymentMethodRequired(_PAY_ON_PAGE) if waits_on_page else PaymentPending())
-    if purchase.status == PurchaseStatus.ACTION_REQUIRED:
-        return RechargeResult(purchase, await _confirmation_error(context, purchase))
-    if purchase.status in (PurchaseStatus.FAILED, PurchaseStatus.EXPIRED):
-        if purchase.idempotency_key is None:
-            raise PaymentUnavailable
-        if purchase.failure == purchase_states.NOT_CREDITED:
-            return RechargeResult(purchase, CreditsRefused())
-        reason = purchase.failure or "The card was declined."
-        return RechargeResult(purchase, PaymentDeclined(reason, decline_code=purchase.decline_code))
-    return RechargeResult(purchase, None)
-
-
-async def _confirmation_error(context: FlowContext, purchase: CreditPurchaseRow) -> DomainError:
-    """The error that tells how to confirm the payment. Its secret is fetched from the provider each time and stored nowhere."""
-    try:
-        invoice = await context.gateway.invoice(purchase.invoice_id or "")
-    except (GatewayUnavailable, GatewayRefused):
-        return PaymentPending()
-    if (
-        invoice is None
-        or invoice.attempt.status is not PaymentStatus.ACTION_REQUIRED
-        or invoice.attempt.client_secret is None
-    ):
-        return PaymentPending()
-    return PaymentActionRequired(client_secret=invoice.attempt.client_secret, hosted_url=invoice.attempt.action_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -18,8 +19,15 @@ from app.flows.purchases.payment_outcome import (
     fail_purchase,
     void_and_fail,
 )
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable, InvoiceStatus, ProviderInvoice
+from app.payments.gateway_values import (
+    GatewayMissing,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvoiceStatus,
+    ProviderInvoice,
+)
 from app.store import billing_accounts as billing_account_store
+from app.store import customers as customer_store
 from app.store import purchases as purchase_store
 
 
@@ -66,17 +74,16 @@ async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_
     """
     async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
-        account = await billing_account_store.find(session, workspace_id)
+        customer_ids = await customer_store.all_of(session, workspace_id)
     if purchase is None:
         return None
     if purchase.pay_sent_at is None:
         purchase = await _give_up(context, purchase)
     if purchase.checkout_session_id is not None:
         return await apply_checkout_outcome(context, purchase)
-    customer_id = account.customer_id if account is not None else None
-    if purchase.card_id is None and customer_id is not None:
-        await close_lost_checkouts(context, purchase, customer_id)
-    invoice = await _find_invoice(context, purchase, customer_id)
+    if purchase.card_id is None:
+        await close_lost_checkouts(context, purchase, customer_ids)
+    invoice = await _find_invoice(context, purchase, customer_ids)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         return await apply_payment_outcome(context, purchase, invoice)
     if invoice is not None:
@@ -96,12 +103,14 @@ async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditP
 
 
 async def _find_invoice(
-    context: FlowContext, purchase: CreditPurchaseRow, customer_id: str | None
+    context: FlowContext, purchase: CreditPurchaseRow, customer_ids: Sequence[str]
 ) -> ProviderInvoice | None:
     if purchase.invoice_id is not None:
         return await context.gateway.invoice(purchase.invoice_id)
-    if customer_id is None:
-        return None
     # The process may have died after the provider made the invoice and before its id was stored.
-    found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
-    return found[0] if found else None
+    for customer_id in customer_ids:
+        with suppress(GatewayMissing):
+            found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
+            if found:
+                return found[0]
+    return None

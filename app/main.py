@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.event_endpoint import endpoint_problems, ensure_event_endpoint, stored_secret
+from app.flows.purchases.checkout import customer_returned
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
@@ -176,7 +178,9 @@ def web_app(backend: Backend) -> Application:
     routes = stripe_event_routes(runtime.database, backend.event_secrets, lambda: _reload_event_secrets(backend))
     routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
-    routes += page_routes(leads_to_explorer=not settings.is_production)
+    routes += page_routes(
+        partial(customer_returned, backend.flow_context), leads_to_explorer=not settings.is_production
+    )
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(backend) if settings.uses_sandbox else None)
     return Application(endpoint, routes, https=graphql.secure_cookies)

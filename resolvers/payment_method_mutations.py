@@ -28,8 +28,9 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
         if runtime.catalog.phone_required:
             await require_phone(session, workspace_id)
     urls = return_url(context, return_to)
-    await limit_card_testing(context, workspace_id)
-    return await add_card(context.runtime.flow_context, workspace_id, urls, actor_of(context.caller))
+    return await limit_card_testing(
+        context, workspace_id, lambda: add_card(runtime.flow_context, workspace_id, urls, actor_of(context.caller))
+    )
 
 
 async def set_default_payment_method(context: Context, card_id: str) -> CardRow:

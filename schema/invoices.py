@@ -90,7 +90,9 @@ class Invoice(Node):
     subtotal: Money = strawberry.field(description="The sum of its lines.")
     tax: Money = strawberry.field(description="The tax on it, whether the prices include it or not.")
     total: Money = strawberry.field(description="What it comes to, tax included.")
-    amount_due: Money = strawberry.field(description="What is still to be paid: nothing of one that is void or uncollectible.")
+    amount_due: Money = strawberry.field(
+        description="What is still to be paid: nothing of one that is void or uncollectible."
+    )
     amount_paid: Money = strawberry.field(description="What was paid.")
     amount_refunded: Money = strawberry.field(description="What of it was given back.")
     credit_applied: Money = strawberry.field(description="What the customer's credit with the seller paid of it.")

@@ -18,6 +18,7 @@ from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
+from app.flows.provider.cards import check_due_cards
 from app.flows.provider.customers import update_customer
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
@@ -25,6 +26,7 @@ from app.flows.purchases.former_customers import end_purchases_with
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
+from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
@@ -72,8 +74,8 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: grants and holds that lapse, purchases to reconcile, refunds and deletions to resume, checks for returned
-    money, old rows to delete; with `polled_events` also polling for these events.
+    """What falls due: grants and holds that lapse, purchases to reconcile, cards to look for, refunds and deletions to resume,
+    checks for returned money, old rows to delete; with `polled_events` also polling for these events.
     """
     works = [
         DueWork(
@@ -82,6 +84,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
             lambda: credit_movements.run_due(flow_context.database, limit=_BATCH),
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
+        DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
         DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
@@ -145,6 +148,14 @@ async def _reconcile_purchases(flow_context: FlowContext) -> int:
         due,
         lambda workspace_id, purchase_id: reconcile.reconcile_due_purchase(flow_context, workspace_id, purchase_id),
     )
+
+
+async def _check_cards(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await billing_account_store.cards_due(session, limit=_BATCH)
+    # a workspace has one wallet, so its own id stands in the object's place
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("cards", pairs, lambda workspace_id, _: check_due_cards(flow_context, workspace_id))
 
 
 async def _resume_refunds(flow_context: FlowContext) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -32,6 +32,29 @@ async def lock(session: Session, workspace_id: UUID) -> BillingAccountRow:
 async def find(session: Session, workspace_id: UUID) -> BillingAccountRow | None:
     """The workspace's billing account, if anything was ever about to be charged to it."""
     return await session.get(BillingAccountRow, workspace_id)
+
+
+async def lock_free(session: Session, workspace_id: UUID) -> BillingAccountRow | None:
+    """The workspace's billing account, locked until the unit ends; None where there is none, or somebody else has locked it."""
+    found = select(BillingAccountRow).where(BillingAccountRow.workspace_id == workspace_id)
+    found = found.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return (await session.scalars(found)).one_or_none()
+
+
+async def of_card_page(session: Session, page_id: str) -> BillingAccountRow | None:
+    """The billing account whose newest page to save a card on is this one."""
+    return (await session.scalars(select(BillingAccountRow).where(BillingAccountRow.card_page_id == page_id))).first()
+
+
+async def cards_due(session: Session, *, limit: int) -> Sequence[UUID]:
+    """The workspaces whose cards are to be checked by now, the longest due first."""
+    due = select(BillingAccountRow.workspace_id).where(BillingAccountRow.cards_check_at <= session.now)
+    return (await session.scalars(due.order_by(BillingAccountRow.cards_check_at).limit(limit))).all()
+
+
+async def next_cards_check_at(session: Session) -> datetime | None:
+    """When the next workspace's cards are to be checked; None when there is none."""
+    return await session.scalar(select(func.min(BillingAccountRow.cards_check_at)))
 
 
 async def of_customer(session: Session, customer_id: str) -> BillingAccountRow | None:

@@ -90,10 +90,14 @@ async def open_pages(customer: Customer, mode: str = "payment") -> list[dict[str
 
 
 async def close_pages(customer: Customer) -> None:
-    """The pages on which the customer could save a card are closed, untold, so that nothing falls due when they would lapse."""
+    """The pages on which the customer could save a card are closed, untold, and nobody looks for the card any more, so that
+    nothing falls due later.
+    """
     for page in await open_pages(customer, "setup"):
         await customer.environment.sandbox.deliver("drop")
         await customer.environment.sandbox.post(f"/v1/checkout/sessions/{page['id']}/expire")
+    async with customer.environment.database.raw() as connection:
+        await connection.execute("UPDATE billing_accounts SET cards_check_at = NULL")
 
 
 async def is_refunded(customer: Customer) -> None:

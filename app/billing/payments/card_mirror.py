@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
 from app.db.engine import Session
-from app.db.tables.payments import CardRow
+from app.db.tables.payments import BillingAccountRow, CardRow
 from app.error_codes import ErrorCode
 from app.errors import DomainError, NotFound
 from app.ids import uuid7
@@ -18,6 +19,11 @@ from app.payments.gateway_values import Card, Wallet
 from app.store import billing_accounts as billing_account_store
 
 TOPIC = "payment_methods"
+
+# While a form to save a card is open, the worker asks for the cards this often: the event that one was saved may be lost.
+CHECK_EVERY: Final = timedelta(seconds=90)
+# Who looks at the cards meanwhile has them checked at once, but not more often than this.
+CHECK_SOON_EVERY: Final = timedelta(seconds=5)
 
 
 class PaymentMethodRequired(DomainError):
@@ -85,6 +91,7 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet, *, replac
         if row is None:
             session.add(_row(session, workspace_id, card, is_default))
             await _record(session, workspace_id, "card.added", "A card was added.", after=card_summary(card))
+            account.cards_check_at = account.cards_check_until = None
             changed = True
         elif _differs(row, card, is_default):
             row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
@@ -104,6 +111,33 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet, *, replac
         account.cards_version += 1
         session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)
     return changed
+
+
+def expect_card(session: Session, account: BillingAccountRow, *, until: datetime) -> None:
+    """A form to save a card is open until a time: have the worker look for the card. `account` is locked."""
+    account.cards_check_at, account.cards_check_until = session.now + CHECK_EVERY, until
+
+
+async def check_later(session: Session, workspace_id: UUID) -> None:
+    """Have the worker look for the card again later, as long as the form is open."""
+    account = await billing_account_store.lock(session, workspace_id)
+    if account.cards_check_at is not None and account.cards_check_until is not None:
+        is_open = session.now < account.cards_check_until
+        account.cards_check_at = session.now + CHECK_EVERY if is_open else None
+
+
+def may_be_checked_soon(account: BillingAccountRow | None, now: datetime) -> bool:
+    """Whether `check_soon` would make the cards due."""
+    if account is None or account.cards_check_at is None or account.cards_check_at <= now:
+        return False
+    return account.cards_check_asked_at is None or now >= account.cards_check_asked_at + CHECK_SOON_EVERY
+
+
+async def check_soon(session: Session, workspace_id: UUID) -> None:
+    """Have the worker look for the card at once, where a form to save one is open: somebody looks at them. Waits for no lock."""
+    account = await billing_account_store.lock_free(session, workspace_id)
+    if account is not None and may_be_checked_soon(account, session.now):
+        account.cards_check_at = account.cards_check_asked_at = session.now
 
 
 _REMOVED: Final = "card.removed", "A card was removed."

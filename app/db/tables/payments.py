@@ -18,7 +18,8 @@ class BillingAccountRow(Base):
 
     `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
     `monthly_spend_limit_minor` overrides the plan's, set by an operator. From `closing_at` on nothing new is charged: the workspace
-    is being deleted.
+    is being deleted. While a form to save a card is open, until `cards_check_until`, the worker asks for the cards at
+    `cards_check_at`; `cards_check_asked_at` is when somebody who looked at the cards last made that due at once.
 
     `customer_generation` is how many customers of the workspace are gone, `customer_digest` the hash of what the present one
     carries (None: not known), `customer_owner_ids` whose addresses it has, or may have while it is being written. It is brought up
@@ -35,6 +36,11 @@ class BillingAccountRow(Base):
                 "customer_id IS NOT NULL AND (customer_due_at IS NOT NULL OR customer_digest IS NULL)"
             ),
         ),
+        Index(
+            "billing_accounts_cards_check_at_idx",
+            "cards_check_at",
+            postgresql_where=text("cards_check_at IS NOT NULL"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,6 +49,9 @@ class BillingAccountRow(Base):
     card_page_id: Mapped[str | None]
     monthly_spend_limit_minor: Mapped[int | None]
     closing_at: Mapped[datetime | None]
+    cards_check_at: Mapped[datetime | None]
+    cards_check_until: Mapped[datetime | None]
+    cards_check_asked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     customer_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     customer_digest: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -82,8 +82,19 @@ async def add_card(context: FlowContext, workspace_id: UUID, urls: ReturnUrls, a
 async def _keep_page(session: Session, workspace_id: UUID, page_id: str, actor: Actor) -> str | None:
     account = await billing_account_store.lock(session, workspace_id)
     replaced, account.card_page_id = account.card_page_id, page_id
+    card_mirror.expect_card(session, account, until=session.now + _PAGE_OPEN_FOR)
     await audit_log.record(session, workspace_id, actor, "card.requested", "A form to add a card was asked for.")
     return replaced
+
+
+async def check_due_cards(context: FlowContext, workspace_id: UUID) -> None:
+    """Look for a card that is being saved, and again later while the form is open. Raises `GatewayUnavailable`."""
+    try:
+        await sync_cards(context, workspace_id)
+    finally:
+        await transact(
+            context.database, lambda session: card_mirror.check_later(session, workspace_id), step="cards.look_later"
+        )
 
 
 async def sync_cards(context: FlowContext, workspace_id: UUID) -> None:

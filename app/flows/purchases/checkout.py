@@ -7,15 +7,19 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from app.billing.payments.payment_errors import PaymentUnavailable
+import structlog
+
+from app.billing.payments import card_mirror
+from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.purchases import purchase_states
 from app.billing.purchases.orders import Order
 from app.billing.purchases.purchase_states import PurchaseOvertaken
-from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.db.unit_of_work import transact
+from app.errors import DomainError
 from app.flows.flow_context import FlowContext
+from app.flows.provider.cards import try_to_sync_cards
 from app.flows.provider.customers import with_customer
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
@@ -30,11 +34,14 @@ from app.payments.gateway_values import (
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 OPEN_FOR: Final = timedelta(minutes=30)
 
 # The provider wants at least 30 minutes from when the request arrives there, which is later than when it was made.
 _REQUEST_TAKES: Final = timedelta(minutes=1)
 UNAVAILABLE: Final = "The payment provider could not be reached; nothing was charged."
+REFUSED: Final = "The payment provider refused to prepare the payment; nothing was charged."
 
 _REPLACED: Final = "Another checkout was opened in its place."
 _EXPIRED: Final = "The checkout was not paid in time."
@@ -45,8 +52,9 @@ async def open_checkout(
 ) -> CreditPurchaseRow:
     """Open a page to pay a pending purchase on, close the one open before, and return the purchase with the page's address.
 
-    Raises `SpendLimitReached` when the page's total would pass the limit (the page is closed before anybody saw it), and
-    `PaymentUnavailable` when the provider can't be reached. In both cases the purchase is given up: its key may be used again.
+    Raises `SpendLimitReached` when the page's total would pass the limit, `BalanceFull` when its credits would not fit (the page is
+    closed before anybody saw it), `PaymentUnavailable` when the provider can't be reached, and `PaymentRefused` when it refuses to
+    open a page. In all cases the purchase is given up: its key may be used again.
     """
     open_until = context.database.clock.now() + OPEN_FOR + _REQUEST_TAKES
     try:
@@ -68,9 +76,13 @@ async def open_checkout(
                 key=f"{purchase.id}:checkout:{customer_id}",
             ),
         )
-    except (GatewayUnavailable, GatewayRefused) as error:
+    except GatewayUnavailable as error:
         await give_up(context, purchase, reason=UNAVAILABLE)
         raise PaymentUnavailable from error
+    except GatewayRefused as error:
+        await give_up(context, purchase, reason=REFUSED)
+        _log.warning("recharge.refused", purchase=str(purchase.id), reason=str(error))
+        raise PaymentRefused from error
     try:
         allowed = await transact(
             context.database,
@@ -82,7 +94,7 @@ async def open_checkout(
         # again: another page may have been opened at the same moment, before this one was stored
         await _close_others(context, allowed)
         return allowed
-    except SpendLimitReached as error:
+    except DomainError as error:
         await give_up(context, purchase, reason=error.message)
         await _try_to_close(context, checkout)
         raise
@@ -124,6 +136,20 @@ async def close_checkout(context: FlowContext, purchase: CreditPurchaseRow, *, r
     return await _apply_outcome(context, purchase, await context.gateway.expire_checkout(checkout_id), reason=reason)
 
 
+async def customer_returned(context: FlowContext, page_id: str) -> None:
+    """A customer came back from a hosted page: have the worker look at once what became of it. Asks the provider nothing itself."""
+
+    async def work(session: Session) -> None:
+        purchase = await purchase_store.of_checkout(session, page_id)
+        if purchase is not None:
+            await purchase_states.check_soon(session, [(purchase.workspace_id, purchase.id)])
+        account = await billing_account_store.of_card_page(session, page_id)
+        if account is not None:
+            await card_mirror.check_soon(session, account.workspace_id)
+
+    await transact(context.database, work, step="page.returned")
+
+
 async def checkout_changed(context: FlowContext, checkout_id: str) -> None:
     """Process the event that a hosted page was paid or has closed."""
     async with context.database.read() as session:
@@ -157,8 +183,11 @@ async def _apply_outcome(
     if checkout.status is CheckoutStatus.EXPIRED:
         return await fail_purchase(context, purchase, None, reason=reason, status=PurchaseStatus.EXPIRED)
     if checkout.status is CheckoutStatus.OPEN:
-        return purchase
+        return await check_later(context, purchase.workspace_id, purchase.id)
     invoice = await context.gateway.invoice(checkout.invoice_id) if checkout.invoice_id is not None else None
     if invoice is None:
         return await check_later(context, purchase.workspace_id, purchase.id)
-    return await apply_payment_outcome(context, purchase, invoice)
+    settled = await apply_payment_outcome(context, purchase, invoice)
+    # the page has saved the card; where it can't be fetched now, the next purchase looks for it
+    await try_to_sync_cards(context, purchase.workspace_id)
+    return settled

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.billing.purchases import purchase_states
 from app.db.engine import Session
-from app.db.tables.purchases import CreditPurchaseRow
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import apply_checkout_outcome, close_lost_checkouts
@@ -19,7 +19,13 @@ from app.flows.purchases.payment_outcome import (
     fail_purchase,
     void_and_fail,
 )
-from app.payments.gateway_values import GatewayMissing, InvoiceStatus, ProviderInvoice
+from app.payments.gateway_values import (
+    GatewayMissing,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvoiceStatus,
+    ProviderInvoice,
+)
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import purchases as purchase_store
@@ -34,6 +40,30 @@ async def reconcile_due_purchase(
     except Exception:
         await check_later(context, workspace_id, purchase_id)
         raise
+
+
+async def look(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    """The purchase as the provider knows it now, and finished if it can be; as it was where the provider can't be asked.
+
+    A purchase whose payment was not sent is left alone: whoever prepares it is at work.
+    """
+    if purchase.status not in UNFINISHED or purchase.pay_sent_at is None:
+        return purchase
+    with suppress(GatewayUnavailable, GatewayRefused):
+        return await reconcile_purchase(context, purchase.workspace_id, purchase.id) or purchase
+    return purchase
+
+
+async def find_paid(context: FlowContext, workspace_id: UUID) -> bool:
+    """Look at every purchase of a workspace that may have been paid unseen; whether one of them turns out to be paid."""
+    async with context.database.read() as session:
+        waiting = [
+            purchase
+            for purchase in await purchase_store.unfinished(session, workspace_id)
+            if purchase_states.may_have_been_paid(purchase, session.now)
+        ]
+    found = [await look(context, purchase) for purchase in waiting]
+    return any(purchase.charged_at is not None for purchase in found)
 
 
 async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:

@@ -77,6 +77,12 @@ _TO_PAYMENT: Final = (
     *commits("recharge.admit"),
     *calls("pay_invoice", "retrieve_invoice"),
 )
+_NEW_CUSTOMER: Final = (
+    *calls("create_customer"),
+    *commits("customer.save", "customer.begin_write"),
+    *calls("update_customer"),
+    *commits("customer.end_write"),
+)
 _REPORTED: Final = (
     *commits("event.receive", "event.processed", "invoice.mirror"),
     *calls("retrieve_invoice", "retrieve_tax_rate", "list_invoice_payments"),
@@ -185,12 +191,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "opening a checkout",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.checks_out,
         (
             *commits("recharge.begin"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *_NEW_CUSTOMER,
             *calls("open_payment_page"),
             *commits("checkout.admit"),
         ),
@@ -231,12 +236,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "beginning a card",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.a_card_is_begun,
         (
             *commits("rate-limit"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *_NEW_CUSTOMER,
             *calls("create_setup_intent", "open_card_page"),
             *commits("cards.page"),
         ),

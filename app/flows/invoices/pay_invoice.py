@@ -38,6 +38,9 @@ from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 
+_OF_A_FORMER_CUSTOMER: Final = (
+    "The customer of this invoice was deleted at the payment provider: it can't be paid here."
+)
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _CHECK_FOR_SECONDS: Final = 2.0
 _POLL_EVERY_SECONDS: Final = 0.1
@@ -110,7 +113,10 @@ async def pay_invoice(
         # another payment of it was faster, or this card can't be charged any more: the invoice's present status decides
         was_refused = True
         paid = await _ask_provider(context, begun.invoice.provider_id)
+        # forgets a customer that is gone
         await try_to_sync_cards(context, request.workspace_id)
+        if paid is not None and paid.status is InvoiceStatus.OPEN:
+            await _require_present_customer(context, request.workspace_id, paid)
     except GatewayUnavailable:
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
@@ -192,6 +198,14 @@ async def _begin(
     summary = "Payment of an invoice was asked for."
     await audit_log.record(session, workspace_id, request.actor, "invoice.payment_requested", summary, after=after)
     return _BegunPayment(invoice, card.provider_id, payment, False)
+
+
+async def _require_present_customer(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:
+    """Raise `InvoiceNotPayable` for an invoice of a customer who was deleted at the provider, with the cards."""
+    async with context.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+    if account is None or account.customer_id != invoice.customer_id:
+        raise InvoiceNotPayable(_OF_A_FORMER_CUSTOMER)
 
 
 async def _ask_provider(context: FlowContext, provider_id: str) -> ProviderInvoice | None:

@@ -37,7 +37,9 @@ from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 
-_OF_A_FORMER_CUSTOMER: Final = "The customer of this invoice was deleted at the payment provider: it can't be paid here."
+_OF_A_FORMER_CUSTOMER: Final = (
+    "The customer of this invoice was deleted at the payment provider: it can't be paid here."
+)
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _CHECK_FOR_SECONDS: Final = 2.0
 _POLL_EVERY_SECONDS: Final = 0.1

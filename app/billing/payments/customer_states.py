@@ -40,10 +40,13 @@ class CustomerWrite:
 
 
 async def begin_write(session: Session, workspace_id: UUID) -> CustomerWrite | None:
-    """Note that the customer is about to be written; None when there is no customer, or it carries what it should already."""
+    """Note that the customer is about to be written; None when there is none, or it carries what it should."""
     account = await billing_account_store.lock(session, workspace_id)
     party = await billed_party(session, workspace_id)
-    if account.customer_id is None or party is None:
+    if account.customer_id is None:
+        return None
+    if party is None:
+        account.customer_due_at = session.real_now + _AFTER_A_REFUSAL
         return None
     if account.customer_digest == party.digest:
         account.customer_due_at = None

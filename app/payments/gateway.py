@@ -120,7 +120,7 @@ class CheckoutGateway(Protocol):
         ...
 
     async def checkout(self, checkout_id: str) -> Checkout:
-        """A page as it stands now."""
+        """A page as it stands now; one that is not there any more is expired."""
         ...
 
     async def expire_checkout(self, checkout_id: str) -> Checkout:

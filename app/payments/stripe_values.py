@@ -93,6 +93,11 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
     )
 
 
+def gone_checkout(checkout_id: str) -> Checkout:
+    """A hosted page that is not there any more, as a value: closed, and not paid."""
+    return Checkout(checkout_id, None, CheckoutStatus.EXPIRED, None, None, None, None)
+
+
 def _id(reference: Any) -> str | None:
     return reference if isinstance(reference, str) or reference is None else reference.id
 

@@ -94,6 +94,28 @@ async def test_a_refund_of_what_the_former_customer_paid_is_seen(own_backend: Ru
     assert row.workspace_id == person.workspace_id
 
 
+async def test_what_becomes_of_an_invoice_of_the_former_customer_is_still_shown(own_backend: RunningBackend) -> None:
+    backend, stripe = own_backend, own_backend.sandbox
+    person = await with_card(backend)
+    former = await customer_of(backend, person)
+    made = await stripe.post("/v1/invoices", customer=former, currency="eur", auto_advance="false")
+    item = {"customer": former, "invoice": made["id"], "amount": "1250", "currency": "eur"}
+    await stripe.post("/v1/invoiceitems", **item)
+    await stripe.post(f"/v1/invoices/{made['id']}/finalize")
+
+    async def shown(status: str) -> bool:
+        return [each["status"] for each in await backend.invoices(person)] == [status]
+
+    await eventually(lambda: shown("OPEN"))
+    await delete_untold(backend, person)
+    await sync_cards(backend.parts.flow_context, person.workspace_id)
+    await stripe.deliver("normal")
+
+    await stripe.post(f"/v1/invoices/{made['id']}/void")
+
+    assert await eventually(lambda: shown("VOID"))
+
+
 @pytest.mark.parametrize("fault", ["create_invoice", "finalize"])
 async def test_a_customer_deleted_in_the_middle_of_a_recharge_leaves_no_invoice_open(
     own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, fault: str

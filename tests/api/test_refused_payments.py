@@ -73,6 +73,19 @@ async def test_an_invoice_that_is_paid_with_a_card_no_longer_there_says_so_at_on
     assert await backend.cards(person) == []
 
 
+async def test_paying_an_invoice_that_was_called_off_unseen_is_no_decline(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    given = {"input": {"invoiceId": await bill(backend, person), "idempotencyKey": uuid4().hex}}
+    await backend.sandbox.deliver("drop")
+    [invoice] = await backend.stripe_invoices(person)
+    await backend.sandbox.post(f"/v1/invoices/{invoice['id']}/void")
+
+    payload = (await backend.api.query(PAY, given, token=person.token))["payInvoice"]
+
+    assert (_codes(payload), payload["invoice"]["status"]) == (["NO_CHANGE"], "VOID")
+
+
 async def _fill(backend: RunningBackend, person: Person) -> None:
     """A slip of an operator's: as many credits as can be counted."""
     await backend.grant(person, str(MAX_STEPS - int((await backend.balance(person))["available"])), source="ADJUSTMENT")

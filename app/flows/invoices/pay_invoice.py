@@ -238,7 +238,9 @@ def _error_for(invoice: ProviderInvoice, was_refused: bool) -> DomainError | Non
         return None
     if attempt.status is PaymentStatus.ACTION_REQUIRED and attempt.client_secret is not None:
         return PaymentActionRequired(client_secret=attempt.client_secret, hosted_url=attempt.action_url)
-    if attempt.status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED):
+    # with an invoice that is called off its payment is canceled: no card was declined then
+    is_canceled = attempt.status is PaymentStatus.CANCELED and invoice.status is InvoiceStatus.OPEN
+    if attempt.status is PaymentStatus.DECLINED or is_canceled:
         return PaymentDeclined(attempt.decline_message or "The card was declined.", decline_code=attempt.decline_code)
     if invoice.status is InvoiceStatus.OPEN and was_refused and attempt.status is PaymentStatus.NOT_ATTEMPTED:
         return PaymentDeclined(CARD_REFUSED, decline_code=None)

@@ -136,6 +136,23 @@ async def receive_missed(context: FlowContext, event_types: Sequence[str], *, si
     return missed
 
 
+async def process_given_up(context: FlowContext, *, since: datetime, until: datetime) -> int:
+    """Process the events that were received in this time and that the queue has given up; returns how many there were.
+
+    The queue tries for some hours only, and the provider may be away, or refuse our key, for longer. Raises `GatewayUnavailable`.
+    """
+    async with context.database.read() as session:
+        event_ids = await provider_event_store.unprocessed(session, since=since, until=until, limit=_RECEIVED_AT_ONCE)
+    for event_id in event_ids:
+        try:
+            await process(context, event_id)
+        except GatewayUnavailable:
+            raise
+        except Exception:
+            _log.warning("provider_event.failed", event_id=event_id, exc_info=True)
+    return len(event_ids)
+
+
 async def process(context: FlowContext, event_id: str) -> None:
     """Process a received event. Safe to run twice. Raises `GatewayUnavailable`: then it is to be retried."""
     async with context.database.read() as session:

@@ -121,7 +121,8 @@ async def pay_invoice(
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
-        raise NotFound
+        await transact(context.database, lambda session: _call_off(session, begun.invoice), step="pay_invoice.call_off")
+        raise InvoiceNotPayable
     return InvoicePaid(await _mirror(context, begun.invoice, paid), _error_for(paid, was_refused), begun.is_replay)
 
 
@@ -198,6 +199,11 @@ async def _begin(
     summary = "Payment of an invoice was asked for."
     await audit_log.record(session, workspace_id, request.actor, "invoice.payment_requested", summary, after=after)
     return _BegunPayment(invoice, card.provider_id, payment, False)
+
+
+async def _call_off(session: Session, invoice: InvoiceRow) -> None:
+    await billing_account_store.lock(session, invoice.workspace_id)
+    await invoice_mirror.call_off(session, invoice.provider_id)
 
 
 async def _require_present_customer(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.money import MAX_STEPS
 from app.store import billing_accounts as billing_account_store
+from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from tests.support.bills import bill
 from tests.support.client import eventually
@@ -34,6 +36,17 @@ async def _customer(backend: RunningBackend, person: Person) -> str:
 
 async def _detach_unseen(backend: RunningBackend, person: Person) -> None:
     """Someone takes the card off in Stripe's dashboard, and no event tells it."""
+    await backend.sandbox.flush()
+
+    async def processed() -> bool:
+        # an event of saving the card, processed later, would have the cards looked at
+        until = backend.database.clock.real_now()
+        async with backend.database.read() as session:
+            return not await provider_event_store.unprocessed(
+                session, since=until - timedelta(hours=1), until=until, limit=1
+            )
+
+    assert await eventually(processed)
     [card] = await backend.sandbox.listed(f"/v1/customers/{await _customer(backend, person)}/payment_methods")
     await backend.sandbox.deliver("drop")
     await backend.sandbox.post(f"/v1/payment_methods/{card['id']}/detach")

@@ -16,10 +16,17 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.catalog_sync import sync_catalog
+from app.flows.provider.customers import correct_customer
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
-from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
+from app.payments.gateway_values import (
+    GatewayUnavailable,
+    InvoiceStatus,
+    ProviderEvent,
+    ProviderInvoice,
+    ReturnedMoneyEvent,
+)
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
@@ -29,6 +36,7 @@ TASK = "provider_event"
 _RECEIVED_AT_ONCE: Final = 500
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+_CUSTOMER_UPDATED = "customer.updated"
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
 
 # The events about returned money, and the kind of object that each is about.
@@ -128,6 +136,23 @@ async def receive_missed(context: FlowContext, event_types: Sequence[str], *, si
     return missed
 
 
+async def process_given_up(context: FlowContext, *, since: datetime, until: datetime) -> int:
+    """Process the events that were received in this time and that the queue has given up; returns how many there were.
+
+    The queue tries for some hours only, and the provider may be away, or refuse our key, for longer. Raises `GatewayUnavailable`.
+    """
+    async with context.database.read() as session:
+        event_ids = await provider_event_store.unprocessed(session, since=since, until=until, limit=_RECEIVED_AT_ONCE)
+    for event_id in event_ids:
+        try:
+            await process(context, event_id)
+        except GatewayUnavailable:
+            raise
+        except Exception:
+            _log.warning("provider_event.failed", event_id=event_id, exc_info=True)
+    return len(event_ids)
+
+
 async def process(context: FlowContext, event_id: str) -> None:
     """Process a received event. Safe to run twice. Raises `GatewayUnavailable`: then it is to be retried."""
     async with context.database.read() as session:
@@ -214,3 +239,5 @@ async def _cards_changed(context: FlowContext, event: ProviderEventRow) -> None:
         workspace_id = account.workspace_id if account is not None else None
     if workspace_id is not None:
         await sync_cards(context, workspace_id)
+    if workspace_id is not None and event.type == _CUSTOMER_UPDATED:
+        await correct_customer(context, workspace_id, event.object_id)

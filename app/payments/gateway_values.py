@@ -79,6 +79,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """Whom a customer's invoices are made out to, as the provider has it."""
+
+    name: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
     """The cards of a customer, oldest first, and which one is charged by default."""
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import stripe
 from stripe import V1Services
 
-from app.payments.gateway_values import Charge, GatewayRefused, ProviderInvoice
+from app.payments.gateway_values import Charge, GatewayMissing, GatewayRefused, ProviderInvoice
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import invoice_value
 
@@ -102,10 +102,8 @@ class StripeInvoices(StripeCalls):
             invoice = await self.step(
                 "retrieve_invoice", lambda: self.stripe.invoices.retrieve_async(invoice_id, {"expand": _EXPAND_PAYMENT})
             )
-        except GatewayRefused as refused:
-            if isinstance(refused.__cause__, stripe.InvalidRequestError) and refused.__cause__.http_status == 404:
-                return None
-            raise
+        except GatewayMissing:
+            return None
         return None if getattr(invoice, "deleted", False) else await self._value(invoice)
 
     async def find_invoices(self, customer_id: str, *, purchase_id: str) -> Sequence[ProviderInvoice]:

@@ -51,6 +51,16 @@ async def processed(session: Session, event_ids: Sequence[str]) -> set[str]:
     return set(await session.scalars(found))
 
 
+async def unprocessed(session: Session, *, since: datetime, until: datetime, limit: int) -> Sequence[str]:
+    """The ids of events that were received in this time and not acted on, the oldest first."""
+    found = select(ProviderEventRow.id).where(
+        ProviderEventRow.processed_at.is_(None),
+        ProviderEventRow.received_at >= since,
+        ProviderEventRow.received_at < until,
+    )
+    return (await session.scalars(found.order_by(ProviderEventRow.received_at).limit(limit))).all()
+
+
 async def mark_processed(session: Session, event_id: str) -> None:
     """Note that the event was acted on."""
     await session.execute(

@@ -17,6 +17,7 @@ from sandbox.clock import Clock
 from sandbox.controls import Controls
 from sandbox.deliveries import Deliveries
 from sandbox.dependents import DEPENDENTS
+from sandbox.due_work import due_time
 from sandbox.faults import Faults
 from sandbox.pages.authentication_page import AuthenticationPage
 from sandbox.pages.checkout_page import CheckoutPage
@@ -31,7 +32,7 @@ def create_app(database_url: str, base_url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        store = await Store.open(database_url, base_url, DEPENDENTS)
+        store = await Store.open(database_url, base_url, DEPENDENTS, due_time)
         deliveries = Deliveries(store)
         clock = Clock(store)
         faults, requests = Faults(), RequestLog()

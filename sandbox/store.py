@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS stripe_sandbox.objects (
     seq bigserial NOT NULL,
     body jsonb NOT NULL
 );
+ALTER TABLE stripe_sandbox.objects ADD COLUMN IF NOT EXISTS due_at bigint;
+ALTER TABLE stripe_sandbox.objects ADD COLUMN IF NOT EXISTS due_rank smallint NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS objects_due ON stripe_sandbox.objects (due_at, due_rank, seq) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_kind_seq ON stripe_sandbox.objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_body ON stripe_sandbox.objects USING gin (body jsonb_path_ops);
 CREATE TABLE IF NOT EXISTS stripe_sandbox.idempotency_keys (
@@ -49,11 +52,19 @@ CREATE TABLE IF NOT EXISTS stripe_sandbox.settings (name text PRIMARY KEY, value
 # any number will do, as long as nothing else in the database takes the same advisory lock
 _SCHEMA_LOCK = 727_271_001
 
+_COUNT_OF_COLUMNS = (
+    "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'stripe_sandbox' AND table_name = 'objects'"
+)
+_COLUMNS_WITH_DUE_TIME = 6
+
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
 
 # for each kind of object, the functions that update what depends on an object of that kind
 Dependents = Mapping[str, "Sequence[Callable[[Transaction, Json], Awaitable[None]]]"]
+
+# when an object is due by itself, in seconds since 1970, and its rank among what is due in the same second; None for never
+DueTime = Callable[[Json], tuple[int, int] | None]
 
 
 @dataclass
@@ -67,6 +78,7 @@ class Transaction:
     now: int
     base_url: str
     dependents: Dependents
+    due_time: DueTime
     request_id: str | None = None
     idempotency_key: str | None = None
     emitted_events: int = 0
@@ -89,17 +101,27 @@ class Transaction:
 
     async def insert(self, body: Json, kind: str | None = None) -> Json:
         """Store a new object and return it."""
+        due_at, due_rank = self.due_time(body) or (None, 0)
         await self.connection.execute(
-            "INSERT INTO stripe_sandbox.objects (id, kind, body) VALUES ($1, $2, $3)",
+            "INSERT INTO stripe_sandbox.objects (id, kind, body, due_at, due_rank) VALUES ($1, $2, $3, $4, $5)",
             body["id"],
             kind or body["object"],
             body,
+            due_at,
+            due_rank,
         )
         return body
 
     async def save(self, body: Json) -> Json:
         """Store an object's changed document and return it."""
-        await self.connection.execute("UPDATE stripe_sandbox.objects SET body = $2 WHERE id = $1", body["id"], body)
+        due_at, due_rank = self.due_time(body) or (None, 0)
+        await self.connection.execute(
+            "UPDATE stripe_sandbox.objects SET body = $2, due_at = $3, due_rank = $4 WHERE id = $1",
+            body["id"],
+            body,
+            due_at,
+            due_rank,
+        )
         return body
 
     async def delete(self, body: Json) -> Json:
@@ -116,17 +138,10 @@ class Transaction:
         )
         return [row["body"] for row in rows]
 
-    async def find_earliest(self, kind: str, match: Json, time_field: str, until: int) -> Json | None:
-        """Return the object that contains `match` and has the earliest time in `time_field`, if that is by `until`.
-
-        `time_field` is a name from the code, never from a request.
-        """
+    async def find_earliest_due(self, until: int) -> Json | None:
+        """Return the object that is due first, if that is by `until`."""
         return await self.connection.fetchval(
-            "SELECT body FROM stripe_sandbox.objects WHERE kind = $1 AND body @> $2"  # noqa: S608
-            f" AND (body->>'{time_field}')::bigint <= $3 ORDER BY (body->>'{time_field}')::bigint, seq LIMIT 1",
-            kind,
-            match,
-            until,
+            "SELECT body FROM stripe_sandbox.objects WHERE due_at <= $1 ORDER BY due_at, due_rank, seq LIMIT 1", until
         )
 
     async def find_page(self, query: PageQuery) -> tuple[list[Json], bool]:
@@ -217,22 +232,34 @@ class PageQuery:
 class Store:
     """Opens transactions. Only one at a time may write, so that no call sees another half done."""
 
-    def __init__(self, pool: Any, base_url: str, dependents: Dependents) -> None:
+    def __init__(self, pool: Any, base_url: str, dependents: Dependents, due_time: DueTime) -> None:
         self._pool = pool
         self._base_url = base_url
         self._dependents = dependents
+        self._due_time = due_time
         self._write_lock = asyncio.Lock()
         # set after each commit that emitted events
         self.events_committed = asyncio.Event()
 
     @classmethod
-    async def open(cls, database_url: str, base_url: str, dependents: Dependents) -> Store:
+    async def open(cls, database_url: str, base_url: str, dependents: Dependents, due_time: DueTime) -> Store:
         """Connect, and create the schema where it is absent."""
         pool: Any = await asyncpg.create_pool(database_url, min_size=1, max_size=6, init=_use_json)
+        store = cls(pool, base_url, dependents, due_time)
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
+            known_columns = await connection.fetchval(_COUNT_OF_COLUMNS)
             await connection.execute(SCHEMA)
-        return cls(pool, base_url, dependents)
+            if 0 < known_columns < _COLUMNS_WITH_DUE_TIME:
+                await store._note_due_times(connection)
+        return store
+
+    async def _note_due_times(self, connection: Any) -> None:
+        """Write down when each object is due, in a schema that was made before that was a column."""
+        tx = await self._transaction(connection)
+        async for row in connection.cursor("SELECT body FROM stripe_sandbox.objects"):
+            if self._due_time(row["body"]) is not None:
+                await tx.save(row["body"])
 
     async def close(self) -> None:
         """Close all connections."""
@@ -258,7 +285,7 @@ class Store:
                 self.events_committed.set()
 
     async def _transaction(self, connection: Any) -> Transaction:
-        transaction = Transaction(connection, 0, self._base_url, self._dependents)
+        transaction = Transaction(connection, 0, self._base_url, self._dependents, self._due_time)
         offset_seconds = await transaction.setting("clock_offset", 0)
         transaction.now = int(time.time()) + offset_seconds
         return transaction

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sandbox.routes import checkout, customers, invoices, payment_methods, payments, products, tax, webhooks
+from sandbox.routes import (
+    checkout,
+    customers,
+    discounts,
+    invoices,
+    payment_methods,
+    payments,
+    products,
+    subscriptions,
+    tax,
+    webhooks,
+)
 
 ROUTES = (
     *customers.ROUTES,
@@ -10,7 +21,9 @@ ROUTES = (
     *tax.ROUTES,
     *products.ROUTES,
     *payments.ROUTES,
+    *discounts.ROUTES,
     *invoices.ROUTES,
+    *subscriptions.ROUTES,
     *checkout.ROUTES,
     *webhooks.ROUTES,
 )

@@ -9,6 +9,7 @@ from sandbox.objects import Json
 from sandbox.resources.invoices import voiding
 from sandbox.resources.invoices.drafts import compute_draft, create_draft, set_advance_time, set_fields
 from sandbox.resources.invoices.finalization import finalize_invoice
+from sandbox.resources.invoices.invoice_object import subscription_of
 from sandbox.resources.invoices.paying import PAYABLE, pay_invoice, pay_out_of_band
 from sandbox.shared_handlers import answer_part
 
@@ -46,6 +47,8 @@ async def delete(call: Call) -> Json:
     invoice = await call.tx.get("invoice", call.id)
     if invoice["status"] != "draft":
         raise invalid_request("You can only delete draft invoices.")
+    if subscription_of(invoice) is not None:
+        raise invalid_request("You can't delete invoices created by subscriptions.")
     for item in await call.tx.find_all("invoiceitem", {"invoice": invoice["id"]}):
         await call.tx.delete(item)
     await emit(call.tx, "invoice.deleted", invoice)

@@ -11,6 +11,7 @@ from sandbox.resources.invoices.finalization import finalize_automatically
 from sandbox.resources.invoices.paying import pay_automatically
 from sandbox.resources.payments.disputes import open_automatic_dispute
 from sandbox.resources.payments.refunds import complete_refund
+from sandbox.resources.schedules.transitions import take_next_step as take_next_phase
 from sandbox.resources.subscriptions.cancellation import give_up_final_credit
 from sandbox.resources.subscriptions.renewals import take_next_step
 from sandbox.store import Transaction
@@ -34,6 +35,8 @@ class DueWork:
 
 # of what is due in the same second, what stands first is done first
 DUE_WORK = (
+    # a phase is entered before the renewal of that second
+    DueWork("subscription_schedule", {"status": "active"}, "_next_step_at", take_next_phase),
     DueWork("subscription", {}, "_next_step_at", take_next_step),
     DueWork("invoice", {"status": "draft", "auto_advance": True}, "automatically_finalizes_at", finalize_automatically),
     DueWork("invoice", {"status": "open", "auto_advance": True}, "next_payment_attempt", pay_automatically),

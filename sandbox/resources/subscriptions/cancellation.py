@@ -27,9 +27,7 @@ async def cancel_now(tx: Transaction, subscription: Json, *, prorate: bool, invo
     if prorate and subscription["status"] != "trialing":
         for item in items_of(subscription):
             await credit_item(tx, subscription, item, tx.now)
-    draft: Json | None = None
-    if invoice_now and await own_waiting_items(tx, subscription):
-        draft = await _final_draft(tx, subscription)
+    draft = await final_draft(tx, subscription) if invoice_now else None
     subscription |= {"cancel_at": None, "cancel_at_period_end": False}
     await end_subscription(tx, subscription, "cancellation_requested")
     return draft
@@ -37,8 +35,7 @@ async def cancel_now(tx: Transaction, subscription: Json, *, prorate: bool, invo
 
 async def cancel_at_its_time(tx: Transaction, subscription: Json) -> None:
     """Cancel a subscription whose end has come; what waits for the next invoice is still collected."""
-    if await own_waiting_items(tx, subscription):
-        await _final_draft(tx, subscription)
+    await final_draft(tx, subscription)
     await end_subscription(tx, subscription, "cancellation_requested")
 
 
@@ -83,7 +80,10 @@ async def give_up_final_credit(tx: Transaction, invoice: Json) -> None:
     await emit(tx, "invoice.marked_uncollectible", invoice)
 
 
-async def _final_draft(tx: Transaction, subscription: Json) -> Json:
+async def final_draft(tx: Transaction, subscription: Json) -> Json | None:
+    """Store the draft that collects what waits for a subscription that ends; None if nothing does."""
+    if not await own_waiting_items(tx, subscription):
+        return None
     start = min(item["current_period_start"] for item in items_of(subscription))
     draft = await create_draft(
         tx, subscription, [], reason="subscription_cycle", period=(start, tx.now), auto_advance=True

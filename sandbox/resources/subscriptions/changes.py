@@ -114,7 +114,8 @@ async def _change_item(tx: Transaction, subscription: Json, item: Json, old: Jso
         start, end = period_around(change.at, old["current_period_start"], interval_of(item["price"]), anchor)
         item |= {"current_period_start": start, "current_period_end": end}
         cut_period(item, subscription["cancel_at"])
-    if change.prorate:
+    # a period that ends just now is billed by its renewal, which follows
+    if change.prorate and item["current_period_end"] > change.at:
         await debit_item(tx, subscription, item, change.at, amount_from(item, change.at, anchor))
         change.prorated = True
 

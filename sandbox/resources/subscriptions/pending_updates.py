@@ -112,6 +112,7 @@ async def make_pending(tx: Transaction, subscription: Json) -> None:
     await tx.save(subscription)
     await emit(tx, "customer.subscription.updated", subscription, previous_attributes(before, subscription))
     await emit(tx, "customer.subscription.pending_update_applied", subscription)
+    await tx.update_dependents(subscription)
 
 
 async def drop_pending(tx: Transaction, subscription: Json) -> None:

@@ -185,6 +185,7 @@ async def _store(tx: Transaction, subscription: Json, before: Json) -> None:
     await tx.save(subscription)
     if changed := previous_attributes(before, subscription):
         await emit(tx, "customer.subscription.updated", subscription, changed)
+    await tx.update_dependents(subscription)
 
 
 async def _collect_pending(tx: Transaction, before: Json, subscription: Json, draft: Json, params: Json) -> Json:

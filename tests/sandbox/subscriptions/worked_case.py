@@ -90,16 +90,17 @@ class WorkedCase:
     # ---- what is done
 
     async def _do_create(self, step: dict[str, Any]) -> None:
-        address: Any = {"country": "DE", "line1": "1 Road", "postal_code": "10115", "city": "Berlin"}
         customer: Any = {name: self.given[name] for name in ("balance", "tax_exempt") if name in self.given}
-        self.customer = (await self.v1.customers.create_async({"address": address, **customer})).id
+        customer["address"] = {"country": "DE", "line1": "1 Road", "postal_code": "10115", "city": "Berlin"}
+        self.customer = (await self.v1.customers.create_async(customer)).id
         if self.given.get("card") != "none":
             await self._use_card(self.given.get("card", "pm_card_visa"))
         if self.given.get("start") == "invoice":
             await self._create_invoice()
             return
         self.product = (await self.v1.products.create_async({"name": "Plan"})).id
-        for item in self.given["items"]:
+        items: list[dict[str, Any]] = self.given["items"]
+        for item in items:
             self.items.append(dict(self.items[item["same"]]) if "same" in item else await self._new_item(item))
         params = await self._creation()
         created = plain(await self.v1.subscriptions.create_async(params))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 
 from starlette.requests import Request
@@ -67,3 +67,17 @@ def button(name: str, value: str, label: str, *, primary: bool = False) -> str:
     """Return a submit button that posts `name=value`."""
     kind = ' class="primary"' if primary else ""
     return f'<button{kind} name="{escape(name)}" value="{escape(value)}">{escape(label)}</button> '
+
+
+def text_field(label: str, name: str, value: str = "", *, kind: str = "text") -> str:
+    """Return a labelled input; `kind` is its type."""
+    return (
+        f'<label>{escape(label)}<input type="{kind}" name="{escape(name)}" value="{escape(value)}"'
+        ' autocomplete="off"></label>'
+    )
+
+
+def select_field(label: str, name: str, options: Iterable[tuple[str, str]]) -> str:
+    """Return a labelled list to choose from; `options` are values with their texts."""
+    listed = "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options)
+    return f'<label>{escape(label)}<select name="{escape(name)}">{listed}</select></label>'

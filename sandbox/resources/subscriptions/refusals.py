@@ -12,6 +12,7 @@ _WHILE_INCOMPLETE = {"metadata", "expand", "default_payment_method", "payment_se
 
 def refuse_update(subscription: Json, params: Json) -> None:
     """Raise a StripeError for an update that the subscription's status, or its schedule, does not allow."""
+    refuse_session(subscription)
     status = subscription["status"]
     if status in ENDED and (params.keys() - _ALWAYS):
         raise invalid_request(
@@ -39,3 +40,11 @@ def refuse_ended(subscription: Json) -> None:
     """Raise the 404 of a step that needs a subscription which has not ended."""
     if subscription["status"] in ENDED:
         raise resource_missing("subscription", subscription["id"])
+
+
+def refuse_session(subscription: Json) -> None:
+    """Raise a StripeError for the incomplete subscription of an open Checkout session."""
+    if subscription["status"] == "incomplete" and subscription.get("_session"):
+        raise invalid_request(
+            "This subscription is incomplete and belongs to an open Checkout Session. Expire the Checkout Session instead."
+        )

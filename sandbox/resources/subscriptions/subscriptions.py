@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sandbox.calls import Call
-from sandbox.errors import invalid_request, missing_param
+from sandbox.errors import missing_param
 from sandbox.objects import Json
 from sandbox.resources.subscriptions.cancellation import cancel_now
 from sandbox.resources.subscriptions.creation import create_subscription
 from sandbox.resources.subscriptions.fields import set_fields
-from sandbox.resources.subscriptions.refusals import refuse_ended
+from sandbox.resources.subscriptions.refusals import refuse_ended, refuse_session
 from sandbox.resources.subscriptions.resuming import resume_subscription
 from sandbox.resources.subscriptions.subscription_object import ENDED
 from sandbox.resources.subscriptions.updates import update_subscription
@@ -61,11 +61,3 @@ async def list_subscriptions(call: Call) -> Json:
     elif status != "all":
         query.match["status"] = status
     return await answer_page(call, query)
-
-
-def refuse_session(subscription: Json) -> None:
-    """Raise a StripeError for the incomplete subscription of an open Checkout session."""
-    if subscription["status"] == "incomplete" and subscription.get("_session"):
-        raise invalid_request(
-            "This subscription is incomplete and belongs to an open Checkout Session. Expire the Checkout Session instead."
-        )

@@ -22,6 +22,7 @@ from sandbox.faults import Faults
 from sandbox.pages.authentication_page import AuthenticationPage
 from sandbox.pages.checkout_page import CheckoutPage
 from sandbox.pages.invoice_pages import InvoicePages
+from sandbox.pages.portal_page import PortalPage
 from sandbox.pages.receipt_page import ReceiptPage
 from sandbox.request_log import RequestLog
 from sandbox.store import Store
@@ -38,7 +39,13 @@ def create_app(database_url: str, base_url: str) -> Starlette:
         faults, requests = Faults(), RequestLog()
         app.state.api = Api(store, faults, requests)
         controls = Controls(store, clock, deliveries, faults, requests)
-        pages = (AuthenticationPage(store), CheckoutPage(store), InvoicePages(store), ReceiptPage(store))
+        pages = (
+            AuthenticationPage(store),
+            CheckoutPage(store),
+            InvoicePages(store),
+            PortalPage(store),
+            ReceiptPage(store),
+        )
         for part in (controls, *pages):
             app.router.routes.extend(part.routes())
         tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(clock.run())]

@@ -15,6 +15,9 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --accent: #4b45c6; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
+h2 { font-size: 1.2rem; margin-top: 2rem; }
+h3 { font-size: 1rem; }
+td form { display: inline; }
 table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
 th, td { text-align: left; padding: .4rem .5rem; border-bottom: 1px solid var(--line); }
 td.amount, th.amount { text-align: right; font-variant-numeric: tabular-nums; }
@@ -22,7 +25,8 @@ button { font: inherit; padding: .5rem 1rem; border: 1px solid var(--accent); bo
 button.primary { background: var(--accent); color: #fff; }
 select, input { font: inherit; padding: .4rem; width: 100%; box-sizing: border-box; }
 label { display: block; margin: .8rem 0; }
-.note { color: #888; font-size: .9rem; }
+.note { color: #767676; font-size: .9rem; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .error { color: #c0392b; }
 """
 

@@ -9,6 +9,7 @@ from sandbox.routes import (
     invoices,
     payment_methods,
     payments,
+    portal,
     previews,
     products,
     schedules,
@@ -29,5 +30,6 @@ ROUTES = (
     *subscriptions.ROUTES,
     *schedules.ROUTES,
     *checkout.ROUTES,
+    *portal.ROUTES,
     *webhooks.ROUTES,
 )

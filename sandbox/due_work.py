@@ -14,6 +14,7 @@ from sandbox.resources.payments.refunds import complete_refund
 from sandbox.resources.schedules.transitions import take_next_step as take_next_phase
 from sandbox.resources.subscriptions.cancellation import give_up_final_credit
 from sandbox.resources.subscriptions.renewals import take_next_step
+from sandbox.resources.tax.tax_ids import verify_tax_id
 from sandbox.store import Transaction
 
 
@@ -44,6 +45,7 @@ DUE_WORK = (
     DueWork("checkout.session", {"status": "open"}, "expires_at", expire_session),
     DueWork("charge", {"disputed": False}, "_dispute_at", open_automatic_dispute),
     DueWork("refund", {}, "_outcome_at", complete_refund),
+    DueWork("tax_id", {}, "_verified_at", verify_tax_id),
 )
 
 

@@ -78,7 +78,9 @@ async def remove_card(tx: Transaction, session: Json, features: Json, given: Jso
 
 async def update_details(tx: Transaction, session: Json, features: Json, given: Json) -> None:
     """Change what of the customer's details the configuration allows to change."""
-    allowed = features["customer_update"]["allowed_updates"] if features["customer_update"]["enabled"] else []
+    allowed: list[str] = (
+        features["customer_update"]["allowed_updates"] if features["customer_update"]["enabled"] else []
+    )
     changes: Json = {name: given[name] for name in ("name", "phone") if name in allowed and name in given}
     if "email" in allowed and given.get("email"):
         changes["email"] = given["email"]

@@ -28,7 +28,8 @@ async def open_portal(
     client: stripe.StripeClient, customer: str, features: Any = ALL, **given: Any
 ) -> stripe.billing_portal.Session:
     """Return a session of the portal for a customer, by a configuration of its own."""
-    configuration = await client.v1.billing_portal.configurations.create_async({"features": features, **given})
+    params: Any = {"features": features, **given}
+    configuration = await client.v1.billing_portal.configurations.create_async(params)
     return await client.v1.billing_portal.sessions.create_async(
         {"customer": customer, "configuration": configuration.id, "return_url": "https://shop.example/billing"}
     )

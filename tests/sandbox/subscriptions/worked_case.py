@@ -101,7 +101,8 @@ class WorkedCase:
         self.product = (await self.v1.products.create_async({"name": "Plan"})).id
         items: list[dict[str, Any]] = self.given["items"]
         for item in items:
-            self.items.append(dict(self.items[item["same"]]) if "same" in item else await self._new_item(item))
+            same: int | None = item.get("same")
+            self.items.append(await self._new_item(item) if same is None else dict(self.items[same]))
         params = await self._creation()
         created = plain(await self.v1.subscriptions.create_async(params))
         self.subscription = created["id"]
@@ -236,7 +237,8 @@ class WorkedCase:
                 keep.append(added)
                 sent.append({"price": added["price"], "quantity": added["quantity"]})
                 continue
-            item: dict[str, Any] = keep[change["nth"]]
+            nth: int = change["nth"]
+            item = keep[nth]
             if change.get("deleted"):
                 sent.append({"id": item["id"], "deleted": True})
                 continue
@@ -309,7 +311,8 @@ class WorkedCase:
             assert expected["made_invoice"] == expected["new_invoice"]
 
     async def _see_item(self, expected: dict[str, Any]) -> None:
-        wanted: str = self.items[expected["nth"]]["id"]
+        nth: int = expected["nth"]
+        wanted: str = self.items[nth]["id"]
         found: dict[str, Any] = next(
             item for item in (await self._subscription())["items"]["data"] if item["id"] == wanted
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.routes import (
     checkout,
+    credit_notes,
     customers,
     discounts,
     invoices,
@@ -27,6 +28,7 @@ ROUTES = (
     *discounts.ROUTES,
     *previews.ROUTES,
     *invoices.ROUTES,
+    *credit_notes.ROUTES,
     *subscriptions.ROUTES,
     *schedules.ROUTES,
     *checkout.ROUTES,

@@ -97,19 +97,17 @@ async def adjust_quantities(tx: Transaction, session: Json, quantities: dict[int
 
     A subscription that was made for other quantities, and not paid, is given up.
     """
+    lines = session["_line_items"]
+    chosen = {place: quantity for place, quantity in quantities.items() if quantity != lines[place]["quantity"]}
+    if not chosen:
+        return
     customer = await tx.get("customer", session["customer"])
-    changed = False
-    for place, quantity in quantities.items():
-        line = session["_line_items"][place]
-        bounds = line["adjustable_quantity"]
-        if quantity == line["quantity"]:
-            continue
+    for place, quantity in chosen.items():
+        bounds = lines[place]["adjustable_quantity"]
         if bounds is None or not bounds["minimum"] <= quantity <= bounds["maximum"]:
             raise invalid_request("This quantity can't be chosen.", param=f"quantity_{place}")
-        set_quantity(line, quantity, [tax["rate"] for tax in line["taxes"]], customer, f"quantity_{place}")
-        changed = True
-    if not changed:
-        return
+        rates = [tax["rate"] for tax in lines[place]["taxes"]]
+        set_quantity(lines[place], quantity, rates, customer, f"quantity_{place}")
     set_lines(session, session["_line_items"])
     if not any(line["quantity"] for line in session["_line_items"]):
         raise invalid_request("Choose at least one.", param="quantity_0")

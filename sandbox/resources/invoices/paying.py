@@ -89,7 +89,7 @@ async def pay_out_of_band(tx: Transaction, invoice: Json) -> Json:
 async def mark_paid(tx: Transaction, invoice: Json, *, attempted: bool = True) -> Json:
     """Mark an invoice and its open payment as paid."""
     before = snapshot(invoice)
-    due = invoice["amount_due"]
+    due = invoice["amount_remaining"]
     invoice |= {
         "status": "paid",
         "amount_paid": due,
@@ -109,6 +109,19 @@ async def mark_paid(tx: Transaction, invoice: Json, *, attempted: bool = True) -
     await emit(tx, "invoice.paid", invoice)
     await emit(tx, "invoice.payment_succeeded", invoice)
     await tx.update_dependents(invoice)
+    return invoice
+
+
+async def lower_amount_remaining(tx: Transaction, invoice: Json, by: int) -> Json:
+    """Lower what is left to pay of an open invoice, by a credit note; an invoice with nothing left is paid."""
+    intent, payment = await _default_payment(tx, invoice)
+    invoice["amount_remaining"] -= by
+    await tx.save(invoice)
+    if invoice["amount_remaining"] == 0:
+        await cancel_default_payment(tx, invoice, None)
+        return await mark_paid(tx, invoice, attempted=invoice["attempted"])
+    await tx.save(intent | {"amount": invoice["amount_remaining"]})
+    await tx.save(payment | {"amount_requested": invoice["amount_remaining"]})
     return invoice
 
 
@@ -142,7 +155,7 @@ async def _note_failure(tx: Transaction, invoice: Json, intent: Json | None, *, 
     before = snapshot(invoice)
     invoice["attempt_count"] += _counts(invoice, automatic=automatic)
     invoice["attempted"] = True
-    if automatic or subscription_of(invoice) is None:
+    if automatic or not before["attempted"] or subscription_of(invoice) is None:
         invoice["next_payment_attempt"] = None
     await tx.save(invoice)
     await emit(tx, "invoice.updated", invoice, previous_attributes(before, invoice))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from sandbox.currencies import money
 from sandbox.ids import new_id
@@ -12,7 +13,7 @@ from sandbox.resources.invoices.invoice_item_object import create_item, price_fi
 from sandbox.resources.invoices.line_object import line_id_of, subscription_line
 from sandbox.resources.invoices.subscription_drafts import create_subscription_draft
 from sandbox.resources.subscriptions.periods import full_seconds, interval_of
-from sandbox.resources.subscriptions.prorations import credit_for, new_debit, share_of_price, uncredited
+from sandbox.resources.subscriptions.prorations import credit_for, nearest, new_debit, share_of_price, uncredited
 from sandbox.resources.subscriptions.subscription_object import items_of, rates_of
 from sandbox.store import Transaction
 
@@ -103,7 +104,10 @@ async def credit_item(tx: Transaction, subscription: Json, item: Json, at: int) 
 
 
 async def debit_item(tx: Transaction, subscription: Json, item: Json, start: int, amount: int) -> None:
-    """Let a charge wait for an item's time from `start` until its period ends."""
+    """Let a charge wait for an item's time from `start` until its period ends; lasting percentages are taken off it here."""
+    for discount in still_valid(subscription["_discounts"], tx.now):
+        if discount["_percent"] is not None and discount["_duration"] != "once":
+            amount = nearest(Fraction(amount) * (100 - Fraction(discount["_percent"])) / 100)
     end = item["current_period_end"]
     text = f"Remaining time on {await _quantity_and_name(tx, item)} after {_day(start)}"
     created = await _create_proration(tx, subscription, item, amount, {"start": start, "end": end}, text, None)

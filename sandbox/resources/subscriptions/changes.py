@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sandbox.objects import Json
 from sandbox.resources.subscriptions.billing import amount_from, credit_item, debit_item, has_uncredited, line_for
 from sandbox.resources.subscriptions.ends import cut_period
-from sandbox.resources.subscriptions.periods import full_seconds, interval_of, period_around, shifted
+from sandbox.resources.subscriptions.periods import full_seconds, interval_of, natural_end, period_around, shifted
 from sandbox.resources.subscriptions.prorations import share_of_price
 from sandbox.resources.subscriptions.subscription_object import items_of
 from sandbox.resources.subscriptions.trials import start_trial
@@ -84,9 +84,9 @@ async def lengthen_periods(tx: Transaction, subscription: Json, cut_at: int, *, 
     prorated = False
     anchor = subscription["billing_cycle_anchor"]
     for item in items_of(subscription):
-        natural_end = shifted(item["current_period_start"], interval_of(item["price"]), anchor)
-        if item["current_period_end"] == cut_at < natural_end:
-            item["current_period_end"] = natural_end
+        whole_end = natural_end(item["current_period_start"], interval_of(item["price"]), anchor)
+        if item["current_period_end"] == cut_at < whole_end:
+            item["current_period_end"] = whole_end
             if prorate and subscription["status"] != "trialing":
                 await debit_item(tx, subscription, item, cut_at, amount_from(item, cut_at, anchor))
                 prorated = True

@@ -33,6 +33,14 @@ async def follow_invoice(tx: Transaction, invoice: Json) -> None:
         await _recover(tx, subscription, invoice)
 
 
+async def await_payment(tx: Transaction, subscription_id: str, invoice: Json) -> None:
+    """Let a subscription be past due until an invoice is paid that nobody has tried to pay yet."""
+    subscription = await tx.get("subscription", subscription_id)
+    if invoice["status"] == "open" and subscription["status"] == "active":
+        subscription["_failed_invoice"] = invoice["id"]
+        await _set_status(tx, subscription, "past_due")
+
+
 async def retry_or_give_up(tx: Transaction, invoice: Json) -> None:
     """Say when an invoice that could not be paid automatically is tried again; after the last time its subscription ends."""
     attempts = invoice["attempt_count"]

@@ -69,11 +69,25 @@ def boundary_after(now: int, every: Interval, anchor: int) -> int:
     return shifted(anchor, every, anchor, times)
 
 
+def natural_end(start: int, every: Interval, anchor: int) -> int:
+    """Return where a period ends by itself: a whole interval later, or at the next boundary if it began between two."""
+    if is_boundary(start, every, anchor):
+        return shifted(start, every, anchor)
+    return boundary_after(start, every, anchor)
+
+
+def is_boundary(at: int, every: Interval, anchor: int) -> bool:
+    """Whether a time is one that periods may begin at: of days counted from the anchor, of months on the anchor's day."""
+    if every.days:
+        return (at - anchor) % (every.days * _SECONDS_OF_A_DAY) == 0
+    return shifted(at, every, anchor, 0) == at
+
+
 def period_around(at: int, start: int, every: Interval, anchor: int) -> tuple[int, int]:
     """Return the period that contains `at`, of those that follow one another from `start` on."""
-    end = shifted(start, every, anchor)
+    end = natural_end(start, every, anchor)
     while end <= at:
-        start, end = end, shifted(end, every, anchor)
+        start, end = end, natural_end(end, every, anchor)
     return start, end
 
 
@@ -83,6 +97,6 @@ def full_seconds(start: int, end: int, every: Interval, anchor: int) -> int:
     It is the period's own length; of a period that was cut short (a stub), that of a full period that begins where the stub
     begins.
     """
-    if end == shifted(start, every, anchor):
+    if is_boundary(start, every, anchor) and end == shifted(start, every, anchor):
         return end - start
     return shifted(start, every, start) - start

@@ -10,7 +10,7 @@ from sandbox.resources.subscriptions.billing import amount_from, create_draft, l
 from sandbox.resources.subscriptions.cancellation import cancel_at_its_time, end_subscription
 from sandbox.resources.subscriptions.ends import cut_period
 from sandbox.resources.subscriptions.pending_updates import drop_pending
-from sandbox.resources.subscriptions.periods import interval_of, shifted
+from sandbox.resources.subscriptions.periods import interval_of, natural_end
 from sandbox.resources.subscriptions.subscription_object import is_live, items_of, set_next_step
 from sandbox.resources.subscriptions.trials import payment_method_of
 from sandbox.resources.subscriptions.updates import pause_without_card
@@ -50,7 +50,7 @@ async def renew(tx: Transaction, subscription: Json, changes: Json | None = None
     for item in ended:
         start = item["current_period_end"]
         item |= {"current_period_start": start, "_debits": []}
-        item["current_period_end"] = shifted(start, interval_of(item["price"]), anchor)
+        item["current_period_end"] = natural_end(start, interval_of(item["price"]), anchor)
         cut_period(item, subscription["cancel_at"])
         lines.append(await line_for(tx, subscription, item, amount_from(item, start, anchor)))
     subscription |= changes or {}

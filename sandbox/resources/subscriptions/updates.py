@@ -16,6 +16,7 @@ from sandbox.resources.subscriptions.changes import (
 from sandbox.resources.subscriptions.collection import collect
 from sandbox.resources.subscriptions.ends import end_from_params
 from sandbox.resources.subscriptions.fields import set_fields
+from sandbox.resources.subscriptions.following import await_payment
 from sandbox.resources.subscriptions.items import changed_items
 from sandbox.resources.subscriptions.pending_updates import (
     check_pending_params,
@@ -51,6 +52,8 @@ async def update_subscription(tx: Transaction, subscription: Json, params: Json)
     if error is not None and behavior == "error_if_incomplete":
         error.keeps_changes = False
         raise error
+    if behavior == "default_incomplete":
+        await await_payment(tx, subscription["id"], await tx.get("invoice", draft["id"]))
     return await tx.get("subscription", subscription["id"])
 
 

@@ -278,3 +278,49 @@ async def test_what_a_subscription_cant_be_made_of_is_refused(client: stripe.Str
         }
     )
     assert len(with_both["items"].data) == 2
+
+
+async def test_an_anchor_ahead_makes_a_first_period_that_costs_its_part(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    now = (await web.get("/_sandbox/clock")).json()["timestamp"]
+    anchor = now + 10 * DAY
+    stub = await subscribe(client, 3100, billing_cycle_anchor=anchor)
+    item = only_item(stub)
+    assert (item.current_period_end, stub.billing_cycle_anchor) == (anchor, anchor)
+    first = await latest_invoice(client, stub)
+    assert 990 < first.total < 1110
+    free = await subscribe(client, 3100, billing_cycle_anchor=anchor, proration_behavior="none")
+    assert (free.status, free.latest_invoice) == ("active", None)
+    await to_renewal(web, stub)
+    assert (await latest_invoice(client, stub)).total == (await latest_invoice(client, free)).total == 3100
+
+
+async def test_a_failed_payment_of_a_renewals_draft_is_tried_again_only_days_later(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    subscription = await subscribe(client)
+    await use_card(client, subscription, "pm_card_chargeCustomerFail")
+    await to_renewal(web, subscription, HOUR // 2)
+    draft = await latest_invoice(client, subscription)
+    assert (await refusal(client.v1.invoices.pay_async(str(draft.id)))).status == 402
+    await move_by(web, HOUR)
+
+    invoice = await latest_invoice(client, subscription)
+    assert (invoice.id, invoice.attempt_count) == (draft.id, 1)
+    assert (await client.v1.subscriptions.retrieve_async(subscription.id)).status == "past_due"
+
+
+async def test_invoices_are_listed_by_subscription_and_made_of_what_waits(client: stripe.StripeClient) -> None:
+    subscription = await subscribe(client)
+    customer = str(subscription.customer)
+    nothing = await refusal(client.v1.invoices.create_async({"customer": customer, "subscription": subscription.id}))
+    assert nothing == Refusal(400, "invoice_no_subscription_line_items", None)
+    await with_quantity(client, subscription, 3)
+    made = await client.v1.invoices.create_async({"customer": customer, "subscription": subscription.id})
+    assert (made.billing_reason, len(made.lines.data)) == ("manual", 2)
+    listed = await client.v1.invoices.list_async({"subscription": subscription.id})
+    assert [invoice.id for invoice in listed.data] == [made.id, subscription.latest_invoice]
+    expanded = await client.v1.customers.retrieve_async(customer, {"expand": ["subscriptions"]})
+    assert expanded.subscriptions is not None
+    assert [each.id for each in expanded.subscriptions.data] == [subscription.id]

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from app.errors import InvalidInput
 
-# Currencies that Stripe counts without, or with three, fraction digits; all others have two.
-_ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split())
+# Currencies that Stripe counts without, or with three, fraction digits; all others have two. ISK and UGX are among those with two,
+# though nothing smaller than a whole one is charged: Stripe counts 5,000 shillings as 500000.
+_ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
 _THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())
 
 MAX_STEPS = 2**63 - 1
@@ -95,3 +96,11 @@ class CreditUnit:
     def from_steps(self, steps: int) -> Decimal:
         """`steps` as an amount of credits with the unit's number of digits after the point."""
         return from_steps(steps, self.decimals)
+
+    def text(self, steps: int) -> str:
+        """`steps` as people read an amount of credits: `1,000,000 tokens`, `10 US dollars`, `10.50 US dollars`."""
+        whole, _, fraction = f"{self.from_steps(steps):,f}".partition(".")
+        fraction = fraction.rstrip("0")
+        # as prices have them
+        fraction = fraction.ljust(min(2, self.decimals), "0") if fraction else ""
+        return f"{whole}.{fraction} {self.name}" if fraction else f"{whole} {self.name}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.billing.purchases import spend_limits
+from app.billing.purchases import purchase_states, spend_limits
 from app.db.tables.purchases import CreditPurchaseRow
+from app.db.unit_of_work import transact
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -22,7 +24,19 @@ async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | No
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     await require_billing_view(context, workspace_id)
     async with context.runtime.database.read() as session:
-        return await purchase_store.find(session, workspace_id, row_id)
+        found = await purchase_store.find(session, workspace_id, row_id)
+    if found is not None:
+        await check_soon(context, [found])
+    return found
+
+
+async def check_soon(context: Context, rows: Sequence[CreditPurchaseRow]) -> None:
+    """Have the worker look at once what became of those of these purchases that may have been paid unseen: somebody reads them."""
+    database = context.runtime.database
+    now = database.clock.now()
+    keys = [(row.workspace_id, row.id) for row in rows if purchase_states.may_be_checked_soon(row, now)]
+    if keys:
+        await transact(database, lambda session: purchase_states.check_soon(session, keys), step="purchase.look_soon")
 
 
 async def purchase_page(
@@ -35,6 +49,7 @@ async def purchase_page(
     before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else None
     async with context.runtime.database.read() as session:
         rows = await purchase_store.page(session, access.workspace.id, limit=size + 1, before=before)
+    await check_soon(context, rows)
     return page_of(rows, size, after, lambda row: row.id.hex)
 
 

@@ -27,7 +27,7 @@ class CreditTransactionPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, moved: credit_mutations.Movement, catalog: Catalog) -> Self:
+    def of(cls, moved: credit_mutations.Moved, catalog: Catalog) -> Self:
         """The payload of a movement."""
         return cls(
             transaction=CreditTransaction.of(moved.transaction, catalog.credit_unit),

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import strawberry
 
+from app.billing.payments import invoice_mirror
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
@@ -89,7 +90,9 @@ class Invoice(Node):
     subtotal: Money = strawberry.field(description="The sum of its lines.")
     tax: Money = strawberry.field(description="The tax on it, whether the prices include it or not.")
     total: Money = strawberry.field(description="What it comes to, tax included.")
-    amount_due: Money = strawberry.field(description="What is still to be paid.")
+    amount_due: Money = strawberry.field(
+        description="What is still to be paid: nothing of one that is void or uncollectible."
+    )
     amount_paid: Money = strawberry.field(description="What was paid.")
     amount_refunded: Money = strawberry.field(description="What of it was given back.")
     credit_applied: Money = strawberry.field(description="What the customer's credit with the seller paid of it.")
@@ -115,10 +118,10 @@ class Invoice(Node):
             subtotal=Money.minor(invoice.subtotal_minor, currency),
             tax=Money.minor(invoice.tax_minor, currency),
             total=Money.minor(invoice.total_minor, currency),
-            amount_due=Money.minor(invoice.amount_due_minor, currency),
+            amount_due=Money.minor(invoice_mirror.due_minor(invoice), currency),
             amount_paid=Money.minor(invoice.amount_paid_minor, currency),
             amount_refunded=Money.minor(invoice.amount_refunded_minor, currency),
-            credit_applied=Money.minor(invoice.credit_applied_minor, currency),
+            credit_applied=Money.minor(invoice_mirror.credit_applied_minor(invoice), currency),
             version=BigInt(invoice.version),
             lines=[InvoiceLine.of(line, currency) for line in invoice.lines],
             tax_lines=[TaxLine.of(line, currency) for line in invoice.tax_lines],

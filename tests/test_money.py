@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidInput
 from app.money import MAX_STEPS, CreditUnit, Money, from_steps, to_steps
+from sandbox.currencies import SUPPORTED
+from sandbox.currencies import money as sandbox_money
 
 TOKENS = CreditUnit("tokens", "tokens", 0)
 DOLLARS = CreditUnit("USD", "US dollars", 6)
@@ -29,6 +31,17 @@ def test_money_shows_all_digits_of_its_currency(currency: str, minor: int, shown
     assert str(Money(minor, currency)) == f"{shown} {currency}"
 
 
+@pytest.mark.parametrize("currency", ["ISK", "UGX"])
+def test_whole_units_that_stripe_counts_in_hundredths_are_not_shown_times_a_hundred(currency: str) -> None:
+    assert str(Money(500_000, currency)) == f"5000.00 {currency}"
+
+
+def test_amounts_are_read_with_the_digits_that_the_sandbox_counts_them_in() -> None:
+    for currency in SUPPORTED:
+        shown = sandbox_money(1_234_500, currency).replace(",", "")
+        assert str(Money(1_234_500, currency.upper())) == shown
+
+
 @pytest.mark.parametrize(("currency", "text"), [("EUR", "5.001"), ("JPY", "500.5"), ("KWD", "0.0001")])
 def test_money_with_more_digits_than_its_currency_is_refused_and_not_rounded(currency: str, text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -45,6 +58,27 @@ def test_credits_are_counted_in_steps_of_their_unit() -> None:
     assert TOKENS.to_steps(Decimal("1000000")) == 1_000_000
     assert DOLLARS.to_steps(Decimal("5.00")) == 5_000_000
     assert str(DOLLARS.from_steps(1)) == "0.000001"
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        (10_130_000, "10.13 US dollars"),
+        (10_000_000, "10 US dollars"),
+        (10_500_000, "10.50 US dollars"),
+        (1_234_567_890_001, "1,234,567.890001 US dollars"),
+        (1, "0.000001 US dollars"),
+        (0, "0 US dollars"),
+        (-2_500_000, "-2.50 US dollars"),
+    ],
+)
+def test_credits_are_read_without_the_zeros_at_their_end(steps: int, shown: str) -> None:
+    assert DOLLARS.text(steps) == shown
+
+
+def test_credits_without_decimals_or_with_one_keep_what_they_have() -> None:
+    assert CreditUnit("tokens", "tokens", 0).text(1_000_000) == "1,000,000 tokens"
+    assert CreditUnit("hours", "hours", 1).text(15) == "1.5 hours"
 
 
 def test_amounts_of_different_currencies_do_not_add() -> None:

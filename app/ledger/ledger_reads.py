@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.db.engine import Session
+from app.errors import IdempotencyConflict
+from app.idempotency import KEYS_KEPT
 from app.ledger.chart_of_accounts import Kind, Source
-from app.ledger.movements import HoldState, Transaction
+from app.ledger.movements import HoldState, Key, Posted, Transaction
 from app.money import MAX_STEPS
 from app.store import ledger_reads as ledger_read_store
 
@@ -104,6 +106,23 @@ async def purchase_transactions(
     """The transactions that credited these purchases, by purchase; those not credited are left out."""
     rows = await ledger_read_store.purchase_transactions(session, workspace_id, purchase_ids)
     return {row["purchase_id"]: transaction_of(row) for row in rows}
+
+
+async def done_before(session: Session, workspace_id: UUID, key: Key) -> Posted | None:
+    """What was posted with this idempotency key, as `post_one` answers a replay; None for a key that is new.
+
+    Raises `IdempotencyConflict` where the key was used with another input.
+    """
+    row = await ledger_read_store.keyed(session, workspace_id, key.scope, key.value, since=session.now - KEYS_KEPT)
+    if row is None:
+        return None
+    if row["input_hash"] != key.input_hash:
+        raise IdempotencyConflict
+    earlier = transaction_of(row)
+    held = [earlier.hold_id] if earlier.hold_id is not None else []
+    hold = (await holds(session, workspace_id, held)).get(held[0]) if held else None
+    balance = (await balances(session, [workspace_id]))[workspace_id]
+    return Posted(earlier, balance.version, hold, is_replay=True)
 
 
 async def grants(session: Session, workspace_id: UUID, grant_ids: Sequence[UUID]) -> dict[UUID, GrantState]:

@@ -79,6 +79,22 @@ async def transactions(session: Session, workspace_id: UUID, sequences: Sequence
     )
 
 
+async def keyed(
+    session: Session, workspace_id: UUID, scope: str, idempotency_key: str, *, since: datetime
+) -> RowMapping | None:
+    """The transaction that an idempotency key made, at or after a time, with its `input_hash`."""
+    rows = await _rows(
+        session,
+        select(*_TRANSACTION, _Transaction.input_hash).where(
+            _Transaction.workspace_id == workspace_id,
+            _Transaction.idempotency_key == idempotency_key,
+            _Transaction.scope == scope,
+            _Transaction.at >= since,
+        ),
+    )
+    return rows[0] if rows else None
+
+
 async def purchase_transactions(
     session: Session, workspace_id: UUID, purchase_ids: Sequence[UUID]
 ) -> Sequence[RowMapping]:

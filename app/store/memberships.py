@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, tuple_
 
 from app.db.engine import Session
 from app.db.tables.workspaces import MembershipRow
+from app.store import customers as customer_store
 
 
 async def find(session: Session, workspace_id: UUID, user_id: UUID) -> MembershipRow | None:
@@ -41,6 +42,7 @@ async def set_role(session: Session, membership: MembershipRow, role: str) -> No
     """Give a member another role."""
     membership.role = role
     await session.flush()
+    await customer_store.mark_due(session, [membership.workspace_id])
 
 
 async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
@@ -50,3 +52,4 @@ async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
         .where(MembershipRow.workspace_id == workspace_id, MembershipRow.user_id == user_id)
         .execution_options(synchronize_session=False)
     )
+    await customer_store.mark_due(session, [workspace_id])

@@ -20,6 +20,13 @@ async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> Credi
     return (await session.scalars(found.with_for_update().execution_options(populate_existing=True))).one()
 
 
+async def lock_free(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> Sequence[CreditPurchaseRow]:
+    """The purchases with these (workspace, id), locked until the unit ends; those that somebody else has locked are left out."""
+    found = select(CreditPurchaseRow).where(tuple_(CreditPurchaseRow.workspace_id, CreditPurchaseRow.id).in_(keys))
+    found = found.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return (await session.scalars(found)).all()
+
+
 async def find(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
     """The purchase, if there is one."""
     return await session.get(CreditPurchaseRow, (workspace_id, purchase_id))

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.password_changes import check_password
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
+from app.accounts.security.rate_limits import Limit, RateLimits, count_begun
 from app.accounts.security.secrets import Keys, keyed_hash
 from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
@@ -42,13 +42,12 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
 
     Raises `InvalidInput` for a user who has a password or no verified address, and `RateLimited`.
     """
-    await count_attempt(database, limits, (SENDS_PER_USER, str(caller.user_id)))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
     async def send(session: Session) -> None:
         await email_address_store.lock_user(session, caller.user_id)
         if await user_store.password_of(session, caller.user_id) is not None:
-            raise InvalidInput("This account has a password: give that.")
+            raise InvalidInput("This account has a password: use that instead of a code.")
         primary = await email_address_store.primary(session, caller.user_id)
         if primary is None:
             raise InvalidInput("A code can only be mailed to a verified address. Verify one first.")
@@ -56,6 +55,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
         await mailed_link_store.save_code(
             session, caller.user_id, _hash(keys, caller.user_id, code), expires_at=expires_at
         )
+        await count_begun(session, limits, (SENDS_PER_USER, str(caller.user_id)))
         mail = message_texts.reauthentication_code(primary.address, code, CODE_LIFETIME)
         queue_mail(session, mail, keys.mail, about=caller.user_id)
 
@@ -81,11 +81,11 @@ async def reauthenticate(
         has_password = await user_store.password_of(session, caller.user_id) is not None
     if has_password:
         if password is None:
-            raise ReauthenticationRequired("Give your password.", path=("input", "password"))
+            raise ReauthenticationRequired("Enter your password.", path=("input", "password"))
         await check_password(database, passwords, limits, caller, password, path=("input", "password"))
         return
     if code is None:
-        raise ReauthenticationRequired("Ask for a code by mail, and give it.", path=("input", "code"))
+        raise ReauthenticationRequired("Ask for a code by mail, and enter it.", path=("input", "code"))
     # committed before the code is compared, so that a try counts whatever happens after it
     code_hash = await transact(database, lambda session: _use_try(session, caller.user_id), step="reauthentication.try")
     if code_hash is None:

@@ -64,6 +64,19 @@ def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> Non
     session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
 
 
+def due_minor(row: InvoiceRow) -> int:
+    """What is still to be paid of a mirrored invoice, in its currency's smallest unit.
+
+    The provider keeps the amount that was left when an invoice was called off or given up. Nobody is asked for it any more.
+    """
+    return 0 if row.status in (InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE) else row.amount_due_minor
+
+
+def credit_applied_minor(row: InvoiceRow) -> int:
+    """What the customer's credit paid of a mirrored invoice, in its currency's smallest unit; a void one has given it back."""
+    return 0 if row.status == InvoiceStatus.VOID else row.credit_applied_minor
+
+
 # An invoice's status only ever moves on. A status fetched before a newer one was stored must not replace the newer one.
 _ORDER = {
     InvoiceStatus.DRAFT: 0,

@@ -7,9 +7,27 @@ from app.errors import DomainError
 
 
 class PaymentPending(DomainError):
-    """The payment is under way. Watch the purchase, or ask again with the same idempotency key."""
+    """The payment is under way and its result will show by itself. Don't pay again: that could be a second payment."""
 
     code = ErrorCode.PAYMENT_PENDING
+
+
+class PaymentRefused(DomainError):
+    """The payment provider refused to prepare this payment, for a reason that the seller has to look into. Nothing was charged."""
+
+    code = ErrorCode.PAYMENT_UNAVAILABLE
+
+
+class EarlierPurchasePaid(DomainError):
+    """An earlier purchase was found to be paid, and its credits are there now. Nothing new was charged: ask again to buy more."""
+
+    code = ErrorCode.CONFLICT
+
+
+class CreditsRefused(DomainError):
+    """This was paid, and meanwhile the balance grew to the most that can be counted: the payment goes back to the card."""
+
+    code = ErrorCode.CONFLICT
 
 
 class PaymentUnavailable(DomainError):

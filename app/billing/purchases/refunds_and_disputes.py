@@ -72,13 +72,16 @@ async def request_refund(
     amount = Money(returned.left_minor if amount_minor is None else amount_minor, purchase.currency)
     _check_refundable(amount, returned)
     if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
-        raise NotRefundable("The bank returned a refund of this purchase before.")
+        raise NotRefundable("A refund of this purchase was returned by the bank: only an operator can refund it again.")
+    if purchase.status not in UNFINISHED:
+        # what is left to do is the refund's, which is due by itself
+        purchase.next_check_at = None
     for earlier in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         if earlier.status != RefundState.REQUESTED:
             continue
         if earlier.amount_minor != amount.minor:
             under_way = Money(earlier.amount_minor, purchase.currency)
-            raise Conflict(f"A refund of {under_way} is on its way; look again when it is through.")
+            raise Conflict(f"A refund of {under_way} is on its way; try again when it has ended.")
         return earlier
     row = RefundRow(
         workspace_id=purchase.workspace_id,
@@ -104,9 +107,11 @@ def _check_refundable(amount: Money, returned: ReturnedMoney) -> None:
     if returned.disputed_minor:
         raise NotRefundable("The cardholder disputes this payment: the bank decides where its money goes.")
     if left.minor <= 0:
-        raise NotRefundable("All of this purchase was refunded before.")
+        raise NotRefundable("This purchase was refunded in full already.")
     if not 0 < amount.minor <= left.minor:
-        raise NotRefundable(f"At most {left} of this purchase can still be refunded, and it must be above zero.")
+        raise NotRefundable(
+            f"At most {left} of this purchase can still be refunded, and the amount must be above zero."
+        )
 
 
 async def fail_refund(
@@ -125,16 +130,32 @@ async def check_later(session: Session, workspace_id: UUID, purchase_id: UUID, r
             row.next_check_at = session.now + purchase_states.CHECK_AFTER
 
 
-async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
-    """Note on a purchase that was paid after it had ended that this is refunded; False when it was not too late after all."""
+async def note_late_payment(
+    session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str
+) -> str | None:
+    """Note on a purchase that was paid after it had ended why this is refunded; None when it was not too late after all.
+
+    Returns what it says of itself: `failure`, unless it failed because its credits could not be added. It is due until the refund
+    is stored, so that a refund is not forgotten where the process dies in between.
+    """
     await billing_account_store.lock(session, purchase.workspace_id)
     row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
     if row.status in UNFINISHED or row.charged_at is not None:
-        return False
+        return None
+    if row.failure == purchase_states.NOT_CREDITED:
+        failure = row.failure
+    row.next_check_at = session.now + purchase_states.CHECK_AFTER
     if (row.failure, row.invoice_id) != (failure, invoice_id):
         row.failure, row.invoice_id = failure, invoice_id
         purchase_states.mark_changed(session, row)
-    return True
+    return failure
+
+
+async def end_late_payment(session: Session, workspace_id: UUID, purchase_id: UUID) -> None:
+    """Nothing of the late payment can be refunded: it is no longer due."""
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    if row.status not in UNFINISHED:
+        row.next_check_at = None
 
 
 async def apply_returned_money(

@@ -33,7 +33,7 @@ async def new_line_item(tx: Transaction, params: Json, customer: Json, param: st
     recurring = price["type"] == "recurring"
     if recurring and defaults["mode"] == "payment":
         raise invalid_request("You specified `payment` mode but passed a recurring price.", param="line_items")
-    rate_ids = params.get("tax_rates") or (defaults["rates"] if recurring else [])
+    rate_ids: list[str] = params.get("tax_rates") or (defaults["rates"] if recurring else [])
     await check_tax_rates(tx, rate_ids, f"{param}[tax_rates]")
     rates = [await tx.get("tax_rate", rate) for rate in rate_ids]
     product = await tx.get("product", price["product"])

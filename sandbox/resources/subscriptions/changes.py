@@ -145,11 +145,11 @@ async def _restart_item(tx: Transaction, subscription: Json, item: Json, old: Js
     if waits and old is not None and not _is_other(old, item) and has_uncredited(old, change.at):
         old_end = old["current_period_end"]
         item |= {"current_period_start": change.at, "current_period_end": new_end}
-        added = share_of_price(
-            item["price"], item["quantity"], new_end - old_end, full_seconds(change.at, new_end, every, change.at)
-        )
-        await debit_item(tx, subscription, item, old_end, added)
-        change.prorated = True
+        if new_end > old_end:
+            full = full_seconds(change.at, new_end, every, change.at)
+            added = share_of_price(item["price"], item["quantity"], new_end - old_end, full)
+            await debit_item(tx, subscription, item, old_end, added)
+            change.prorated = True
         return
     if old is not None and change.prorate:
         change.prorated |= await credit_item(tx, subscription, old, change.at)

@@ -56,6 +56,10 @@ async def draft_subscription(tx: Transaction, params: Json) -> tuple[Json, Json 
     _check_currency(customer, subscription["currency"], params)
     subscription["items"]["data"] = items
     await set_fields(tx, subscription, params)
+    if "billing_cycle_anchor_config" in params:
+        config: Json = params["billing_cycle_anchor_config"]
+        names = ("day_of_month", "hour", "minute", "month", "second")
+        subscription["billing_cycle_anchor_config"] = {name: config.get(name) for name in names}
     subscription["discounts"] = [discount["id"] for discount in subscription["_discounts"]]
     trial_end = trial_end_from_params(params, tx.now)
     if trial_end is not None:
@@ -125,7 +129,10 @@ def _anchor(params: Json, now: int, items: list[Json]) -> int:
 
 
 def _anchor_of_day(given: Json, now: int, shortest: Interval) -> int:
-    """Return the next time that the day of the month names; in a short month its last day."""
+    """Return the next time that the day of the month names, in a month that has it.
+
+    A shorter month before that, or after it, is billed on its last day, as with any anchor.
+    """
     if not shortest.months or set(given) - {"day_of_month", "hour", "minute", "second"}:
         raise invalid_request(
             "The sandbox implements an anchor by the day of the month, for prices of months or years.",
@@ -143,7 +150,10 @@ def _anchor_of_day(given: Json, now: int, shortest: Interval) -> int:
         minute=given.get("minute", at.minute),
         second=given.get("second", at.second),
     )
-    return boundary_after(now, Interval(months=1), int(base.timestamp()))
+    anchor = boundary_after(now, Interval(months=1), int(base.timestamp()))
+    while datetime.fromtimestamp(anchor, UTC).day != given["day_of_month"]:
+        anchor = boundary_after(anchor, Interval(months=1), int(base.timestamp()))
+    return anchor
 
 
 def _set_periods(subscription: Json, anchor: int, now: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import httpx
 import stripe
 
@@ -13,6 +15,7 @@ from tests.sandbox.subscriptions.subscribing import (
     HOUR,
     latest_invoice,
     move_by,
+    move_to,
     new_price,
     only_item,
     subscribe,
@@ -324,3 +327,19 @@ async def test_invoices_are_listed_by_subscription_and_made_of_what_waits(client
     expanded = await client.v1.customers.retrieve_async(customer, {"expand": ["subscriptions"]})
     assert expanded.subscriptions is not None
     assert [each.id for each in expanded.subscriptions.data] == [subscription.id]
+
+
+async def test_an_anchor_by_the_day_is_kept_over_shorter_months(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    now = (await web.get("/_sandbox/clock")).json()["timestamp"]
+    # to the tenth of the next April, whose last day is the 30th
+    year = datetime.fromtimestamp(now, UTC).year + 1
+    await move_to(web, int(datetime(year, 4, 10, 9, tzinfo=UTC).timestamp()))
+    subscription = await subscribe(client, 3000, billing_cycle_anchor_config={"day_of_month": 31, "hour": 0})
+    ends = [only_item(subscription).current_period_end]
+    for _ in range(2):
+        await move_to(web, ends[-1] + 2 * HOUR)
+        ends.append(only_item(await client.v1.subscriptions.retrieve_async(subscription.id)).current_period_end)
+    days = [datetime.fromtimestamp(end, UTC).strftime("%d %b %H") for end in ends]
+    assert days == ["30 Apr 00", "31 May 00", "30 Jun 00"]

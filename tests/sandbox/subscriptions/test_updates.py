@@ -188,6 +188,14 @@ async def test_the_anchor_moved_to_now_bills_a_whole_period(
     assert invoice.period_start == invoice.period_end == moved.billing_cycle_anchor
 
 
+async def test_an_anchor_moved_in_the_second_of_the_start_adds_no_days(client: stripe.StripeClient) -> None:
+    subscription = await subscribe(client)
+    for _ in range(2):
+        await client.v1.subscriptions.update_async(subscription.id, {"billing_cycle_anchor": {"type": "now"}})
+    changed = await with_quantity(client, subscription, 2, proration_behavior="always_invoice")
+    assert (only_item(changed).quantity, changed.status) == (2, "active")
+
+
 @pytest.mark.parametrize(
     ("params", "refused"),
     [

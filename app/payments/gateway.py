@@ -26,6 +26,13 @@ from app.payments.gateway_values import (
     TaxRate,
     Wallet,
 )
+from app.payments.subscription_gateway import (
+    PortalGateway,
+    PreviewGateway,
+    ScheduleGateway,
+    SubscriptionGateway,
+    TaxGateway,
+)
 
 
 class CustomerGateway(Protocol):
@@ -197,5 +204,18 @@ class EventGateway(Protocol):
         ...
 
 
-class Gateway(CustomerGateway, InvoiceGateway, RefundGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
+class Gateway(
+    CustomerGateway,
+    InvoiceGateway,
+    RefundGateway,
+    CheckoutGateway,
+    CatalogGateway,
+    EventGateway,
+    SubscriptionGateway,
+    ScheduleGateway,
+    PreviewGateway,
+    PortalGateway,
+    TaxGateway,
+    Protocol,
+):
     """Everything the product asks of its payment provider."""

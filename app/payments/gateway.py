@@ -27,6 +27,13 @@ from app.payments.gateway_values import (
     TaxRate,
     Wallet,
 )
+from app.payments.subscription_gateway import (
+    PortalGateway,
+    PreviewGateway,
+    ScheduleGateway,
+    SubscriptionGateway,
+    TaxGateway,
+)
 
 
 class CustomerGateway(Protocol):
@@ -202,5 +209,18 @@ class EventGateway(Protocol):
         ...
 
 
-class Gateway(CustomerGateway, InvoiceGateway, RefundGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
+class Gateway(
+    CustomerGateway,
+    InvoiceGateway,
+    RefundGateway,
+    CheckoutGateway,
+    CatalogGateway,
+    EventGateway,
+    SubscriptionGateway,
+    ScheduleGateway,
+    PreviewGateway,
+    PortalGateway,
+    TaxGateway,
+    Protocol,
+):
     """Everything the product asks of its payment provider."""

@@ -28,6 +28,9 @@ class MissingObject(StrEnum):
     PRODUCT = "PRODUCT"
     TAX_RATE = "TAX_RATE"
     INVOICE = "INVOICE"
+    SUBSCRIPTION = "SUBSCRIPTION"
+    SCHEDULE = "SCHEDULE"
+    PORTAL = "PORTAL"
     OTHER = "OTHER"
 
 
@@ -333,7 +336,7 @@ class ReturnUrls:
 class Checkout:
     """A hosted page of the provider's. `url` is None once it is closed; `total_minor` is what it charges, tax included.
 
-    `invoice_id` is the paid invoice, once there is one.
+    `invoice_id` is the paid invoice and `subscription_id` what a page started, once there is one.
     """
 
     id: str
@@ -343,3 +346,4 @@ class Checkout:
     total_minor: int | None
     invoice_id: str | None
     purchase_id: str | None
+    subscription_id: str | None

@@ -16,6 +16,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.catalog_sync import sync_catalog
+from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
@@ -30,6 +31,7 @@ _RECEIVED_AT_ONCE: Final = 500
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
+_PORTAL_EVENTS = "billing_portal.configuration."
 
 # The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
@@ -148,6 +150,8 @@ async def process(context: FlowContext, event_id: str) -> None:
         await _cards_changed(context, event)
     elif event.type.startswith(_CATALOG_EVENTS):
         await _catalog_changed(context, event.object_id)
+    elif event.type.startswith(_PORTAL_EVENTS):
+        await _portal_changed(context, event.object_id)
     await transact(
         context.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
@@ -185,6 +189,14 @@ async def _catalog_changed(context: FlowContext, object_id: str) -> None:
         is_ours = await provider_event_store.is_of_catalog(session, object_id)
     if is_ours:
         await sync_catalog(context)
+
+
+async def _portal_changed(context: FlowContext, object_id: str) -> None:
+    """Bring back what someone changed in a configuration that is ours."""
+    async with context.database.read() as session:
+        is_ours = await provider_event_store.is_of_catalog(session, object_id)
+    if is_ours:
+        await sync_portals(context)
 
 
 async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, object_id: str) -> None:

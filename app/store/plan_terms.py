@@ -24,5 +24,7 @@ async def every(session: Session) -> Sequence[PlanTermsRow]:
 
 async def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep terms by their id; of those that are kept already only the texts can differ, which are brought up to date."""
-    put = insert(PlanTermsRow).values([{**row, "created_at": session.now} for row in rows])
+    # in one order, so that two who write the same rows wait for one another
+    ordered = sorted(rows, key=lambda row: row["id"])
+    put = insert(PlanTermsRow).values([{**row, "created_at": session.now} for row in ordered])
     await session.execute(put.on_conflict_do_update(index_elements=["id"], set_={"terms": put.excluded.terms}))

@@ -71,19 +71,19 @@ async def move_cursor(session: Session, event_id: str) -> None:
 
 
 async def provider_ids(session: Session, keys: Sequence[str]) -> dict[str, str]:
-    """The provider's ids of products, prices and tax rates, by our key; those not synced are left out."""
+    """The provider's ids of products, prices, tax rates and portals, by our key; those not synced are left out."""
     found = select(ProviderObjectRow).where(ProviderObjectRow.key.in_(keys))
     return {row.key: row.provider_id for row in await session.scalars(found)}
 
 
 async def is_of_catalog(session: Session, provider_id: str) -> bool:
-    """Whether the provider's product, price or tax rate with this id is one that the catalog was synced to."""
+    """Whether the provider's product, price, tax rate or portal with this id is one that the catalog was synced to."""
     found = select(ProviderObjectRow.key).where(ProviderObjectRow.provider_id == provider_id).limit(1)
     return await session.scalar(found) is not None
 
 
 async def save_provider_ids(session: Session, ids: Mapping[str, str]) -> None:
-    """Remember the provider's ids of products, prices and tax rates, by our key."""
+    """Remember the provider's ids of products, prices, tax rates and portals, by our key."""
     if not ids:
         return
     put = insert(ProviderObjectRow).values([{"key": key, "provider_id": value} for key, value in ids.items()])

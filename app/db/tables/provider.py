@@ -41,7 +41,7 @@ class EventCursorRow(Base):
 
 
 class ProviderObjectRow(Base):
-    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates and products by key."""
+    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates, products and portals by key."""
 
     __tablename__ = "provider_objects"
     erasure = Kept("the catalog at the provider")

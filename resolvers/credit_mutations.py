@@ -12,13 +12,12 @@ from uuid import UUID
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import ApiScope
-from app.accounts.access.workspace_access import workspace_for
+from app.accounts.access.workspace_access import workspace_for, workspace_seen_by
 from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict, InvalidInput
 from app.ledger.chart_of_accounts import Source
-from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Grant,
@@ -34,7 +33,6 @@ from app.ledger.movements import (
 from app.ledger.post_movements import post_one
 from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.credits import read_balance
 
 T = TypeVar("T")
 
@@ -45,19 +43,10 @@ LONGEST_HOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
-    """A transaction and the balance of its workspace now."""
-
-    transaction: Transaction
-    balance: Balance
-
-
-@dataclass(frozen=True, slots=True)
 class HoldMovement:
-    """A movement of a hold, the hold as it is now, and the balance of its workspace now."""
+    """A movement of a hold, and the hold as it is now."""
 
     transaction: Transaction
-    balance: Balance
     hold: HoldState
 
 
@@ -70,7 +59,7 @@ async def grant_credits(
     description: str,
     expires_at: datetime | None,
     idempotency_key: str,
-) -> Movement:
+) -> Transaction:
     """Give credits, as an operator: a promotion or an adjustment."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
@@ -98,7 +87,8 @@ async def grant_credits(
             await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
         return posted
 
-    return await _moved(context, await _with_paths(context, transact(context.runtime.database, work, step="grant")))
+    posted = await _with_paths(context, transact(context.runtime.database, work, step="grant"))
+    return posted.transaction
 
 
 async def deduct_credits(
@@ -109,7 +99,7 @@ async def deduct_credits(
     description: str,
     resource: str | None,
     idempotency_key: str,
-) -> Movement:
+) -> Transaction:
     """Spend credits for the host product."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
@@ -124,7 +114,7 @@ async def deduct_credits(
         resource=resource,
         key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
     )
-    return await _moved(context, await _with_paths(context, context.runtime.committer.submit(spend)))
+    return (await _with_paths(context, context.runtime.committer.submit(spend))).transaction
 
 
 async def hold_credits(
@@ -153,7 +143,7 @@ async def hold_credits(
         description=_described(description),
         key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
     )
-    return await _held(context, await _with_paths(context, context.runtime.committer.submit(hold)))
+    return _held(await _with_paths(context, context.runtime.committer.submit(hold)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -169,7 +159,7 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
         amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
         key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
     )
-    return await _held(context, await _with_paths(context, context.runtime.committer.submit(capture)))
+    return _held(await _with_paths(context, context.runtime.committer.submit(capture)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
@@ -177,22 +167,18 @@ async def release_hold(context: Context, hold_id: str) -> HoldMovement:
     require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
     await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
-    return await _held(
-        context, await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id))
-    )
+    return _held(await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id)))
 
 
 async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) -> None:
     """Before the input is looked at: who may not do it learns nothing of what is wrong with it."""
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, scope=scope)
+    await workspace_seen_by(context.reads, context.caller, workspace_id, scope=scope)
 
 
-async def _held(context: Context, posted: Posted) -> HoldMovement:
-    moved = await _moved(context, posted)
+def _held(posted: Posted) -> HoldMovement:
     if posted.hold is None:
         raise LookupError("a movement of a hold answered without the hold")
-    return HoldMovement(moved.transaction, moved.balance, posted.hold)
+    return HoldMovement(posted.transaction, posted.hold)
 
 
 async def _with_paths(context: Context, work: Awaitable[T]) -> T:
@@ -209,10 +195,6 @@ async def _with_paths(context: Context, work: Awaitable[T]) -> T:
     except InvalidInput as refusal:
         refusal.path = refusal.path or ("input", "amount")
         raise
-
-
-async def _moved(context: Context, posted: Posted) -> Movement:
-    return Movement(posted.transaction, await read_balance(context, posted.transaction.workspace_id))
 
 
 def _positive(amount: Decimal) -> Decimal:

@@ -1,5 +1,7 @@
 """Credits: the balance, its grants, holds and history."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Self
@@ -8,14 +10,15 @@ from uuid import UUID
 import strawberry
 
 from app.catalog import Catalog
-from app.db.tables.purchases import CreditPurchaseRow
+from app.errors import BadUserInput
 from app.ids import GlobalId, made_at
 from app.ledger import ledger_reads, movements
 from app.ledger.chart_of_accounts import Kind, Source
 from app.money import CreditUnit as Unit
-from resolvers import credits
+from resolvers import credits, invoices, purchases
 from resolvers.context import Info
 from resolvers.pagination import USUAL_ROWS, Page
+from resolvers.selection import arguments_of_selected
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
 from schema.invoices import Invoice
@@ -126,28 +129,27 @@ class CreditTransaction(Node):
 
     @strawberry.field(description="The purchase behind it.")
     async def purchase(self, info: Info) -> CreditPurchase | None:
-        row = await self._purchase(info)
-        return CreditPurchase.of(row, info.context.runtime.catalog.credit_unit) if row is not None else None
+        moved = self.transaction
+        if moved.purchase_id is None:
+            return None
+        found = await purchases.purchase_behind(info.context, moved.workspace_id, moved.purchase_id)
+        return CreditPurchase.of(found, info.context.runtime.catalog.credit_unit) if found is not None else None
 
     @strawberry.field(description="The hold it made or ended.")
     async def hold(self, info: Info) -> CreditHold | None:
-        if self.transaction.hold_id is None:
+        moved = self.transaction
+        if moved.hold_id is None:
             return None
-        hold = await info.context.loaders.holds.load((self.transaction.workspace_id, self.transaction.hold_id))
+        hold = await credits.hold_behind(info.context, moved.workspace_id, moved.hold_id)
         return CreditHold.of(hold, info.context.runtime.catalog.credit_unit) if hold is not None else None
 
     @strawberry.field(description="The invoice behind its purchase.")
     async def invoice(self, info: Info) -> Invoice | None:
-        if self.transaction.purchase_id is None:
+        moved = self.transaction
+        if moved.purchase_id is None:
             return None
-        key = (self.transaction.workspace_id, self.transaction.purchase_id)
-        found = await info.context.loaders.invoices_of_purchases.load(key)
-        return Invoice.of(found) if found is not None and found.issued_at is not None else None
-
-    async def _purchase(self, info: Info) -> CreditPurchaseRow | None:
-        if self.transaction.purchase_id is None:
-            return None
-        return await info.context.loaders.purchases.load((self.transaction.workspace_id, self.transaction.purchase_id))
+        found = await invoices.invoice_of_purchase(info.context, moved.workspace_id, moved.purchase_id)
+        return Invoice.of(found) if found is not None else None
 
     @classmethod
     def of(cls, transaction: movements.Transaction, unit: Unit) -> Self:
@@ -195,6 +197,7 @@ class CreditTransactionConnection:
 @strawberry.type(description="The prepaid credits of a workspace.")
 class CreditBalance(Node):
     balance: strawberry.Private[ledger_reads.Balance]
+    histories: strawberry.Private[Mapping[str, Page[movements.Transaction]]]
     unit: CreditUnit = strawberry.field(description="What they are counted in.")
     available: Decimal = strawberry.field(
         description="Free to spend now: granted, not spent, not expired, not held. Below zero only after a refund or a dispute."
@@ -221,17 +224,25 @@ class CreditBalance(Node):
         ] = None,
         to: Annotated[datetime | None, strawberry.argument(description="Only those before this time.")] = None,
     ) -> CreditTransactionConnection:
-        wanted = credits.HistoryFilter(kind, from_, to)
-        page = await credits.history(info.context, self.balance.workspace_id, first, after, wanted)
+        page = self.histories.get(str(info.path.key))
+        if page is None:
+            request = credits.HistoryRequest.of(first, after, credits.HistoryFilter(kind, from_, to))
+            page = await credits.history(info.context, self.balance, request)
         return CreditTransactionConnection.of(page, info.context.runtime.catalog.credit_unit)
 
     @classmethod
-    def of(cls, balance: ledger_reads.Balance, catalog: Catalog) -> Self:
-        """The API's view of a balance."""
+    def of(
+        cls,
+        balance: ledger_reads.Balance,
+        catalog: Catalog,
+        histories: Mapping[str, Page[movements.Transaction]] | None = None,
+    ) -> Self:
+        """The API's view of a balance; `histories` are pages of its history that were read with it, by their names in the answer."""
         unit = catalog.credit_unit
         expiry = balance.next_expiry
         return cls(
             balance=balance,
+            histories=histories or {},
             id=strawberry.ID(str(GlobalId("CreditBalance", balance.workspace_id))),
             unit=CreditUnit.of(unit),
             available=unit.from_steps(balance.available),
@@ -241,3 +252,15 @@ class CreditBalance(Node):
             version=BigInt(balance.version),
             updated_at=balance.updated_at or made_at(balance.workspace_id),
         )
+
+
+async def read_balance(info: Info, workspace_id: UUID) -> CreditBalance:
+    """A workspace's balance with what of its history is selected, all of one moment, for callers whose rights were checked."""
+    asked: dict[str, credits.HistoryRequest] = {}
+    for name, given in arguments_of_selected(info, "CreditBalance", "transactions").items():
+        wanted = credits.HistoryFilter(given.get("kind"), given.get("from"), given.get("to"))
+        # what is asked for wrongly is refused where it stands
+        with suppress(BadUserInput):
+            asked[name] = credits.HistoryRequest.of(given.get("first"), given.get("after"), wanted)
+    balance, histories = await credits.balance_with_histories(info.context, workspace_id, asked)
+    return CreditBalance.of(balance, info.context.runtime.catalog, histories)

@@ -9,6 +9,7 @@ import strawberry
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
+from app.store.invoices import MirroredInvoice
 from resolvers.pagination import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
@@ -102,7 +103,7 @@ class Invoice(Node):
     pdf_url: str | None = strawberry.field(description="Where its PDF can be downloaded.")
 
     @classmethod
-    def of(cls, invoice: InvoiceRow) -> Self:
+    def of(cls, invoice: MirroredInvoice | InvoiceRow) -> Self:
         """The API's view of a mirrored invoice."""
         currency = invoice.currency
         return cls(
@@ -140,7 +141,7 @@ class InvoiceConnection:
     page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
 
     @classmethod
-    def of(cls, page: Page[InvoiceRow]) -> Self:
+    def of(cls, page: Page[MirroredInvoice]) -> Self:
         """The API's view of a page."""
         nodes = [Invoice.of(row) for row in page.rows]
         return cls(

@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead
 from app.db.tables.payments import BillingAccountRow, CardRow
 from app.db.tables.people import EmailRow
 from app.db.tables.workspaces import MembershipRow
+
+
+class Account(NamedTuple):
+    """What is read of a billing account: the version of its cards, and the monthly limit that an operator set, if one did."""
+
+    workspace_id: UUID
+    cards_version: int
+    monthly_spend_limit_minor: int | None
+
+
+class Card(NamedTuple):
+    """A card on file."""
+
+    workspace_id: UUID
+    id: UUID
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    is_default: bool
+
+
+_CARD: Final = ", ".join(f"c.{name}" for name in Card._fields)
+
+ACCOUNTS: Final = KeyedRead[UUID, Account](
+    "billing_accounts",
+    "SELECT workspace_id, cards_version, monthly_spend_limit_minor FROM billing_accounts WHERE workspace_id = ANY ($1::uuid[])",
+    Account,
+    lambda account: account.workspace_id,
+)
+"""Billing accounts by workspace, of those to which anything was ever about to be charged."""
+
+CARDS_OF_WORKSPACES: Final = KeyedRead[UUID, Card](
+    "cards_of_workspaces",
+    f"SELECT {_CARD} FROM cards c WHERE c.workspace_id = ANY ($1::uuid[]) ORDER BY c.is_default DESC, c.created_at, c.id",
+    Card,
+    lambda card: card.workspace_id,
+)
+"""The cards of workspaces: the default one first, then the oldest."""
+
+CARDS: Final = KeyedRead[tuple[UUID, UUID], Card](
+    "cards",
+    f"SELECT {_CARD} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, id)"
+    " JOIN cards c ON c.workspace_id = k.workspace_id AND c.id = k.id",
+    Card,
+    lambda card: (card.workspace_id, card.id),
+)
+"""Cards by (workspace, id)."""
 
 
 async def lock(session: Session, workspace_id: UUID) -> BillingAccountRow:

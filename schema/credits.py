@@ -237,7 +237,7 @@ class CreditBalance(Node):
         catalog: Catalog,
         histories: Mapping[str, Page[movements.Transaction]] | None = None,
     ) -> Self:
-        """The API's view of a balance; `histories` are pages of its history that were read with it, by their names in the answer."""
+        """The API's view of a balance; `histories`: pages of its history that were read with it, by their names in the answer."""
         unit = catalog.credit_unit
         expiry = balance.next_expiry
         return cls(

@@ -12,7 +12,7 @@ import asyncio
 import statistics
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ class Contender:
         answers = await asyncio.gather(*(self._ask(page, requests) for _ in range(_AT_ONCE)))
         return answers[0]
 
-    async def _ask(self, page: Page, requests: object) -> bytes:
+    async def _ask(self, page: Page, requests: Iterator[int]) -> bytes:
         body = orjson.dumps({"query": QUERY, "variables": page.variables})
         head = (
             f"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nauthorization: Bearer {page.token}\r\n"
@@ -75,7 +75,7 @@ class Contender:
         ).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
         answer = b""
-        for _ in requests:  # pyright: ignore
+        for _ in requests:
             writer.write(head + body)
             headers = await reader.readuntil(b"\r\n\r\n")
             if not headers.startswith(b"HTTP/1.1 200"):
@@ -150,7 +150,7 @@ async def _all_round_trips(url: str, page: Page) -> dict[str, int]:
             async with app.router.lifespan_context(app):
                 found[name] = await _round_trips(app, page, lambda trips=trips: trips.count)
     with counted_round_trips() as trips:
-        settings = Settings(database_url=url, catalog=_CATALOG)
+        settings = Settings.model_validate({"database_url": url, "catalog": _CATALOG})
         async with open_backend(settings, url, "a secret key for benchmarks", listens=False) as backend:
             found["ours"] = await _round_trips(web_app(backend), page, lambda: trips.count)
     return found

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -171,7 +171,9 @@ def floor(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -
         end = (start + timedelta(days=32)).replace(day=1)
         digest = hashlib.sha256(token.encode()).digest()
         async with pool.acquire() as connection:
-            row = await connection.fetchrow(_PAGE, digest, workspace_id, now - timedelta(days=30), start, end)
+            row: Any = await cast("Any", connection).fetchrow(
+                _PAGE, digest, workspace_id, now - timedelta(days=30), start, end
+            )
         if row is None:
             return Response(b'{"data":{"workspace":null}}', media_type="application/json")
         used, limit = row["members"], row["spend_limit"] if row["spend_limit"] is not None else limit_minor

@@ -317,7 +317,7 @@ class Workspace:
 @strawberry.type
 class Query:
     @strawberry.field
-    async def workspace(self, info: strawberry.Info, id: strawberry.ID) -> Workspace | None:
+    async def workspace(self, info: strawberry.Info, id: strawberry.ID) -> Workspace | None:  # noqa: A002
         token = info.context["request"].headers["authorization"].removeprefix("Bearer ")
         workspace_id = parse_global_id(id).id
         async with _Parts.sessions() as session:

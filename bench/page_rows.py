@@ -44,7 +44,6 @@ QUERY: Final = """query Page($id: ID!) {
 }"""
 
 _MEMBERS: Final = 3
-_GRANTS: Final = 3
 
 _FILL: Final = (
     # of the month that was, so that what is spent in this one is a few rows whatever lies before
@@ -66,10 +65,12 @@ _FILL: Final = (
     "INSERT INTO ledger_balances (workspace_id, available, held, sequence, version, updated_at)"
     " VALUES (:id, :rows, 0, :rows, :rows, now())",
     "INSERT INTO ledger_grants (workspace_id, id, opened_sequence, source, amount, remaining, granted_at, expires_at)"
-    f" SELECT :id, gen_random_uuid(), n, 'PROMOTION', 1000, 100, now(), now() + interval '1 day' * n FROM generate_series(1, {_GRANTS}) n",
+    " SELECT :id, gen_random_uuid(), n, 'PROMOTION', 1000, 100, now(), now() + interval '1 day' * n"
+    " FROM generate_series(1, 3) n",
     "INSERT INTO ledger_grants (workspace_id, id, opened_sequence, source, amount, remaining, granted_at)"
     " SELECT :id, gen_random_uuid(), n, 'PURCHASE', 100, 0, now() FROM generate_series(1, :rows) n",
-    "INSERT INTO billing_accounts (workspace_id, customer_id, cards_version, created_at) VALUES (:id, 'cus_' || gen_random_uuid(), 1, now())",
+    "INSERT INTO billing_accounts (workspace_id, customer_id, cards_version, created_at)"
+    " VALUES (:id, 'cus_' || gen_random_uuid(), 1, now())",
     "INSERT INTO cards (workspace_id, id, provider_id, brand, last4, exp_month, exp_year, is_default, created_at)"
     " SELECT :id, gen_random_uuid(), 'pm_' || gen_random_uuid(), 'visa', '424' || n, 12, 2034, n = 1, now()"
     " FROM generate_series(1, 2) n",
@@ -89,11 +90,17 @@ class Page:
 
     token: str
     workspace_id: UUID
+    personal_id: UUID
+    handle: str
 
     @property
     def variables(self) -> dict[str, str]:
         """The query's variables."""
-        return {"id": str(GlobalId("Workspace", self.workspace_id))}
+        return self.variables_named("id")
+
+    def variables_named(self, name: str) -> dict[str, str]:
+        """The workspace's id by this name."""
+        return {name: str(GlobalId("Workspace", self.workspace_id))}
 
 
 async def fill(database: Database, rows: int) -> Page:
@@ -125,6 +132,7 @@ async def fill(database: Database, rows: int) -> Page:
         for statement in _FILL:
             given = {"id": workspace_id, "rows": rows, "lines": _LINES, "taxes": _TAXES}
             await session.execute(text(statement), {name: given[name] for name in given if f":{name}" in statement})
-        return Page((await open_session(session, people[0].id, "bench")).token, workspace_id)
+        opened = await open_session(session, people[0].id, "bench")
+        return Page(opened.token, workspace_id, people[0].personal_workspace_id, handle)
 
     return await transact(database, make)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 
 # what the driver's protocol sends and waits for; preparing a statement happens once for each connection and is not counted
 _SENDING: Final = frozenset({"query", "bind_execute", "bind_execute_many", "bind", "execute", "copy_in", "copy_out"})
+# what the driver asks by itself when it meets a type for the first time on a connection
+_ABOUT_TYPES: Final = ("typeinfo", "'jit'")
 
 
 class RoundTrips:
@@ -42,7 +44,9 @@ class _CountingProtocol:
 
         def noted(*arguments: Any, **named: Any) -> Any:
             what = arguments[0] if arguments else next(iter(named.values()))
-            self._trips.sent.append(what if isinstance(what, str) else getattr(what, "query", name))
+            sent = what if isinstance(what, str) else str(getattr(what, "query", name))
+            if not any(words in sent for words in _ABOUT_TYPES):
+                self._trips.sent.append(sent)
             return member(*arguments, **named)
 
         return noted
@@ -52,10 +56,10 @@ class _CountingProtocol:
 def counted_round_trips() -> Generator[RoundTrips]:
     """Counts the round trips of the connections that are opened from here on."""
     trips = RoundTrips()
-    connect: Callable[..., Awaitable[Any]] = asyncpg.connect
+    connect = cast("Callable[..., Awaitable[Any]]", asyncpg.connect)
 
     async def counted(*arguments: Any, **named: Any) -> Any:
-        connection = await connect(*arguments, **named)
+        connection: Any = await connect(*arguments, **named)
         connection._protocol = _CountingProtocol(connection._protocol, trips)
         return connection
 

@@ -20,7 +20,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLScalarType,
     GraphQLString,
 )
@@ -118,13 +117,13 @@ class PlainFieldsExecutor(Executor[Any]):
         convert = self._convert(field.type, details) if field is not None and attribute is not None else None
         return (attribute, convert) if attribute is not None and convert is not None else None
 
-    def _convert(self, of_type: GraphQLOutputType, details: FieldDetailsList) -> Convert | None:
+    def _convert(self, of_type: Any, details: FieldDetailsList) -> Convert | None:
         if isinstance(of_type, GraphQLNonNull):
             return self._convert_value(of_type.of_type, details)
         convert = self._convert_value(of_type, details)
         return _nullable(convert) if convert is not None else None
 
-    def _convert_value(self, of_type: GraphQLOutputType, details: FieldDetailsList) -> Convert | None:
+    def _convert_value(self, of_type: Any, details: FieldDetailsList) -> Convert | None:
         """What becomes of a value that is not null."""
         if isinstance(of_type, GraphQLEnumType):
             return _enum(of_type)
@@ -156,16 +155,14 @@ def _object(readers: dict[str, tuple[str, Convert]]) -> Convert:
 
     def convert(source: Any) -> dict[str, Any]:
         # what was read last is left over
-        return {
-            name: convert(value) for name, convert, value in zip(names, converts, read(source), strict=False)
-        }
+        return {name: convert(value) for name, convert, value in zip(names, converts, read(source), strict=False)}
 
     return convert
 
 
 def _checked(of_type: GraphQLObjectType, convert: Convert) -> Convert:
     """`convert` for objects of the class that the type was made of, and no others."""
-    origin: type[Any] = cast("Any", of_type.extensions["strawberry-definition"]).origin
+    origin: type[Any] = of_type.extensions["strawberry-definition"].origin
 
     def checked(value: Any) -> Any:
         if value.__class__ is not origin:

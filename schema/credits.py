@@ -112,14 +112,27 @@ class CreditHold(Node):
 )
 class CreditTransaction(Node):
     transaction: strawberry.Private[movements.Transaction]
+    counted_in: strawberry.Private[Unit]
     sequence: BigInt = strawberry.field(description="1, 2, 3, … within the workspace, without gaps.")
     kind: Kind = strawberry.field(description="What it did.")
-    amount: Decimal = strawberry.field(description="What it did to the available credits, signed.")
-    balance_after: Decimal = strawberry.field(description="The credits available after it.")
-    held_delta: Decimal = strawberry.field(description="What it did to the credits on hold, signed.")
-    held_after: Decimal = strawberry.field(description="The credits on hold after it.")
     description: str = strawberry.field(description="What it was for, for people.")
     at: datetime = strawberry.field(description="When it happened.")
+
+    @strawberry.field(description="What it did to the available credits, signed.")
+    def amount(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.amount)
+
+    @strawberry.field(description="The credits available after it.")
+    def balance_after(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.balance_after)
+
+    @strawberry.field(description="What it did to the credits on hold, signed.")
+    def held_delta(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.held_delta)
+
+    @strawberry.field(description="The credits on hold after it.")
+    def held_after(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.held_after)
 
     @strawberry.field(description="The resource whose use it paid for, if it names one.")
     def resource(self, info: Info) -> UsageResource | None:
@@ -156,13 +169,10 @@ class CreditTransaction(Node):
         """The API's view of a transaction."""
         return cls(
             transaction=transaction,
+            counted_in=unit,
             id=strawberry.ID(str(GlobalId("CreditTransaction", transaction.id, transaction.workspace_id))),
             sequence=BigInt(transaction.sequence),
             kind=transaction.kind,
-            amount=unit.from_steps(transaction.amount),
-            balance_after=unit.from_steps(transaction.balance_after),
-            held_delta=unit.from_steps(transaction.held_delta),
-            held_after=unit.from_steps(transaction.held_after),
             description=transaction.description,
             at=transaction.at,
         )
@@ -176,22 +186,29 @@ class CreditTransactionEdge:
 
 @strawberry.type(description="A page of transactions, newest first.")
 class CreditTransactionConnection:
-    edges: list[CreditTransactionEdge] = strawberry.field(description="The transactions with their cursors.")
-    nodes: list[CreditTransaction] = strawberry.field(description="The transactions alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
+    page: strawberry.Private[Page[movements.Transaction]]
+    counted_in: strawberry.Private[Unit]
+
+    @strawberry.field(description="The transactions with their cursors.")
+    def edges(self) -> list[CreditTransactionEdge]:
+        rows = zip(self.page.cursors, self.page.rows, strict=True)
+        return [
+            CreditTransactionEdge(cursor=cursor, node=CreditTransaction.of(row, self.counted_in))
+            for cursor, row in rows
+        ]
+
+    @strawberry.field(description="The transactions alone.")
+    def nodes(self) -> list[CreditTransaction]:
+        return [CreditTransaction.of(row, self.counted_in) for row in self.page.rows]
+
+    @strawberry.field(description="Where this page lies in the whole.")
+    def page_info(self) -> PageInfo:
+        return page_info(self.page)
 
     @classmethod
     def of(cls, page: Page[movements.Transaction], unit: Unit) -> Self:
         """The API's view of a page."""
-        nodes = [CreditTransaction.of(each, unit) for each in page.rows]
-        return cls(
-            edges=[
-                CreditTransactionEdge(cursor=cursor, node=node)
-                for cursor, node in zip(page.cursors, nodes, strict=True)
-            ],
-            nodes=nodes,
-            page_info=page_info(page),
-        )
+        return cls(page=page, counted_in=unit)
 
 
 @strawberry.type(description="The prepaid credits of a workspace.")

@@ -1,8 +1,8 @@
-"""Executes selections the short way where they need nothing but attributes of what is there already.
+"""Executes selections the short way where they need nothing but what is there already.
 
-Most of an answer is such: fields without a resolver or arguments, of scalars, enums, and objects and lists of the same kind. For each
-selection set they become one function, made when it is first executed and kept with the document. Everything else, and whatever goes
-wrong in it, is graphql-core's, whose answer is the same.
+Most of an answer is such: attributes, and methods that take nothing and wait for nothing, of scalars, enums, and objects and lists
+of the same kind. For each selection set they become one function, made when it is first executed and kept with the document.
+Everything else, and whatever goes wrong in it, is graphql-core's, whose answer is the same.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ from graphql.pyutils import Path
 Convert: TypeAlias = Callable[[Any], Any]
 """What a value becomes in the answer; raises for one that needs the long way."""
 
+Getter: TypeAlias = "str | Callable[[Any], Any]"
+"""Where a value comes from: an attribute of the object, or a method of it."""
+
 
 class NeedsTheLongWay(Exception):  # never leaves this module
-    """A value that is not what its type says, or null where that is not allowed: graphql-core says what is wrong with it."""
+    """A value that is not what its type says, or null where that is not allowed: graphql-core tells what is wrong."""
 
 
 class Selection(NamedTuple):
-    """A selection set, taken apart: `plain` makes the part of the answer that needs only attributes, `rest` are the other fields."""
+    """A selection set, taken apart: `plain` makes the part of the answer that waits for nothing, `rest` are the other fields."""
 
     plain: Convert | None
     rest: GroupedFieldSet
@@ -44,7 +47,7 @@ class Selection(NamedTuple):
 
 
 class Shape:
-    """What was found out of an operation's selections, to be used by all its executions: for documents without @skip and @include."""
+    """What was found out about a document's selections, for all its executions where @skip and @include don't tell them apart."""
 
     __slots__ = ("roots", "selections", "sub_fields")
 
@@ -107,15 +110,15 @@ class PlainFieldsExecutor(Executor[Any]):
         rest = {name: details for name, details in grouped.items() if name not in found}
         return Selection(_object(found) if found else None, rest, grouped)
 
-    def _reader(self, parent_type: GraphQLObjectType, details: FieldDetailsList) -> tuple[str, Convert] | None:
-        """The attribute that a field is, and what becomes of it; None for one that needs the long way."""
+    def _reader(self, parent_type: GraphQLObjectType, details: FieldDetailsList) -> tuple[Getter, Convert] | None:
+        """Where the value of a field comes from, and what becomes of it; None for one that needs the long way."""
         node = details[0].node
         if node.name.value == "__typename":
             return "__class__", lambda _value: parent_type.name
         field = self.schema.get_field(parent_type, node.name.value)
-        attribute = _attribute(field) if field is not None else None
-        convert = self._convert(field.type, details) if field is not None and attribute is not None else None
-        return (attribute, convert) if attribute is not None and convert is not None else None
+        getter = _getter(field) if field is not None else None
+        convert = self._convert(field.type, details) if field is not None and getter is not None else None
+        return (getter, convert) if getter is not None and convert is not None else None
 
     def _convert(self, of_type: Any, details: FieldDetailsList) -> Convert | None:
         if isinstance(of_type, GraphQLNonNull):
@@ -139,25 +142,43 @@ class PlainFieldsExecutor(Executor[Any]):
         return None
 
 
-def _attribute(field: GraphQLField) -> str | None:
-    """The name of the attribute that a field reads, where it does nothing but that."""
+def _getter(field: GraphQLField) -> Getter | None:
+    """Where a field's value comes from, if it takes no arguments and waits for nothing."""
     definition: Any = field.extensions.get("strawberry-definition")
-    is_default = getattr(field.resolve, "_is_default", False)
-    return str(definition.python_name) if definition is not None and is_default and not field.args else None
+    if definition is None or field.args:
+        return None
+    if getattr(field.resolve, "_is_default", False):
+        return str(definition.python_name)
+    resolver = definition.base_resolver
+    if (
+        resolver is None
+        or definition.is_async
+        or definition.extensions
+        or list(resolver.signature.parameters) != ["self"]
+    ):
+        return None
+    return cast("Callable[[Any], Any]", resolver.wrapped_func)
 
 
-def _object(readers: dict[str, tuple[str, Convert]]) -> Convert:
-    names = tuple(readers)
-    converts = tuple(convert for _, convert in readers.values())
-    attributes = [attribute for attribute, _ in readers.values()]
-    # with one name alone it would answer no tuple
-    read: Callable[[Any], tuple[Any, ...]] = attrgetter(*attributes, "__class__")
+def _object(readers: dict[str, tuple[Getter, Convert]]) -> Convert:
+    in_order = dict.fromkeys(readers)
+    attributes = [(name, getter, convert) for name, (getter, convert) in readers.items() if isinstance(getter, str)]
+    methods = [(name, getter, convert) for name, (getter, convert) in readers.items() if not isinstance(getter, str)]
+    # with one name alone it would answer no tuple, so there is one more; what it reads is left over
+    read: Callable[[Any], tuple[Any, ...]] = attrgetter(
+        *(getter for _, getter, _ in attributes), "__class__", "__class__"
+    )
+    named = [(name, convert) for name, _, convert in attributes]
 
-    def convert(source: Any) -> dict[str, Any]:
-        # what was read last is left over
-        return {name: convert(value) for name, convert, value in zip(names, converts, read(source), strict=False)}
+    def convert_object(source: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = in_order.copy()
+        for (name, convert), value in zip(named, read(source), strict=False):
+            answer[name] = convert(value)
+        for name, method, convert in methods:
+            answer[name] = convert(method(source))
+        return answer
 
-    return convert
+    return convert_object
 
 
 def _checked(of_type: GraphQLObjectType, convert: Convert) -> Convert:

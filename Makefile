@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app schema resolvers sandbox migrations tests bench
 
-.PHONY: run test quick check bench web graphiql schema lock clean
+.PHONY: run test quick check bench web graphiql stock-clients schema lock clean
 
 run: $(VENV)/.installed graphiql
 	$(BIN)/counterfoil dev
@@ -40,6 +40,13 @@ web/graphiql/dist/.built: web/graphiql/package-lock.json web/graphiql/build.mjs 
 	cd web/graphiql && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	@touch $@
 
+# The clients of others that tests/stock_clients runs, from npm into an ignored folder.
+stock-clients: tests/stock_clients/node_modules/.installed
+
+tests/stock_clients/node_modules/.installed: tests/stock_clients/package-lock.json
+	cd tests/stock_clients && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 schema: $(VENV)/.installed
 	$(BIN)/counterfoil schema export > schema.graphql
 
@@ -56,4 +63,4 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .counterfoil web/graphiql/node_modules web/graphiql/dist
+	rm -rf $(VENV) .counterfoil web/graphiql/node_modules web/graphiql/dist tests/stock_clients/node_modules

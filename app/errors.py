@@ -71,13 +71,13 @@ class BadUserInput(ProtocolError):
 
 
 class QueryTooComplex(ProtocolError):
-    """The document asks for more than one request may."""
+    """The document asks for more than a single request may ask for."""
 
     code = "QUERY_TOO_COMPLEX"
 
 
 class OperationTimeout(ProtocolError):
-    """The operation took longer than one may."""
+    """The operation took too long and was stopped; try again."""
 
     code = "TIMEOUT"
 

@@ -95,3 +95,11 @@ class CreditUnit:
     def from_steps(self, steps: int) -> Decimal:
         """`steps` as an amount of credits with the unit's number of digits after the point."""
         return from_steps(steps, self.decimals)
+
+    def text(self, steps: int) -> str:
+        """`steps` as people read an amount of credits: `1,000,000 tokens`, `10 US dollars`, `10.50 US dollars`."""
+        whole, _, fraction = f"{self.from_steps(steps):,f}".partition(".")
+        fraction = fraction.rstrip("0")
+        # as prices have them
+        fraction = fraction.ljust(min(2, self.decimals), "0") if fraction else ""
+        return f"{whole}.{fraction} {self.name}" if fraction else f"{whole} {self.name}"

@@ -15,7 +15,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class UrlNotAllowed(DomainError):
-    """This address to come back to is not on the configured list."""
+    """The address to return to is not allowed here: its origin must be one of those in RETURN_ORIGINS."""
 
     code = ErrorCode.URL_NOT_ALLOWED
 

@@ -63,7 +63,7 @@ described(
 class CreditGrant(Node):
     source: Source = strawberry.field(description="Where they came from.")
     amount: Decimal = strawberry.field(
-        description="How many came in; less than was bought where a debt was paid first."
+        description="How many came in. A debt is paid out of them first, so fewer may have been left to spend from the start."
     )
     remaining: Decimal = strawberry.field(description="How many are left to spend; those on hold are not counted.")
     granted_at: datetime = strawberry.field(description="When they came in.")

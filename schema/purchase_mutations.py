@@ -28,7 +28,9 @@ class RechargeCreditsInput:
         default=None, description="The card to charge; the default one if absent."
     )
     success_url: str | None = strawberry.field(default=None, description="Where a Checkout leads to when it is paid.")
-    cancel_url: str | None = strawberry.field(default=None, description="Where a Checkout leads to when it is left.")
+    cancel_url: str | None = strawberry.field(
+        default=None, description="Where a Checkout leads to when it is left without paying."
+    )
 
 
 @strawberry.type(description="The purchase as it stands, and what it led to.")

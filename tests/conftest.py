@@ -27,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "catalogs(*names): the shipped catalogs that `backend` runs with, a test each")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a processor for `-n auto`: a test that speaks to servers of its own waits for them about half of its time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_finish() -> None:
     """What was imported for the tests is there until they end."""
     keep_what_is_there()

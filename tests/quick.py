@@ -19,7 +19,7 @@ _TESTS = Path("tests")
 _TIDY = _TESTS / "tidy"
 
 # Processes are started by these tests, so that none answers at once, even if it asks for no database.
-_FROM_OUTSIDE = tuple(_TESTS / name for name in ("browser", "crash", "server"))
+_FROM_OUTSIDE = tuple(_TESTS / name for name in ("browser", "crash", "server", "stock_clients"))
 
 _DATABASE_FIXTURE = "server_url"
 _OPTION = "--changed"

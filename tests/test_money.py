@@ -47,6 +47,27 @@ def test_credits_are_counted_in_steps_of_their_unit() -> None:
     assert str(DOLLARS.from_steps(1)) == "0.000001"
 
 
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        (10_130_000, "10.13 US dollars"),
+        (10_000_000, "10 US dollars"),
+        (10_500_000, "10.50 US dollars"),
+        (1_234_567_890_001, "1,234,567.890001 US dollars"),
+        (1, "0.000001 US dollars"),
+        (0, "0 US dollars"),
+        (-2_500_000, "-2.50 US dollars"),
+    ],
+)
+def test_credits_are_read_without_the_zeros_at_their_end(steps: int, shown: str) -> None:
+    assert DOLLARS.text(steps) == shown
+
+
+def test_credits_without_decimals_or_with_one_keep_what_they_have() -> None:
+    assert CreditUnit("tokens", "tokens", 0).text(1_000_000) == "1,000,000 tokens"
+    assert CreditUnit("hours", "hours", 1).text(15) == "1.5 hours"
+
+
 def test_amounts_of_different_currencies_do_not_add() -> None:
     assert Money(1, "EUR") + Money(2, "EUR") == Money(3, "EUR")
     with pytest.raises(ValueError, match="USD and EUR"):

@@ -1,4 +1,4 @@
-"""The few pages of our own, for products that have none: where mailed links and hosted payments lead."""
+"""The few pages of our own: where mailed links and hosted payments lead, for products that have none, and the scalars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.asgi import invitation_page, reset_page, verification_page
+from app.asgi import invitation_page, reset_page, scalar_page, verification_page
 from app.asgi.page_frame import Page, respond
 
 _DONE = Page("That's it", "<p>You can close this page and go back to where you came from.</p>")
@@ -18,13 +18,13 @@ _PAGES = {
     "/verify-email": verification_page.PAGE,
     "/reset-password": reset_page.PAGE,
     "/accept-invitation": invitation_page.PAGE,
+    "/scalars": scalar_page.PAGE,
 }
 
 
 def page_routes(*, leads_to_explorer: bool) -> list[BaseRoute]:
-    """`/done` after a hosted payment; `/verify-email`, `/reset-password` and `/accept-invitation` for mailed links; if wanted, `/`.
-
-    The last leads to the explorer.
+    """`/done` after a hosted payment; `/verify-email`, `/reset-password` and `/accept-invitation` for mailed links; `/scalars`, to
+    which the schema's scalars point; if wanted, `/`, which leads to the explorer.
     """
 
     async def root(_request: Request) -> Response:

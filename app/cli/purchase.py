@@ -51,7 +51,7 @@ def purchase_refund(
         back = Money(refund.amount_minor, purchase.currency)
         done = "was refunded" if refund.status == RefundState.SUCCEEDED else "is being refunded by the bank"
         unit = backend.runtime.catalog.credit_unit
-        reclaimed = unit.from_steps(purchase.reclaimed_credits)
-        return f"{back} {done} ({refund.provider_id}); {reclaimed:,f} {unit.name} taken back in all."
+        reclaimed = unit.text(purchase.reclaimed_credits)
+        return f"{back} {done} ({refund.provider_id}); {reclaimed} taken back in all."
 
     print(with_backend(work))

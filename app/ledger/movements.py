@@ -33,8 +33,9 @@ class InsufficientCredits(DomainError):
 
     def in_unit(self, unit: CreditUnit) -> InsufficientCredits:
         """The same error with a message that states how much is available in `unit`."""
-        amount = unit.from_steps(self.available)
-        return InsufficientCredits(self.available, f"There are not enough credits: {amount:f} {unit.name} available.")
+        return InsufficientCredits(
+            self.available, f"There are not enough credits: {unit.text(self.available)} available."
+        )
 
 
 class HoldClosed(DomainError):

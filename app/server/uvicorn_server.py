@@ -7,10 +7,27 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from app.asgi.graphql.websocket import CloseCode
 from app.main import Backend, web_app
 
 _GRACE_SECONDS: Final = 10
+
+
+class Sockets(WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets, with a close code that has clients come back when they did not answer a ping."""
+
+    def keepalive_timeout(self) -> None:
+        """End a connection whose client is silent, most likely a device that sleeps: uvicorn's 1011 would tell it to give up."""
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.conn.fail(CloseCode.TRY_AGAIN_LATER, "No answer to a ping")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -21,7 +38,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 web_app(backend),
                 loop="none",
-                ws="websockets-sansio",
+                ws=Sockets,
                 ws_max_size=1024 * 1024,
                 # compressing small messages costs more memory and time than it saves
                 ws_per_message_deflate=False,

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest_asyncio
@@ -15,6 +16,7 @@ import uvicorn
 from app.asgi.application import Application
 from app.asgi.graphql import GraphQLSettings, graphql_endpoint
 from app.errors import ProtocolError, Unavailable
+from app.server.uvicorn_server import Sockets
 from tests.asgi.toy_schema import ToyContexts, graphql_schema
 
 GRAPHQL = "application/graphql-response+json"
@@ -111,16 +113,17 @@ class ReadyServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(settings: GraphQLSettings) -> AsyncGenerator[Served]:
-    """Serve on a free port of this machine until the block ends."""
+async def served(settings: GraphQLSettings, **how: Any) -> AsyncGenerator[Served]:
+    """Serve on a free port of this machine until the block ends; `how` is for uvicorn."""
     contexts, ending = ToyContexts(), asyncio.Event()
     config = uvicorn.Config(
         make_app(contexts, settings, ending),
         log_level="error",
         lifespan="off",
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_per_message_deflate=False,
         ws_max_size=settings.socket_message_bytes * 2,
+        **how,
     )
     server = ReadyServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -58,14 +58,17 @@ class ToyContext:
 
 @dataclass(eq=False)
 class ToyContexts:
-    """The context factory: knows one token; keeps every context it made."""
+    """The context factory: knows one token; keeps every context it made; raises `fault` instead, once there is one."""
 
     made: list[ToyContext] = field(default_factory=list[ToyContext])
     share_key: str | None = None
     balance: Balance = field(default_factory=Balance)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: Exception | None = None
 
     async def __call__(self, request: RequestInfo) -> ToyContext:
+        if self.fault is not None:
+            raise self.fault
         if request.bearer_token not in (None, "good-token"):
             raise Unauthenticated
         authenticated = request.bearer_token is not None or request.session_cookie is not None

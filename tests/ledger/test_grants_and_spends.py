@@ -70,7 +70,7 @@ async def test_spending_more_than_there_is_is_refused_says_what_there_is_and_cha
     with pytest.raises(InsufficientCredits) as refused:
         await workspace.spend(1_500_001)
     assert refused.value.available == 1_500_000
-    assert "1.500000 US dollars" in refused.value.in_unit(CreditUnit("USD", "US dollars", 6)).message
+    assert "1.50 US dollars" in refused.value.in_unit(CreditUnit("USD", "US dollars", 6)).message
     assert await workspace.history() == [("BONUS", 1_500_000, 1_500_000, 0)]
     await workspace.spend(1_500_000)
     assert (await workspace.balance()).available == 0

@@ -73,6 +73,16 @@ class Page:
         """Type into the field with this id."""
         await self.run(f"document.getElementById({field!r}).value = {text!r}")
 
+    async def prefer(self, colours: str) -> None:
+        """Say to pages that their reader prefers `light` or `dark` colours."""
+        wanted = {"name": "prefers-color-scheme", "value": colours}
+        await self._call("Emulation.setEmulatedMedia", features=[wanted])
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the page so many pixels."""
+        size = {"width": width, "height": height}
+        await self._call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
+
     async def listen(self) -> None:
         """Begin to keep what the console says."""
         await self._call("Log.enable")

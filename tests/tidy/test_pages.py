@@ -36,6 +36,7 @@ _OF_OTHERS = frozenset(
     {
         *("app.example.com", "billing.example.com", "allowances.RESOURCE", "prices.month", "prices.year"),
         *("handleNextAction", "GetObject", "PutObject", "DeleteObject", "ListBucket", "pg_dump"),
+        *("PersistedQueryNotFound", "graphql_transport_ws", "GraphQLWsProtocol"),
     }
 )
 

@@ -48,7 +48,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
     async def send(session: Session) -> None:
         await email_address_store.lock_user(session, caller.user_id)
         if await user_store.password_of(session, caller.user_id) is not None:
-            raise InvalidInput("This account has a password: give that.")
+            raise InvalidInput("This account has a password: use that instead of a code.")
         primary = await email_address_store.primary(session, caller.user_id)
         if primary is None:
             raise InvalidInput("A code can only be mailed to a verified address. Verify one first.")
@@ -81,11 +81,11 @@ async def reauthenticate(
         has_password = await user_store.password_of(session, caller.user_id) is not None
     if has_password:
         if password is None:
-            raise ReauthenticationRequired("Give your password.", path=("input", "password"))
+            raise ReauthenticationRequired("Enter your password.", path=("input", "password"))
         await check_password(database, passwords, limits, caller, password, path=("input", "password"))
         return
     if code is None:
-        raise ReauthenticationRequired("Ask for a code by mail, and give it.", path=("input", "code"))
+        raise ReauthenticationRequired("Ask for a code by mail, and enter it.", path=("input", "code"))
     # committed before the code is compared, so that a try counts whatever happens after it
     code_hash = await transact(database, lambda session: _use_try(session, caller.user_id), step="reauthentication.try")
     if code_hash is None:

@@ -33,7 +33,7 @@ MOST_NAME_CHARACTERS: Final = 100
 
 
 class AccountClosing(DomainError):
-    """This account is being deleted: it joins and makes no organization any more."""
+    """This account is being deleted: it can't join or create an organization any more."""
 
     code = ErrorCode.CONFLICT
 

@@ -99,7 +99,8 @@ def _is_around(character: str) -> bool:
 def _require_visible(text: str, label: str, path: tuple[str, ...] | None) -> None:
     if any(map(_is_hidden, text)):
         raise InvalidInput(
-            f"{label} can't hold invisible characters, or such as turn the direction of text. Type it anew.", path=path
+            f"{label} can't hold characters that are invisible or change the direction of text. Type it, don't paste it.",
+            path=path,
         )
     if not any(map(_is_visible, text)):
         raise InvalidInput(f"{label} needs something that can be seen.", path=path)

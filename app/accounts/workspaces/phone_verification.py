@@ -43,7 +43,7 @@ _POLL_SECONDS = 0.05
 
 
 class PhoneInUse(DomainError):
-    """This phone number has verified as many workspaces as one may. Use another number."""
+    """This phone number has verified as many workspaces as a number may. Use another number."""
 
     code = ErrorCode.PHONE_IN_USE
 
@@ -225,7 +225,7 @@ async def _take_slot(session: Session, workspace_id: UUID, phone_hash: bytes) ->
     free = sorted(set(range(1, MOST_WORKSPACES + 1)) - {use.slot for use in uses})
     if not free:
         raise PhoneInUse(
-            f"This phone number has verified {MOST_WORKSPACES} workspaces, as many as one may. Use another number.",
+            f"This phone number has verified {MOST_WORKSPACES} workspaces already, which is the most. Use another number.",
             path=("input", "phoneNumber"),
         )
     use = PhoneUseRow(number_hash=phone_hash, slot=free[0], workspace_id=workspace_id, used_at=session.now)

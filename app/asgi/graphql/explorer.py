@@ -28,8 +28,11 @@ _HEAD = """<!doctype html>
 _GRAPHIQL = """<link rel="stylesheet" href="{assets}/explorer.css">
 </head>
 <body>
+<main>
+<h1 class="unseen">Counterfoil API</h1>
 <div id="explorer" data-endpoint="{endpoint}">Loading GraphiQL…</div>
 <noscript>GraphiQL needs JavaScript.</noscript>
+</main>
 <script type="module" src="{assets}/explorer.js"></script>
 </body>
 </html>

@@ -20,7 +20,7 @@ from app.asgi.graphql.explorer import Explorer
 from app.asgi.graphql.http_answers import HttpRefusal
 from app.asgi.graphql.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted, accepted
 from app.asgi.graphql.request_headers import request_id, request_info
-from app.asgi.graphql.request_parser import GraphQLRequest
+from app.asgi.graphql.request_parser import GraphQLRequest, PersistedQueryNotSupported
 from app.asgi.graphql.sse import COMPLETE, EventStream, next_event
 from app.asgi.graphql.uploads import MULTIPART, UploadSlots, boundary_of, upload
 from app.errors import Unauthenticated
@@ -47,6 +47,8 @@ class GraphQLHttp:
                 response = await self._respond(request, wanted, running)
             except ClientDisconnect:
                 return
+            except PersistedQueryNotSupported as error:
+                response = self._document_refused(request, wanted, error)
             except Exception as error:  # whatever it was, the answer has the shape of GraphQL
                 response = self._refusal(request, wanted, error)
             if isinstance(response, Response):
@@ -121,13 +123,9 @@ class GraphQLHttp:
         except HttpRefusal:
             raise
         except Exception as error:
-            refusal = self._refusal(request, wanted, error, in_document=True)
-            if not wanted.prefers_event_stream or refusal.status_code not in (200, 400):
-                return refusal
-            body, cookies = bytes(refusal.body), []
+            return self._document_refused(request, wanted, error)
         if wanted.prefers_event_stream:
-            body = (next_event(body.decode()) + COMPLETE).encode()
-            return http_answers.success(body, EVENT_STREAM, cookies, settings)
+            return http_answers.success(_one_event(body), EVENT_STREAM, cookies, settings)
         return http_answers.success(body, wanted.single or JSON, cookies, settings)
 
     def _subscribe(self, request: Request, operation: Operation, wanted: Accepted) -> EventStream:
@@ -153,10 +151,22 @@ class GraphQLHttp:
             yield next_event(orjson.dumps({"errors": objects}).decode())
         yield COMPLETE
 
+    def _document_refused(self, request: Request, wanted: Accepted, error: Exception) -> Response:
+        """The answer to a mistake in what was asked, which a stream tells as its only event."""
+        refusal = self._refusal(request, wanted, error, in_document=True)
+        if not wanted.prefers_event_stream or refusal.status_code not in (200, 400):
+            return refusal
+        return http_answers.success(_one_event(bytes(refusal.body)), EVENT_STREAM, [], self.engine.settings)
+
     def _refusal(self, request: Request, wanted: Accepted, error: Exception, *, in_document: bool = False) -> Response:
         return http_answers.refusal(
             error, self.engine.errors, request_id(request), wanted.single, in_document=in_document
         )
+
+
+def _one_event(result: bytes) -> bytes:
+    """The whole stream of an operation that has one result."""
+    return (next_event(result.decode()) + COMPLETE).encode()
 
 
 def _media_type(request: Request) -> str:

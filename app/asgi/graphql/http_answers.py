@@ -17,7 +17,21 @@ from app.asgi.graphql.transport_context import SetCookie
 from app.errors import ProtocolError
 
 ALLOWED_METHODS = "GET, POST, OPTIONS"
-PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
+PREFLIGHT_HEADERS = (
+    "graphql-require-preflight",
+    "apollo-require-preflight",
+    "x-apollo-operation-name",
+    "x-requested-with",
+)
+"""Each shows that no form sent a request; the third is sent by Apollo's mobile clients by themselves."""
+
+# what Apollo's clients send beside it, which means nothing to us but must not keep a page of an allowed origin out
+_POLITE_HEADERS = (
+    "x-apollo-operation-id",
+    "x-apollo-operation-type",
+    "apollographql-client-name",
+    "apollographql-client-version",
+)
 _STATUS_BY_CODE = {
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
@@ -101,7 +115,9 @@ def preflight(connection: HTTPConnection, settings: GraphQLSettings) -> Response
     if "access-control-request-method" in connection.headers and is_allowed_origin(connection, settings):
         headers |= {
             "access-control-allow-methods": "GET, POST",
-            "access-control-allow-headers": ", ".join(("authorization", "content-type", *PREFLIGHT_HEADERS)),
+            "access-control-allow-headers": ", ".join(
+                ("authorization", "content-type", *PREFLIGHT_HEADERS, *_POLITE_HEADERS)
+            ),
             "access-control-max-age": "600",
         }
     return Response(status_code=204, headers=headers)

@@ -12,13 +12,19 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from app.errors import BadUserInput
+from app.errors import BadUserInput, ProtocolError
 
 JsonObject = dict[str, object]
 
 
 class MalformedRequest(BadUserInput):
-    """The request is not one of GraphQL."""
+    """This is not a GraphQL request."""
+
+
+class PersistedQueryNotSupported(ProtocolError):
+    """PersistedQueryNotSupported"""  # clients look for exactly this text, and send the whole query then
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,12 @@ def read_query_string(query_string: bytes) -> GraphQLRequest:
 def read_parameters(members: Mapping[str, object]) -> GraphQLRequest:
     """Check the type of each member; unknown members are ignored, as the specification asks.
 
-    Raises MalformedRequest for a wrong shape and BadUserInput for a NUL, which no text in the database may hold.
+    Raises MalformedRequest for a wrong shape, PersistedQueryNotSupported for the hash of a query without the query, and
+    BadUserInput for a NUL, which no text in the database may hold.
     """
-    query = members.get("query")
+    query, extensions = members.get("query"), _member_object(members, "extensions")
+    if not query and extensions.get("persistedQuery") is not None:
+        raise PersistedQueryNotSupported
     if query is None:
         raise MalformedRequest("The query is missing.")
     if not isinstance(query, str):
@@ -107,7 +116,7 @@ def read_parameters(members: Mapping[str, object]) -> GraphQLRequest:
         raise MalformedRequest("operationName must be a string.")
     variables = _member_object(members, "variables")
     refuse_unstorable_text(variables)
-    return GraphQLRequest(query, operation_name or None, variables, _member_object(members, "extensions"))
+    return GraphQLRequest(query, operation_name or None, variables, extensions)
 
 
 def _member_object(members: Mapping[str, object], name: str) -> JsonObject:

@@ -53,7 +53,7 @@ def boundary_of(request: Request) -> str:
     if not _BOUNDARY.fullmatch(boundary):
         raise HttpRefusal(
             400,
-            f"The boundary is not one: it has 1 to {_MOST_BOUNDARY_CHARACTERS} letters, digits and '()+_,-./:=? in it.",
+            f"The boundary is malformed: it has 1 to {_MOST_BOUNDARY_CHARACTERS} letters, digits and '()+_,-./:=?.",
         )
     return boundary
 

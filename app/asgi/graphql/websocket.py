@@ -26,7 +26,11 @@ _CLOSE_REASON_BYTES = 123
 
 
 class CloseCode(IntEnum):
-    """Why the server ended a connection, as the protocol numbers it."""
+    """Why the server ended a connection, as the protocol numbers it.
+
+    After 1012, 1013, 4403 and 4408 the stock client connects again, after the others it gives up for good; so it would after 1011
+    and 4500, which are therefore not among them: a fault of ours may have passed by the next time.
+    """
 
     MESSAGE_TOO_BIG = 1009
     RESTARTING = 1012
@@ -38,7 +42,6 @@ class CloseCode(IntEnum):
     INIT_TIMEOUT = 4408
     SUBSCRIBER_EXISTS = 4409
     TOO_MANY_INITS = 4429
-    INTERNAL = 4500
 
 
 class Closing(Exception):
@@ -204,10 +207,8 @@ class Connection:
         match answer["extensions"]:
             case {"code": "UNAUTHENTICATED" | "FORBIDDEN"}:
                 code = CloseCode.FORBIDDEN
-            case {"code": "UNAVAILABLE" | "RATE_LIMITED"}:
-                code = CloseCode.TRY_AGAIN_LATER
             case _:
-                code = CloseCode.INTERNAL
+                code = CloseCode.TRY_AGAIN_LATER
         return Closing(code, str(answer["message"]))
 
     async def _subscribe(self, operation_id: str, payload: object) -> None:

@@ -7,7 +7,7 @@ from app.errors import DomainError
 
 
 class PaymentPending(DomainError):
-    """The payment is under way. Watch the purchase, or ask again with the same idempotency key."""
+    """The payment is under way and its result will show by itself. Don't pay again: that could be a second payment."""
 
     code = ErrorCode.PAYMENT_PENDING
 

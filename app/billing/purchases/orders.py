@@ -37,15 +37,17 @@ def order(catalog: Catalog, *, pack_code: str | None, amount: Decimal | None) ->
     if amount is not None:
         price = Money.of(amount, catalog.currency, path=("input", "amount"))
         steps = catalog.credits_for(price)
-        description = f"{catalog.credit_unit.from_steps(steps):,f} {catalog.credit_unit.name} of credits"
+        description = f"{catalog.credit_unit.text(steps)} of credits"
         return Order(steps, price, None, description, custom_product_id(catalog), None)
     pack = catalog.pack(pack_code or "")
     if pack is None:
         sold = ", ".join(each.code for each in catalog.packs)
         raise InvalidInput(
-            f"There is no such pack. Choose one of: {sold}." if sold else "Credits are sold by amount here.",
+            f"There is no such pack. Choose one of: {sold}."
+            if sold
+            else "Credits are sold by amount here: give an amount, and no pack.",
             path=("input", "packCode"),
         )
     price = pack_price(catalog, pack)
-    description = f"{pack.name}: {catalog.credit_unit.from_steps(pack.credits):,f} {catalog.credit_unit.name}"
+    description = f"{pack.name}: {catalog.credit_unit.text(pack.credits)}"
     return Order(pack.credits, pack.price, pack.code, description, price.product, price.lookup_key)

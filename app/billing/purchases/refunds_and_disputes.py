@@ -72,13 +72,13 @@ async def request_refund(
     amount = Money(returned.left_minor if amount_minor is None else amount_minor, purchase.currency)
     _check_refundable(amount, returned)
     if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
-        raise NotRefundable("The bank returned a refund of this purchase before.")
+        raise NotRefundable("A refund of this purchase was returned by the bank: only an operator can refund it again.")
     for earlier in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         if earlier.status != RefundState.REQUESTED:
             continue
         if earlier.amount_minor != amount.minor:
             under_way = Money(earlier.amount_minor, purchase.currency)
-            raise Conflict(f"A refund of {under_way} is on its way; look again when it is through.")
+            raise Conflict(f"A refund of {under_way} is on its way; try again when it has ended.")
         return earlier
     row = RefundRow(
         workspace_id=purchase.workspace_id,
@@ -104,9 +104,11 @@ def _check_refundable(amount: Money, returned: ReturnedMoney) -> None:
     if returned.disputed_minor:
         raise NotRefundable("The cardholder disputes this payment: the bank decides where its money goes.")
     if left.minor <= 0:
-        raise NotRefundable("All of this purchase was refunded before.")
+        raise NotRefundable("This purchase was refunded in full already.")
     if not 0 < amount.minor <= left.minor:
-        raise NotRefundable(f"At most {left} of this purchase can still be refunded, and it must be above zero.")
+        raise NotRefundable(
+            f"At most {left} of this purchase can still be refunded, and the amount must be above zero."
+        )
 
 
 async def fail_refund(

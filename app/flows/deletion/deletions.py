@@ -179,7 +179,9 @@ async def _require_owner(session: Session, deletion: _Deletion) -> None:
     """Raise `Conflict` unless the person who asked is still an owner: another owner may have changed that meanwhile."""
     membership = await membership_store.find(session, deletion.workspace_ids[0], deletion.requested_by)
     if membership is None or membership.role != WorkspaceRole.OWNER:
-        raise Conflict("Only owners delete an organization, and you are none any more. Nothing was deleted.")
+        raise Conflict(
+            "Only an owner can delete an organization, and you are not an owner any more. Nothing was deleted."
+        )
 
 
 async def _lock(session: Session, deletion: _Deletion) -> bool:

@@ -60,7 +60,7 @@ def test_what_is_invisible_or_turns_text_around_is_refused(hidden: str, text: st
         lambda: optional_line(text.format(hidden), "A name", at_most=20),
         lambda: optional_text(text.format(hidden), "A bio", at_most=20),
     ):
-        with pytest.raises(InvalidInput, match="invisible characters, or such as turn the direction of text"):
+        with pytest.raises(InvalidInput, match="characters that are invisible or change the direction of text"):
             refused()
 
 

@@ -37,7 +37,9 @@ async def test_a_file_takes_the_place_of_the_null_that_the_map_points_to(client:
     assert (response.status_code, response.json()) == (200, {"data": {"keep": [kept("a file", b"content")]}})
 
 
-@pytest.mark.parametrize("name", ["graphql-require-preflight", "apollo-require-preflight", "x-requested-with"])
+@pytest.mark.parametrize(
+    "name", ["graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name", "x-requested-with"]
+)
 async def test_any_of_the_known_headers_shows_that_no_form_sent_it(client: Client, name: str) -> None:
     headers = {**TOKEN, name: "x", "content-type": CONTENT_TYPE}
     response = await client.http.post("/graphql", content=WHOLE, headers=headers)
@@ -270,8 +272,10 @@ async def test_a_preflight_allows_the_header_where_it_allows_the_content_type() 
         asking = {"origin": origin, "access-control-request-method": "POST"}
         granted = await client.http.options("/graphql", headers=asking)
         allowed = granted.headers["access-control-allow-headers"].split(", ")
-        assert {"content-type", "graphql-require-preflight", "apollo-require-preflight", "x-requested-with"} <= set(
-            allowed
-        )
+        assert {
+            *("content-type", "graphql-require-preflight", "apollo-require-preflight", "x-requested-with"),
+            *("x-apollo-operation-name", "x-apollo-operation-id", "x-apollo-operation-type"),
+            *("apollographql-client-name", "apollographql-client-version"),
+        } <= set(allowed)
         refused = await client.http.options("/graphql", headers={**asking, "origin": "https://evil.example"})
         assert "access-control-allow-headers" not in refused.headers

@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from app.asgi.graphql import GraphQLSettings
+from app.errors import OperationTimeout, RateLimited, Unavailable
 from tests.asgi.conftest import Served, served
 from tests.asgi.sockets import open_socket, ready_socket
 
@@ -215,6 +216,38 @@ async def test_wrong_credentials_are_4403(server: Served, authorization: object)
             assert await socket.receive() == {"type": "connection_ack"}
         else:
             assert (await socket.closed())[0] == 4403
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Unavailable(), ConnectionRefusedError(), RateLimited(10), OperationTimeout(), TimeoutError(), KeyError("a bug")],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_fault_that_may_pass_is_never_a_code_to_give_up_on(fault: Exception) -> None:
+    async with served(GraphQLSettings()) as server:
+        server.contexts.fault = fault
+        async with open_socket(server.ws_url) as socket:
+            await socket.send(type="connection_init")
+            assert (await socket.closed())[0] == 1013
+        server.contexts.fault = None
+        async with ready_socket(server.ws_url) as socket:
+            await socket.subscribe("a", "{ hello }")
+            assert (await socket.receive())["type"] == "next"
+
+
+@pytest.mark.parametrize("is_initialised", [False, True])
+async def test_a_client_that_answers_no_ping_may_come_back(is_initialised: bool) -> None:
+    async with (
+        served(GraphQLSettings(), ws_ping_interval=0.1, ws_ping_timeout=0.1) as server,
+        open_socket(server.ws_url) as socket,
+    ):
+        if is_initialised:
+            assert await socket.ask(type="connection_init") == {"type": "connection_ack"}
+        # a device that sleeps reads nothing, and so answers no ping
+        socket.connection.transport.pause_reading()
+        await asyncio.sleep(0.5)
+        socket.connection.transport.resume_reading()
+        assert await socket.closed() == (1013, "No answer to a ping")
 
 
 async def test_an_id_in_use_is_4409(server: Served) -> None:

@@ -234,7 +234,7 @@ async def test_who_is_no_owner_any_more_deletes_no_organization(
     await transact(backend.database, take_away)
     gate.let_through.set()
 
-    with pytest.raises(Exception, match="you are none any more"):
+    with pytest.raises(Exception, match="you are not an owner any more"):
         await deleting
     assert await _is_there(backend, WorkspaceRow, organization)
     assert not await _is_closing(backend, organization)

@@ -72,7 +72,7 @@ async def test_an_operator_refunds_in_parts_until_nothing_is_left(backend: Runni
     row = await bought.row()
     assert (row.status, row.refunded_minor, row.reclaimed_credits) == (PurchaseStatus.REFUNDED, 500, bought.credits)
     assert [each.amount_minor for each in await bought.refund_rows()] == [250, 1, 249]
-    with pytest.raises(NotRefundable, match="All of this purchase was refunded before"):
+    with pytest.raises(NotRefundable, match="This purchase was refunded in full already"):
         await refund(bought)
     await check_ledger(backend)
 

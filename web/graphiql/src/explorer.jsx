@@ -35,6 +35,8 @@ let authorization;
 const socket = createClient({
   url: url.replace(/^http/, "ws"),
   connectionParams: () => (authorization ? { authorization } : {}),
+  // wrong credentials are told at once; whatever else ended the connection may be over the next time
+  shouldRetry: (closed) => closed.code !== 4403,
 });
 const send = createGraphiQLFetcher({ url, wsClient: socket, enableIncrementalDelivery: false });
 

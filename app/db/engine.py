@@ -134,14 +134,25 @@ _SERVER_SETTINGS = {
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
 }
-# A statement that is composed is planned once for all parameters: planning it takes longer than running it.
-_READER_SETTINGS = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
+# A composed statement is planned once for all parameters, since planning it takes longer than running it. Every read follows an index,
+# also by a plan that was made when the table was small or before anything was counted in it.
+_READER_SETTINGS = {
+    **_SERVER_SETTINGS,
+    "default_transaction_read_only": "on",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"),
+}
 
 
-async def _open(url: str, settings: dict[str, str]) -> Connection:
+# How many statements a reader keeps prepared. A composed one may be long, and its plan takes some hundred kilobytes in PostgreSQL.
+_READER_CACHE = {"statement_cache_size": 60, "max_cacheable_statement_size": 0}
+
+
+async def _open(url: str, settings: dict[str, str], **options: int) -> Connection:
     # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
     try:
-        return cast(Connection, await asyncpg.connect(url, server_settings=settings))  # pyright: ignore[reportUnknownMemberType]
+        return cast(Connection, await asyncpg.connect(url, server_settings=settings, **options))  # pyright: ignore
     except OSError as error:
         # a missing socket or an unknown host, which elsewhere would be mistakes of ours
         raise ConnectionError(error.errno, error.strerror or str(error)) from error
@@ -156,7 +167,7 @@ def _from_binary_json(value: bytes) -> object:
 
 
 async def _open_reader(url: str) -> Connection:
-    opened = await _open(url, _READER_SETTINGS)
+    opened = await _open(url, _READER_SETTINGS, **_READER_CACHE)
     # within a record values come in their binary form, which for jsonb is the text behind a version number
     await opened.set_type_codec(
         "jsonb",

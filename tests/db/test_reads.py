@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import re
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any, Final, NamedTuple, cast
 
@@ -208,3 +209,26 @@ async def test_each_read_names_the_columns_of_its_row_in_their_order(database: D
                 named = [(column, field) for column, field in zip(columns, fields, strict=True) if column in fields]
                 assert all(column == field for column, field in named), where
     assert len(names) > 30
+
+
+# rows that a workspace has few of are sorted when they were read
+_SORTS = {
+    *("balance", "cards_of_workspaces", "emails", "invitations", "keys_of_workspaces", "members", "sessions_of_user"),
+    *("workspaces_of_user", "audit_page", "invoices_changed_last"),
+}
+
+
+async def test_each_read_follows_an_index_also_by_a_plan_made_when_tables_were_empty(fresh_database: Database) -> None:
+    await read_rows(fresh_database, UP_TO, 1, 0)
+    connection: Any = fresh_database.engine.readers._idle[0]  # pyright: ignore[reportPrivateUsage]
+    for number, (where, read) in enumerate(_declared()):
+        types = dict(re.findall(r"\$(\d+)::(\w+(?:\[\])?)", read.sql))
+        given = ", ".join(types[str(place)] for place in range(1, len(types) + 1))
+        await connection.execute(f"PREPARE asked_{number} ({given}) AS {read.sql}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE asked_{number} ({', '.join('NULL' for _ in types)})")
+        plan = "\n".join(row[0] for row in rows)
+        assert "Seq Scan" not in plan, f"{where}\n{plan}"
+        assert "Bitmap" not in plan, f"{where}\n{plan}"
+        assert "Hash Join" not in plan, f"{where}\n{plan}"
+        assert "Sort" not in plan or read.name in _SORTS, f"{where}\n{plan}"
+    connection.terminate()

@@ -134,14 +134,16 @@ _SERVER_SETTINGS = {
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
 }
-# A composed statement is planned once for all parameters, since planning it takes longer than running it. Every read follows an index,
-# also by a plan that was made when the table was small or before anything was counted in it.
+# A composed statement is planned once for all parameters, since planning it takes longer than running it. Every read follows an
+# index, also by a plan that was made when the table was small or before anything was counted in it.
 _READER_SETTINGS = {
     **_SERVER_SETTINGS,
     "default_transaction_read_only": "on",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
-    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"),
+    **dict.fromkeys(
+        ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"
+    ),
 }
 
 

@@ -99,10 +99,10 @@ class PlainFieldsExecutor(Executor[Any]):
             return long_way(parent_type, source_value, path, grouped_field_set, position_context)
         if not selection.rest:
             return plain
-        rest = long_way(parent_type, source_value, path, selection.rest, position_context)
+        rest: Any = long_way(parent_type, source_value, path, selection.rest, position_context)
         if self.is_awaitable(rest):
-            return _merged_later(grouped_field_set, plain, rest)
-        return _merged(grouped_field_set, plain, cast("dict[str, Any]", rest))
+            return _merged_later(grouped_field_set, plain, cast("Any", rest))
+        return _merged(grouped_field_set, plain, rest)
 
     def _take_apart(self, parent_type: GraphQLObjectType, grouped: GroupedFieldSet) -> Selection:
         readers = {name: self._reader(parent_type, details) for name, details in grouped.items()}

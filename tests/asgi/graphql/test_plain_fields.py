@@ -136,7 +136,7 @@ async def _run(
     if isinstance(executor, PlainFieldsExecutor):
         executor.take_shape(shape or Shape())
     result: Any = cast("Any", execution).execute_root_selection_set(executor)
-    return await result if isinstance(result, Awaitable) else result
+    return cast("ExecutionResult", await result if isinstance(result, Awaitable) else result)
 
 
 def _shown(result: ExecutionResult) -> tuple[str, object]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,11 +35,12 @@ from app.db.engine import Database, connect
 from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
-from app.flows.provider.event_endpoint import ensure_event_endpoint
+from app.flows.provider.event_endpoint import endpoint_problems, ensure_event_endpoint, stored_secret
+from app.flows.purchases.checkout import customer_returned
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
-from app.jobs.tasks import due_works, storage_works, tasks
+from app.jobs.tasks import customer_works, due_works, provider_works, storage_works, tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.development_inbox import InboxMailer, InboxSmsSender
@@ -70,7 +72,8 @@ class Backend:
     """The running parts together, and what only the server and the worker need.
 
     `cipher` encrypts secrets that are stored; `ending` is set when the server is told to stop;
-    `event_secrets`, with which the provider signs its events, fills once its endpoint is known.
+    `event_secrets`, with which the provider signs its events, fills once its endpoint is known; of one that an operator made,
+    `endpoint_problems` are those that were warned of last.
     """
 
     settings: Settings
@@ -80,6 +83,7 @@ class Backend:
     cipher: Fernet
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     event_secrets: list[str] = field(default_factory=list[str])
+    endpoint_problems: Sequence[str] = ()
 
     @property
     def flow_context(self) -> FlowContext:
@@ -171,10 +175,12 @@ def web_app(backend: Backend) -> Application:
         classify=classify,
         ending=backend.ending,
     )
-    routes = stripe_event_routes(runtime.database, backend.event_secrets)
+    routes = stripe_event_routes(runtime.database, backend.event_secrets, lambda: _reload_event_secrets(backend))
     routes += file_routes(runtime.avatars)
     routes += health_routes(runtime.database)
-    routes += page_routes(leads_to_explorer=not settings.is_production)
+    routes += page_routes(
+        partial(customer_returned, backend.flow_context), leads_to_explorer=not settings.is_production
+    )
     if not settings.is_production:
         routes += dev_routes(runtime.database, _advance(backend) if settings.uses_sandbox else None)
     return Application(endpoint, routes, https=graphql.secure_cookies)
@@ -188,10 +194,11 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
             backend.flow_context, backend.mailer, backend.runtime.keys, public_url=backend.runtime.public_url
         )
         group.create_task(consume(backend.database_url, by_name, stopping))
-        group.create_task(
-            schedule.watch(due_works(backend.flow_context, backend.runtime.keys, polled_events=events), stopping)
-        )
-        # apart from the others, which must not wait for a storage that hangs
+        works = due_works(backend.flow_context, backend.runtime.keys, polled_events=events)
+        works += _provider_works(backend, at_once=False)
+        group.create_task(schedule.watch(works, stopping))
+        # apart from the others, which must not wait for thousands of customers, or for a storage that hangs
+        group.create_task(schedule.watch(customer_works(backend.flow_context), stopping))
         group.create_task(schedule.watch(storage_works(backend.runtime.database, backend.runtime.avatars), stopping))
 
 
@@ -212,14 +219,53 @@ async def set_up_provider(backend: Backend) -> None:
 
 
 async def _set_up_provider(backend: Backend) -> None:
-    settings = backend.settings
     await sync_catalog(backend.flow_context)
-    if settings.stripe_webhook_secret is not None:
-        backend.event_secrets[:] = [settings.stripe_webhook_secret]
+    await _check_event_endpoint(backend)
+
+
+async def _check_event_endpoint(backend: Backend) -> None:
+    """Make the endpoint for events, or set it right; warn of what is wrong with one that an operator made."""
+    given = backend.settings.stripe_webhook_secret
+    if given is not None:
+        backend.event_secrets[:] = [given]
+        await _warn_of_endpoint(backend)
     elif not backend.polls_events:
-        url = settings.base_url + EVENTS_PATH
+        url = backend.settings.base_url + EVENTS_PATH
         secret = await ensure_event_endpoint(backend.flow_context, url, EVENT_TYPES, backend.cipher)
         backend.event_secrets[:] = [secret]
+
+
+async def _warn_of_endpoint(backend: Backend) -> None:
+    settings = backend.settings
+    if settings.public_url is None and not settings.uses_sandbox:
+        return  # the events are forwarded to this machine by a program, such as Stripe's own for development
+    # a restricted key may not be allowed to read the endpoints
+    with suppress(GatewayUnavailable, GatewayRefused):
+        problems = await endpoint_problems(backend.flow_context, settings.base_url + EVENTS_PATH, EVENT_TYPES)
+        if problems != backend.endpoint_problems:
+            backend.endpoint_problems = problems
+            for problem in problems:
+                _log.warning("webhook.incomplete", problem=problem)
+
+
+async def _reload_event_secrets(backend: Backend) -> None:
+    """Take the secret that is stored: another process may have made the endpoint anew."""
+    if backend.settings.stripe_webhook_secret is None and not backend.polls_events:
+        url = backend.settings.base_url + EVENTS_PATH
+        secret = await stored_secret(backend.flow_context, url, backend.cipher)
+        if secret is not None:
+            backend.event_secrets[:] = [secret]
+
+
+def _provider_works(backend: Backend, *, at_once: bool) -> list[schedule.DueWork]:
+    seconds = 0 if backend.polls_events else backend.settings.event_check_seconds
+    return provider_works(
+        backend.flow_context,
+        lambda: _check_event_endpoint(backend),
+        event_types=EVENT_TYPES,
+        look_every=timedelta(seconds=seconds),
+        at_once=at_once,
+    )
 
 
 def _mailer(settings: Settings, database: Database) -> Mailer:
@@ -241,7 +287,9 @@ def _twilio(settings: Settings) -> TwilioSmsSender | None:
 
 def _advance(backend: Backend) -> Callable[[timedelta], asyncio.Future[datetime]]:
     works = due_works(backend.flow_context, backend.runtime.keys, polled_events=())
+    works += customer_works(backend.flow_context)
     works += storage_works(backend.runtime.database, backend.runtime.avatars)
+    works += _provider_works(backend, at_once=True)
     sandbox = SandboxControl(f"http://127.0.0.1:{backend.settings.sandbox_port}")
 
     def advance(by: timedelta) -> asyncio.Future[datetime]:

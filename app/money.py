@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from app.errors import InvalidInput
 
-# Currencies that Stripe counts without, or with three, fraction digits; all others have two.
-_ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split())
+# Currencies that Stripe counts without, or with three, fraction digits; all others have two. ISK and UGX are among those with two,
+# though nothing smaller than a whole one is charged: Stripe counts 5,000 shillings as 500000.
+_ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
 _THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())
 
 MAX_STEPS = 2**63 - 1

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     stripe_api_key: ApiKey | None = None
     stripe_publishable_key: PublishableKey | None = None
     stripe_webhook_secret: WebhookSecret | None = None
+    event_check_seconds: int = Field(60, ge=0)
     public_url: PublicUrl | None = None
     secret_key: str | None = Field(None, min_length=16)
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON

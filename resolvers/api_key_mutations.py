@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from app.accounts.access import api_keys
 from app.accounts.access.callers import require_user
 from app.accounts.access.permissions import ApiScope, WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.security.rate_limits import Limit, count_attempt
+from app.accounts.security.rate_limits import Limit, count_begun
 from app.db.engine import Session
 from app.db.tables.access import ApiKeyRow
 from app.db.unit_of_work import transact
@@ -38,10 +37,11 @@ async def create_key(
     workspace_id = global_ids.workspace_id(workspace_global_id)
     async with context.runtime.database.read() as session:
         await workspace_for(session, caller, workspace_id, permission=WorkspacePermission.MANAGE_KEYS)
-    await _limit_new_keys(context, workspace_id)
 
     async def create(session: Session) -> NewKey:
-        return NewKey(*await api_keys.create_workspace_key(session, caller, workspace_id, name, scopes, expires_at))
+        made = await api_keys.create_workspace_key(session, caller, workspace_id, name, scopes, expires_at)
+        await count_begun(session, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))
+        return NewKey(*made)
 
     return await transact(context.runtime.database, create, step="key.create")
 
@@ -55,8 +55,3 @@ async def revoke_key(context: Context, key_id: str) -> WorkspaceAccess:
         lambda session: api_keys.revoke_workspace_key(session, caller, workspace_id, row_id),
         step="key.revoke",
     )
-
-
-async def _limit_new_keys(context: Context, workspace_id: UUID) -> None:
-    """Count an attempt to make a key; raises `RateLimited` when there were too many."""
-    await count_attempt(context.runtime.database, context.runtime.rate_limits, (_KEYS_PER_WORKSPACE, str(workspace_id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,8 @@ from app.accounts.access.workspace_access import workspace_for, workspace_seen_b
 from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.errors import IdempotencyConflict, InvalidInput
+from app.errors import DomainError, IdempotencyConflict, InvalidInput
+from app.ledger import ledger_reads
 from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import (
     Capture,
@@ -25,6 +26,7 @@ from app.ledger.movements import (
     HoldState,
     InsufficientCredits,
     Key,
+    Movement,
     Posted,
     Release,
     Spend,
@@ -65,24 +67,26 @@ async def grant_credits(
     workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
     await _check_scope(context, workspace_id, ApiScope.OPERATOR)
-    if source not in (Source.PROMOTION, Source.ADJUSTMENT):
-        raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
+    key = Key.of("grantCredits", idempotency_key, _written(amount), source, description, expires_at)
+
+    def judged(now: datetime) -> Grant:
+        if source not in (Source.PROMOTION, Source.ADJUSTMENT):
+            raise InvalidInput("The source must be PROMOTION or ADJUSTMENT.", path=("input", "source"))
+        if expires_at is not None and expires_at <= now:
+            raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
+        return Grant(
+            workspace_id=workspace_id,
+            amount=unit.to_steps(_positive(amount), path=("input", "amount")),
+            source=source,
+            description=_described(description),
+            expires_at=expires_at,
+            key=key,
+        )
 
     async def work(session: Session) -> Posted:
         await workspace_for(session, context.caller, workspace_id, scope=ApiScope.OPERATOR, lock=True)
-        if expires_at is not None and expires_at <= session.now:
-            raise InvalidInput("The expiry must lie in the future.", path=("input", "expiresAt"))
-        posted = await post_one(
-            session,
-            Grant(
-                workspace_id=workspace_id,
-                amount=unit.to_steps(_positive(amount), path=("input", "amount")),
-                source=source,
-                description=_described(description),
-                expires_at=expires_at,
-                key=Key.of("grantCredits", idempotency_key, amount.normalize(), source, description, expires_at),
-            ),
-        )
+        earlier = await ledger_reads.done_before(session, workspace_id, key)
+        posted = earlier or await post_one(session, judged(session.now))
         if not posted.is_replay:
             await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
         return posted
@@ -105,16 +109,20 @@ async def deduct_credits(
     workspace_id = global_ids.workspace_id(workspace_global_id)
     catalog = context.runtime.catalog
     await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
-    if resource is not None and catalog.resource(resource) is None:
-        raise credit_movements.UnknownResource(path=("input", "resource"))
-    spend = Spend(
-        workspace_id=workspace_id,
-        amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
-        description=_described(description),
-        resource=resource,
-        key=Key.of("deductCredits", idempotency_key, amount.normalize(), description, resource),
-    )
-    return (await _with_paths(context, context.runtime.committer.submit(spend))).transaction
+    key = Key.of("deductCredits", idempotency_key, _written(amount), description, resource)
+
+    def judged() -> Spend:
+        if resource is not None and catalog.resource(resource) is None:
+            raise credit_movements.UnknownResource(path=("input", "resource"))
+        return Spend(
+            workspace_id=workspace_id,
+            amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
+            description=_described(description),
+            resource=resource,
+            key=key,
+        )
+
+    return (await _with_paths(context, _submit(context, workspace_id, key, judged))).transaction
 
 
 async def hold_credits(
@@ -133,17 +141,21 @@ async def hold_credits(
     await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
     if expires_in_seconds is None:
         expires_in_seconds = int(USUAL_HOLD.total_seconds())
-    longest_seconds = int(LONGEST_HOLD.total_seconds())
-    if not 1 <= expires_in_seconds <= longest_seconds:
-        raise InvalidInput(f"A hold lasts from 1 to {longest_seconds} seconds.", path=("input", "expiresInSeconds"))
-    hold = Hold(
-        workspace_id=workspace_id,
-        amount=unit.to_steps(_positive(amount), path=("input", "amount")),
-        expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
-        description=_described(description),
-        key=Key.of("holdCredits", idempotency_key, amount.normalize(), description, expires_in_seconds),
-    )
-    return _held(await _with_paths(context, context.runtime.committer.submit(hold)))
+    key = Key.of("holdCredits", idempotency_key, _written(amount), description, expires_in_seconds)
+
+    def judged() -> Hold:
+        longest_seconds = int(LONGEST_HOLD.total_seconds())
+        if not 1 <= expires_in_seconds <= longest_seconds:
+            raise InvalidInput(f"A hold lasts from 1 to {longest_seconds} seconds.", path=("input", "expiresInSeconds"))
+        return Hold(
+            workspace_id=workspace_id,
+            amount=unit.to_steps(_positive(amount), path=("input", "amount")),
+            expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
+            description=_described(description),
+            key=key,
+        )
+
+    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -151,15 +163,19 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
     require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
     await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
-    if amount < 0:
-        raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
-    capture = Capture(
-        workspace_id=workspace_id,
-        hold_id=row_id,
-        amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
-        key=Key.of("captureHold", idempotency_key, row_id, amount.normalize()),
-    )
-    return _held(await _with_paths(context, context.runtime.committer.submit(capture)))
+    key = Key.of("captureHold", idempotency_key, row_id, _written(amount))
+
+    def judged() -> Capture:
+        if amount < 0:
+            raise InvalidInput("The amount must not be negative.", path=("input", "amount"))
+        return Capture(
+            workspace_id=workspace_id,
+            hold_id=row_id,
+            amount=context.runtime.catalog.credit_unit.to_steps(amount, path=("input", "amount")),
+            key=key,
+        )
+
+    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
@@ -173,6 +189,30 @@ async def release_hold(context: Context, hold_id: str) -> HoldMovement:
 async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) -> None:
     """Before the input is looked at: who may not do it learns nothing of what is wrong with it."""
     await workspace_seen_by(context.reads, context.caller, workspace_id, scope=scope)
+
+
+async def _submit(context: Context, workspace_id: UUID, key: Key, judged: Callable[[], Movement]) -> Posted:
+    """Post the movement that `judged` makes of the input, or answer with what its key did before.
+
+    The ledger looks the key up before it judges a movement. Input that makes no movement today (the catalog has changed, say) is
+    looked up here before it is refused.
+    """
+    try:
+        movement = judged()
+    except DomainError:
+        async with context.runtime.database.read() as session:
+            earlier = await ledger_reads.done_before(session, workspace_id, key)
+        if earlier is None:
+            raise
+        return earlier
+    return await context.runtime.committer.submit(movement)
+
+
+def _written(amount: Decimal) -> Decimal:
+    """The amount as an idempotency key remembers it: `5` and `5.0` are the same input."""
+    normal = amount.normalize()
+    # it rounds a number with more digits than any amount has
+    return normal if normal == amount else amount
 
 
 def _held(posted: Posted) -> HoldMovement:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 
 from app.ledger.ledger_reads import Balance
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
-from resolvers import global_ids
+from resolvers import global_ids, payment_methods, purchases
 from resolvers.context import Context
 from resolvers.live_topics import State
 
@@ -19,17 +20,25 @@ def watch_balance(context: Context, workspace_global_id: str) -> AsyncGenerator[
     return runtime.hub.subscribe(runtime.topics.balances, workspace_id, workspace_id, caller=context.caller)
 
 
-def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[SeenPurchase], None]:
-    """A purchase: as it stands, then after each change."""
+async def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[SeenPurchase], None]:
+    """A purchase: as it stands, then after each change. Who begins to watch it has it looked at once."""
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     runtime = context.runtime
-    return runtime.hub.subscribe(runtime.topics.purchases, workspace_id, row_id, caller=context.caller)
+    states = runtime.hub.subscribe(runtime.topics.purchases, workspace_id, row_id, caller=context.caller)
+    async with aclosing(states):
+        async for state in states:
+            await purchases.check_soon(context, [state.value])
+            yield state
 
 
-def watch_cards(context: Context, workspace_global_id: str) -> AsyncGenerator[State[None], None]:
-    """The cards of a workspace: as they stand, then after each change."""
+async def watch_cards(context: Context, workspace_global_id: str) -> AsyncGenerator[State[None], None]:
+    """The cards of a workspace: as they stand, then after each change. Who begins to watch them has them looked at once."""
     workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
-    return runtime.hub.subscribe(runtime.topics.cards, workspace_id, workspace_id, caller=context.caller)
+    states = runtime.hub.subscribe(runtime.topics.cards, workspace_id, workspace_id, caller=context.caller)
+    async with aclosing(states):
+        async for state in states:
+            await payment_methods.check_soon(context, workspace_id)
+            yield state
 
 
 def watch_invoices(

@@ -9,7 +9,6 @@ from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for,
 from app.accounts.workspaces.phone_verification import require_phone
 from app.db.tables.payments import CardRow
 from app.flows.provider.cards import CardSetup, add_card, remove_card, set_default_card
-from app.flows.provider.customers import BilledParty
 from app.store import billing_accounts as billing_account_store
 from app.store.billing_accounts import Card
 from resolvers import global_ids
@@ -25,17 +24,14 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
     workspace_id = global_ids.workspace_id(workspace_global_id)
     runtime = context.runtime
     async with runtime.database.read() as session:
-        access = await workspace_for(
-            session, context.caller, workspace_id, permission=WorkspacePermission.MANAGE_BILLING
-        )
+        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.MANAGE_BILLING)
         await require_payer(session, context.caller)
         if runtime.catalog.phone_required:
             await require_phone(session, workspace_id)
-        address = await billing_account_store.contact_address(session, workspace_id)
     urls = return_url(context, return_to)
-    await limit_card_testing(context, workspace_id)
-    party = BilledParty(workspace_id, access.workspace.name, address)
-    return await add_card(context.runtime.flow_context, party, urls, actor_of(context.caller))
+    return await limit_card_testing(
+        context, workspace_id, lambda: add_card(runtime.flow_context, workspace_id, urls, actor_of(context.caller))
+    )
 
 
 async def set_default_payment_method(context: Context, card_id: str) -> Card | CardRow:

@@ -1,36 +1,57 @@
-"""How often what costs money, or tries cards, may be asked for."""
+"""How often what costs money, or tries cards, may be begun. What begins nothing new (a replay, a refused form) does not count."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 from uuid import UUID
 
-from app.accounts.security.rate_limits import Limit, check_limits, count_attempt, count_failure, network_of
+from app.accounts.security.rate_limits import (
+    Limit,
+    check_limits_now,
+    count_begun,
+    count_failure,
+    count_unless_refused,
+    network_of,
+)
+from app.db.engine import Session
 from resolvers.context import Context
+
+T = TypeVar("T")
 
 _CARDS_PER_WORKSPACE: Final = Limit("cards-per-workspace", 20, 3600)
 _CARDS_PER_NETWORK: Final = Limit("cards-per-network", 40, 3600)
-_RECHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 120, 3600)
+_CHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 120, 3600)
 _DECLINES_PER_WORKSPACE: Final = Limit("declines-per-workspace", 10, 3600)
 _DECLINES_PER_NETWORK: Final = Limit("declines-per-network", 30, 3600)
 
 
-async def limit_card_testing(context: Context, workspace_id: UUID) -> None:
-    """Count an attempt to save a card; raises `RateLimited` when there were too many: stolen cards are tried out by the hundred."""
-    await count_attempt(
+async def limit_card_testing(context: Context, workspace_id: UUID, begin: Callable[[], Awaitable[T]]) -> T:
+    """Begin to save a card, counted unless that is refused: then nobody got anything to try a card with.
+
+    Raises `RateLimited` when there were too many: stolen cards are tried out by the hundred.
+    """
+    return await count_unless_refused(
         context.runtime.database,
         context.runtime.rate_limits,
+        begin,
         (_CARDS_PER_WORKSPACE, str(workspace_id)),
         (_CARDS_PER_NETWORK, network_of(context.remote_address)),
     )
 
 
-async def limit_recharges(context: Context, workspace_id: UUID) -> None:
-    """Count an attempt to charge a card; raises `RateLimited` when there were too many, or too many that were declined."""
-    await check_limits(context.runtime.database, context.runtime.rate_limits, *_declines(context, workspace_id))
-    await count_attempt(
-        context.runtime.database, context.runtime.rate_limits, (_RECHARGES_PER_WORKSPACE, str(workspace_id))
-    )
+def charge_limits(context: Context, workspace_id: UUID) -> Callable[[Session], Awaitable[None]]:
+    """What the unit of work that begins to charge a card has to call.
+
+    It counts the charge, and raises `RateLimited` when there were too many, or too many that were declined.
+    """
+
+    async def count(session: Session) -> None:
+        limits = context.runtime.rate_limits
+        await check_limits_now(session, limits, *_declines(context, workspace_id))
+        await count_begun(session, limits, (_CHARGES_PER_WORKSPACE, str(workspace_id)))
+
+    return count
 
 
 async def note_decline(context: Context, workspace_id: UUID) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.callers import require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.purchases.credit_movements import BalanceFull
 from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
 from app.db.tables.purchases import CreditPurchaseRow
@@ -19,7 +20,7 @@ from app.ledger.movements import Key, Transaction
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer
 from resolvers.context import Context
-from resolvers.payment_rate_limits import limit_recharges, note_decline
+from resolvers.payment_rate_limits import charge_limits, note_decline
 from resolvers.return_urls import return_urls
 
 
@@ -54,14 +55,18 @@ async def recharge_credits(
 
     async with context.runtime.database.read() as session:
         await authorize(session)
-    urls, card_id = return_urls(context, success_url, cancel_url), _card_of(workspace_id, payment_method_id)
-    await limit_recharges(context, workspace_id)
-    key = Key.of("rechargeCredits", idempotency_key)
+    request = RechargeRequest(
+        workspace_id,
+        pack_code,
+        amount,
+        _card_of(workspace_id, payment_method_id),
+        Key.of("rechargeCredits", idempotency_key).value,
+        lambda: return_urls(context, success_url, cancel_url),
+        actor_of(context.caller),
+    )
     try:
-        actor = actor_of(context.caller)
-        request = RechargeRequest(workspace_id, pack_code, amount, card_id, key.value, urls, actor)
-        result = await recharge(context.runtime.flow_context, request, authorize)
-    except SpendLimitReached as refusal:
+        result = await recharge(context.runtime.flow_context, request, authorize, charge_limits(context, workspace_id))
+    except (SpendLimitReached, BalanceFull) as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:

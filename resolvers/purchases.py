@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.billing.purchases import spend_limits
+from app.billing.purchases import purchase_states, spend_limits
+from app.db.unit_of_work import transact
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
@@ -26,7 +28,19 @@ async def purchase(context: Context, purchase_id: str) -> SeenPurchase | None:
     """A purchase by its id, for those who see the workspace's billing."""
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     await require_billing_view(context, workspace_id)
-    return await purchase_behind(context, workspace_id, row_id)
+    found = await purchase_behind(context, workspace_id, row_id)
+    if found is not None:
+        await check_soon(context, [found])
+    return found
+
+
+async def check_soon(context: Context, rows: Sequence[SeenPurchase]) -> None:
+    """Have the worker look at once what became of those of these purchases that may have been paid unseen: somebody reads them."""
+    database = context.runtime.database
+    now = database.clock.now()
+    keys = [(row.workspace_id, row.id) for row in rows if purchase_states.may_be_checked_soon(row, now)]
+    if keys:
+        await transact(database, lambda session: purchase_states.check_soon(session, keys), step="purchase.look_soon")
 
 
 async def purchase_behind(context: Context, workspace_id: UUID, purchase_id: UUID) -> SeenPurchase | None:
@@ -43,6 +57,7 @@ async def purchase_page(
     size = page_size(first)
     before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else LAST_ID
     rows = await context.reads.rows(purchase_store.PAGE, access.workspace.id, size + 1, before)
+    await check_soon(context, rows)
     return page_of(rows, size, after, lambda row: row.id.hex)
 
 

@@ -25,18 +25,21 @@ def return_urls(context: Context, success: str | None, cancel: str | None) -> Re
 
     Raises `UrlNotAllowed` for an address whose origin is not on the list.
     """
-    own = f"{context.runtime.public_url}/done"
     return ReturnUrls(
-        success=_allowed(context, success, "successUrl") if success is not None else own,
-        cancel=_allowed(context, cancel, "cancelUrl") if cancel is not None else own,
+        success=_allowed(context, success, "successUrl") if success is not None else own_page(context),
+        cancel=_allowed(context, cancel, "cancelUrl") if cancel is not None else own_page(context),
     )
 
 
 def return_url(context: Context, url: str | None) -> ReturnUrls:
     """The same where one address serves for both."""
-    own = f"{context.runtime.public_url}/done"
-    allowed = _allowed(context, url, "returnUrl") if url is not None else own
+    allowed = _allowed(context, url, "returnUrl") if url is not None else own_page(context)
     return ReturnUrls(allowed, allowed)
+
+
+def own_page(context: Context) -> str:
+    """Our own page to come back to. The provider fills in which hosted page the customer comes from."""
+    return f"{context.runtime.public_url}/done?page={{CHECKOUT_SESSION_ID}}"
 
 
 def _allowed(context: Context, url: str, field: str) -> str:

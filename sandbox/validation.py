@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Any, Literal, NotRequired, Union, cast, get_args, get_origin, get_type_hints
 
 import stripe
+from stripe import params
 from stripe._stripe_object import UntypedStripeObject  # pyright: ignore[reportPrivateUsage]
 from typing_extensions import is_typeddict
 
@@ -25,6 +26,10 @@ MAX_STRING_LENGTH = 5000
 MAX_DECIMAL_LENGTH = 40
 
 _INTEGER = re.compile(r"-?\d{1,18}")
+# An empty text unsets these too, as Stripe's people say (stripe/stripe-node#1834), though the SDK's types don't.
+_UNSET_BY_AN_EMPTY_TEXT: dict[type, frozenset[str]] = {
+    params.CustomerUpdateParams: frozenset({"description", "email", "name", "phone"})
+}
 _SDK_OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
 
 
@@ -82,7 +87,8 @@ def _typed_dict(params_type: type, given: Any, path: str) -> dict[str, Any]:
         inner = f"{path}[{name}]" if path else name
         if name not in fields:
             raise invalid_request(f"Received unknown parameter: {inner}", code="parameter_unknown", param=inner)
-        values[name] = _convert(fields[name][0], raw, inner)
+        unsets = raw == "" and name in _UNSET_BY_AN_EMPTY_TEXT.get(params_type, ())
+        values[name] = "" if unsets else _convert(fields[name][0], raw, inner)
     for name, (_, required) in fields.items():
         if required and name not in values:
             inner = f"{path}[{name}]" if path else name

@@ -146,7 +146,10 @@ class Plan(Node):
         description="For the host product to enforce; null means no limit."
     )
     monthly_spend_limit: Money | None = strawberry.field(
-        description="The most that may be spent on credits in a calendar month, tax included; null means no limit."
+        description=(
+            "The most that may be spent on credits in a calendar month, tax included; null means no limit. Refunds do not free it: "
+            "what was charged counts until the month ends."
+        )
     )
     trial_days: int | None = strawberry.field(description="How long its free trial lasts; null when there is none.")
     contact_url: str | None = strawberry.field(description="Where to talk to sales, for plans that are not self-serve.")

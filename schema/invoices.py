@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import strawberry
 
+from app.billing.payments import invoice_mirror
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
@@ -106,9 +107,9 @@ class Invoice(Node):
     def total(self) -> Money:
         return self._money(self.row.total_minor)
 
-    @strawberry.field(description="What is still to be paid.")
+    @strawberry.field(description="What is still to be paid: nothing of one that is void or uncollectible.")
     def amount_due(self) -> Money:
-        return self._money(self.row.amount_due_minor)
+        return self._money(invoice_mirror.due_minor(self.row))
 
     @strawberry.field(description="What was paid.")
     def amount_paid(self) -> Money:
@@ -120,7 +121,7 @@ class Invoice(Node):
 
     @strawberry.field(description="What the customer's credit with the seller paid of it.")
     def credit_applied(self) -> Money:
-        return self._money(self.row.credit_applied_minor)
+        return self._money(invoice_mirror.credit_applied_minor(self.row))
 
     @strawberry.field(description="What was billed.")
     def lines(self) -> list[InvoiceLine]:

@@ -109,4 +109,6 @@ class Spend:
     spent: Money = strawberry.field(
         description="What was charged in it so far, tax included, payments under way counted."
     )
-    limit: Money | None = strawberry.field(description="The most that may be charged in it; null means no limit.")
+    limit: Money | None = strawberry.field(
+        description="The most that may be charged in it; null means no limit. Refunds do not free it."
+    )

@@ -48,7 +48,10 @@ described(
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
         ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
         ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not on this server's list.",
-        ErrorCode.SPEND_LIMIT_REACHED: "This would pass the limit of what may be spent on credits in a month.",
+        ErrorCode.SPEND_LIMIT_REACHED: (
+            "This would pass the limit of what may be spent on credits in a month. Refunds do not free it; an operator can raise "
+            "it."
+        ),
         ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",
         ErrorCode.EVENT_TOO_OLD: "Reserved for usage that happened too long ago; nothing answers it yet.",

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidInput
 from app.money import MAX_STEPS, CreditUnit, Money, from_steps, to_steps
+from sandbox.currencies import SUPPORTED
+from sandbox.currencies import money as sandbox_money
 
 TOKENS = CreditUnit("tokens", "tokens", 0)
 DOLLARS = CreditUnit("USD", "US dollars", 6)
@@ -27,6 +29,17 @@ def test_money_counts_the_smallest_unit_of_its_currency(currency: str, text: str
 )
 def test_money_shows_all_digits_of_its_currency(currency: str, minor: int, shown: str) -> None:
     assert str(Money(minor, currency)) == f"{shown} {currency}"
+
+
+@pytest.mark.parametrize("currency", ["ISK", "UGX"])
+def test_whole_units_that_stripe_counts_in_hundredths_are_not_shown_times_a_hundred(currency: str) -> None:
+    assert str(Money(500_000, currency)) == f"5000.00 {currency}"
+
+
+def test_amounts_are_read_with_the_digits_that_the_sandbox_counts_them_in() -> None:
+    for currency in SUPPORTED:
+        shown = sandbox_money(1_234_500, currency).replace(",", "")
+        assert str(Money(1_234_500, currency.upper())) == shown
 
 
 @pytest.mark.parametrize(("currency", "text"), [("EUR", "5.001"), ("JPY", "500.5"), ("KWD", "0.0001")])

@@ -18,6 +18,7 @@ from app.accounts.workspaces.phone_numbers import number_hash
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.messages.mail import SEND_MAIL, decrypt, is_about, queued_mail
+from app.store import customers as customer_store
 from app.store import erasure as erasure_store
 
 
@@ -50,6 +51,7 @@ async def _erase_workspace_records(
     ids = [workspace.id for workspace in workspaces]
     await erasure_store.blank_audit(session, ids)
     await erasure_store.blank_purchase_keys(session, ids)
+    await customer_store.forget_details(session, ids)
     for workspace in workspaces:
         await give_up_handle(session, keys.abuse_key, workspace)
         await audit_log.record(session, workspace.id, actor, action, summary)

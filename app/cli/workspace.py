@@ -26,7 +26,10 @@ def workspace_set_limit(
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Go back to the plan's own limit.")] = False,
 ) -> None:
-    """Set the most that a workspace may spend on credits in a calendar month, tax included."""
+    """Set the most that a workspace may spend on credits in a calendar month, tax included.
+
+    What was charged counts; refunds do not free it.
+    """
     if (amount is None) != plan:
         raise CommandError("Give an amount, or --plan to go back to the plan's own limit.")
 

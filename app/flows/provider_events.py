@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
+from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
@@ -25,7 +26,10 @@ from app.store import purchases as purchase_store
 
 TASK = "provider_event"
 
+_RECEIVED_AT_ONCE: Final = 500
+
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+_CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
 
 # The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
@@ -104,6 +108,26 @@ async def check_for_returned_money(context: FlowContext, since: datetime) -> int
     return len(missed)
 
 
+async def receive_missed(context: FlowContext, event_types: Sequence[str], *, since: datetime, until: datetime) -> int:
+    """Receive the events of these types and of this time that never arrived here; returns how many there were.
+
+    They are lost where the endpoint was deleted, disabled or unreachable, or its secret is wrong. Raises `GatewayUnavailable`.
+    """
+    events = await context.gateway.events_since(since, event_types=event_types)
+    listed = [event for event in events if event.created_at <= until]
+    missed = 0
+    for start in range(0, len(listed), _RECEIVED_AT_ONCE):
+        some = listed[start : start + _RECEIVED_AT_ONCE]
+        async with context.database.read() as session:
+            known = await provider_event_store.received(session, [event.id for event in some])
+        for event in some:
+            if event.id not in known:
+                missed += await receive(context.database, event)
+    if missed:
+        _log.warning("provider_event.missed", count=missed)
+    return missed
+
+
 async def process(context: FlowContext, event_id: str) -> None:
     """Process a received event. Safe to run twice. Raises `GatewayUnavailable`: then it is to be retried."""
     async with context.database.read() as session:
@@ -122,6 +146,8 @@ async def process(context: FlowContext, event_id: str) -> None:
         await _money_returned(context, RETURNED_MONEY_EVENTS[event.type], event.object_id)
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(context, event)
+    elif event.type.startswith(_CATALOG_EVENTS):
+        await _catalog_changed(context, event.object_id)
     await transact(
         context.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
@@ -136,11 +162,29 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         purchase = await purchase_store.of_invoice(session, invoice.id)
         if purchase is None and account is not None and invoice.purchase_id is not None:
             purchase = await purchase_store.find(session, account.workspace_id, UUID(invoice.purchase_id))
-    if purchase is not None and purchase.pay_sent_at is not None:
+    if purchase is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         await apply_payment_outcome(context, purchase, invoice)
+    if account is not None:
+        await _drop_cards_saved_again(context, account.workspace_id)
     # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)
+
+
+async def _drop_cards_saved_again(context: FlowContext, workspace_id: UUID) -> None:
+    """Sync the cards where one was kept beside the same one, saved again, only because a charge was under way with it."""
+    async with context.database.read() as session:
+        is_twice = await billing_account_store.has_card_twice(session, workspace_id)
+    if is_twice:
+        await sync_cards(context, workspace_id)
+
+
+async def _catalog_changed(context: FlowContext, object_id: str) -> None:
+    """Bring back what someone changed at the provider; the account may sell other things too, which are left alone."""
+    async with context.database.read() as session:
+        is_ours = await provider_event_store.is_of_catalog(session, object_id)
+    if is_ours:
+        await sync_catalog(context)
 
 
 async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, object_id: str) -> None:

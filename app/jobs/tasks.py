@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from app.accounts import purge
 from app.accounts.avatars import user_avatars
 from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
+from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
+from app.flows.provider.cards import check_due_cards
+from app.flows.provider.customers import update_customer
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
+from app.flows.purchases.former_customers import end_purchases_with
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
+from app.store import billing_accounts as billing_account_store
+from app.store import customers as customer_store
 from app.store import deletions as deletion_store
+from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 
@@ -31,6 +39,13 @@ _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
 # as long as the provider keeps its events
 _RETURNS_SINCE = timedelta(days=30)
+_ENDPOINT_EVERY = timedelta(minutes=5)
+# what happened less long ago may be on its way
+_DELIVERED_WITHIN = timedelta(seconds=30)
+# events do not come into the provider's list in exactly the order of their times
+_LOOKS_OVERLAP = timedelta(minutes=10)
+# a process that ended may have missed some before the newest that it received
+_FIRST_LOOK_OVERLAPS = timedelta(hours=1)
 
 
 def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
@@ -46,16 +61,21 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         address = decrypt(arguments, keys.mail)
         await password_changes.mail_reset_link(flow_context.database, keys, address, public_url=public_url)
 
+    async def former_customer(arguments: Mapping[str, str]) -> None:
+        workspace_id, customer_id = UUID(arguments["workspace_id"]), arguments["customer_id"]
+        await end_purchases_with(flow_context, workspace_id, customer_id)
+
     return {
         SEND_MAIL: send_mail,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
+        FORMER_CUSTOMER: former_customer,
     }
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
-    """What falls due: grants and holds that lapse, purchases to reconcile, refunds and deletions to resume, checks for returned
-    money, old rows to delete; with `polled_events` also polling for these events.
+    """What falls due: grants and holds that lapse, purchases to reconcile, cards to look for, refunds and deletions to resume,
+    checks for returned money, old rows to delete; with `polled_events` also polling for these events.
     """
     works = [
         DueWork(
@@ -64,6 +84,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
             lambda: credit_movements.run_due(flow_context.database, limit=_BATCH),
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
+        DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
         DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
@@ -77,6 +98,37 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
         works.append(DueWork("provider_events", _no_due_time, poll.run))
     return works
+
+
+def provider_works(
+    flow_context: FlowContext,
+    check_endpoint: Callable[[], Awaitable[None]],
+    *,
+    event_types: Sequence[str],
+    look_every: timedelta,
+    at_once: bool,
+) -> list[DueWork]:
+    """What is looked at from time to time, since nobody reports it: the endpoint for events, and events that never arrived.
+
+    `look_every` is for the latter, never for zero; with `at_once` the first time is now. A start has checked the endpoint already.
+    """
+
+    async def check() -> int:
+        await check_endpoint()
+        return 0
+
+    checking = _Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
+    works = [DueWork("event_endpoint", _no_due_time, checking.run)]
+    if look_every:
+        missed = _MissedEvents(flow_context, event_types)
+        looking = _Every(flow_context, look_every, missed.receive, at_once=at_once)
+        works.append(DueWork("missed_events", _no_due_time, looking.run))
+    return works
+
+
+def customer_works(flow_context: FlowContext) -> list[DueWork]:
+    """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
+    return [DueWork("customers", _no_due_time, lambda: _update_customers(flow_context))]
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
@@ -98,6 +150,14 @@ async def _reconcile_purchases(flow_context: FlowContext) -> int:
     )
 
 
+async def _check_cards(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await billing_account_store.cards_due(session, limit=_BATCH)
+    # a workspace has one wallet, so its own id stands in the object's place
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("cards", pairs, lambda workspace_id, _: check_due_cards(flow_context, workspace_id))
+
+
 async def _resume_refunds(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
         due = await refund_store.due(session, limit=_BATCH)
@@ -106,6 +166,13 @@ async def _resume_refunds(flow_context: FlowContext) -> int:
         due,
         lambda workspace_id, refund_id: refund_flows.resume_refund(flow_context, workspace_id, refund_id),
     )
+
+
+async def _update_customers(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await customer_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("customers", pairs, lambda workspace_id, _: update_customer(flow_context, workspace_id))
 
 
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
@@ -135,13 +202,23 @@ async def _no_due_time(_session: Session) -> datetime | None:
 
 
 class _Every:
-    """Work without due times in the database: done at once, then again each time `interval` of real time has passed."""
+    """Work without due times in the database: done at once, then again each time `interval` of real time has passed.
 
-    def __init__(self, flow_context: FlowContext, interval: timedelta, work: Callable[[], Awaitable[int]]) -> None:
+    Without `at_once` the first time is when the interval has passed.
+    """
+
+    def __init__(
+        self,
+        flow_context: FlowContext,
+        interval: timedelta,
+        work: Callable[[], Awaitable[int]],
+        *,
+        at_once: bool = True,
+    ) -> None:
         self._clock = flow_context.database.clock
         self._interval = interval
         self._work = work
-        self._next: datetime | None = None
+        self._next: datetime | None = None if at_once else self._clock.real_now() + interval
 
     async def run(self) -> int:
         now = self._clock.real_now()
@@ -149,3 +226,27 @@ class _Every:
             return 0
         self._next = now + self._interval
         return await self._work()
+
+
+class _MissedEvents:
+    """The events that never arrived, looked for in the provider's list since the last look."""
+
+    def __init__(self, flow_context: FlowContext, event_types: Sequence[str]) -> None:
+        self._context = flow_context
+        self._event_types = event_types
+        self._looked_until: datetime | None = None
+
+    async def receive(self) -> int:
+        now = self._context.database.clock.now()
+        since = await self._since(now)
+        until = now - _DELIVERED_WITHIN
+        missed = await provider_events.receive_missed(self._context, self._event_types, since=since, until=until)
+        self._looked_until = until
+        return missed
+
+    async def _since(self, now: datetime) -> datetime:
+        if self._looked_until is not None:
+            return self._looked_until - _LOOKS_OVERLAP
+        async with self._context.database.read() as session:
+            newest = await provider_event_store.newest_at(session)
+        return max((newest or now) - _FIRST_LOOK_OVERLAPS, now - _RETURNS_SINCE)

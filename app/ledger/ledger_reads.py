@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from app.db.reads import Reads
+from app.db.engine import Session
+from app.db.reads import Reads, all_in, rows_in
+from app.errors import IdempotencyConflict
+from app.idempotency import KEYS_KEPT
 from app.ledger.chart_of_accounts import Kind, Source
-from app.ledger.movements import HoldState, Transaction
+from app.ledger.movements import HoldState, Key, Posted, Transaction
 from app.money import MAX_STEPS
 from app.store import ledger_reads as ledger_read_store
 from app.store.ledger_reads import StoredBalance, StoredGrant, StoredTransaction
@@ -73,6 +76,12 @@ async def balance(reads: Reads, workspace_id: UUID) -> Balance:
     return _balance(stored, now) if stored is not None else Balance(workspace_id)
 
 
+async def balance_in(session: Session, workspace_id: UUID) -> Balance:
+    """The balance of a workspace as a unit of work sees it; what has expired by its time no longer counts."""
+    stored = await all_in(session, ledger_read_store.BALANCES, [workspace_id])
+    return _balance(stored[0], session.now) if stored else Balance(workspace_id)
+
+
 async def history(
     reads: Reads,
     workspace_id: UUID,
@@ -122,6 +131,25 @@ async def grant(reads: Reads, workspace_id: UUID, grant_id: UUID) -> GrantState 
     """The grant with this id, a spent one too."""
     found = await reads.one_of(ledger_read_store.GRANTS, (workspace_id, grant_id))
     return _grant(found) if found is not None else None
+
+
+async def done_before(session: Session, workspace_id: UUID, key: Key) -> Posted | None:
+    """What was posted with this idempotency key, as `post_one` answers a replay; None for a key that is new.
+
+    Raises `IdempotencyConflict` where the key was used with another input.
+    """
+    since = session.now - KEYS_KEPT
+    rows = await rows_in(session, ledger_read_store.KEYED, workspace_id, key.scope, key.value, since)
+    if not rows:
+        return None
+    found = rows[0]
+    if found.input_hash != key.input_hash:
+        raise IdempotencyConflict
+    earlier = transaction_of(found.transaction)
+    ids = [(workspace_id, earlier.hold_id)] if earlier.hold_id is not None else []
+    holds = [HoldState(*held) for held in await all_in(session, ledger_read_store.HOLDS, ids)] if ids else []
+    version = (await balance_in(session, workspace_id)).version
+    return Posted(earlier, version, holds[0] if holds else None, is_replay=True)
 
 
 async def hold(reads: Reads, workspace_id: UUID, hold_id: UUID) -> HoldState | None:

@@ -1,7 +1,7 @@
 """The payment gateway as the product sees it: values in, values out, and nothing of the provider's SDK.
 
 Every call that makes or moves something takes the idempotency key of its step, so that sending it twice does it once. Each may
-raise `GatewayUnavailable` or `GatewayRefused`.
+raise `GatewayUnavailable` or `GatewayRefused`; the latter as `GatewayMissing` where an object that the request names is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.payments.gateway_values import (
     ReturnedMoney,
     ReturnedMoneyEvent,
     ReturnUrls,
+    SyncedObjects,
     TaxRate,
     Wallet,
 )
@@ -30,8 +31,12 @@ from app.payments.gateway_values import (
 class CustomerGateway(Protocol):
     """Customers and their cards."""
 
-    async def create_customer(self, *, workspace_id: str, name: str, email: str | None, key: str) -> str:
-        """Make a customer and return its id."""
+    async def create_customer(self, *, workspace_id: str, key: str) -> str:
+        """Make a customer that carries nothing but the workspace's id, and return its id."""
+        ...
+
+    async def update_customer(self, customer_id: str, *, name: str, email: str | None) -> None:
+        """Let a customer carry this name and address, or none; an address that the provider does not take is left out."""
         ...
 
     async def delete_customer(self, customer_id: str) -> None:
@@ -43,7 +48,7 @@ class CustomerGateway(Protocol):
         ...
 
     async def wallet(self, customer_id: str) -> Wallet:
-        """The customer's cards and default."""
+        """The customer's cards and default; raises `GatewayMissing` for a customer that was deleted."""
         ...
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:
@@ -115,7 +120,7 @@ class CheckoutGateway(Protocol):
         ...
 
     async def checkout(self, checkout_id: str) -> Checkout:
-        """A page as it stands now."""
+        """A page as it stands now; one that is not there any more is expired."""
         ...
 
     async def expire_checkout(self, checkout_id: str) -> Checkout:
@@ -148,16 +153,19 @@ class RefundGateway(Protocol):
 class CatalogGateway(Protocol):
     """What is sold, as the provider must know it."""
 
-    async def ensure_product(self, product: Product) -> None:
-        """Make the product, or rename it."""
+    async def ensure_products(self, products: Sequence[Product]) -> SyncedObjects:
+        """Make the products that are missing, and bring back those that were archived or renamed; ids by the ids given.
+
+        A deleted product's id may be taken for ever: what takes its place then has another one.
+        """
         ...
 
-    async def ensure_price(self, price: Price) -> str:
-        """The id of the price with this lookup key, made if there is none yet."""
+    async def ensure_prices(self, prices: Sequence[Price]) -> SyncedObjects:
+        """Find the prices by their lookup keys, make those missing or different, bring back the archived; ids by lookup key."""
         ...
 
-    async def ensure_tax_rate(self, rate: TaxRate) -> str:
-        """The id of the tax rate with this key, made if there is none yet."""
+    async def ensure_tax_rates(self, rates: Sequence[TaxRate]) -> SyncedObjects:
+        """Find the tax rates by their keys, make those that are missing, and bring back the archived; ids by key."""
         ...
 
 
@@ -172,6 +180,10 @@ class EventGateway(Protocol):
         """Have events of these types reported to `url`; the answer carries the secret."""
         ...
 
+    async def update_event_endpoint(self, endpoint_id: str, url: str, event_types: Sequence[str]) -> None:
+        """Have an endpoint, which keeps its secret, get events of these types at `url`, also if it was disabled."""
+        ...
+
     async def delete_event_endpoint(self, endpoint_id: str) -> None:
         """Report to this endpoint no more."""
         ...
@@ -181,7 +193,7 @@ class EventGateway(Protocol):
         ...
 
     async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        """All events from a time on, of at most 20 types, oldest first; the provider remembers 30 days of them."""
+        """All events of these types from a time on, oldest first; the provider remembers 30 days of them."""
         ...
 
 

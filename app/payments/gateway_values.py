@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,29 @@ class GatewayUnavailable(Exception):
 
 class GatewayRefused(Exception):
     """The provider refused the request as it stands; asking again changes nothing."""
+
+
+class MissingObject(StrEnum):
+    """What kind of object a refusal is about."""
+
+    CUSTOMER = "CUSTOMER"
+    CARD = "CARD"
+    PRICE = "PRICE"
+    PRODUCT = "PRODUCT"
+    TAX_RATE = "TAX_RATE"
+    INVOICE = "INVOICE"
+    OTHER = "OTHER"
+
+
+class GatewayMissing(GatewayRefused):
+    """The provider refused the request because an object named in it is not there: it was deleted, or never was.
+
+    `kind` is the kind of that object.
+    """
+
+    def __init__(self, message: str, kind: MissingObject) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class InvoiceStatus(StrEnum):
@@ -41,13 +65,17 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card on file, as the provider describes it; `id` is the provider's."""
+    """A card on file, as the provider describes it; `id` is the provider's.
+
+    `fingerprint` is the same for each saving of one card number; None where the provider does not tell it.
+    """
 
     id: str
     brand: str | None
     last4: str | None
     exp_month: int | None
     exp_year: int | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +127,10 @@ class TaxLine:
 
 @dataclass(frozen=True, slots=True)
 class ProviderInvoice:
-    """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case)."""
+    """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case).
+
+    `is_paid_elsewhere`: the seller marked it as paid though no card was charged, since the money came another way.
+    """
 
     id: str
     customer_id: str
@@ -114,6 +145,7 @@ class ProviderInvoice:
     total_minor: int
     amount_due_minor: int
     amount_paid_minor: int
+    is_paid_elsewhere: bool
     credit_applied_minor: int
     lines: tuple[InvoiceLine, ...]
     tax_lines: tuple[TaxLine, ...]
@@ -212,7 +244,7 @@ class ReturnedMoneyEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A thing that is sold, under an id of our own making."""
+    """A thing that is sold, under an id of our own making, or the one that took its place."""
 
     id: str
     name: str
@@ -241,6 +273,14 @@ class TaxRate:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncedObjects:
+    """What a sync found or made: the provider's ids by our keys, and in a few words each what had to be written for it."""
+
+    ids: Mapping[str, str]
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderEvent:
     """Something that happened at the provider; the object it is about is fetched afresh, so that order does not matter."""
 
@@ -253,11 +293,16 @@ class ProviderEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventEndpoint:
-    """An address that the provider reports events to; `secret` is None except in the answer to making it."""
+    """An address that the provider reports events of `event_types` to, unless it was disabled.
+
+    `secret` is None except in the answer to making it.
+    """
 
     id: str
     url: str
     secret: str | None
+    event_types: frozenset[str]
+    is_enabled: bool
 
 
 class CheckoutStatus(StrEnum):
@@ -284,6 +329,7 @@ class Checkout:
     """
 
     id: str
+    customer_id: str | None
     status: CheckoutStatus
     url: str | None
     total_minor: int | None

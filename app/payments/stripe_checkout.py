@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from app.payments.gateway_values import Charge, Checkout, GatewayRefused, ReturnUrls
+from app.payments.gateway_values import Charge, Checkout, GatewayMissing, GatewayRefused, ReturnUrls
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
-from app.payments.stripe_values import checkout_value
+from app.payments.stripe_values import checkout_value, gone_checkout
 
 
 class StripeCheckout(StripeCalls):
@@ -65,9 +65,14 @@ class StripeCheckout(StripeCalls):
         return checkout_value(made)
 
     async def checkout(self, checkout_id: str) -> Checkout:
-        return checkout_value(
-            await self.step("retrieve_checkout", lambda: self.stripe.checkout.sessions.retrieve_async(checkout_id))
-        )
+        try:
+            found = await self.step(
+                "retrieve_checkout", lambda: self.stripe.checkout.sessions.retrieve_async(checkout_id)
+            )
+        except GatewayMissing:
+            # as after the account's test data was deleted: nobody can pay on it any more
+            return gone_checkout(checkout_id)
+        return checkout_value(found)
 
     async def expire_checkout(self, checkout_id: str) -> Checkout:
         # Stripe refuses to expire a page that is no longer open; its status is fetched below.

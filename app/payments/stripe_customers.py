@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import stripe
 
-from app.payments.gateway_values import Card, GatewayRefused, Wallet
+from app.payments.gateway_values import Card, GatewayMissing, GatewayRefused, MissingObject, Wallet
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 
 class StripeCustomers(StripeCalls):
     """Customers and their cards."""
 
-    async def create_customer(self, *, workspace_id: str, name: str, email: str | None, key: str) -> str:
-        params: dict[str, Any] = {"name": name, "metadata": {"workspace_id": workspace_id}}
-        if email:
-            params["email"] = email
-        customer = await self.step(
-            "create_customer", lambda: self.stripe.customers.create_async(cast(Any, params), keyed(key))
-        )
+    async def create_customer(self, *, workspace_id: str, key: str) -> str:
+        params: Any = {"metadata": {"workspace_id": workspace_id}}
+        customer = await self.step("create_customer", lambda: self.stripe.customers.create_async(params, keyed(key)))
         return customer.id
+
+    async def update_customer(self, customer_id: str, *, name: str, email: str | None) -> None:
+        try:
+            await self._write(customer_id, name, email)
+        except GatewayRefused as refused:
+            cause = refused.__cause__
+            if not isinstance(cause, stripe.InvalidRequestError) or cause.code != "email_invalid":
+                raise
+            # an address that can be mailed to here and that Stripe does not take must not keep anyone from paying
+            await self._write(customer_id, name, None)
+
+    async def _write(self, customer_id: str, name: str, email: str | None) -> None:
+        # Without a key of ours: each write says everything, and a key that was used before would make Stripe ignore it. An empty
+        # text unsets.
+        await self.step(
+            "update_customer",
+            lambda: self.stripe.customers.update_async(customer_id, {"name": name, "email": email or ""}),
+        )
 
     async def delete_customer(self, customer_id: str) -> None:
         try:
             await self.step("delete_customer", lambda: self.stripe.customers.delete_async(customer_id))
-        except GatewayRefused:
-            customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
-            if not getattr(customer, "deleted", False):
-                raise
+        except GatewayMissing:
+            return
 
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
         params: Any = {"customer": customer_id, "allowed_payment_method_types": ["card"], "usage": "off_session"}
@@ -41,14 +53,18 @@ class StripeCustomers(StripeCalls):
 
     async def wallet(self, customer_id: str) -> Wallet:
         customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
+        if getattr(customer, "deleted", False):
+            raise GatewayMissing(f"customer {customer_id} was deleted", MissingObject.CUSTOMER)
         page = await self.step(
             "list_cards",
             lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE}),
         )
         methods = [method async for method in page.auto_paging_iter()]
-        settings = None if getattr(customer, "deleted", False) else customer.invoice_settings
+        settings = customer.invoice_settings
         default = settings.default_payment_method if settings else None
-        cards = [_card(method) for method in sorted(methods, key=lambda method: (method.created, method.id))]
+        # of two saved within one second the later one is listed first, and sorting keeps their order
+        methods.reverse()
+        cards = [_card(method) for method in sorted(methods, key=lambda method: method.created)]
         return Wallet(tuple(cards), default if isinstance(default, str) or default is None else default.id)
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:
@@ -75,5 +91,5 @@ class StripeCustomers(StripeCalls):
 def _card(method: stripe.PaymentMethod) -> Card:
     card = method.card
     if card is None:
-        return Card(method.id, None, None, None, None)
-    return Card(method.id, card.brand, card.last4, card.exp_month, card.exp_year)
+        return Card(method.id, None, None, None, None, None)
+    return Card(method.id, card.brand, card.last4, card.exp_month, card.exp_year, card.fingerprint)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import stripe
 
 from app.payments.gateway_values import EventEndpoint, ProviderEvent
 from app.payments.stripe_calls import PAGE, StripeCalls
 from app.payments.stripe_values import event_value
+
+# Stripe lists events of so many types at once.
+_TYPES: Final = 20
 
 
 class StripeEventEndpoints(StripeCalls):
@@ -20,14 +23,20 @@ class StripeEventEndpoints(StripeCalls):
         page = await self.step(
             "list_webhook_endpoints", lambda: self.stripe.webhook_endpoints.list_async({"limit": PAGE})
         )
-        return [EventEndpoint(endpoint.id, endpoint.url, None) async for endpoint in page.auto_paging_iter()]
+        return [_endpoint(endpoint) async for endpoint in page.auto_paging_iter()]
 
     async def create_event_endpoint(self, url: str, event_types: Sequence[str]) -> EventEndpoint:
         params = {"url": url, "enabled_events": list(event_types), "api_version": stripe.api_version}
         made = await self.step(
             "create_webhook_endpoint", lambda: self.stripe.webhook_endpoints.create_async(cast(Any, params))
         )
-        return EventEndpoint(made.id, made.url, made.secret)
+        return _endpoint(made)
+
+    async def update_event_endpoint(self, endpoint_id: str, url: str, event_types: Sequence[str]) -> None:
+        params: Any = {"url": url, "enabled_events": list(event_types), "disabled": False}
+        await self.step(
+            "update_webhook_endpoint", lambda: self.stripe.webhook_endpoints.update_async(endpoint_id, params)
+        )
 
     async def delete_event_endpoint(self, endpoint_id: str) -> None:
         await self.step("delete_webhook_endpoint", lambda: self.stripe.webhook_endpoints.delete_async(endpoint_id))
@@ -41,7 +50,20 @@ class StripeEventEndpoints(StripeCalls):
         return [event_value(event) for event in reversed(page.data)]
 
     async def events_since(self, since: datetime, *, event_types: Sequence[str]) -> Sequence[ProviderEvent]:
-        params: Any = {"types": list(event_types), "created": {"gte": int(since.timestamp())}, "limit": PAGE}
-        page = await self.step("list_events", lambda: self.stripe.events.list_async(params))
-        newest_first = [event_value(event) async for event in page.auto_paging_iter()]
-        return newest_first[::-1]
+        found: list[ProviderEvent] = []
+        for start in range(0, len(event_types), _TYPES):
+            some = list(event_types[start : start + _TYPES])
+            params: Any = {"types": some, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
+            page = await self.step("list_events", lambda params=params: self.stripe.events.list_async(params))
+            found += [event_value(event) async for event in page.auto_paging_iter()][::-1]
+        return sorted(found, key=lambda event: event.created_at)
+
+
+def _endpoint(endpoint: stripe.WebhookEndpoint) -> EventEndpoint:
+    return EventEndpoint(
+        endpoint.id,
+        endpoint.url,
+        getattr(endpoint, "secret", None),
+        frozenset(endpoint.enabled_events),
+        endpoint.status == "enabled",
+    )

@@ -55,6 +55,7 @@ def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, De
         total_minor=invoice.total,
         amount_due_minor=invoice.amount_remaining,
         amount_paid_minor=invoice.amount_paid,
+        is_paid_elsewhere=invoice.status == "paid" and 0 < invoice.amount_paid <= (invoice.amount_paid_off_stripe or 0),
         credit_applied_minor=max(0, (invoice.ending_balance or 0) - invoice.starting_balance),
         lines=tuple(_line(line) for line in invoice.lines.data),
         tax_lines=_tax_lines(invoice, tax_rates),
@@ -83,12 +84,18 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
     metadata = session.metadata.to_dict() if session.metadata is not None else {}
     return Checkout(
         id=session.id,
+        customer_id=_id(session.customer),
         status=CheckoutStatus((session.status or "open").upper()),
         url=_optional(session, "url"),
         total_minor=_optional(session, "amount_total"),
         invoice_id=_id(_optional(session, "invoice")),
         purchase_id=metadata.get("purchase_id"),
     )
+
+
+def gone_checkout(checkout_id: str) -> Checkout:
+    """A hosted page that is not there any more, as a value: closed, and not paid."""
+    return Checkout(checkout_id, None, CheckoutStatus.EXPIRED, None, None, None, None)
 
 
 def _id(reference: Any) -> str | None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
 from app.db.reads import KeyedRead
-from app.db.tables.payments import BillingAccountRow, CardRow
-from app.db.tables.people import EmailRow
-from app.db.tables.workspaces import MembershipRow
+from app.db.tables.payments import BillingAccountRow, CardRow, FormerCustomerRow, InvoicePaymentRow, InvoiceRow
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
+
+# as long as a cardholder has to confirm a payment with the bank
+_PAYMENT_TAKES: Final = timedelta(minutes=30)
 
 
 class Account(NamedTuple):
-    """What is read of a billing account: the version of its cards, and the monthly limit that an operator set, if one did."""
+    """What is read of a billing account; see `BillingAccountRow`."""
 
     workspace_id: UUID
     cards_version: int
     monthly_spend_limit_minor: int | None
+    cards_check_at: datetime | None
+    cards_check_asked_at: datetime | None
 
 
 class Card(NamedTuple):
@@ -36,11 +41,12 @@ class Card(NamedTuple):
     is_default: bool
 
 
+_ACCOUNT: Final = ", ".join(Account._fields)
 _CARD: Final = ", ".join(f"c.{name}" for name in Card._fields)
 
 ACCOUNTS: Final = KeyedRead[UUID, Account](
     "billing_accounts",
-    "SELECT workspace_id, cards_version, monthly_spend_limit_minor FROM billing_accounts WHERE workspace_id = ANY ($1::uuid[])",
+    f"SELECT {_ACCOUNT} FROM billing_accounts WHERE workspace_id = ANY ($1::uuid[])",
     Account,
     lambda account: account.workspace_id,
 )
@@ -80,10 +86,34 @@ async def find(session: Session, workspace_id: UUID) -> BillingAccountRow | None
     return await session.get(BillingAccountRow, workspace_id)
 
 
-async def of_customer(session: Session, customer_id: str) -> BillingAccountRow | None:
-    """The billing account of a customer of the provider's."""
-    found = select(BillingAccountRow).where(BillingAccountRow.customer_id == customer_id)
+async def lock_free(session: Session, workspace_id: UUID) -> BillingAccountRow | None:
+    """The workspace's billing account, locked until the unit ends; None where there is none, or somebody else has locked it."""
+    found = select(BillingAccountRow).where(BillingAccountRow.workspace_id == workspace_id)
+    found = found.with_for_update(skip_locked=True).execution_options(populate_existing=True)
     return (await session.scalars(found)).one_or_none()
+
+
+async def of_card_page(session: Session, page_id: str) -> BillingAccountRow | None:
+    """The billing account whose newest page to save a card on is this one."""
+    return (await session.scalars(select(BillingAccountRow).where(BillingAccountRow.card_page_id == page_id))).first()
+
+
+async def cards_due(session: Session, *, limit: int) -> Sequence[UUID]:
+    """The workspaces whose cards are to be checked by now, the longest due first."""
+    due = select(BillingAccountRow.workspace_id).where(BillingAccountRow.cards_check_at <= session.now)
+    return (await session.scalars(due.order_by(BillingAccountRow.cards_check_at).limit(limit))).all()
+
+
+async def next_cards_check_at(session: Session) -> datetime | None:
+    """When the next workspace's cards are to be checked; None when there is none."""
+    return await session.scalar(select(func.min(BillingAccountRow.cards_check_at)))
+
+
+async def of_customer(session: Session, customer_id: str) -> BillingAccountRow | None:
+    """The billing account that a customer of the provider's is of, or was of before the customer was deleted there."""
+    former = select(FormerCustomerRow.workspace_id).where(FormerCustomerRow.customer_id == customer_id)
+    is_theirs = (BillingAccountRow.customer_id == customer_id) | BillingAccountRow.workspace_id.in_(former)
+    return (await session.scalars(select(BillingAccountRow).where(is_theirs))).one_or_none()
 
 
 async def cards(session: Session, workspace_id: UUID) -> Sequence[CardRow]:
@@ -97,18 +127,34 @@ async def card(session: Session, workspace_id: UUID, card_id: UUID) -> CardRow |
     return await session.get(CardRow, (workspace_id, card_id))
 
 
+async def cards_being_charged(session: Session, workspace_id: UUID) -> set[str]:
+    """The provider's ids of the cards with which a purchase is unfinished, or an open invoice was tried to be paid a moment ago."""
+    buying = select(CreditPurchaseRow.card_id).where(
+        CreditPurchaseRow.workspace_id == workspace_id,
+        CreditPurchaseRow.status.in_(UNFINISHED),
+        CreditPurchaseRow.card_id.is_not(None),
+    )
+    paying = (
+        select(InvoicePaymentRow.card_id)
+        .join(InvoiceRow, InvoiceRow.id == InvoicePaymentRow.invoice_id)
+        .where(
+            InvoicePaymentRow.workspace_id == workspace_id,
+            InvoicePaymentRow.created_at > session.now - _PAYMENT_TAKES,
+            InvoiceRow.workspace_id == workspace_id,
+            InvoiceRow.status == "OPEN",
+        )
+    )
+    found = {*(await session.scalars(buying)), *(await session.scalars(paying))}
+    return {card_id for card_id in found if card_id is not None}
+
+
+async def has_card_twice(session: Session, workspace_id: UUID) -> bool:
+    """Whether a card that was saved again still stands beside it."""
+    of_one = select(CardRow.fingerprint).where(CardRow.workspace_id == workspace_id, CardRow.fingerprint.is_not(None))
+    twice = of_one.group_by(CardRow.fingerprint).having(func.count() > 1).limit(1)
+    return await session.scalar(twice) is not None
+
+
 async def card_with_provider_id(session: Session, provider_id: str) -> CardRow | None:
     """The mirrored card, whosever it is."""
     return (await session.scalars(select(CardRow).where(CardRow.provider_id == provider_id))).one_or_none()
-
-
-async def contact_address(session: Session, workspace_id: UUID) -> str | None:
-    """Where invoices are mailed: the primary address of the workspace's longest-standing owner."""
-    found = (
-        select(EmailRow.address)
-        .join(MembershipRow, MembershipRow.user_id == EmailRow.user_id)
-        .where(MembershipRow.workspace_id == workspace_id, MembershipRow.role == "OWNER", EmailRow.is_primary)
-        .order_by(MembershipRow.joined_at, MembershipRow.user_id)
-        .limit(1)
-    )
-    return (await session.scalars(found)).one_or_none()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from app.db.engine import Session
 from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
+from app.store import customers as customer_store
 
 
 class Belonging(NamedTuple):
@@ -111,4 +112,6 @@ async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]
     left = await session.execute(
         delete(MembershipRow).where(theirs).returning(MembershipRow.workspace_id, MembershipRow.role)
     )
-    return {row.workspace_id: row.role for row in left}
+    roles = {row.workspace_id: row.role for row in left}
+    await customer_store.mark_due(session, roles.keys())
+    return roles

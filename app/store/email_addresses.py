@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Session
 from app.db.tables.people import EmailRow, UserRow
+from app.store import customers as customer_store
 
 
 async def lock_user(session: Session, user_id: UUID) -> UserRow | None:
@@ -79,6 +80,7 @@ async def make_primary(session: Session, user_id: UUID, email_id: UUID) -> None:
     await session.execute(before.values(is_primary=False).execution_options(**unprocessed))
     chosen = update(EmailRow).where(EmailRow.user_id == user_id, EmailRow.id == email_id)
     await session.execute(chosen.values(is_primary=True).execution_options(**unprocessed))
+    await customer_store.mark_due_of_owner(session, user_id)
 
 
 async def remove(session: Session, email_id: UUID) -> None:

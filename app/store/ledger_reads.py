@@ -111,6 +111,26 @@ def history_read(
     )
 
 
+class KeyedTransaction(NamedTuple):
+    """A transaction that was made with an idempotency key, and of which input."""
+
+    input_hash: bytes
+    transaction: StoredTransaction
+
+    @classmethod
+    def of(cls, *columns: object) -> KeyedTransaction:
+        """A transaction behind its input's hash."""
+        return cls(columns[0], StoredTransaction(*columns[1:]))  # pyright: ignore
+
+
+KEYED: Final = Read(
+    "transaction_of_key",
+    f"SELECT t.input_hash, {_TRANSACTION} FROM ledger_transactions t WHERE t.workspace_id = $1::uuid AND t.scope = $2::text"
+    " AND t.idempotency_key = $3::text AND t.at >= $4::timestamptz",
+    KeyedTransaction.of,
+)
+"""The transaction that an idempotency key (its scope and value) made in a workspace at or after a time."""
+
 TRANSACTIONS: Final = KeyedRead[tuple[UUID, int], StoredTransaction](
     "transactions",
     f"SELECT {_TRANSACTION} FROM unnest($1::uuid[], $2::bigint[]) k (workspace_id, sequence)"

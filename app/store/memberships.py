@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import MembershipRow
+from app.store import customers as customer_store
 
 
 class SeenMembership(NamedTuple):
@@ -74,6 +75,7 @@ async def set_role(session: Session, membership: MembershipRow, role: str) -> No
     """Give a member another role."""
     membership.role = role
     await session.flush()
+    await customer_store.mark_due(session, [membership.workspace_id])
 
 
 async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
@@ -83,3 +85,4 @@ async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
         .where(MembershipRow.workspace_id == workspace_id, MembershipRow.user_id == user_id)
         .execution_options(synchronize_session=False)
     )
+    await customer_store.mark_due(session, [workspace_id])

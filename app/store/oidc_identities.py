@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.tables.people import EmailRow, ErasedIdentityRow, IdentityRow, UserRow
+from app.store import customers as customer_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ async def distrust_others(session: Session, user_id: UUID, issuer: str, *, addre
         .returning(EmailRow.id)
         .execution_options(synchronize_session=False)
     )
-    return (await session.scalars(distrusted)).all()
+    found = (await session.scalars(distrusted)).all()
+    await customer_store.mark_due_of_owner(session, user_id)
+    return found
 
 
 async def vouch(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -30,6 +31,16 @@ async def receive(session: Session, event: ProviderEventRow) -> bool:
 async def find(session: Session, event_id: str) -> ProviderEventRow | None:
     """The event, if it was received."""
     return await session.get(ProviderEventRow, event_id)
+
+
+async def received(session: Session, event_ids: Sequence[str]) -> set[str]:
+    """Those of the events that were received, acted on or not."""
+    return set(await session.scalars(select(ProviderEventRow.id).where(ProviderEventRow.id.in_(event_ids))))
+
+
+async def newest_at(session: Session) -> datetime | None:
+    """When the newest of the received events happened; None before the first."""
+    return await session.scalar(select(func.max(ProviderEventRow.created_at)))
 
 
 async def processed(session: Session, event_ids: Sequence[str]) -> set[str]:
@@ -60,13 +71,19 @@ async def move_cursor(session: Session, event_id: str) -> None:
 
 
 async def provider_ids(session: Session, keys: Sequence[str]) -> dict[str, str]:
-    """The provider's ids of prices and tax rates, by our key; those not synced are left out."""
+    """The provider's ids of products, prices and tax rates, by our key; those not synced are left out."""
     found = select(ProviderObjectRow).where(ProviderObjectRow.key.in_(keys))
     return {row.key: row.provider_id for row in await session.scalars(found)}
 
 
+async def is_of_catalog(session: Session, provider_id: str) -> bool:
+    """Whether the provider's product, price or tax rate with this id is one that the catalog was synced to."""
+    found = select(ProviderObjectRow.key).where(ProviderObjectRow.provider_id == provider_id).limit(1)
+    return await session.scalar(found) is not None
+
+
 async def save_provider_ids(session: Session, ids: Mapping[str, str]) -> None:
-    """Remember the provider's ids of prices and tax rates, by our key."""
+    """Remember the provider's ids of products, prices and tax rates, by our key."""
     if not ids:
         return
     put = insert(ProviderObjectRow).values([{"key": key, "provider_id": value} for key, value in ids.items()])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 
 from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
@@ -29,9 +29,13 @@ class SeenPurchase(NamedTuple):
     failure: str | None
     created_at: datetime
     version: int
+    checkout_session_id: str | None
+    pay_sent_at: datetime | None
+    check_asked_at: datetime | None
+    next_check_at: datetime | None
 
 
-_PURCHASE: Final = ", ".join(f"p.{name}" for name in SeenPurchase._fields)
+_PURCHASE: Final = ", ".join(f"p.{name}" for name in SeenPurchase._fields[:-1]) + ", p.next_look_at AS next_check_at"
 _UNFINISHED: Final = ", ".join(f"'{status.value}'" for status in UNFINISHED)
 
 PURCHASES: Final = KeyedRead[tuple[UUID, UUID], SeenPurchase](
@@ -72,6 +76,13 @@ async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> Credi
         CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.id == purchase_id
     )
     return (await session.scalars(found.with_for_update().execution_options(populate_existing=True))).one()
+
+
+async def lock_free(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> Sequence[CreditPurchaseRow]:
+    """The purchases with these (workspace, id), locked until the unit ends; those that somebody else has locked are left out."""
+    found = select(CreditPurchaseRow).where(tuple_(CreditPurchaseRow.workspace_id, CreditPurchaseRow.id).in_(keys))
+    found = found.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return (await session.scalars(found)).all()
 
 
 async def find(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
+from app.store import customers as customer_store
 
 
 class SeenWorkspace(NamedTuple):
@@ -86,6 +87,14 @@ async def add_member(session: Session, membership: MembershipRow) -> None:
     """Add a member."""
     session.add(membership)
     await session.flush()
+    await customer_store.mark_due(session, [membership.workspace_id])
+
+
+async def rename(session: Session, workspace: WorkspaceRow, name: str) -> None:
+    """Give a locked workspace another name."""
+    workspace.name = name
+    workspace.version += 1
+    await customer_store.mark_due(session, [workspace.id])
 
 
 async def get(session: Session, workspace_id: UUID) -> WorkspaceRow | None:

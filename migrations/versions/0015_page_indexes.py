@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015_page_indexes"
-down_revision = "0011_key_makers"
+down_revision = "0014_checks_asked_for"
 
 
 def upgrade() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.accounts.security.rate_limits import RateLimits
-from app.store import billing_accounts as billing_account_store
+from tests.support.bills import bill
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
 
@@ -135,31 +135,12 @@ async def test_a_paid_invoice_has_nothing_to_pay(backend: RunningBackend) -> Non
     assert len(await backend.charges(person)) == 1
 
 
-async def _bill(backend: RunningBackend, person: Person) -> str:
-    """An invoice that the seller issued in Stripe, open here; its id in the API."""
-    async with backend.database.read() as session:
-        account = await billing_account_store.find(session, person.workspace_id)
-    assert account is not None
-    stripe = backend.sandbox
-    made = await stripe.post("/v1/invoices", customer=account.customer_id or "", currency="eur", auto_advance="false")
-    await stripe.post(
-        "/v1/invoiceitems", customer=account.customer_id or "", invoice=made["id"], amount="1250", currency="eur"
-    )
-    await stripe.post(f"/v1/invoices/{made['id']}/finalize")
-
-    async def listed() -> list[dict[str, Any]]:
-        return [each for each in await backend.invoices(person) if each["status"] == "OPEN"]
-
-    [invoice] = await eventually(listed)
-    return invoice["id"]
-
-
 async def test_an_open_invoice_is_paid_with_the_default_card_once_however_often_it_is_asked(
     backend: RunningBackend,
 ) -> None:
     person = await backend.sign_up()
     await backend.add_card(person)
-    invoice = await _bill(backend, person)
+    invoice = await bill(backend, person)
     key = uuid4().hex
 
     same = await asyncio.gather(*(_pay(backend, person, invoice, key) for _ in range(5)))
@@ -175,9 +156,9 @@ async def test_a_key_that_paid_one_invoice_pays_no_other(backend: RunningBackend
     person = await backend.sign_up()
     await backend.add_card(person)
     key = uuid4().hex
-    await _pay(backend, person, await _bill(backend, person), key)
+    await _pay(backend, person, await bill(backend, person), key)
 
-    payload = await _pay(backend, person, await _bill(backend, person), key)
+    payload = await _pay(backend, person, await bill(backend, person), key)
 
     assert [error["code"] for error in payload["userErrors"]] == ["IDEMPOTENCY_CONFLICT"]
 
@@ -185,7 +166,7 @@ async def test_a_key_that_paid_one_invoice_pays_no_other(backend: RunningBackend
 async def test_a_declined_payment_leaves_the_invoice_open(backend: RunningBackend) -> None:
     person = await backend.sign_up()
     await backend.add_card(person, "pm_card_chargeCustomerFail")
-    invoice = await _bill(backend, person)
+    invoice = await bill(backend, person)
 
     payload = await _pay(backend, person, invoice)
 
@@ -197,7 +178,7 @@ async def test_a_declined_payment_leaves_the_invoice_open(backend: RunningBacken
 async def test_without_a_card_an_invoice_can_not_be_paid(backend: RunningBackend) -> None:
     person = await backend.sign_up()
     card = await backend.add_card(person)
-    invoice = await _bill(backend, person)
+    invoice = await bill(backend, person)
     await backend.api.query(REMOVE, {"id": card}, token=person.token)
 
     payload = await _pay(backend, person, invoice)
@@ -213,7 +194,7 @@ async def test_open_screens_see_each_invoice_as_it_is_issued_and_paid(backend: R
         await socket.send(
             id="1", type="subscribe", payload={"query": WATCH_INVOICES, "variables": {"id": person.workspace}}
         )
-        invoice = await _bill(backend, person)
+        invoice = await bill(backend, person)
         issued = await socket.until(lambda state: state["status"] == "OPEN")
         await _pay(backend, person, invoice)
         paid = await socket.until(lambda state: state["status"] == "PAID")

@@ -106,6 +106,26 @@ async def test_the_same_key_answers_with_the_same_page_at_once(backend: RunningB
     assert again == first
 
 
+async def test_a_page_that_is_gone_at_the_provider_ends_its_purchase_and_the_next_can_be_opened(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up()
+    first = await _open(backend, person)
+    async with backend.database.raw() as connection:
+        # its account's test data was deleted
+        await connection.execute(
+            "UPDATE credit_purchases SET checkout_session_id = 'cs_test_gone' || id WHERE workspace_id = $1",
+            person.workspace_id,
+        )
+
+    second = await _open(backend, person)
+
+    assert [error["code"] for error in second["userErrors"]] == ["PAYMENT_METHOD_REQUIRED"]
+    assert (await _purchase(backend, person, first["purchase"]["id"]))["status"] == "EXPIRED"
+    assert await _pay(backend, second["checkoutUrl"]) == 303
+    assert (await _ended(backend, person, second["purchase"]["id"]))["status"] == "SUCCEEDED"
+
+
 async def test_opening_another_checkout_closes_the_first(backend: RunningBackend) -> None:
     person = await backend.sign_up()
     first = await _open(backend, person)

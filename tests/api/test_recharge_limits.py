@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from app.accounts.security.rate_limits import Limit, RateLimits
 from tests.support import operations
+from tests.support.bills import bill
 from tests.support.running_backend import Person, RunningBackend
 
 _DECLINES_AN_HOUR = 10
@@ -110,7 +111,6 @@ async def test_invoices_that_are_declined_count_too(strict: RunningBackend) -> N
     person = await _tester(strict)
     await _decline(strict, person, _FEW)
     document = "mutation ($input: PayInvoiceInput!) { payInvoice(input: $input) { userErrors { code } } }"
-    [invoice, *_] = await strict.invoices(person)
-    given = {"invoiceId": invoice["id"], "idempotencyKey": uuid4().hex}
+    given = {"invoiceId": await bill(strict, person), "idempotencyKey": uuid4().hex}
 
     assert await strict.api.refused(document, {"input": given}, token=person.token) == "RATE_LIMITED"

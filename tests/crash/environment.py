@@ -92,6 +92,7 @@ class Environment:
             SECRET_KEY=SECRET_KEY,
             # each customer comes from a network of their own, so that limits count for each alone
             TRUSTED_PROXIES="127.0.0.1/32",
+            EVENT_CHECK_SECONDS="0",
             FAULT_LOG=str(self.points.path),
             FAULT_FILE=str(self._point_file),
         )

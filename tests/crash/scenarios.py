@@ -70,12 +70,18 @@ def calls(*names: str) -> tuple[str, ...]:
 
 
 _TO_PAYMENT: Final = (
-    *commits("rate-limit", "recharge.begin"),
+    *commits("recharge.begin"),
     *calls("create_invoice"),
     *commits("recharge.save_invoice"),
     *calls("add_charge", "finalize_invoice", "retrieve_tax_rate"),
     *commits("recharge.admit"),
     *calls("pay_invoice", "retrieve_invoice"),
+)
+_NEW_CUSTOMER: Final = (
+    *calls("create_customer"),
+    *commits("customer.save", "customer.begin_write"),
+    *calls("update_customer"),
+    *commits("customer.end_write"),
 )
 _REPORTED: Final = (
     *commits("event.receive", "event.processed", "invoice.mirror"),
@@ -106,7 +112,7 @@ SCENARIOS: Final = (
             *_TO_PAYMENT,
             *calls("retrieve_invoice#2", "void_invoice"),
             *commits("purchase.fail"),
-            *commits("rate-limit", nth=2),
+            *commits("rate-limit"),
         ),
         endings.declined,
         in_order=True,
@@ -144,7 +150,7 @@ SCENARIOS: Final = (
         "holder comes too late",
         (steps.somebody_with_three_cards, steps.nothing_is_reported, recharging(ASKING)),
         steps.half_an_hour_passes,
-        (*calls("retrieve_invoice", "retrieve_tax_rate", "void_invoice"), *commits("purchase.fail")),
+        (*calls("retrieve_invoice", "retrieve_tax_rate", "void_invoice"), *commits("purchase.await", "purchase.fail")),
         endings.lapsed,
     ),
     Scenario(
@@ -185,12 +191,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "opening a checkout",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.checks_out,
         (
-            *commits("rate-limit", "recharge.begin"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *commits("recharge.begin"),
+            *_NEW_CUSTOMER,
             *calls("open_payment_page"),
             *commits("checkout.admit"),
         ),
@@ -212,7 +217,7 @@ SCENARIOS: Final = (
         "checkout nobody pays",
         (steps.somebody_without_cards, steps.nothing_is_reported, steps.checks_out),
         steps.half_an_hour_passes,
-        (*calls("retrieve_checkout"), *commits("purchase.fail")),
+        (*calls("retrieve_checkout"), *commits("purchase.look_later", "purchase.fail")),
         endings.page_closed,
     ),
     Scenario(
@@ -231,12 +236,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "beginning a card",
-        (steps.somebody_without_cards,),
+        (steps.somebody_without_cards, steps.reports_are_held),
         steps.a_card_is_begun,
         (
             *commits("rate-limit"),
-            *calls("create_customer"),
-            *commits("customer.save"),
+            *_NEW_CUSTOMER,
             *calls("create_setup_intent", "open_card_page"),
             *commits("cards.page"),
         ),

@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.provider.cards import sync_cards
-from app.flows.provider.customers import BilledParty, ensure_customer
+from app.flows.provider.customers import ensure_customer
 from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
 from app.ledger.post_movements import post_one
@@ -33,7 +33,7 @@ async def somebody_with_three_cards(customer: Customer) -> None:
         await customer.verify_phone()
     await environment.sandbox.deliver("drop")
     workspace_id = customer.person.workspace_id
-    made = await ensure_customer(environment.flow_context, BilledParty(workspace_id, "A customer", None))
+    made = await ensure_customer(environment.flow_context, workspace_id)
     for card in (GOOD, FAILING, ASKING):
         await environment.sandbox.post(f"/v1/payment_methods/{card}/attach", customer=made)
     await sync_cards(environment.flow_context, workspace_id)
@@ -90,10 +90,14 @@ async def open_pages(customer: Customer, mode: str = "payment") -> list[dict[str
 
 
 async def close_pages(customer: Customer) -> None:
-    """The pages on which the customer could save a card are closed, untold, so that nothing falls due when they would lapse."""
+    """The pages on which the customer could save a card are closed, untold, and nobody looks for the card any more, so that
+    nothing falls due later.
+    """
     for page in await open_pages(customer, "setup"):
         await customer.environment.sandbox.deliver("drop")
         await customer.environment.sandbox.post(f"/v1/checkout/sessions/{page['id']}/expire")
+    async with customer.environment.database.raw() as connection:
+        await connection.execute("UPDATE billing_accounts SET cards_check_at = NULL")
 
 
 async def is_refunded(customer: Customer) -> None:

@@ -100,7 +100,7 @@ async def _done_again(customer: Customer, scenario: Scenario) -> None:
     again = asyncio.create_task(scenario.act(customer))
     if waits:
         # the answer comes once the purchase that was left is settled: from when it is waited for, time passes
-        await environment.until(lambda passed: again.done() or "recharge.begin:after-commit" in passed)
+        await environment.until(lambda passed: again.done() or "recharge.asked-again" in passed)
     while not (await asyncio.wait([again], timeout=_ANSWERS_WITHIN_SECONDS))[0]:
         await environment.advance("PT2M")
     await again

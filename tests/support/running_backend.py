@@ -223,6 +223,8 @@ async def running_backend(server_url: str, catalog: str, **settings: object) -> 
                     "catalog": CATALOGS / f"{catalog}.toml",
                     "rate_limits": "off",
                     "storage_url": "memory:///",
+                    # tests that have events dropped mean that nobody learns of them by himself
+                    "event_check_seconds": 0,
                     **settings,
                 }
                 async with _running(GivenSettings(**chosen), database_url, listener) as backend, _http() as http:

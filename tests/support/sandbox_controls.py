@@ -72,6 +72,16 @@ class SandboxControls:
         answer = await self._http.post(f"{self.url}{path}", data=parameters, headers=headers)
         return answer.raise_for_status().json()
 
+    async def fetched(self, path: str) -> dict[str, Any]:
+        """An object as Stripe has it."""
+        answer = await self._http.get(f"{self.url}{path}", headers={"authorization": "Bearer sk_test_sandbox"})
+        return answer.raise_for_status().json()
+
+    async def delete(self, path: str) -> None:
+        """Delete an object in Stripe, past the product."""
+        answer = await self._http.delete(f"{self.url}{path}", headers={"authorization": "Bearer sk_test_sandbox"})
+        answer.raise_for_status()
+
     async def confirm_setup(self, client_secret: str, card: str, publishable_key: str) -> None:
         """Hand a test card such as `pm_card_visa` to a SetupIntent as Stripe.js does, and answer its bank where that asks."""
         intent_id = client_secret.partition("_secret_")[0]

@@ -25,7 +25,7 @@ _QUEUE_TABLES = Path("migrations/versions/0001_system.py")
 
 _ROW_LOCK = re.compile(r"\bFOR (NO KEY )?(UPDATE|SHARE)\b")
 # locks within the very statement that changes or deletes the rows: nobody can take it for a read
-_CHANGES_WHAT_IT_LOCKS = {"forget_keys"}
+_CHANGES_WHAT_IT_LOCKS = {"forget_keys", "mark_due"}
 
 _MAY_COMMIT = {
     Path("app/db/unit_of_work.py"),

@@ -7,8 +7,9 @@ from typing import BinaryIO, Final
 from uuid import UUID
 
 from app.accounts.access.callers import Caller, require_user
+from app.accounts.avatars.image_formats import PictureDamaged
 from app.accounts.avatars.stored_images import AvatarImages, new_digest
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
+from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, uncount_attempt
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import DomainError, Unauthenticated, Unavailable
@@ -31,10 +32,13 @@ async def upload_avatar(
     what `require_user` raises; then the earlier avatar stays.
     """
     user = require_user(caller)
-    await count_attempt(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
+    attempt = await count_attempt(database, limits, (UPLOADS_PER_USER, str(user.user_id)))
     try:
         master = await images.make_master(file)
     except DomainError as refusal:
+        if not isinstance(refusal, PictureDamaged):
+            # told by its first bytes; what had to be decoded to be refused counts, since decoding is what costs
+            await uncount_attempt(database, attempt)
         refusal.path = ("input", "file")
         raise
     digest = new_digest()

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import find_user
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_begun, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Database, Session
@@ -59,7 +59,6 @@ async def add_email(
     address and for one more than `MOST_ADDRESSES`, and `RateLimited`.
     """
     email = parse_email(address, path=("input", "address"))
-    await _count_send(database, limits, caller, email.key, remote_address)
 
     async def add(session: Session) -> EmailRow:
         await _lock_user(session, caller)
@@ -74,6 +73,7 @@ async def add_email(
         if await email_address_store.count(session, caller.user_id) > MOST_ADDRESSES:
             raise InvalidInput(f"An account has at most {MOST_ADDRESSES} addresses.", path=("input", "address"))
         if row.verified_at is None:
+            await _count_send(session, limits, caller, row.address_key, remote_address)
             await _mail_link(session, keys, row, public_url)
         return row
 
@@ -98,12 +98,12 @@ async def send_verification(
         row = await _own_address(session, caller, email_id)
     if row.verified_at is not None:
         raise AddressVerified(path=("input", "id"))
-    await _count_send(database, limits, caller, row.address_key, remote_address)
 
     async def send(session: Session) -> EmailRow:
         await _lock_user(session, caller)
         row = await _own_address(session, caller, email_id)
         if row.verified_at is None:
+            await _count_send(session, limits, caller, row.address_key, remote_address)
             await _mail_link(session, keys, row, public_url)
         return row
 
@@ -218,10 +218,10 @@ async def _mail_link(session: Session, keys: Keys, row: EmailRow, public_url: st
 
 
 async def _count_send(
-    database: Database, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
+    session: Session, limits: RateLimits, caller: UserCaller, address_key: str, remote_address: str
 ) -> None:
-    await count_attempt(
-        database,
+    await count_begun(
+        session,
         limits,
         (PER_USER, str(caller.user_id)),
         (PER_ADDRESS, address_key),

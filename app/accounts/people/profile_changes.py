@@ -88,8 +88,7 @@ def _cleaned(name: str, text: str | None) -> str | None:
 async def _rename(session: Session, caller: UserCaller, workspace: WorkspaceRow, name: str) -> None:
     if workspace.name == name:
         return
-    workspace.name = name
-    workspace.version += 1
+    await workspace_store.rename(session, workspace, name)
     # the names are left out: the log is kept when the person's account is deleted
     summary = "The personal workspace goes by its owner's new name."
     await audit_log.record(session, workspace.id, audit_log.actor_of(caller), "workspace.renamed", summary)

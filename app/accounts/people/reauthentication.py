@@ -10,7 +10,7 @@ from uuid import UUID
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.password_changes import check_password
 from app.accounts.security.passwords import Passwords
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt
+from app.accounts.security.rate_limits import Limit, RateLimits, count_begun
 from app.accounts.security.secrets import Keys, keyed_hash
 from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
@@ -42,7 +42,6 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
 
     Raises `InvalidInput` for a user who has a password or no verified address, and `RateLimited`.
     """
-    await count_attempt(database, limits, (SENDS_PER_USER, str(caller.user_id)))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
     async def send(session: Session) -> None:
@@ -56,6 +55,7 @@ async def send_code(database: Database, keys: Keys, limits: RateLimits, caller: 
         await mailed_link_store.save_code(
             session, caller.user_id, _hash(keys, caller.user_id, code), expires_at=expires_at
         )
+        await count_begun(session, limits, (SENDS_PER_USER, str(caller.user_id)))
         mail = message_texts.reauthentication_code(primary.address, code, CODE_LIFETIME)
         queue_mail(session, mail, keys.mail, about=caller.user_id)
 

@@ -1,8 +1,9 @@
 """Rate limits, counted in PostgreSQL, so that they hold across any number of processes; they follow the real time.
 
-Either each attempt is counted before the work begins, in a unit of work of its own, so that refused and failed ones count too
-(`count_attempt`); or only failures are counted, afterwards (`check_limits`, then `count_failure`). Whom a limit is for is stored as
-a keyed hash: the table holds no address and no phone number.
+Three ways. What a request begins is counted in the unit of work that begins it, so that a replay and a refused form count nothing
+(`count_begun`). Where the work lies outside a unit, it is counted before, in a unit of its own (`count_attempt`), and taken back
+where nothing was begun (`count_unless_refused`). Or only failures are counted, afterwards (`check_limits`, then `count_failure`).
+Whom a limit is for is stored as a keyed hash: the table holds no address and no phone number.
 """
 
 from __future__ import annotations
@@ -87,15 +88,28 @@ async def count_attempt(
 
 async def check_limits(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
     """Raise `RateLimited` as `count_attempt` would, but count nothing: for limits that count only failures."""
+    async with database.read() as session:
+        await check_limits_now(session, limits, *uses)
+
+
+async def check_limits_now(session: Session, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """`check_limits` within the caller's unit of work."""
     counted = _active_limits(limits, uses)
     if not counted:
         return
-    async with database.read() as session:
-        hits = await rate_limit_store.read(session, counted)
-        recent = {key: _recent(hits.get(key, ()), limit, session.real_now) for key, limit in counted.items()}
-        seconds = _seconds_to_wait(counted, recent, session.real_now)
+    hits = await rate_limit_store.read(session, counted)
+    recent = {key: _recent(hits.get(key, ()), limit, session.real_now) for key, limit in counted.items()}
+    seconds = _seconds_to_wait(counted, recent, session.real_now)
     if seconds is not None:
         raise RateLimited(seconds)
+
+
+async def count_begun(session: Session, limits: RateLimits, *uses: tuple[Limit, str]) -> None:
+    """Count what the caller's unit of work begins: it counts if that is committed. Raises `RateLimited` as `count_attempt` does."""
+    counted = _active_limits(limits, uses)
+    outcome = await _count_attempt(session, counted, None) if counted else None
+    if isinstance(outcome, int):
+        raise RateLimited(outcome)
 
 
 async def count_failure(database: Database, limits: RateLimits, *uses: tuple[Limit, str]) -> None:

@@ -18,7 +18,7 @@ from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.people.email_syntax import EmailAddress, parse_email
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_begun, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.security.shared_errors import EmailUnverified
 from app.accounts.workspaces.members import lock_workspace, require_manager
@@ -86,18 +86,18 @@ async def invite(
             path=("input", "workspaceId"),
         )
     email = parse_email(invitation.email_address, path=("input", "emailAddress"))
-    await count_attempt(
-        database,
-        limits,
-        (PER_WORKSPACE, str(invitation.workspace_id)),
-        (PER_INVITER, str(user.user_id)),
-        (PER_NETWORK, network_of(remote_address)),
-        (PER_ADDRESS_A_DAY, email.key),
-    )
 
     async def save(session: Session) -> WorkspaceAccess:
         access = await lock_workspace(session, user, invitation.workspace_id, permission=_MANAGE_MEMBERS)
         token = await _replace(session, user, access, email, invitation.role)
+        await count_begun(
+            session,
+            limits,
+            (PER_WORKSPACE, str(invitation.workspace_id)),
+            (PER_INVITER, str(user.user_id)),
+            (PER_NETWORK, network_of(remote_address)),
+            (PER_ADDRESS_A_DAY, email.key),
+        )
         link = f"{public_url}/accept-invitation?token={token}"
         queue_mail(session, message_texts.invitation(email.address, link, LIFETIME), keys.mail)
         return access

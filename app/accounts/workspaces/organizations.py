@@ -211,8 +211,8 @@ async def _apply(
     owners_set_external_ids: bool,
 ) -> None:
     if change.name is not UNCHANGED and change.name is not None and change.name != workspace.name:
-        before, workspace.name = workspace.name, change.name
-        workspace.version += 1
+        before = workspace.name
+        await workspace_store.rename(session, workspace, change.name)
         # not logged for a personal workspace, whose name is its owner's
         is_name_logged = workspace.kind == "ORGANIZATION"
         await _record(

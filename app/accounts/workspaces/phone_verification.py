@@ -12,7 +12,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.callers import Caller, UserCaller, require_user
 from app.accounts.access.permissions import WorkspacePermission
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.security.rate_limits import Limit, RateLimits, count_attempt, network_of
+from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused, network_of
 from app.accounts.security.secrets import Keys
 from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
@@ -85,9 +85,7 @@ async def send_code(
         await _authorize(session, user, phone.workspace_id)
     number = parse_number(phone.phone_number, phone.region, countries=countries)
     network = network_of(remote_address)
-    await count_attempt(
-        database,
-        limits,
+    uses = (
         (PER_NUMBER, number),
         (PER_NUMBER_A_DAY, number),
         (PER_WORKSPACE, str(phone.workspace_id)),
@@ -101,9 +99,10 @@ async def send_code(
         phone_hash = number_hash(keys.phones, number)
         await phone_store.begin_check(session, phone.workspace_id, phone_hash, expires_at=expires_at)
 
+    # A send that the provider refused counts for nothing; one without an answer counts, since it may have been sent.
+    await count_unless_refused(database, limits, lambda: sms_sender.send_code(number, str(phone.workspace_id)), *uses)
     # Stored only after it was sent: a provider may send the same code for several workspaces, and without a send for this one a
     # code sent for another must not verify it.
-    await sms_sender.send_code(number, str(phone.workspace_id))
     await transact(database, begin, step="phone-code")
 
 

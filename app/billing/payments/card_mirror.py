@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
 from app.db.engine import Session
-from app.db.tables.payments import CardRow
+from app.db.tables.payments import BillingAccountRow, CardRow
 from app.error_codes import ErrorCode
 from app.errors import DomainError, NotFound
 from app.ids import uuid7
 from app.payments.gateway_values import Card, Wallet
 from app.store import billing_accounts as billing_account_store
+from app.store.billing_accounts import Account
 
 TOPIC = "payment_methods"
+
+# While a form to save a card is open, the worker asks for the cards this often: the event that one was saved may be lost.
+CHECK_EVERY: Final = timedelta(seconds=90)
+# Who looks at the cards meanwhile has them checked at once, but not more often than this.
+CHECK_SOON_EVERY: Final = timedelta(seconds=5)
 
 
 class PaymentMethodRequired(DomainError):
@@ -39,11 +49,38 @@ async def card_to_charge(session: Session, workspace_id: UUID, card_id: UUID | N
     return cards[0]
 
 
-async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
+@dataclass(frozen=True, slots=True)
+class CardsToKeep:
+    """What is left of a wallet without the cards that were saved again, and the ids of those."""
+
+    wallet: Wallet
+    replaced: tuple[str, ...]
+
+
+async def without_replaced(session: Session, workspace_id: UUID, wallet: Wallet) -> CardsToKeep:
+    """The wallet in which a card that was saved again stands once, as it was saved last, and is the default if an older one was.
+
+    An older one stays while a charge is under way with it. The billing account must be locked, so that none begins before the
+    mirror is written.
+    """
+    charging = await billing_account_store.cards_being_charged(session, workspace_id)
+    newest = {card.fingerprint: card.id for card in wallet.cards if card.fingerprint is not None}
+    replaced = {
+        card.id: newest[card.fingerprint]
+        for card in wallet.cards
+        if card.fingerprint is not None and newest[card.fingerprint] != card.id and card.id not in charging
+    }
+    default = wallet.default_card_id
+    kept = tuple(card for card in wallet.cards if card.id not in replaced)
+    return CardsToKeep(Wallet(kept, replaced.get(default, default) if default else None), tuple(replaced))
+
+
+async def mirror(session: Session, workspace_id: UUID, wallet: Wallet, *, replaced: Collection[str] = ()) -> bool:
     """Bring the mirrored cards in line with the provider's, and leave a hint for open screens; returns whether anything changed.
 
-    The audit log gets an event for each card that was added, removed or made the default, however that happened. Who asked for it
-    here is an event of its own, written by `app/flows/provider/cards.py`.
+    `replaced` are the provider's ids of cards that are not in the wallet because they were saved again. The audit log gets an event
+    for each card that was added, removed, replaced or made the default, however that happened. Who asked for it here is an event of
+    its own, written by `app/flows/provider/cards.py`.
     """
     account = await billing_account_store.lock(session, workspace_id)
     known = {row.provider_id: row for row in await billing_account_store.cards(session, workspace_id)}
@@ -55,14 +92,16 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
         if row is None:
             session.add(_row(session, workspace_id, card, is_default))
             await _record(session, workspace_id, "card.added", "A card was added.", after=card_summary(card))
+            account.cards_check_at = account.cards_check_until = None
             changed = True
         elif _differs(row, card, is_default):
             row.brand, row.last4, row.exp_month, row.exp_year = card.brand, card.last4, card.exp_month, card.exp_year
-            row.is_default = is_default
+            row.fingerprint, row.is_default = card.fingerprint, is_default
             changed = True
     for gone in known.values():
         await session.delete(gone)
-        await _record(session, workspace_id, "card.removed", "A card was removed.", before=card_summary(gone))
+        event = _REPLACED if gone.provider_id in replaced else _REMOVED
+        await _record(session, workspace_id, *event, before=card_summary(gone))
         changed = True
     default = next((card for card in wallet.cards if card.id == wallet.default_card_id), None)
     if default_before is not None and default is not None and default.id != default_before.provider_id:
@@ -73,6 +112,37 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet) -> bool:
         account.cards_version += 1
         session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)
     return changed
+
+
+def expect_card(session: Session, account: BillingAccountRow, *, until: datetime) -> None:
+    """A form to save a card is open until a time: have the worker look for the card. `account` is locked."""
+    account.cards_check_at, account.cards_check_until = session.now + CHECK_EVERY, until
+
+
+async def check_later(session: Session, workspace_id: UUID) -> None:
+    """Have the worker look for the card again later, as long as the form is open."""
+    account = await billing_account_store.lock(session, workspace_id)
+    if account.cards_check_at is not None and account.cards_check_until is not None:
+        is_open = session.now < account.cards_check_until
+        account.cards_check_at = session.now + CHECK_EVERY if is_open else None
+
+
+def may_be_checked_soon(account: BillingAccountRow | Account | None, now: datetime) -> bool:
+    """Whether `check_soon` would make the cards due."""
+    if account is None or account.cards_check_at is None or account.cards_check_at <= now:
+        return False
+    return account.cards_check_asked_at is None or now >= account.cards_check_asked_at + CHECK_SOON_EVERY
+
+
+async def check_soon(session: Session, workspace_id: UUID) -> None:
+    """Have the worker look for the card at once, where a form to save one is open: somebody looks at them. Waits for no lock."""
+    account = await billing_account_store.lock_free(session, workspace_id)
+    if account is not None and may_be_checked_soon(account, session.now):
+        account.cards_check_at = account.cards_check_asked_at = session.now
+
+
+_REMOVED: Final = "card.removed", "A card was removed."
+_REPLACED: Final = "card.replaced", "A card was saved again, and replaced as it was saved before."
 
 
 async def _record(
@@ -101,11 +171,12 @@ def _row(session: Session, workspace_id: UUID, card: Card, is_default: bool) -> 
         last4=card.last4,
         exp_month=card.exp_month,
         exp_year=card.exp_year,
+        fingerprint=card.fingerprint,
         is_default=is_default,
         created_at=session.now,
     )
 
 
 def _differs(row: CardRow, card: Card, is_default: bool) -> bool:
-    mirrored = (row.brand, row.last4, row.exp_month, row.exp_year, row.is_default)
-    return mirrored != (card.brand, card.last4, card.exp_month, card.exp_year, is_default)
+    mirrored = (row.brand, row.last4, row.exp_month, row.exp_year, row.fingerprint, row.is_default)
+    return mirrored != (card.brand, card.last4, card.exp_month, card.exp_year, card.fingerprint, is_default)

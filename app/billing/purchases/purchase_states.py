@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,11 +15,14 @@ from app.billing.purchases.spend_limits import check_spend_limit
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.ids import uuid7
 from app.money import Money
 from app.payments.gateway_values import Checkout, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+from app.store.purchases import SeenPurchase
 
 TOPIC = "credit_purchase"
 
@@ -28,8 +32,53 @@ CONFIRM_WITHIN = timedelta(minutes=30)
 CHECK_AFTER = timedelta(seconds=90)
 
 
+# Who looks at a purchase has it checked at once, but not more often than this.
+CHECK_SOON_EVERY = timedelta(seconds=5)
+# A call that charges a card ordinarily has its answer after this long.
+CHARGE_TAKES = timedelta(seconds=5)
+# What a purchase that was paid and could not be credited says of itself.
+NOT_CREDITED = "The credits could not be added to the balance. The payment goes back to the card."
+
+
+class PaidOtherwise(DomainError):
+    """This was paid in another currency than it was ordered in."""
+
+    code = ErrorCode.CONFLICT
+
+
 class PurchaseOvertaken(Exception):
     """While this process was preparing the payment, another one gave the purchase up."""
+
+
+def next_check(row: CreditPurchaseRow, now: datetime) -> datetime:
+    """When the reconciler checks an unfinished purchase next: again and again, and when the customer's time is over."""
+    later = now + CHECK_AFTER
+    return min(later, row.expires_at) if row.expires_at > now else later
+
+
+def may_have_been_paid(row: CreditPurchaseRow | SeenPurchase, now: datetime) -> bool:
+    """Whether the provider may know more of a purchase than is stored: it waits for its customer, or for an answer that is lost."""
+    if row.status not in UNFINISHED or row.pay_sent_at is None:
+        return False
+    waits_for_customer = row.checkout_session_id is not None or row.status == PurchaseStatus.ACTION_REQUIRED
+    return waits_for_customer or now >= row.pay_sent_at + CHARGE_TAKES
+
+
+def may_be_checked_soon(row: CreditPurchaseRow | SeenPurchase, now: datetime) -> bool:
+    """Whether `check_soon` would make a purchase due."""
+    is_due_later = row.next_check_at is not None and row.next_check_at > now
+    asked_at = row.check_asked_at
+    return is_due_later and may_have_been_paid(row, now) and (asked_at is None or now >= asked_at + CHECK_SOON_EVERY)
+
+
+async def check_soon(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> None:
+    """Make these purchases (workspace, id) due for the reconciler at once: somebody looks at them. Waits for no lock.
+
+    Does so every `CHECK_SOON_EVERY` at most, for purchases that may have been paid.
+    """
+    for row in await purchase_store.lock_free(session, keys):
+        if may_be_checked_soon(row, session.now):
+            row.next_check_at = row.check_asked_at = session.now
 
 
 async def begin(
@@ -76,13 +125,14 @@ async def allow_payment(
     """Allow the payment to be sent, and set `pay_sent_at`: from here on only the provider knows whether the card was charged.
 
     The spend limit is checked with the total, tax included, while the billing account is locked, so that two purchases at once
-    can't pass it together. Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up meanwhile.
+    can't pass it together. Raises `SpendLimitReached`, `BalanceFull`, or `PurchaseOvertaken` when it was given up meanwhile.
     """
     account = await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if row.status != PurchaseStatus.PENDING or row.pay_sent_at is not None:
         raise PurchaseOvertaken
     await check_spend_limit(session, catalog, account, invoice.total_minor)
+    await credit_movements.require_room(session, workspace_id, row.credits, except_for=row.id)
     row.total_minor = invoice.total_minor
     row.pay_sent_at = session.now
     row.next_check_at = session.now + CHECK_AFTER
@@ -100,7 +150,8 @@ async def allow_checkout(
 ) -> CreditPurchaseRow:
     """Allow a hosted page to be shown: from here on it counts towards the limit, and only the provider knows if it was paid.
 
-    Raises `SpendLimitReached`, or `PurchaseOvertaken` when the purchase was given up, or a later one opened its page, meanwhile.
+    Raises `SpendLimitReached`, `BalanceFull`, or `PurchaseOvertaken` when the purchase was given up meanwhile, or a later one has
+    opened its page.
     """
     account = await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
@@ -113,10 +164,12 @@ async def allow_checkout(
         raise PurchaseOvertaken
     total_minor = checkout.total_minor if checkout.total_minor is not None else row.price_minor
     await check_spend_limit(session, catalog, account, total_minor)
+    await credit_movements.require_room(session, workspace_id, row.credits, except_for=row.id)
     row.total_minor = total_minor
     row.pay_sent_at = session.now
     row.checkout_session_id, row.checkout_url = checkout.id, checkout.url
-    row.expires_at = row.next_check_at = open_until
+    row.expires_at = open_until
+    row.next_check_at = next_check(row, session.now)
     mark_changed(session, row)
     return row
 
@@ -126,13 +179,18 @@ async def succeed(
 ) -> CreditPurchaseRow:
     """The payment succeeded: grant the credits. Safe to call again: the credits are granted once.
 
-    A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None.
+    Raises what the ledger refuses the credits with, and `PaidOtherwise`: then `refuse_credits` is to be called.
+
+    A purchase that had ended before is left as it is, since its buyer was told so: its `charged_at` stays None. Unless the seller
+    says that the money came another way: that can't go back to a card, so the purchase succeeds after all.
     """
     await billing_account_store.lock(session, workspace_id)
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     await invoice_mirror.mirror(session, workspace_id, invoice)
-    if row.status not in UNFINISHED:
+    if row.status not in UNFINISHED and (row.charged_at is not None or not invoice.is_paid_elsewhere):
         return row
+    if invoice.currency != row.currency:
+        raise PaidOtherwise
     await credit_movements.grant_purchase(session, row)
     row.status = PurchaseStatus.SUCCEEDED
     row.invoice_id = invoice.id
@@ -141,6 +199,28 @@ async def succeed(
     row.failure = row.decline_code = row.next_check_at = row.checkout_url = None
     mark_changed(session, row)
     await _record(session, row, SYSTEM, "recharge.succeeded", "A purchase of credits was paid.")
+    return row
+
+
+async def refuse_credits(
+    session: Session, workspace_id: UUID, purchase_id: UUID, invoice: ProviderInvoice
+) -> CreditPurchaseRow:
+    """The payment succeeded and its credits can't be added: the purchase fails, and its money is to be refunded.
+
+    It stays due until the refund is stored. Safe to call again.
+    """
+    await billing_account_store.lock(session, workspace_id)
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    await invoice_mirror.mirror(session, workspace_id, invoice)
+    if row.status in UNFINISHED:
+        row.status = PurchaseStatus.FAILED
+        row.failure = NOT_CREDITED
+        row.invoice_id = invoice.id
+        row.total_minor = invoice.total_minor
+        row.checkout_url = None
+        row.next_check_at = session.now + CHECK_AFTER
+        mark_changed(session, row)
+        await _record(session, row, SYSTEM, "recharge.failed", "A purchase was paid and could not be credited.")
     return row
 
 
@@ -153,8 +233,9 @@ async def await_confirmation(
     await invoice_mirror.mirror(session, workspace_id, invoice)
     if row.status == PurchaseStatus.PENDING:
         row.status = PurchaseStatus.ACTION_REQUIRED
-        row.next_check_at = row.expires_at
         mark_changed(session, row)
+    if row.status == PurchaseStatus.ACTION_REQUIRED:
+        row.next_check_at = next_check(row, session.now)
     return row
 
 

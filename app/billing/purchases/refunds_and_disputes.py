@@ -73,6 +73,9 @@ async def request_refund(
     _check_refundable(amount, returned)
     if not by_operator and await refund_store.was_returned(session, purchase.workspace_id, purchase.id):
         raise NotRefundable("A refund of this purchase was returned by the bank: only an operator can refund it again.")
+    if purchase.status not in UNFINISHED:
+        # what is left to do is the refund's, which is due by itself
+        purchase.next_check_at = None
     for earlier in await refund_store.lock_unfailed(session, purchase.workspace_id, purchase.id):
         if earlier.status != RefundState.REQUESTED:
             continue
@@ -127,16 +130,32 @@ async def check_later(session: Session, workspace_id: UUID, purchase_id: UUID, r
             row.next_check_at = session.now + purchase_states.CHECK_AFTER
 
 
-async def note_late_payment(session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str) -> bool:
-    """Note on a purchase that was paid after it had ended that this is refunded; False when it was not too late after all."""
+async def note_late_payment(
+    session: Session, purchase: CreditPurchaseRow, invoice_id: str, *, failure: str
+) -> str | None:
+    """Note on a purchase that was paid after it had ended why this is refunded; None when it was not too late after all.
+
+    Returns what it says of itself: `failure`, unless it failed because its credits could not be added. It is due until the refund
+    is stored, so that a refund is not forgotten where the process dies in between.
+    """
     await billing_account_store.lock(session, purchase.workspace_id)
     row = await purchase_store.lock(session, purchase.workspace_id, purchase.id)
     if row.status in UNFINISHED or row.charged_at is not None:
-        return False
+        return None
+    if row.failure == purchase_states.NOT_CREDITED:
+        failure = row.failure
+    row.next_check_at = session.now + purchase_states.CHECK_AFTER
     if (row.failure, row.invoice_id) != (failure, invoice_id):
         row.failure, row.invoice_id = failure, invoice_id
         purchase_states.mark_changed(session, row)
-    return True
+    return failure
+
+
+async def end_late_payment(session: Session, workspace_id: UUID, purchase_id: UUID) -> None:
+    """Nothing of the late payment can be refunded: it is no longer due."""
+    row = await purchase_store.lock(session, workspace_id, purchase_id)
+    if row.status not in UNFINISHED:
+        row.next_check_at = None
 
 
 async def apply_returned_money(

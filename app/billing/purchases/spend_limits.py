@@ -1,4 +1,8 @@
-"""The monthly spend limit: how much may be charged for credits in a calendar month, by the plan or set by an operator."""
+"""The monthly spend limit: how much may be charged for credits in a calendar month, by the plan or set by an operator.
+
+What was charged counts, and refunds do not free it: otherwise a limit against misuse of cards could be passed by asking for the
+money back. An operator can raise it for a workspace.
+"""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, LargeBinary, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Erased, Kept
@@ -18,11 +18,30 @@ class BillingAccountRow(Base):
 
     `cards_version` rises with every change of the cards, `card_page_id` is the page to save one that was opened last;
     `monthly_spend_limit_minor` overrides the plan's, set by an operator. From `closing_at` on nothing new is charged: the workspace
-    is being deleted.
+    is being deleted. While a form to save a card is open, until `cards_check_until`, the worker asks for the cards at
+    `cards_check_at`; `cards_check_asked_at` is when somebody who looked at the cards last made that due at once.
+
+    `customer_generation` is how many customers of the workspace are gone, `customer_digest` the hash of what the present one
+    carries (None: not known), `customer_owner_ids` whose addresses it has, or may have while it is being written. It is brought up
+    to date from `customer_due_at` on; until `customer_claimed_until` somebody is doing so. These two are the wall's times.
     """
 
     __tablename__ = "billing_accounts"
     erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
+    __table_args__ = (
+        Index(
+            "billing_accounts_customer_due_idx",
+            "customer_due_at",
+            postgresql_where=text(
+                "customer_id IS NOT NULL AND (customer_due_at IS NOT NULL OR customer_digest IS NULL)"
+            ),
+        ),
+        Index(
+            "billing_accounts_cards_check_at_idx",
+            "cards_check_at",
+            postgresql_where=text("cards_check_at IS NOT NULL"),
+        ),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(unique=True)
@@ -30,11 +49,30 @@ class BillingAccountRow(Base):
     card_page_id: Mapped[str | None]
     monthly_spend_limit_minor: Mapped[int | None]
     closing_at: Mapped[datetime | None]
+    cards_check_at: Mapped[datetime | None]
+    cards_check_until: Mapped[datetime | None]
+    cards_check_asked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    customer_generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    customer_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    customer_owner_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default=text("'{}'"))
+    customer_due_at: Mapped[datetime | None]
+    customer_claimed_until: Mapped[datetime | None]
+
+
+class FormerCustomerRow(Base):
+    """A customer of a workspace that was deleted at the provider, and whose payments may still be refunded or disputed."""
+
+    __tablename__ = "former_customers"
+    erasure = Kept("a refund or dispute that comes later finds its workspace by the customer's id")
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(index=True)
+    forgotten_at: Mapped[datetime]
 
 
 class CardRow(Base):
-    """A card on file, mirrored from the provider."""
+    """A card on file, mirrored from the provider. `fingerprint` is the provider's, the same for each saving of one card number."""
 
     __tablename__ = "cards"
     erasure = Erased(workspace="workspace_id")
@@ -48,12 +86,15 @@ class CardRow(Base):
     exp_year: Mapped[int | None]
     is_default: Mapped[bool]
     created_at: Mapped[datetime]
+    fingerprint: Mapped[str | None]
 
 
 class InvoiceRow(Base):
     """An invoice, mirrored from the provider; amounts in the smallest unit of `currency`, lines and taxes as JSON.
 
-    `money_checks` counts how often the provider was asked what refunds and disputes have returned of it.
+    `amount_due_minor` and `credit_applied_minor` are what the provider says, which keeps them when an invoice is voided: what is to
+    be shown is in `app/billing/payments/invoice_mirror.py`. `money_checks` counts how often the provider was asked what refunds and
+    disputes have returned of it.
     """
 
     __tablename__ = "invoices"

@@ -39,7 +39,7 @@ class EventCursorRow(Base):
 
 
 class ProviderObjectRow(Base):
-    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates by key."""
+    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates and products by key."""
 
     __tablename__ = "provider_objects"
     erasure = Kept("the catalog at the provider")

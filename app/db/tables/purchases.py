@@ -41,7 +41,8 @@ class CreditPurchaseRow(Base):
 
     `credits` in the unit's smallest step; `price_minor` is what was asked, `total_minor` what the invoice came to with tax, both in
     the currency's smallest unit. `pay_sent_at` is set before the pay call leaves: from then on only the provider knows the outcome.
-    The key is freed (null) when the purchase ended before anything was sent to be paid.
+    The key is freed (null) when the purchase ended before anything was sent to be paid. At `next_check_at` the worker asks the
+    provider what became of it; `check_asked_at` is when somebody who looked at it last made that due at once.
 
     `refunded_minor` is what refunds returned, `disputed_minor` what disputes have taken and not given back, `lost_minor` the part
     of that which is lost for good, and `reclaimed_credits` how many credits that has taken back so far.
@@ -91,6 +92,7 @@ class CreditPurchaseRow(Base):
     pay_sent_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     next_check_at: Mapped[datetime | None] = mapped_column("next_look_at")
+    check_asked_at: Mapped[datetime | None]
     failure: Mapped[str | None]
     decline_code: Mapped[str | None]
     checkout_session_id: Mapped[str | None] = mapped_column(unique=True)

@@ -1,7 +1,8 @@
 """Deleting an account or an organization: unfinished purchases first, then the customers at the provider, then the rows here.
 
 A deletion is stored before the provider is asked anything, so that the worker can resume one that was interrupted. Its steps: begin
-(close the workspaces), finish the purchases, make it irreversible, delete the customers, erase. Before it is irreversible it may be
+(close the workspaces), finish the purchases, make it irreversible, take the person out of the customers of organizations that stay,
+delete the customers, erase. Before it is irreversible it may be
 cancelled; after that it can only go forward.
 """
 
@@ -26,10 +27,16 @@ from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import Conflict, DomainError
-from app.flows.deletion.provider_closing import delete_customers, finish_purchases
+from app.flows.deletion.provider_closing import (
+    delete_customers,
+    finish_purchases,
+    require_reachable,
+    rewrite_customers,
+)
 from app.flows.flow_context import FlowContext
 from app.ids import uuid7
 from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import erasure as erasure_store
 from app.store import memberships as membership_store
@@ -134,6 +141,8 @@ async def _workspaces_of(session: Session, row: DeletionRow) -> list[UUID]:
 async def _run(context: FlowContext, keys: Keys, deletion: _Deletion, *, is_resumed: bool = False) -> None:
     try:
         await finish_purchases(context, deletion.workspace_ids)
+        if deletion.user_id is not None:
+            await require_reachable(context, deletion.user_id, deletion.workspace_ids)
         is_needed = await transact(
             context.database, lambda session: _make_irreversible(session, deletion), step="deletion.settle"
         )
@@ -147,6 +156,8 @@ async def _run(context: FlowContext, keys: Keys, deletion: _Deletion, *, is_resu
     if not is_needed:
         return
     try:
+        if deletion.user_id is not None:
+            await rewrite_customers(context, deletion.user_id, deletion.workspace_ids)
         await delete_customers(context, deletion.workspace_ids)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable(_CONTINUES) from error
@@ -221,13 +232,18 @@ async def _leave_all_except(session: Session, user_id: UUID, deleted: Collection
 
 
 async def _finish(session: Session, keys: Keys, deletion: _Deletion) -> None:
-    """Erase the rows. Safe to call again: the deletion's own row is removed in the same transaction."""
+    """Erase the rows. Safe to call again: the deletion's own row is removed in the same transaction.
+
+    Raises `PaymentUnavailable` while a customer may still have the person's address: somebody else was writing it.
+    """
     await _lock(session, deletion)
     if await deletion_store.lock(session, deletion.deletion_id) is None:
         return
     if deletion.user_id is not None:
         deleted = await _workspaces_of_user(session, deletion.user_id, is_irreversible=True)
         workspaces = await _leave_all_except(session, deletion.user_id, deleted)
+        if await customer_store.naming(session, deletion.user_id, except_for=deleted):
+            raise PaymentUnavailable(_CONTINUES)
         await erase_person(session, keys, deletion.user_id, workspaces)
     else:
         workspace = await workspace_store.lock(session, deletion.workspace_ids[0])

@@ -8,13 +8,16 @@ from typing import Final
 from uuid import UUID
 
 from app.billing.payments.payment_errors import PaymentPending
+from app.db.tables.payments import BillingAccountRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
 from app.flows.flow_context import FlowContext
+from app.flows.provider.customers import update_customer
 from app.flows.purchases.checkout import close_checkout
 from app.flows.purchases.payment_outcome import void_and_fail
 from app.flows.purchases.reconcile import reconcile_purchase
 from app.payments.gateway_values import GatewayRefused
 from app.store import billing_accounts as billing_account_store
+from app.store import customers as customer_store
 from app.store import purchases as purchase_store
 
 _CLOSED: Final = "The workspace was deleted before this was paid."
@@ -38,18 +41,43 @@ async def finish_purchases(context: FlowContext, workspace_ids: Collection[UUID]
             # the provider refuses this for a page that was used or has closed
             with suppress(GatewayRefused):
                 await context.gateway.expire_checkout(account.card_page_id)
-        if account is not None and account.customer_id is not None:
-            with suppress(GatewayRefused):
-                await context.gateway.wallet(account.customer_id)
+        await _require_reachable(context, account)
+
+
+async def require_reachable(context: FlowContext, user_id: UUID, deleted: Collection[UUID]) -> None:
+    """Fetch the customers that have the person's address and are not deleted with them; raises `GatewayUnavailable`."""
+    async with context.database.read() as session:
+        naming = await customer_store.naming(session, user_id, except_for=deleted)
+        accounts = [await billing_account_store.find(session, workspace_id) for workspace_id in naming]
+    for account in accounts:
+        await _require_reachable(context, account)
+
+
+async def rewrite_customers(context: FlowContext, user_id: UUID, deleted: Collection[UUID]) -> None:
+    """Let the customers of workspaces that the person has left carry the address of a present owner instead of theirs.
+
+    `deleted` are the workspaces whose customers are deleted. Raises `GatewayUnavailable` and `GatewayRefused`: then it is to be
+    retried.
+    """
+    async with context.database.read() as session:
+        naming = await customer_store.naming(session, user_id, except_for=deleted)
+    for workspace_id in naming:
+        await update_customer(context, workspace_id)
 
 
 async def delete_customers(context: FlowContext, workspace_ids: Collection[UUID]) -> None:
     """Delete the customers of these workspaces at the provider; raises `GatewayUnavailable`: then it is to be retried."""
     for workspace_id in workspace_ids:
         async with context.database.read() as session:
-            account = await billing_account_store.find(session, workspace_id)
-        if account is not None and account.customer_id is not None:
-            await context.gateway.delete_customer(account.customer_id)
+            customer_ids = await customer_store.all_of(session, workspace_id)
+        for customer_id in customer_ids:
+            await context.gateway.delete_customer(customer_id)
+
+
+async def _require_reachable(context: FlowContext, account: BillingAccountRow | None) -> None:
+    if account is not None and account.customer_id is not None:
+        with suppress(GatewayRefused):
+            await context.gateway.wallet(account.customer_id)
 
 
 async def _finish(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:

@@ -1,6 +1,12 @@
-"""Syncs the catalog to the payment provider: products, prices and tax rates, each found by a key, so that it may run again."""
+"""Syncs the catalog to the payment provider: products, prices and tax rates, each found by a key, so that it may run again.
+
+What is sold is said in the catalog's file alone. So what was archived, deleted or changed at the provider is brought back, at each
+start, when the provider reports it, and when a purchase is refused because of it.
+"""
 
 from __future__ import annotations
+
+import structlog
 
 from app.billing.purchases.orders import custom_product_id
 from app.catalog import Catalog, TaxRate, stripe_prices
@@ -10,6 +16,8 @@ from app.flows.flow_context import FlowContext
 from app.payments import gateway_values
 from app.store import provider_events as provider_event_store
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 
 def tax_rate_key(catalog_code: str, rate: TaxRate) -> str:
     """The key of a tax rate. At the provider a rate can't be changed, so another percentage or behaviour has another key."""
@@ -17,42 +25,63 @@ def tax_rate_key(catalog_code: str, rate: TaxRate) -> str:
     return f"{catalog_code}-tax-{rate.country or 'all'}-{rate.percent.normalize():f}-{behaviour}"
 
 
-async def sync_catalog(context: FlowContext) -> int:
-    """Find or make every product, price and tax rate of the catalog, store their ids, and return how many there are.
+def product_key(product_id: str) -> str:
+    """The key of a product: the provider may have it under another id, where the catalog's own was deleted there."""
+    return f"product:{product_id}"
 
-    Raises `GatewayUnavailable` or `GatewayRefused`; running it again continues where it stopped.
+
+async def sync_catalog(context: FlowContext) -> int:
+    """Find or make all that the catalog sells, store their ids, and return how many prices and rates there are.
+
+    Raises `GatewayUnavailable` or `GatewayRefused`; running it again continues where it stopped. Several may run at once.
     """
     catalog = context.catalog
-    ids: dict[str, str] = {}
-    for product in _products(catalog):
-        await context.gateway.ensure_product(product)
-    for price in stripe_prices(catalog):
-        ids[price.lookup_key] = await context.gateway.ensure_price(
+    named = _products(catalog)
+    async with context.database.read() as session:
+        known = await provider_event_store.provider_ids(session, [product_key(each) for each in named])
+    at_provider = {each: known.get(product_key(each), each) for each in named}
+    products = await context.gateway.ensure_products(
+        [gateway_values.Product(at_provider[each], name) for each, name in named.items()]
+    )
+    product_ids = {each: products.ids[before] for each, before in at_provider.items()}
+    prices = await context.gateway.ensure_prices(
+        [
             gateway_values.Price(
                 lookup_key=price.lookup_key,
-                product_id=price.product,
+                product_id=product_ids[price.product],
                 amount=price.amount,
                 includes_tax=price.tax_inclusive,
                 interval=price.interval.value.lower() if price.interval is not None else None,
             )
-        )
-    for rate in catalog.tax.rates:
-        key = tax_rate_key(catalog.code, rate)
-        ids[key] = await context.gateway.ensure_tax_rate(
+            for price in stripe_prices(catalog)
+        ]
+    )
+    rates = await context.gateway.ensure_tax_rates(
+        [
             gateway_values.TaxRate(
-                key=key, name=rate.name, percent=rate.percent, inclusive=rate.inclusive, country=rate.country
+                key=tax_rate_key(catalog.code, rate),
+                name=rate.name,
+                percent=rate.percent,
+                inclusive=rate.inclusive,
+                country=rate.country,
             )
-        )
+            for rate in catalog.tax.rates
+        ]
+    )
+    ids = {**{product_key(each): product_ids[each] for each in named}, **prices.ids, **rates.ids}
 
     async def save(session: Session) -> None:
         await provider_event_store.save_provider_ids(session, ids)
 
     await transact(context.database, save, step="catalog.save")
-    return len(ids)
+    if written := products.written + prices.written + rates.written:
+        _log.info("catalog.written", written=written)
+    return len(prices.ids) + len(rates.ids)
 
 
-def _products(catalog: Catalog) -> list[gateway_values.Product]:
+def _products(catalog: Catalog) -> dict[str, str]:
+    """The names of what is sold, by the ids that the catalog gives them."""
     named = {price.product: price.name for price in stripe_prices(catalog)}
     if catalog.custom_recharge is not None:
         named[custom_product_id(catalog)] = f"{catalog.credit_unit.name} of credits"
-    return [gateway_values.Product(product_id, name) for product_id, name in named.items()]
+    return named

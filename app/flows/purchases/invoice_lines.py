@@ -1,28 +1,57 @@
-"""The invoice line for an order, with the provider's ids of its price and tax rate."""
+"""The invoice line for an order, with the provider's ids of its product, price and tax rate."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
 from app.billing.purchases.orders import Order
 from app.flows.flow_context import FlowContext
-from app.flows.provider.catalog_sync import tax_rate_key
-from app.payments.gateway_values import Charge, GatewayRefused
+from app.flows.provider.catalog_sync import product_key, sync_catalog, tax_rate_key
+from app.payments.gateway_values import Charge, GatewayMissing, GatewayRefused, MissingObject
 from app.store import provider_events as provider_event_store
 
+T = TypeVar("T")
 
-async def charge_of(context: FlowContext, order: Order) -> Charge:
+_OF_CATALOG = (MissingObject.PRICE, MissingObject.PRODUCT, MissingObject.TAX_RATE)
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def send_line(context: FlowContext, order: Order, send: Callable[[Charge, str], Awaitable[T]], *, key: str) -> T:
+    """Send the line for an order. Where the provider refuses it, sync the catalog and send it once more.
+
+    Someone may have archived or deleted its price, product or tax rate there. `send` gets the line and its idempotency key, another
+    one the second time: the provider may keep the refusal under the first. Raises what `send` raises; a refusal that is about
+    something else than the catalog, such as a customer that is gone, comes at once.
+    """
+    try:
+        return await send(await _charge_of(context, order), key)
+    except GatewayRefused as refused:
+        if isinstance(refused, GatewayMissing) and refused.kind not in _OF_CATALOG:
+            raise
+        _log.warning("catalog.refused", error=str(refused))
+        await sync_catalog(context)
+    return await send(await _charge_of(context, order), f"{key}-again")
+
+
+async def _charge_of(context: FlowContext, order: Order) -> Charge:
     """The line for an order; raises `GatewayRefused` if the catalog has not been synced to the provider."""
     catalog = context.catalog
     rate = catalog.tax.rate_for(None)
     rate_key = tax_rate_key(catalog.code, rate) if rate is not None else None
     keys = [key for key in (order.price_key, rate_key) if key is not None]
+    of_product = product_key(order.product_id)
     async with context.database.read() as session:
-        ids = await provider_event_store.provider_ids(session, keys)
-    if len(ids) < len(keys):
+        ids = await provider_event_store.provider_ids(session, [*keys, of_product])
+    if not ids.keys() >= set(keys):
         raise GatewayRefused("the catalog has not been synced to the provider: run `counterfoil catalog sync`")
     return Charge(
         description=order.description,
         price=order.price,
-        product_id=order.product_id,
+        product_id=ids.get(of_product, order.product_id),
         price_id=ids[order.price_key] if order.price_key is not None else None,
         tax_rate_ids=(ids[rate_key],) if rate_key is not None else (),
         price_includes_tax=catalog.prices_include_tax,

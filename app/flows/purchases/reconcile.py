@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from app.billing.purchases import purchase_states
 from app.db.engine import Session
-from app.db.tables.purchases import CreditPurchaseRow
+from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.checkout import apply_checkout_outcome, close_lost_checkouts
-from app.flows.purchases.payment_outcome import NOT_COMPLETED, apply_payment_outcome, check_later, fail_purchase
-from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
+from app.flows.purchases.payment_outcome import (
+    NOT_COMPLETED,
+    apply_payment_outcome,
+    check_later,
+    fail_purchase,
+    void_and_fail,
+)
+from app.payments.gateway_values import (
+    GatewayMissing,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvoiceStatus,
+    ProviderInvoice,
+)
 from app.store import billing_accounts as billing_account_store
+from app.store import customers as customer_store
 from app.store import purchases as purchase_store
 
 
@@ -27,6 +42,30 @@ async def reconcile_due_purchase(
         raise
 
 
+async def look(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
+    """The purchase as the provider knows it now, and finished if it can be; as it was where the provider can't be asked.
+
+    A purchase whose payment was not sent is left alone: whoever prepares it is at work.
+    """
+    if purchase.status not in UNFINISHED or purchase.pay_sent_at is None:
+        return purchase
+    with suppress(GatewayUnavailable, GatewayRefused):
+        return await reconcile_purchase(context, purchase.workspace_id, purchase.id) or purchase
+    return purchase
+
+
+async def find_paid(context: FlowContext, workspace_id: UUID) -> bool:
+    """Look at every purchase of a workspace that may have been paid unseen; whether one of them turns out to be paid."""
+    async with context.database.read() as session:
+        waiting = [
+            purchase
+            for purchase in await purchase_store.unfinished(session, workspace_id)
+            if purchase_states.may_have_been_paid(purchase, session.now)
+        ]
+    found = [await look(context, purchase) for purchase in waiting]
+    return any(purchase.charged_at is not None for purchase in found)
+
+
 async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
     """Ask the provider what became of a purchase, and finish it accordingly; None when there is no such purchase.
 
@@ -35,21 +74,21 @@ async def reconcile_purchase(context: FlowContext, workspace_id: UUID, purchase_
     """
     async with context.database.read() as session:
         purchase = await purchase_store.find(session, workspace_id, purchase_id)
-        account = await billing_account_store.find(session, workspace_id)
+        customer_ids = await customer_store.all_of(session, workspace_id)
     if purchase is None:
         return None
     if purchase.pay_sent_at is None:
         purchase = await _give_up(context, purchase)
     if purchase.checkout_session_id is not None:
         return await apply_checkout_outcome(context, purchase)
-    customer_id = account.customer_id if account is not None else None
-    if purchase.card_id is None and customer_id is not None:
-        await close_lost_checkouts(context, purchase, customer_id)
-    invoice = await _find_invoice(context, purchase, customer_id)
+    if purchase.card_id is None:
+        await close_lost_checkouts(context, purchase, customer_ids)
+    invoice = await _find_invoice(context, purchase, customer_ids)
     if invoice is not None and (purchase.pay_sent_at is not None or invoice.status is InvoiceStatus.PAID):
         return await apply_payment_outcome(context, purchase, invoice)
-    voided = await context.gateway.discard_invoice(invoice.id) if invoice is not None else None
-    return await fail_purchase(context, purchase, voided, reason=NOT_COMPLETED)
+    if invoice is not None:
+        return await void_and_fail(context, purchase, invoice)
+    return await fail_purchase(context, purchase, None, reason=NOT_COMPLETED)
 
 
 async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditPurchaseRow:
@@ -64,12 +103,14 @@ async def _give_up(context: FlowContext, purchase: CreditPurchaseRow) -> CreditP
 
 
 async def _find_invoice(
-    context: FlowContext, purchase: CreditPurchaseRow, customer_id: str | None
+    context: FlowContext, purchase: CreditPurchaseRow, customer_ids: Sequence[str]
 ) -> ProviderInvoice | None:
     if purchase.invoice_id is not None:
         return await context.gateway.invoice(purchase.invoice_id)
-    if customer_id is None:
-        return None
     # The process may have died after the provider made the invoice and before its id was stored.
-    found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
-    return found[0] if found else None
+    for customer_id in customer_ids:
+        with suppress(GatewayMissing):
+            found = await context.gateway.find_invoices(customer_id, purchase_id=str(purchase.id))
+            if found:
+                return found[0]
+    return None

@@ -115,19 +115,24 @@ async def refund_late_payment(
     repeated: an operator has to decide. Raises `GatewayUnavailable`: then it is to be retried.
     """
 
-    async def note(session: Session) -> bool:
-        if not await refunds_and_disputes.note_late_payment(session, purchase, invoice.id, failure=_LATE):
-            return False
-        await invoice_mirror.mirror(session, purchase.workspace_id, invoice)
-        return True
+    async def note(session: Session) -> str | None:
+        failure = await refunds_and_disputes.note_late_payment(session, purchase, invoice.id, failure=_LATE)
+        if failure is not None:
+            await invoice_mirror.mirror(session, purchase.workspace_id, invoice)
+        return failure
 
-    if await transact(context.database, note, step="refund.late"):
+    async def end(session: Session) -> None:
+        await refunds_and_disputes.end_late_payment(session, purchase.workspace_id, purchase.id)
+
+    failure = await transact(context.database, note, step="refund.late")
+    if failure is not None:
         try:
-            refund = await _request(context, invoice.id, amount_minor=None, reason=_LATE, by_operator=False)
+            refund = await _request(context, invoice.id, amount_minor=None, reason=failure, by_operator=False)
             await _send(context, refund, invoice.id)
         except NotRefundable as refused:
             # refunded or charged back already, or paid without a card: there is nothing to refund
             _log.info("late_payment.not_refunded", purchase=str(purchase.id), reason=refused.message)
+            await transact(context.database, end, step="refund.late_end")
     async with context.database.read() as session:
         return await purchase_store.find(session, purchase.workspace_id, purchase.id) or purchase
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 from sandbox.errors import StripeError, invalid_request
@@ -29,7 +30,7 @@ def new_card_details(card: Card, now: int) -> Json:
         "display_brand": card.brand,
         "exp_month": 12,
         "exp_year": _year_and_month(now)[0] + LIFETIME_YEARS,
-        "fingerprint": f"fp{card.number[::-1][:14]}",
+        "fingerprint": _fingerprint(card.number),
         "funding": card.funding,
         "generated_from": None,
         "last4": card.number[-4:],
@@ -75,6 +76,11 @@ async def renew_card(tx: Transaction, method_id: str, given: Json) -> Json:
     await tx.save(method)
     await emit(tx, "payment_method.automatically_updated", method, previous_attributes(before, method))
     return method
+
+
+def _fingerprint(number: str) -> str:
+    """Return what is the same for each payment method of one number, and does not tell the number."""
+    return hashlib.sha256(number.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
 def _invalid_expiry(part: str) -> StripeError:

@@ -55,6 +55,12 @@ async def test_a_changed_customer_tells_what_was_before(client: stripe.StripeCli
     }
 
 
+async def test_an_empty_text_unsets_what_a_customer_is_called_and_mailed_at(client: stripe.StripeClient) -> None:
+    customer = await new_customer(client)
+    changed = await client.v1.customers.update_async(customer.id, {"email": "", "name": ""})
+    assert (changed.email, changed.name) == (None, None)
+
+
 async def test_drafts_follow_their_customer_and_finalized_invoices_do_not(client: stripe.StripeClient) -> None:
     customer = await new_customer(client)
     finalized = await open_invoice(client, customer.id)

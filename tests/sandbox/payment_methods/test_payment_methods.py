@@ -148,3 +148,20 @@ async def test_an_invoice_whose_default_card_was_detached_is_not_collected_and_t
     assert (await web.post("/_sandbox/clock", json={"advance_seconds": 7300})).status_code == 200
     after = await client.v1.invoices.retrieve_async(draft.id)
     assert (after.status, after.next_payment_attempt) == ("open", None)
+
+
+async def test_a_number_has_one_fingerprint_however_often_it_is_saved_and_it_does_not_tell_the_number(
+    client: stripe.StripeClient,
+) -> None:
+    async def saved(**card: Any) -> str:
+        method = await client.v1.payment_methods.create_async({"type": "card", "card": card})  # pyright: ignore[reportArgumentType]
+        assert method.card is not None
+        assert method.card.fingerprint is not None
+        return method.card.fingerprint
+
+    by_token = await saved(token="tok_visa")
+    by_number = await saved(number="4242424242424242", exp_month=7, exp_year=2044)
+
+    assert by_token == by_number
+    assert "4242" not in by_token
+    assert await saved(token="tok_mastercard") != by_token

@@ -1,0 +1,151 @@
+"""Invoices that the seller voids, gives up or marks as paid in Stripe's dashboard: the mirror follows, money and credits agree."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.flows.purchases.reconcile import reconcile_due_purchase
+from app.ids import parse_global_id
+from app.store import purchases as purchase_store
+from tests.support.client import eventually
+from tests.support.running_backend import Person, RunningBackend
+
+ASKING = "pm_card_authenticationRequired"
+
+
+async def _waiting(backend: RunningBackend) -> tuple[Person, dict[str, Any], str]:
+    """Someone whose purchase waits for their bank; the answer, and Stripe's id of the open invoice."""
+    person = await backend.sign_up()
+    await backend.add_card(person, ASKING)
+    payload = await backend.recharge(person)
+    [invoice] = await backend.stripe_invoices(person)
+    return person, payload, invoice["id"]
+
+
+async def _ended(backend: RunningBackend, person: Person, payload: dict[str, Any], status: str) -> dict[str, Any]:
+    """The purchase, once it has this status."""
+
+    async def purchase() -> list[dict[str, Any]]:
+        found = await backend.purchase(payload["purchase"]["id"], person)
+        return [found] if found["status"] == status else []
+
+    return (await eventually(purchase))[0]
+
+
+async def _reconciled(backend: RunningBackend, person: Person, payload: dict[str, Any]) -> None:
+    """The reconciler has checked the purchase."""
+    purchase_id = parse_global_id(payload["purchase"]["id"]).id
+    assert isinstance(purchase_id, UUID)
+    await reconcile_due_purchase(backend.parts.flow_context, person.workspace_id, purchase_id)
+
+
+async def _buys_again(backend: RunningBackend, person: Person) -> None:
+    await backend.add_card(person, "pm_card_mastercard")
+    cards = {card["brand"]: card["id"] for card in await backend.cards(person)}
+    bought = await backend.recharge(person, paymentMethodId=cards["mastercard"])
+    assert (bought["userErrors"], bought["purchase"]["status"]) == ([], "SUCCEEDED")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("void", "VOID"), ("mark_uncollectible", "UNCOLLECTIBLE")])
+async def test_nothing_is_due_of_an_invoice_that_was_called_off_or_given_up(
+    backend: RunningBackend, verb: str, status: str
+) -> None:
+    person, payload, invoice_id = await _waiting(backend)
+    assert payload["invoice"]["amountDue"]["amount"] != "0.00"
+
+    await backend.sandbox.post(f"/v1/invoices/{invoice_id}/{verb}")
+    await _ended(backend, person, payload, "FAILED")
+
+    async def mirrored() -> list[dict[str, Any]]:
+        return [invoice for invoice in await backend.invoices(person) if invoice["status"] == status]
+
+    [invoice] = await eventually(mirrored)
+    assert invoice["amountDue"]["amount"] == "0.00"
+    assert (await backend.balance(person))["available"] == "0"
+    await _buys_again(backend, person)
+
+
+@pytest.mark.parametrize("verb", ["void", "mark_uncollectible"])
+async def test_a_purchase_whose_invoice_was_called_off_ends_though_no_event_tells_of_it(
+    backend: RunningBackend, verb: str
+) -> None:
+    person, payload, invoice_id = await _waiting(backend)
+    await backend.sandbox.deliver("drop")
+    await backend.sandbox.post(f"/v1/invoices/{invoice_id}/{verb}")
+
+    await _reconciled(backend, person, payload)
+
+    purchase = await backend.purchase(payload["purchase"]["id"], person)
+    assert purchase["status"] == "FAILED"
+    assert purchase["failure"]
+    [invoice] = await backend.invoices(person)
+    assert invoice["amountDue"]["amount"] == "0.00"
+
+
+async def test_a_given_up_invoice_that_is_paid_later_is_refunded_to_the_card(backend: RunningBackend) -> None:
+    person, payload, invoice_id = await _waiting(backend)
+    page = payload["userErrors"][0]["hostedUrl"]
+    await backend.sandbox.post(f"/v1/invoices/{invoice_id}/mark_uncollectible")
+    await _ended(backend, person, payload, "FAILED")
+
+    await backend.sandbox.answer_the_bank(page, "complete")
+
+    async def refunded() -> bool:
+        charges = await backend.charges(person)
+        return bool(charges) and all(charge["refunded"] for charge in charges)
+
+    assert await eventually(refunded)
+    assert (await backend.balance(person))["available"] == "0"
+    assert (await backend.purchase(payload["purchase"]["id"], person))["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("given_up_before", [False, True])
+async def test_an_invoice_marked_as_paid_another_way_is_credited_once(
+    backend: RunningBackend, given_up_before: bool
+) -> None:
+    person, payload, invoice_id = await _waiting(backend)
+    if given_up_before:
+        await backend.sandbox.post(f"/v1/invoices/{invoice_id}/mark_uncollectible")
+        await _ended(backend, person, payload, "FAILED")
+
+    await backend.sandbox.post(f"/v1/invoices/{invoice_id}/pay", paid_out_of_band="true")
+    purchase = await _ended(backend, person, payload, "SUCCEEDED")
+    await _reconciled(backend, person, payload)
+
+    assert (purchase["failure"], purchase["invoice"]["status"]) == (None, "PAID")
+    assert (await backend.balance(person))["available"] == purchase["credits"]
+    assert len((await backend.history(person))["nodes"]) == 1
+    assert await backend.charges(person) == []
+
+
+async def test_a_purchase_given_up_before_it_was_paid_leaves_no_work_behind_though_its_invoice_can_not_be_voided(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    await backend.sandbox.deliver("drop")
+    await backend.sandbox.fail("drop_after", "/v1/invoices/.*/finalize", times=2)
+    await backend.sandbox.fail("error_500", "/v1/invoices/.*/void", times=2)
+    refused = await backend.recharge(person)
+    assert [error["code"] for error in refused["userErrors"]] == ["PAYMENT_UNAVAILABLE"]
+    [invoice] = await backend.stripe_invoices(person)
+    void = f"/v1/invoices/{invoice['id']}/void"
+
+    async def put_off() -> bool:
+        return len(await backend.sandbox.requests(void)) == 2
+
+    await eventually(put_off)
+    await backend.sandbox.post(f"/v1/invoices/{invoice['id']}/mark_uncollectible")
+
+    async with backend.database.read() as session:
+        [before] = await purchase_store.page(session, person.workspace_id, limit=1)
+    await reconcile_due_purchase(backend.parts.flow_context, person.workspace_id, before.id)
+    async with backend.database.read() as session:
+        [after] = await purchase_store.page(session, person.workspace_id, limit=1)
+
+    assert (before.status, after.status) == ("FAILED", "FAILED")
+    assert before.next_check_at is not None
+    assert after.next_check_at is None

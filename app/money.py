@@ -48,7 +48,7 @@ def to_steps(amount: Decimal, decimals: int, *, path: tuple[str, ...] | None = N
 
 def from_steps(steps: int, decimals: int) -> Decimal:
     """The amount that `steps` steps of 10^-`decimals` make, with exactly `decimals` digits after the point."""
-    return Decimal(steps).scaleb(-decimals)
+    return Decimal(steps).scaleb(-decimals) if decimals else Decimal(steps)
 
 
 @dataclass(frozen=True, slots=True)

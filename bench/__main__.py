@@ -6,9 +6,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from bench import ledger, live
+from bench import ledger, live, page
 
-BENCHMARKS: dict[str, Callable[[], Coroutine[None, None, None]]] = {"ledger": ledger.main, "live": live.main}
+BENCHMARKS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+    "ledger": ledger.main,
+    "live": live.main,
+    "page": page.main,
+}
 
 
 def main(names: list[str]) -> None:

@@ -8,13 +8,12 @@ wall's includes the clients'. CPU time and memory are read from `/proc`, so this
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import secrets
 import statistics
 import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from app.ledger.movements import Grant, Posted, Spend
 from app.ledger.post_movements import post
 from app.live import Bus
 from bench import live_naive
+from bench.children import child, cpu_seconds, until_listening
 from bench.live_load import free_port
 
 Publish: TypeAlias = Callable[[], Awaitable[object]]
@@ -47,8 +47,6 @@ _MOST_CHANGES: Final = 50
 _WARM_UP_SOCKETS: Final = 50
 # The product's server goes on setting itself up while it serves.
 _SETTLES_SECONDS: Final = 5.0
-_STARTS_WITHIN_SECONDS: Final = 60.0
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = resource.getpagesize()
 
 _QUERY: Final = """subscription ($id: ID!) {
@@ -107,20 +105,16 @@ class Contender:
     async def round(self) -> float:
         """Microseconds of CPU time that the server took for each message, over a round of changes, one after the other."""
         changes = min(max(2, round(_MESSAGES_A_ROUND * self.changes_share / self.sockets)), _MOST_CHANGES)
-        began = self._cpu_seconds()
+        began = cpu_seconds(self.server)
         for _ in range(changes):
             await self.publish()
             await _answer(self.crowd, b"served\n")
-        return (self._cpu_seconds() - began) / (changes * self.sockets) * 1_000_000
+        return (cpu_seconds(self.server) - began) / (changes * self.sockets) * 1_000_000
 
     @property
     def kilobytes_a_socket(self) -> float:
         """How much the server's resident memory grew for each socket."""
         return (self._memory_bytes() - self.warm_bytes) / (self.sockets - self.warm_sockets) / 1000
-
-    def _cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.server.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
     def _memory_bytes(self) -> int:
         return int(Path(f"/proc/{self.server.pid}/statm").read_text().split()[1]) * _PAGE_BYTES
@@ -140,39 +134,17 @@ async def _answer(process: Process, expected: bytes) -> None:
 
 
 @asynccontextmanager
-async def _child(*arguments: str, **environment: str) -> AsyncGenerator[Process]:
-    """A Python process that is killed at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdin=PIPE, stdout=PIPE, env={**os.environ, **environment}
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-@asynccontextmanager
 async def _crowd(port: int) -> AsyncGenerator[Process]:
     """The clients of the server on this port, once it listens."""
-    async with asyncio.timeout(_STARTS_WITHIN_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
-    async with _child("-m", "bench.live_load", f"ws://127.0.0.1:{port}/graphql") as process:
+    await until_listening(port)
+    async with child("-m", "bench.live_load", f"ws://127.0.0.1:{port}/graphql") as process:
         yield process
 
 
 @asynccontextmanager
 async def _floor() -> AsyncGenerator[Contender]:
     port = free_port()
-    async with _child("-m", "bench.live_floor", str(port)) as server, _crowd(port) as crowd:
+    async with child("-m", "bench.live_floor", str(port)) as server, _crowd(port) as crowd:
         yield Contender(server, crowd, lambda: _tell(server, _READY_LINE))
 
 
@@ -183,7 +155,7 @@ async def _naive(url: str) -> AsyncGenerator[Contender]:
     message = orjson.dumps(_BALANCE).decode()
     try:
         async with (
-            _child("-m", "bench.live_naive", str(port), DATABASE_URL=url) as server,
+            child("-m", "bench.live_naive", str(port), DATABASE_URL=url) as server,
             _crowd(port) as crowd,
         ):
             # a fifth of the changes: it takes so long that they tell as much
@@ -208,8 +180,8 @@ async def _ours(url: str, database: Database, spend: Spend) -> AsyncGenerator[Co
     }
     sandbox = ("-m", "sandbox", "--port", str(sandbox_port), "--database-url", url, "--exit-with-stdin")
     async with (
-        _child(*sandbox),
-        _child("-m", "app", "serve", "--no-worker", **settings) as server,
+        child(*sandbox),
+        child("-m", "app", "serve", "--no-worker", **settings) as server,
         _crowd(port) as crowd,
     ):
         yield Contender(server, crowd, lambda: transact(database, lambda session: post(session, [spend])))

@@ -9,10 +9,10 @@ from uuid import UUID
 import orjson
 
 from app.accounts.access.permissions import WorkspacePermission
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.db.tables.access import AuditEventRow
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_seen_by
 from app.ids import GlobalId
 from app.store import audit_log as audit_log_store
+from app.store.audit_log import LoggedEvent
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size, parse_time_and_id, time_and_id
@@ -28,41 +28,46 @@ DELETED_KEY: Final = "deleted-key"
 
 async def event_page(
     context: Context, access: WorkspaceAccess, first: int | None, after: str | None
-) -> Page[AuditEventRow] | None:
+) -> Page[LoggedEvent] | None:
     """A page of the workspace's log, newest first; None for those who may not read it."""
     if WorkspacePermission.VIEW_AUDIT_LOG not in access.permissions:
         return None
     size = page_size(first, usual=USUAL_EVENTS)
-    before = decode_cursor(after, parse_time_and_id) if after is not None else None
-    async with context.runtime.database.read() as session:
-        rows = await audit_log_store.page(session, access.workspace.id, limit=size + 1, before=before)
+    before = decode_cursor(after, parse_time_and_id) if after is not None else (None, None)
+    rows = await context.reads.rows(audit_log_store.PAGE, access.workspace.id, size + 1, *before)
     return page_of(rows, size, after, lambda row: time_and_id(row.at, row.id))
 
 
-async def event(context: Context, event_id: str) -> AuditEventRow | None:
+async def event(context: Context, event_id: str) -> LoggedEvent | None:
     """An event by its id."""
     workspace_id, row_id = global_ids.owned_id(event_id, "AuditEvent")
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_AUDIT_LOG)
-        return await audit_log_store.find(session, workspace_id, row_id)
+    may_read = WorkspacePermission.VIEW_AUDIT_LOG
+    await workspace_seen_by(context.reads, context.caller, workspace_id, permission=may_read)
+    return await context.reads.one_of(audit_log_store.EVENTS, (workspace_id, row_id))
 
 
-async def actor(context: Context, row: AuditEventRow) -> str:
+async def actor(context: Context, row: LoggedEvent) -> str:
     """Who did it, as they are called now: a handle, `api-key:` and a name, or what is neither, such as `system`."""
     if row.actor_user_id is not None:
-        return await context.loaders.handles.load(row.actor_user_id) or DELETED_USER
+        return await handle_of(context, row.actor_user_id) or DELETED_USER
     if row.actor_key_id is not None:
-        name = await context.loaders.key_names.load(row.actor_key_id)
-        return f"api-key:{name}" if name is not None else DELETED_KEY
+        named = await context.reads.one_of(audit_log_store.KEY_NAMES, row.actor_key_id)
+        return f"api-key:{named.name}" if named is not None else DELETED_KEY
     return row.actor_label or ""
 
 
-async def detail(context: Context, row: AuditEventRow) -> str | None:
+async def detail(context: Context, row: LoggedEvent) -> str | None:
     """What was before and after, and to whom it was done, as JSON text; None where that says nothing more."""
     members: dict[str, object] = {side: _shown(row.workspace_id, values) for side, values in (row.detail or {}).items()}
     if row.subject_user_id is not None:
-        members["subject"] = await context.loaders.handles.load(row.subject_user_id) or DELETED_USER
+        members["subject"] = await handle_of(context, row.subject_user_id) or DELETED_USER
     return orjson.dumps(members).decode() if members else None
+
+
+async def handle_of(context: Context, user_id: UUID) -> str | None:
+    """What a user goes by now; None for one who is gone."""
+    named = await context.reads.one_of(audit_log_store.HANDLES, user_id)
+    return named.name if named is not None else None
 
 
 def _shown(workspace_id: UUID, values: Mapping[str, object] | None) -> Mapping[str, object] | None:

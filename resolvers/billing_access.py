@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.accounts.access.callers import Caller, UserCaller
 from app.accounts.access.permissions import WorkspacePermission
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for, workspace_seen_by
 from app.accounts.people.users import require_verified_email
 from app.db.engine import Session
 from app.flows.provider.cards import Authorize
@@ -20,8 +20,7 @@ def sees_billing(access: WorkspaceAccess) -> bool:
 
 async def require_billing_view(context: Context, workspace_id: UUID) -> None:
     """Raise unless the caller may see what concerns this workspace's money; see `workspace_for`."""
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
+    await workspace_seen_by(context.reads, context.caller, workspace_id, permission=WorkspacePermission.VIEW_BILLING)
 
 
 async def require_payer(session: Session, caller: Caller) -> None:

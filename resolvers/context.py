@@ -15,14 +15,15 @@ from app.accounts.security.rate_limits import RateLimits
 from app.accounts.security.secrets import Keys
 from app.catalog import Catalog
 from app.db.engine import Database
+from app.db.reads import Reads
 from app.flows.flow_context import FlowContext
 from app.ledger.committer import Committer
 from app.live import Hub
 from app.messages.sms_codes import SmsSender
 from app.oidc.issuer import Issuer
 from app.payments.gateway import Gateway
+from app.store.users import Person
 from resolvers.live_topics import Topics
-from resolvers.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Context:
 
     `remote_address` and `user_agent` describe the client; `is_browser` tells that the request came from a web page, which never
     sees a token; `takes_cookies` that the answer can set cookies. `session_cookie` is the token in the cookie
-    that came along, also beside other credentials. `new_cookies` is filled by signing in and out.
+    that came along, also beside other credentials. `new_cookies` is filled by signing in and out. `person` is the caller as read
+    with the token that the request came with, for queries; None where the token says no more than who it is of.
     """
 
     runtime: Runtime
@@ -85,14 +87,15 @@ class Context:
     takes_cookies: bool
     session_cookie: str | None = None
     new_cookies: list[NewCookie] = field(default_factory=list[NewCookie])
-    _loaders: Loaders | None = field(default=None, init=False, repr=False)
+    person: Person | None = None
+    _reads: Reads | None = field(default=None, init=False, repr=False)
 
     @property
-    def loaders(self) -> Loaders:
-        """What this operation loads in batches."""
-        if self._loaders is None:
-            self._loaders = Loaders(self.runtime.database)
-        return self._loaders
+    def reads(self) -> Reads:
+        """What this operation reads: what is asked for at the same time is one statement."""
+        if self._reads is None:
+            self._reads = Reads(self.runtime.database)
+        return self._reads
 
     @property
     def is_authenticated(self) -> bool:

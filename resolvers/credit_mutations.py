@@ -12,14 +12,13 @@ from uuid import UUID
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import ApiScope
-from app.accounts.access.workspace_access import workspace_for
+from app.accounts.access.workspace_access import workspace_for, workspace_seen_by
 from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.errors import DomainError, IdempotencyConflict, InvalidInput
 from app.ledger import ledger_reads
 from app.ledger.chart_of_accounts import Source
-from app.ledger.ledger_reads import Balance
 from app.ledger.movements import (
     Capture,
     Grant,
@@ -36,7 +35,6 @@ from app.ledger.movements import (
 from app.ledger.post_movements import post_one
 from resolvers import global_ids
 from resolvers.context import Context
-from resolvers.credits import read_balance
 
 T = TypeVar("T")
 
@@ -47,19 +45,10 @@ LONGEST_HOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A transaction and the balance of its workspace now."""
-
-    transaction: Transaction
-    balance: Balance
-
-
-@dataclass(frozen=True, slots=True)
 class HoldMovement:
-    """A movement of a hold, the hold as it is now, and the balance of its workspace now."""
+    """A movement of a hold, and the hold as it is now."""
 
     transaction: Transaction
-    balance: Balance
     hold: HoldState
 
 
@@ -72,7 +61,7 @@ async def grant_credits(
     description: str,
     expires_at: datetime | None,
     idempotency_key: str,
-) -> Moved:
+) -> Transaction:
     """Give credits, as an operator: a promotion or an adjustment."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
@@ -102,7 +91,8 @@ async def grant_credits(
             await credit_movements.record_grant(session, unit, actor_of(context.caller), posted, source)
         return posted
 
-    return await _moved(context, await _with_paths(context, transact(context.runtime.database, work, step="grant")))
+    posted = await _with_paths(context, transact(context.runtime.database, work, step="grant"))
+    return posted.transaction
 
 
 async def deduct_credits(
@@ -113,7 +103,7 @@ async def deduct_credits(
     description: str,
     resource: str | None,
     idempotency_key: str,
-) -> Moved:
+) -> Transaction:
     """Spend credits for the host product."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
@@ -132,7 +122,7 @@ async def deduct_credits(
             key=key,
         )
 
-    return await _moved(context, await _with_paths(context, _submit(context, workspace_id, key, judged)))
+    return (await _with_paths(context, _submit(context, workspace_id, key, judged))).transaction
 
 
 async def hold_credits(
@@ -165,7 +155,7 @@ async def hold_credits(
             key=key,
         )
 
-    return await _held(context, await _with_paths(context, _submit(context, workspace_id, key, judged)))
+    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -185,7 +175,7 @@ async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idemp
             key=key,
         )
 
-    return await _held(context, await _with_paths(context, _submit(context, workspace_id, key, judged)))
+    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged)))
 
 
 async def release_hold(context: Context, hold_id: str) -> HoldMovement:
@@ -193,15 +183,12 @@ async def release_hold(context: Context, hold_id: str) -> HoldMovement:
     require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(hold_id, "CreditHold")
     await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
-    return await _held(
-        context, await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id))
-    )
+    return _held(await context.runtime.committer.submit(Release(workspace_id=workspace_id, hold_id=row_id)))
 
 
 async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) -> None:
     """Before the input is looked at: who may not do it learns nothing of what is wrong with it."""
-    async with context.runtime.database.read() as session:
-        await workspace_for(session, context.caller, workspace_id, scope=scope)
+    await workspace_seen_by(context.reads, context.caller, workspace_id, scope=scope)
 
 
 async def _submit(context: Context, workspace_id: UUID, key: Key, judged: Callable[[], Movement]) -> Posted:
@@ -228,11 +215,10 @@ def _written(amount: Decimal) -> Decimal:
     return normal if normal == amount else amount
 
 
-async def _held(context: Context, posted: Posted) -> HoldMovement:
-    moved = await _moved(context, posted)
+def _held(posted: Posted) -> HoldMovement:
     if posted.hold is None:
         raise LookupError("a movement of a hold answered without the hold")
-    return HoldMovement(moved.transaction, moved.balance, posted.hold)
+    return HoldMovement(posted.transaction, posted.hold)
 
 
 async def _with_paths(context: Context, work: Awaitable[T]) -> T:
@@ -249,10 +235,6 @@ async def _with_paths(context: Context, work: Awaitable[T]) -> T:
     except InvalidInput as refusal:
         refusal.path = refusal.path or ("input", "amount")
         raise
-
-
-async def _moved(context: Context, posted: Posted) -> Moved:
-    return Moved(posted.transaction, await read_balance(context, posted.transaction.workspace_id))
 
 
 def _positive(amount: Decimal) -> Decimal:

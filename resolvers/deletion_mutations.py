@@ -9,7 +9,7 @@ from app.accounts.people.reauthentication import reauthenticate, send_code
 from app.accounts.security.text_input import trimmed
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
-from app.errors import InvalidInput
+from app.errors import InvalidInput, NotFound
 from app.flows.deletion import deletions
 from app.store import workspaces as workspace_store
 from resolvers import global_ids
@@ -49,16 +49,18 @@ async def delete_workspace(context: Context, workspace_id: str, confirm_handle: 
     wanted = global_ids.workspace_id(workspace_id)
 
     async def authorize(session: Session) -> WorkspaceRow:
-        await workspace_store.lock(session, wanted)
+        workspace = await workspace_store.lock(session, wanted)
         access = await workspace_for(
             session, caller, wanted, permission=WorkspacePermission.MANAGE_WORKSPACE, lock=True
         )
+        if workspace is None:
+            raise NotFound
         if access.workspace.kind == "PERSONAL":
             raise InvalidInput(
                 "A personal workspace goes with its account: delete that.", path=("input", "workspaceId")
             )
         _check_typed_out(confirm_handle, access.workspace.handle)
-        return access.workspace
+        return workspace
 
     await deletions.delete_workspace(context.runtime.flow_context, context.runtime.keys, caller.user_id, authorize)
 

@@ -14,8 +14,7 @@ from app.accounts.people import sessions
 from app.billing.payments import card_mirror, invoice_mirror
 from app.billing.purchases import purchase_states
 from app.db.engine import Database
-from app.db.tables.payments import InvoiceRow
-from app.db.tables.purchases import CreditPurchaseRow
+from app.db.reads import Reads, read_many, read_rows
 from app.errors import ProtocolError, Unauthenticated
 from app.ledger import ledger_reads
 from app.ledger import post_movements as ledger_post
@@ -24,6 +23,8 @@ from app.live import Topic
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
+from app.store.invoices import MirroredInvoice
+from app.store.purchases import SeenPurchase
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -53,35 +54,32 @@ class Topics:
     """Everything that can be watched."""
 
     balances: Topic[State[Balance], Caller]
-    purchases: Topic[State[CreditPurchaseRow], Caller]
+    purchases: Topic[State[SeenPurchase], Caller]
     cards: Topic[State[None], Caller]
-    invoices: Topic[State[InvoiceRow], Caller]
+    invoices: Topic[State[MirroredInvoice], Caller]
 
 
 def live_topics(database: Database) -> Topics:
     """The topics, read from this database, many objects of a workspace at a time."""
 
     async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
-        async with database.read() as session:
-            balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
+        balance = await ledger_reads.balance(Reads(database), workspace_id)
         return [State(workspace_id, balance.version, balance)]
 
-    async def credit_purchase(
-        workspace_id: UUID, object_ids: frozenset[UUID] | None
-    ) -> Sequence[State[CreditPurchaseRow]]:
-        async with database.read() as session:
-            found = await purchase_store.find_many(session, [(workspace_id, each) for each in object_ids or ()])
-        return [State(row.id, row.version, row) for row in found.values()]
+    async def credit_purchase(workspace_id: UUID, object_ids: frozenset[UUID] | None) -> Sequence[State[SeenPurchase]]:
+        keys = [(workspace_id, each) for each in object_ids or ()]
+        return [State(row.id, row.version, row) for row in await read_many(database, purchase_store.PURCHASES, keys)]
 
     async def cards(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[None]]:
-        async with database.read() as session:
-            account = await billing_account_store.find(session, workspace_id)
-        return [State(workspace_id, account.cards_version if account is not None else 0, None)]
+        accounts = await read_many(database, billing_account_store.ACCOUNTS, [workspace_id])
+        return [State(workspace_id, accounts[0].cards_version if accounts else 0, None)]
 
-    async def invoice(workspace_id: UUID, object_ids: frozenset[UUID] | None) -> Sequence[State[InvoiceRow]]:
-        async with database.read() as session:
-            rows = await invoice_store.changed(session, workspace_id, object_ids, limit=LATEST_INVOICES)
-        return [State(row.id, row.version, row) for row in rows]
+    async def invoice(workspace_id: UUID, object_ids: frozenset[UUID] | None) -> Sequence[State[MirroredInvoice]]:
+        if object_ids is None:
+            rows = await read_rows(database, invoice_store.CHANGED_LAST, workspace_id, LATEST_INVOICES)
+        else:
+            rows = await read_many(database, invoice_store.INVOICES, [(workspace_id, each) for each in object_ids])
+        return [State(row.id, row.version, row) for row in sorted(rows, key=lambda row: row.changed_at)]
 
     async def without_view_billing(workspace_id: UUID, callers: Collection[Caller]) -> Mapping[Caller, ProtocolError]:
         async with database.read() as session:

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
-from app.db.tables.payments import InvoiceRow
-from app.db.tables.purchases import CreditPurchaseRow
 from app.ledger.ledger_reads import Balance
+from app.store.invoices import MirroredInvoice
+from app.store.purchases import SeenPurchase
 from resolvers import global_ids, payment_methods, purchases
 from resolvers.context import Context
 from resolvers.live_topics import State
@@ -20,7 +20,7 @@ def watch_balance(context: Context, workspace_global_id: str) -> AsyncGenerator[
     return runtime.hub.subscribe(runtime.topics.balances, workspace_id, workspace_id, caller=context.caller)
 
 
-async def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[CreditPurchaseRow], None]:
+async def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[SeenPurchase], None]:
     """A purchase: as it stands, then after each change. Who begins to watch it has it looked at once."""
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     runtime = context.runtime
@@ -43,11 +43,11 @@ async def watch_cards(context: Context, workspace_global_id: str) -> AsyncGenera
 
 def watch_invoices(
     context: Context, workspace_global_id: str, since: datetime | None
-) -> AsyncGenerator[State[InvoiceRow], None]:
+) -> AsyncGenerator[State[MirroredInvoice], None]:
     """Every invoice of a workspace that is issued or changes; first those that changed after `since`, where that is given."""
     workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
 
-    def changed_since(state: State[InvoiceRow]) -> bool:
+    def changed_since(state: State[MirroredInvoice]) -> bool:
         return since is not None and state.value.changed_at > since
 
     return runtime.hub.subscribe_all(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from app.accounts.access.audit_log import actor_of
 from app.accounts.access.callers import require_authenticated
 from app.accounts.access.permissions import WorkspacePermission
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for, workspace_seen_by
 from app.accounts.workspaces.phone_verification import require_phone
 from app.db.tables.payments import CardRow
 from app.flows.provider.cards import CardSetup, add_card, remove_card, set_default_card
 from app.store import billing_accounts as billing_account_store
+from app.store.billing_accounts import Card
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer
 from resolvers.context import Context
@@ -33,14 +34,13 @@ async def add_payment_method(context: Context, workspace_global_id: str, return_
     )
 
 
-async def set_default_payment_method(context: Context, card_id: str) -> CardRow:
+async def set_default_payment_method(context: Context, card_id: str) -> Card | CardRow:
     """Charge this card by default."""
     require_authenticated(context.caller)
     workspace_id, row_id = global_ids.owned_id(card_id, "PaymentMethod")
     asked = actor_of(context.caller), billing_authorization(context, workspace_id)
     card = await set_default_card(context.runtime.flow_context, workspace_id, row_id, *asked)
-    async with context.runtime.database.read() as session:
-        return await billing_account_store.card(session, workspace_id, row_id) or card
+    return await context.reads.one_of(billing_account_store.CARDS, (workspace_id, row_id)) or card
 
 
 async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAccess:
@@ -54,5 +54,4 @@ async def remove_payment_method(context: Context, card_id: str) -> WorkspaceAcce
         actor_of(context.caller),
         billing_authorization(context, workspace_id),
     )
-    async with context.runtime.database.read() as session:
-        return await workspace_for(session, context.caller, workspace_id)
+    return await workspace_seen_by(context.reads, context.caller, workspace_id)

@@ -13,7 +13,7 @@ from resolvers.context import Context
 
 async def profile_of(context: Context, user_id: UUID) -> User:
     """A member's profile, for callers who see the membership."""
-    found = await context.loaders.profiles.load(user_id)
+    found = await public_profiles.profile_of(context.reads, user_id)
     if found is None:
         raise NotFound
     return found
@@ -22,11 +22,9 @@ async def profile_of(context: Context, user_id: UUID) -> User:
 async def profile(context: Context, profile_id: str) -> User | None:
     """A profile by its id, if the caller may see it."""
     user_id = global_ids.row_id(profile_id, "Profile")
-    async with context.runtime.database.read() as session:
-        return await public_profiles.profile_for(session, context.caller, user_id)
+    return await public_profiles.profile_for(context.reads, context.caller, user_id)
 
 
 async def profile_by_handle(context: Context, handle: str) -> User | None:
     """The person who goes by a handle, if the caller may see their profile."""
-    async with context.runtime.database.read() as session:
-        return await public_profiles.profile_by_handle(session, context.caller, handle)
+    return await public_profiles.profile_by_handle(context.reads, context.caller, handle)

@@ -12,14 +12,11 @@ from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.purchases.credit_movements import BalanceFull
 from app.billing.purchases.spend_limits import SpendLimitReached
 from app.db.engine import Session
-from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.errors import DomainError, PaymentDeclined
 from app.flows.purchases.recharge import RechargeRequest, recharge
 from app.ledger import ledger_reads
-from app.ledger.ledger_reads import Balance
 from app.ledger.movements import Key, Transaction
-from app.store import invoices as invoice_store
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer
 from resolvers.context import Context
@@ -29,12 +26,9 @@ from resolvers.return_urls import return_urls
 
 @dataclass(frozen=True, slots=True)
 class RechargeAnswer:
-    """A purchase as it stands, with what it led to, and the error for the caller where it has not succeeded."""
+    """A purchase as it stands, and the error for the caller where it has not succeeded."""
 
     purchase: CreditPurchaseRow
-    balance: Balance
-    transaction: Transaction | None
-    invoice: InvoiceRow | None
     error: DomainError | None
 
 
@@ -75,16 +69,14 @@ async def recharge_credits(
     except (SpendLimitReached, BalanceFull) as refusal:
         refusal.path = ("input", "packCode" if amount is None else "amount")
         raise
-    bought = result.purchase
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:
         await note_decline(context, workspace_id)
-    async with context.runtime.database.read() as session:
-        balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
-        credited = (await ledger_reads.purchase_transactions(session, workspace_id, [bought.id])).get(bought.id)
-        invoice = (await invoice_store.of_purchases(session, [(workspace_id, bought.id)])).get(
-            (workspace_id, bought.id)
-        )
-    return RechargeAnswer(bought, balance, credited, invoice, result.error)
+    return RechargeAnswer(result.purchase, result.error)
+
+
+async def crediting_transaction(context: Context, workspace_id: UUID, purchase_id: UUID) -> Transaction | None:
+    """The transaction that credited a purchase, for callers whose rights were checked; None for one that was not credited."""
+    return await ledger_reads.purchase_transaction(context.reads, workspace_id, purchase_id)
 
 
 def _card_of(workspace_id: UUID, payment_method_id: str | None) -> UUID | None:

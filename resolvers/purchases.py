@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.purchases import purchase_states, spend_limits
-from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+from app.store.purchases import SeenPurchase
 from resolvers import global_ids
 from resolvers.billing_access import require_billing_view, sees_billing
 from resolvers.context import Context
 from resolvers.pagination import Page, decode_cursor, page_of, page_size
 
+# no id is greater
+LAST_ID: Final = UUID(int=2**128 - 1)
 
-async def purchase(context: Context, purchase_id: str) -> CreditPurchaseRow | None:
+
+async def purchase(context: Context, purchase_id: str) -> SeenPurchase | None:
     """A purchase by its id, for those who see the workspace's billing."""
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     await require_billing_view(context, workspace_id)
-    async with context.runtime.database.read() as session:
-        found = await purchase_store.find(session, workspace_id, row_id)
+    found = await purchase_behind(context, workspace_id, row_id)
     if found is not None:
         await check_soon(context, [found])
     return found
 
 
-async def check_soon(context: Context, rows: Sequence[CreditPurchaseRow]) -> None:
+async def check_soon(context: Context, rows: Sequence[SeenPurchase]) -> None:
     """Have the worker look at once what became of those of these purchases that may have been paid unseen: somebody reads them."""
     database = context.runtime.database
     now = database.clock.now()
@@ -39,16 +43,20 @@ async def check_soon(context: Context, rows: Sequence[CreditPurchaseRow]) -> Non
         await transact(database, lambda session: purchase_states.check_soon(session, keys), step="purchase.look_soon")
 
 
+async def purchase_behind(context: Context, workspace_id: UUID, purchase_id: UUID) -> SeenPurchase | None:
+    """A purchase of a workspace, for callers whose rights were checked."""
+    return await context.reads.one_of(purchase_store.PURCHASES, (workspace_id, purchase_id))
+
+
 async def purchase_page(
     context: Context, access: WorkspaceAccess, first: int | None, after: str | None
-) -> Page[CreditPurchaseRow] | None:
+) -> Page[SeenPurchase] | None:
     """A page of the workspace's purchases, newest first, for those who see its billing."""
     if not sees_billing(access):
         return None
     size = page_size(first)
-    before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else None
-    async with context.runtime.database.read() as session:
-        rows = await purchase_store.page(session, access.workspace.id, limit=size + 1, before=before)
+    before = decode_cursor(after, lambda text: UUID(hex=text)) if after is not None else LAST_ID
+    rows = await context.reads.rows(purchase_store.PAGE, access.workspace.id, size + 1, before)
     await check_soon(context, rows)
     return page_of(rows, size, after, lambda row: row.id.hex)
 
@@ -59,10 +67,10 @@ async def spend(
     """The calendar month, what credits cost in it so far, and the plan's ceiling, for those who see the workspace's billing."""
     if not sees_billing(access):
         return None
-    catalog = context.runtime.catalog
-    async with context.runtime.database.read() as session:
-        account = await billing_account_store.find(session, access.workspace.id)
-        month = spend_limits.month_of(session.now)
-        spent = await purchase_store.charged_minor(session, access.workspace.id, since=month[0], until=month[1])
-    limit = spend_limits.spend_limit(catalog, access.workspace.id, account)
-    return month, Money(spent, catalog.currency), limit
+    catalog, reads, workspace_id = context.runtime.catalog, context.reads, access.workspace.id
+    month = spend_limits.month_of(reads.now)
+    account, [spent] = await asyncio.gather(
+        reads.one_of(billing_account_store.ACCOUNTS, workspace_id),
+        reads.rows(purchase_store.SPENT, workspace_id, *month),
+    )
+    return month, Money(spent, catalog.currency), spend_limits.spend_limit(catalog, workspace_id, account)

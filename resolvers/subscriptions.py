@@ -21,8 +21,7 @@ def terms(context: Context, workspace_id: UUID) -> PlanTerms:
 
 async def seats(context: Context, workspace_id: UUID) -> Seats:
     """The seats of a workspace that the caller may see."""
-    async with context.runtime.database.read() as session:
-        return await seats_of(session, context.runtime.catalog, workspace_id)
+    return await seats_of(context.reads, context.runtime.catalog, workspace_id)
 
 
 async def subscription(context: Context, subscription_id: str) -> WorkspaceAccess:

@@ -7,29 +7,36 @@ from dataclasses import dataclass
 
 from app.accounts.access import workspace_access
 from app.accounts.access.callers import UserCaller, require_user
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
-from app.accounts.people import sessions, users
-from app.accounts.people.users import User
+from app.accounts.access.workspace_access import WorkspaceAccess, access_of
+from app.accounts.people import sessions
+from app.accounts.people.users import User, user_of
 from app.db.engine import Session
-from app.db.tables.people import EmailRow, SessionRow
 from app.db.unit_of_work import transact
 from app.errors import Unauthenticated
+from app.store import users as user_store
+from app.store.sessions import OpenSession
+from app.store.users import Email
+from app.store.workspaces import SeenWorkspace
 from resolvers import global_ids
 from resolvers.context import Context
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A person, and the session they are asking with."""
+    """A person, the session they are asking with, and their personal workspace as it was read with them."""
 
     user: User
     caller: UserCaller
+    personal: SeenWorkspace
 
 
 async def viewer(context: Context) -> Viewer | None:
     """The signed-in person; None for keys and for nobody."""
     caller = context.caller
-    return await viewer_of(context, caller) if isinstance(caller, UserCaller) else None
+    if not isinstance(caller, UserCaller):
+        return None
+    person = context.person
+    return Viewer(user_of(person), caller, person.personal) if person is not None else await viewer_of(context, caller)
 
 
 async def user(context: Context, user_id: str) -> Viewer | None:
@@ -38,31 +45,29 @@ async def user(context: Context, user_id: str) -> Viewer | None:
     return found if found is not None and found.user.id == wanted else None
 
 
-async def emails(context: Context, of: Viewer) -> Sequence[EmailRow]:
-    """The person's addresses, the primary one first."""
-    async with context.runtime.database.read() as session:
-        return await users.emails_of(session, of.user.id)
+async def emails(context: Context, of: Viewer) -> Sequence[Email]:
+    """The person's addresses, the primary one first, then the oldest."""
+    return await context.reads.all_of(user_store.EMAILS, of.user.id)
 
 
-async def primary_email(context: Context, of: Viewer) -> EmailRow:
+async def primary_email(context: Context, of: Viewer) -> Email:
     """The person's primary address or, where none is verified yet, their oldest: there always is one, and it comes first."""
     return (await emails(context, of))[0]
 
 
-async def email(context: Context, email_id: str) -> EmailRow | None:
+async def email(context: Context, email_id: str) -> Email | None:
     """One of the signed-in person's addresses by its id."""
     wanted, found = global_ids.row_id(email_id, "Email"), await viewer(context)
     rows = await emails(context, found) if found is not None else ()
     return next((row for row in rows if row.id == wanted), None)
 
 
-async def open_sessions(context: Context, of: Viewer) -> Sequence[SessionRow]:
+async def open_sessions(context: Context, of: Viewer) -> Sequence[OpenSession]:
     """The person's open sessions, the latest used first."""
-    async with context.runtime.database.read() as session:
-        return await sessions.sessions_of(session, of.user.id)
+    return await sessions.sessions_of(context.reads, of.user.id)
 
 
-async def open_session(context: Context, session_id: str) -> tuple[SessionRow, UserCaller] | None:
+async def open_session(context: Context, session_id: str) -> tuple[OpenSession, UserCaller] | None:
     """One of the signed-in person's open sessions by its id, and with which of them they ask."""
     wanted, found = global_ids.row_id(session_id, "Session"), await viewer(context)
     rows = await open_sessions(context, found) if found is not None else ()
@@ -71,23 +76,20 @@ async def open_session(context: Context, session_id: str) -> tuple[SessionRow, U
 
 async def workspaces(context: Context, of: Viewer) -> Sequence[WorkspaceAccess]:
     """The workspaces the person belongs to, the personal one first."""
-    async with context.runtime.database.read() as session:
-        return await workspace_access.workspaces_of(session, of.caller)
+    return await workspace_access.workspaces_of(context.reads, of.caller)
 
 
-async def personal_workspace(context: Context, of: Viewer) -> WorkspaceAccess:
+def personal_workspace(of: Viewer) -> WorkspaceAccess:
     """The person's own workspace."""
-    async with context.runtime.database.read() as session:
-        return await workspace_for(session, of.caller, of.user.personal_workspace_id)
+    return access_of(of.caller, of.personal)
 
 
 async def viewer_of(context: Context, caller: UserCaller) -> Viewer:
     """The person who is asking, as they are now; raises `Unauthenticated` when the account is gone."""
-    async with context.runtime.database.read() as session:
-        found = await users.find_user(session, caller.user_id)
+    found = await context.reads.one_of(user_store.PEOPLE, caller.user_id)
     if found is None:
         raise Unauthenticated
-    return Viewer(found, caller)
+    return Viewer(user_of(found), caller, found.personal)
 
 
 async def change_account(context: Context, work: Callable[[Session, UserCaller], Awaitable[None]], step: str) -> Viewer:

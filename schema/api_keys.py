@@ -8,6 +8,7 @@ import strawberry
 from app.accounts.access.permissions import ApiScope
 from app.db.tables.access import ApiKeyRow
 from app.ids import GlobalId
+from app.store.api_keys import WorkspaceKey
 from resolvers import api_keys
 from resolvers.context import Info
 from schema.enums import described
@@ -30,7 +31,7 @@ described(
     description="A key for programs. Its secret is shown once, when it is made, and only a hash of it is kept."
 )
 class ApiKey(Node):
-    row: strawberry.Private[ApiKeyRow]
+    row: strawberry.Private[ApiKeyRow | WorkspaceKey]
     name: str = strawberry.field(description="What it is for, in its maker's words.")
     prefix: str = strawberry.field(description="What its secret begins with, to tell it by.")
     scopes: list[ApiScope] = strawberry.field(description="What it may be used for.")
@@ -47,7 +48,7 @@ class ApiKey(Node):
         return await api_keys.created_by(info.context, self.row)
 
     @classmethod
-    def of(cls, row: ApiKeyRow) -> Self:
+    def of(cls, row: ApiKeyRow | WorkspaceKey) -> Self:
         """The API's view of a workspace's key."""
         return cls(
             row=row,

@@ -5,8 +5,8 @@ from typing import Self
 
 import strawberry
 
-from app.db.tables.access import AuditEventRow
 from app.ids import GlobalId
+from app.store.audit_log import LoggedEvent
 from resolvers import audit_log
 from resolvers.context import Info
 from resolvers.pagination import Page
@@ -16,7 +16,7 @@ from schema.pagination import PageInfo, page_info
 
 @strawberry.type(description="Something that changed billing, membership or security, and who did it.")
 class AuditEvent(Node):
-    row: strawberry.Private[AuditEventRow]
+    row: strawberry.Private[LoggedEvent]
     at: datetime = strawberry.field(description="When it was done.")
     action: str = strawberry.field(description="What was done, for programs, such as key.created.")
     summary: str = strawberry.field(description="What was done, for people, in English.")
@@ -40,7 +40,7 @@ class AuditEvent(Node):
         return await audit_log.detail(info.context, self.row)
 
     @classmethod
-    def of(cls, row: AuditEventRow) -> Self:
+    def of(cls, row: LoggedEvent) -> Self:
         """The API's view of an event."""
         return cls(
             row=row,
@@ -64,7 +64,7 @@ class AuditEventConnection:
     page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
 
     @classmethod
-    def of(cls, page: Page[AuditEventRow]) -> Self:
+    def of(cls, page: Page[LoggedEvent]) -> Self:
         """The API's view of a page."""
         nodes = [AuditEvent.of(row) for row in page.rows]
         return cls(

@@ -6,12 +6,13 @@ from typing import Annotated, Self
 
 import strawberry
 
-from app.catalog import Catalog
 from app.ledger.chart_of_accounts import Source
+from app.ledger.movements import Transaction
+from app.money import CreditUnit
 from app.wording import duration
 from resolvers import credit_mutations
 from resolvers.context import Info
-from schema.credits import CreditBalance, CreditHold, CreditTransaction
+from schema.credits import CreditBalance, CreditHold, CreditTransaction, read_balance
 from schema.input_texts import MOVEMENT_DESCRIPTION, idempotency_key
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 
@@ -21,18 +22,17 @@ class CreditTransactionPayload:
     transaction: CreditTransaction | None = strawberry.field(
         default=None, description="The movement; null where userErrors is not empty."
     )
-    credit_balance: CreditBalance | None = strawberry.field(
-        default=None, description="The balance now; null where userErrors is not empty."
-    )
+
+    @strawberry.field(description="The balance now; null where userErrors is not empty.")
+    async def credit_balance(self, info: Info) -> CreditBalance | None:
+        return await read_balance(info, self.transaction.transaction.workspace_id) if self.transaction else None
+
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, moved: credit_mutations.Moved, catalog: Catalog) -> Self:
+    def of(cls, moved: Transaction, unit: CreditUnit) -> Self:
         """The payload of a movement."""
-        return cls(
-            transaction=CreditTransaction.of(moved.transaction, catalog.credit_unit),
-            credit_balance=CreditBalance.of(moved.balance, catalog),
-        )
+        return cls(transaction=CreditTransaction.of(moved, unit))
 
 
 @strawberry.input(description="What to spend, and what for.")
@@ -64,19 +64,17 @@ class CreditHoldPayload:
     transaction: CreditTransaction | None = strawberry.field(
         default=None, description="The movement; null where userErrors is not empty."
     )
-    credit_balance: CreditBalance | None = strawberry.field(
-        default=None, description="The balance now; null where userErrors is not empty."
-    )
+
+    @strawberry.field(description="The balance now; null where userErrors is not empty.")
+    async def credit_balance(self, info: Info) -> CreditBalance | None:
+        return await read_balance(info, self.transaction.transaction.workspace_id) if self.transaction else None
+
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, held: credit_mutations.HoldMovement, catalog: Catalog) -> Self:
+    def of(cls, held: credit_mutations.HoldMovement, unit: CreditUnit) -> Self:
         """The payload of a movement of a hold."""
-        return cls(
-            hold=CreditHold.of(held.hold, catalog.credit_unit),
-            transaction=CreditTransaction.of(held.transaction, catalog.credit_unit),
-            credit_balance=CreditBalance.of(held.balance, catalog),
-        )
+        return cls(hold=CreditHold.of(held.hold, unit), transaction=CreditTransaction.of(held.transaction, unit))
 
 
 @strawberry.input(description="What to set aside, and what for.")
@@ -113,7 +111,7 @@ class CreditMutation:
     ) -> CreditTransactionPayload:
         return await answer(
             CreditTransactionPayload,
-            lambda moved: CreditTransactionPayload.of(moved, info.context.runtime.catalog),
+            lambda moved: CreditTransactionPayload.of(moved, info.context.runtime.catalog.credit_unit),
             credit_mutations.deduct_credits(
                 info.context,
                 input.workspace_id,
@@ -132,7 +130,7 @@ class CreditMutation:
     ) -> CreditTransactionPayload:
         return await answer(
             CreditTransactionPayload,
-            lambda moved: CreditTransactionPayload.of(moved, info.context.runtime.catalog),
+            lambda moved: CreditTransactionPayload.of(moved, info.context.runtime.catalog.credit_unit),
             credit_mutations.grant_credits(
                 info.context,
                 input.workspace_id,
@@ -152,7 +150,7 @@ class CreditMutation:
     ) -> CreditHoldPayload:
         return await answer(
             CreditHoldPayload,
-            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog.credit_unit),
             credit_mutations.hold_credits(
                 info.context,
                 input.workspace_id,
@@ -174,7 +172,7 @@ class CreditMutation:
     ) -> CreditHoldPayload:
         return await answer(
             CreditHoldPayload,
-            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog.credit_unit),
             credit_mutations.capture_hold(
                 info.context, input.hold_id, amount=input.amount, idempotency_key=input.idempotency_key
             ),
@@ -188,6 +186,6 @@ class CreditMutation:
     ) -> CreditHoldPayload:
         return await answer(
             CreditHoldPayload,
-            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog),
+            lambda held: CreditHoldPayload.of(held, info.context.runtime.catalog.credit_unit),
             credit_mutations.release_hold(info.context, input.hold_id),
         )

@@ -1,5 +1,7 @@
 """Credits: the balance, its grants, holds and history."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Self
@@ -8,14 +10,15 @@ from uuid import UUID
 import strawberry
 
 from app.catalog import Catalog
-from app.db.tables.purchases import CreditPurchaseRow
+from app.errors import BadUserInput
 from app.ids import GlobalId, made_at
 from app.ledger import ledger_reads, movements
 from app.ledger.chart_of_accounts import Kind, Source
 from app.money import CreditUnit as Unit
-from resolvers import credits
+from resolvers import credits, invoices, purchases
 from resolvers.context import Info
 from resolvers.pagination import USUAL_ROWS, Page
+from resolvers.selection import arguments_of_selected
 from schema.catalog import CreditUnit, UsageResource
 from schema.enums import described
 from schema.invoices import Invoice
@@ -109,14 +112,27 @@ class CreditHold(Node):
 )
 class CreditTransaction(Node):
     transaction: strawberry.Private[movements.Transaction]
+    counted_in: strawberry.Private[Unit]
     sequence: BigInt = strawberry.field(description="1, 2, 3, … within the workspace, without gaps.")
     kind: Kind = strawberry.field(description="What it did.")
-    amount: Decimal = strawberry.field(description="What it did to the available credits, signed.")
-    balance_after: Decimal = strawberry.field(description="The credits available after it.")
-    held_delta: Decimal = strawberry.field(description="What it did to the credits on hold, signed.")
-    held_after: Decimal = strawberry.field(description="The credits on hold after it.")
     description: str = strawberry.field(description="What it was for, for people.")
     at: datetime = strawberry.field(description="When it happened.")
+
+    @strawberry.field(description="What it did to the available credits, signed.")
+    def amount(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.amount)
+
+    @strawberry.field(description="The credits available after it.")
+    def balance_after(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.balance_after)
+
+    @strawberry.field(description="What it did to the credits on hold, signed.")
+    def held_delta(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.held_delta)
+
+    @strawberry.field(description="The credits on hold after it.")
+    def held_after(self) -> Decimal:
+        return self.counted_in.from_steps(self.transaction.held_after)
 
     @strawberry.field(description="The resource whose use it paid for, if it names one.")
     def resource(self, info: Info) -> UsageResource | None:
@@ -126,41 +142,37 @@ class CreditTransaction(Node):
 
     @strawberry.field(description="The purchase behind it.")
     async def purchase(self, info: Info) -> CreditPurchase | None:
-        row = await self._purchase(info)
-        return CreditPurchase.of(row, info.context.runtime.catalog.credit_unit) if row is not None else None
+        moved = self.transaction
+        if moved.purchase_id is None:
+            return None
+        found = await purchases.purchase_behind(info.context, moved.workspace_id, moved.purchase_id)
+        return CreditPurchase.of(found, info.context.runtime.catalog.credit_unit) if found is not None else None
 
     @strawberry.field(description="The hold it made or ended.")
     async def hold(self, info: Info) -> CreditHold | None:
-        if self.transaction.hold_id is None:
+        moved = self.transaction
+        if moved.hold_id is None:
             return None
-        hold = await info.context.loaders.holds.load((self.transaction.workspace_id, self.transaction.hold_id))
+        hold = await credits.hold_behind(info.context, moved.workspace_id, moved.hold_id)
         return CreditHold.of(hold, info.context.runtime.catalog.credit_unit) if hold is not None else None
 
     @strawberry.field(description="The invoice behind its purchase.")
     async def invoice(self, info: Info) -> Invoice | None:
-        if self.transaction.purchase_id is None:
+        moved = self.transaction
+        if moved.purchase_id is None:
             return None
-        key = (self.transaction.workspace_id, self.transaction.purchase_id)
-        found = await info.context.loaders.invoices_of_purchases.load(key)
-        return Invoice.of(found) if found is not None and found.issued_at is not None else None
-
-    async def _purchase(self, info: Info) -> CreditPurchaseRow | None:
-        if self.transaction.purchase_id is None:
-            return None
-        return await info.context.loaders.purchases.load((self.transaction.workspace_id, self.transaction.purchase_id))
+        found = await invoices.invoice_of_purchase(info.context, moved.workspace_id, moved.purchase_id)
+        return Invoice.of(found) if found is not None else None
 
     @classmethod
     def of(cls, transaction: movements.Transaction, unit: Unit) -> Self:
         """The API's view of a transaction."""
         return cls(
             transaction=transaction,
+            counted_in=unit,
             id=strawberry.ID(str(GlobalId("CreditTransaction", transaction.id, transaction.workspace_id))),
             sequence=BigInt(transaction.sequence),
             kind=transaction.kind,
-            amount=unit.from_steps(transaction.amount),
-            balance_after=unit.from_steps(transaction.balance_after),
-            held_delta=unit.from_steps(transaction.held_delta),
-            held_after=unit.from_steps(transaction.held_after),
             description=transaction.description,
             at=transaction.at,
         )
@@ -174,27 +186,35 @@ class CreditTransactionEdge:
 
 @strawberry.type(description="A page of transactions, newest first.")
 class CreditTransactionConnection:
-    edges: list[CreditTransactionEdge] = strawberry.field(description="The transactions with their cursors.")
-    nodes: list[CreditTransaction] = strawberry.field(description="The transactions alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
+    page: strawberry.Private[Page[movements.Transaction]]
+    counted_in: strawberry.Private[Unit]
+
+    @strawberry.field(description="The transactions with their cursors.")
+    def edges(self) -> list[CreditTransactionEdge]:
+        rows = zip(self.page.cursors, self.page.rows, strict=True)
+        return [
+            CreditTransactionEdge(cursor=cursor, node=CreditTransaction.of(row, self.counted_in))
+            for cursor, row in rows
+        ]
+
+    @strawberry.field(description="The transactions alone.")
+    def nodes(self) -> list[CreditTransaction]:
+        return [CreditTransaction.of(row, self.counted_in) for row in self.page.rows]
+
+    @strawberry.field(description="Where this page lies in the whole.")
+    def page_info(self) -> PageInfo:
+        return page_info(self.page)
 
     @classmethod
     def of(cls, page: Page[movements.Transaction], unit: Unit) -> Self:
         """The API's view of a page."""
-        nodes = [CreditTransaction.of(each, unit) for each in page.rows]
-        return cls(
-            edges=[
-                CreditTransactionEdge(cursor=cursor, node=node)
-                for cursor, node in zip(page.cursors, nodes, strict=True)
-            ],
-            nodes=nodes,
-            page_info=page_info(page),
-        )
+        return cls(page=page, counted_in=unit)
 
 
 @strawberry.type(description="The prepaid credits of a workspace.")
 class CreditBalance(Node):
     balance: strawberry.Private[ledger_reads.Balance]
+    histories: strawberry.Private[Mapping[str, Page[movements.Transaction]]]
     unit: CreditUnit = strawberry.field(description="What they are counted in.")
     available: Decimal = strawberry.field(
         description="Free to spend now: granted, not spent, not expired, not held. Below zero only after a refund or a dispute."
@@ -221,17 +241,25 @@ class CreditBalance(Node):
         ] = None,
         to: Annotated[datetime | None, strawberry.argument(description="Only those before this time.")] = None,
     ) -> CreditTransactionConnection:
-        wanted = credits.HistoryFilter(kind, from_, to)
-        page = await credits.history(info.context, self.balance.workspace_id, first, after, wanted)
+        page = self.histories.get(str(info.path.key))
+        if page is None:
+            request = credits.HistoryRequest.of(first, after, credits.HistoryFilter(kind, from_, to))
+            page = await credits.history(info.context, self.balance, request)
         return CreditTransactionConnection.of(page, info.context.runtime.catalog.credit_unit)
 
     @classmethod
-    def of(cls, balance: ledger_reads.Balance, catalog: Catalog) -> Self:
-        """The API's view of a balance."""
+    def of(
+        cls,
+        balance: ledger_reads.Balance,
+        catalog: Catalog,
+        histories: Mapping[str, Page[movements.Transaction]] | None = None,
+    ) -> Self:
+        """The API's view of a balance; `histories`: pages of its history that were read with it, by their names in the answer."""
         unit = catalog.credit_unit
         expiry = balance.next_expiry
         return cls(
             balance=balance,
+            histories=histories or {},
             id=strawberry.ID(str(GlobalId("CreditBalance", balance.workspace_id))),
             unit=CreditUnit.of(unit),
             available=unit.from_steps(balance.available),
@@ -241,3 +269,15 @@ class CreditBalance(Node):
             version=BigInt(balance.version),
             updated_at=balance.updated_at or made_at(balance.workspace_id),
         )
+
+
+async def read_balance(info: Info, workspace_id: UUID) -> CreditBalance:
+    """A workspace's balance with what of its history is selected, all of one moment, for callers whose rights were checked."""
+    asked: dict[str, credits.HistoryRequest] = {}
+    for name, given in arguments_of_selected(info, "CreditBalance", "transactions").items():
+        wanted = credits.HistoryFilter(given.get("kind"), given.get("from"), given.get("to"))
+        # what is asked for wrongly is refused where it stands
+        with suppress(BadUserInput):
+            asked[name] = credits.HistoryRequest.of(given.get("first"), given.get("after"), wanted)
+    balance, histories = await credits.balance_with_histories(info.context, workspace_id, asked)
+    return CreditBalance.of(balance, info.context.runtime.catalog, histories)

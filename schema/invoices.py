@@ -10,6 +10,7 @@ from app.billing.payments import invoice_mirror
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
+from app.store.invoices import MirroredInvoice
 from resolvers.pagination import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
@@ -82,49 +83,69 @@ class TaxLine:
 
 @strawberry.type(description="What Stripe billed.")
 class Invoice(Node):
+    row: strawberry.Private[MirroredInvoice | InvoiceRow]
     number: str | None = strawberry.field(description="Its number, given when it was issued.")
     status: InvoiceStatus = strawberry.field(description="Where it is in its life.")
     issued_at: datetime | None = strawberry.field(description="When it was issued.")
     due_at: datetime | None = strawberry.field(description="When it is to be paid, where there is such a day.")
     paid_at: datetime | None = strawberry.field(description="When it was paid.")
-    subtotal: Money = strawberry.field(description="The sum of its lines.")
-    tax: Money = strawberry.field(description="The tax on it, whether the prices include it or not.")
-    total: Money = strawberry.field(description="What it comes to, tax included.")
-    amount_due: Money = strawberry.field(
-        description="What is still to be paid: nothing of one that is void or uncollectible."
-    )
-    amount_paid: Money = strawberry.field(description="What was paid.")
-    amount_refunded: Money = strawberry.field(description="What of it was given back.")
-    credit_applied: Money = strawberry.field(description="What the customer's credit with the seller paid of it.")
     version: BigInt = strawberry.field(
         description="Rises by one or more with every change: keep the highest you have seen."
     )
-    lines: list[InvoiceLine] = strawberry.field(description="What was billed.")
-    tax_lines: list[TaxLine] = strawberry.field(description="The tax by rate.")
     hosted_url: str | None = strawberry.field(description="Stripe's page of it, where an open one can be paid.")
     pdf_url: str | None = strawberry.field(description="Where its PDF can be downloaded.")
 
+    @strawberry.field(description="The sum of its lines.")
+    def subtotal(self) -> Money:
+        return self._money(self.row.subtotal_minor)
+
+    @strawberry.field(description="The tax on it, whether the prices include it or not.")
+    def tax(self) -> Money:
+        return self._money(self.row.tax_minor)
+
+    @strawberry.field(description="What it comes to, tax included.")
+    def total(self) -> Money:
+        return self._money(self.row.total_minor)
+
+    @strawberry.field(description="What is still to be paid: nothing of one that is void or uncollectible.")
+    def amount_due(self) -> Money:
+        return self._money(invoice_mirror.due_minor(self.row))
+
+    @strawberry.field(description="What was paid.")
+    def amount_paid(self) -> Money:
+        return self._money(self.row.amount_paid_minor)
+
+    @strawberry.field(description="What of it was given back.")
+    def amount_refunded(self) -> Money:
+        return self._money(self.row.amount_refunded_minor)
+
+    @strawberry.field(description="What the customer's credit with the seller paid of it.")
+    def credit_applied(self) -> Money:
+        return self._money(invoice_mirror.credit_applied_minor(self.row))
+
+    @strawberry.field(description="What was billed.")
+    def lines(self) -> list[InvoiceLine]:
+        return [InvoiceLine.of(line, self.row.currency) for line in self.row.lines]
+
+    @strawberry.field(description="The tax by rate.")
+    def tax_lines(self) -> list[TaxLine]:
+        return [TaxLine.of(line, self.row.currency) for line in self.row.tax_lines]
+
+    def _money(self, minor: int) -> Money:
+        return Money.minor(minor, self.row.currency)
+
     @classmethod
-    def of(cls, invoice: InvoiceRow) -> Self:
+    def of(cls, invoice: MirroredInvoice | InvoiceRow) -> Self:
         """The API's view of a mirrored invoice."""
-        currency = invoice.currency
         return cls(
+            row=invoice,
             id=strawberry.ID(str(GlobalId("Invoice", invoice.id, invoice.workspace_id))),
             number=invoice.number,
             status=InvoiceStatus(invoice.status),
             issued_at=invoice.issued_at,
             due_at=invoice.due_at,
             paid_at=invoice.paid_at,
-            subtotal=Money.minor(invoice.subtotal_minor, currency),
-            tax=Money.minor(invoice.tax_minor, currency),
-            total=Money.minor(invoice.total_minor, currency),
-            amount_due=Money.minor(invoice_mirror.due_minor(invoice), currency),
-            amount_paid=Money.minor(invoice.amount_paid_minor, currency),
-            amount_refunded=Money.minor(invoice.amount_refunded_minor, currency),
-            credit_applied=Money.minor(invoice_mirror.credit_applied_minor(invoice), currency),
             version=BigInt(invoice.version),
-            lines=[InvoiceLine.of(line, currency) for line in invoice.lines],
-            tax_lines=[TaxLine.of(line, currency) for line in invoice.tax_lines],
             hosted_url=invoice.hosted_url,
             pdf_url=invoice.pdf_url,
         )
@@ -138,16 +159,22 @@ class InvoiceEdge:
 
 @strawberry.type(description="A page of invoices, newest first.")
 class InvoiceConnection:
-    edges: list[InvoiceEdge] = strawberry.field(description="The invoices with their cursors.")
-    nodes: list[Invoice] = strawberry.field(description="The invoices alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
+    page: strawberry.Private[Page[MirroredInvoice]]
+
+    @strawberry.field(description="The invoices with their cursors.")
+    def edges(self) -> list[InvoiceEdge]:
+        rows = zip(self.page.cursors, self.page.rows, strict=True)
+        return [InvoiceEdge(cursor=cursor, node=Invoice.of(row)) for cursor, row in rows]
+
+    @strawberry.field(description="The invoices alone.")
+    def nodes(self) -> list[Invoice]:
+        return [Invoice.of(row) for row in self.page.rows]
+
+    @strawberry.field(description="Where this page lies in the whole.")
+    def page_info(self) -> PageInfo:
+        return page_info(self.page)
 
     @classmethod
-    def of(cls, page: Page[InvoiceRow]) -> Self:
+    def of(cls, page: Page[MirroredInvoice]) -> Self:
         """The API's view of a page."""
-        nodes = [Invoice.of(row) for row in page.rows]
-        return cls(
-            edges=[InvoiceEdge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],
-            nodes=nodes,
-            page_info=page_info(page),
-        )
+        return cls(page=page)

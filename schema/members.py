@@ -8,9 +8,10 @@ import strawberry
 
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.workspaces import invitations
-from app.accounts.workspaces.invitations import Offer
-from app.db.tables.workspaces import InvitationRow, MembershipRow
+from app.db.tables.workspaces import InvitationRow
 from app.ids import GlobalId
+from app.store.invitations import Offered, OpenInvitation
+from app.store.memberships import SeenMembership
 from app.wording import duration
 from resolvers import members, profiles
 from resolvers.context import Info
@@ -33,7 +34,7 @@ described(
 
 @strawberry.type(description="That a person belongs to a workspace, and as what. Each membership holds a seat.")
 class Membership(Node):
-    row: strawberry.Private[MembershipRow]
+    row: strawberry.Private[SeenMembership]
     role: WorkspaceRole = strawberry.field(description="What they are there.")
     joined_at: datetime = strawberry.field(description="When they joined.")
 
@@ -42,7 +43,7 @@ class Membership(Node):
         return Profile.of(await profiles.profile_of(info.context, self.row.user_id))
 
     @classmethod
-    def of(cls, row: MembershipRow) -> Self:
+    def of(cls, row: SeenMembership) -> Self:
         """The API's view of a membership."""
         return cls(
             row=row,
@@ -70,7 +71,7 @@ class MembershipConnection:
         return await members.member_count(info.context, self.workspace_id)
 
     @classmethod
-    def of(cls, page: Page[MembershipRow], workspace_id: UUID) -> Self:
+    def of(cls, page: Page[SeenMembership], workspace_id: UUID) -> Self:
         """The API's view of a page."""
         nodes = [Membership.of(row) for row in page.rows]
         return cls(
@@ -95,7 +96,7 @@ class Invitation(Node):
     )
 
     @classmethod
-    def of(cls, row: InvitationRow) -> Self:
+    def of(cls, row: OpenInvitation | InvitationRow) -> Self:
         """The API's view of an open invitation."""
         return cls(
             id=strawberry.ID(str(GlobalId("Invitation", row.id, row.workspace_id))),
@@ -113,13 +114,13 @@ class InvitationOffer:
     expires_at: datetime = strawberry.field(description="When the link lapses.")
 
     @classmethod
-    def of(cls, offer: Offer) -> Self:
+    def of(cls, offer: Offered) -> Self:
         """The API's view of an offer."""
         return cls(
-            organization_name=offer.workspace.name,
-            organization_handle=offer.workspace.handle,
-            role=WorkspaceRole(offer.invitation.role),
-            expires_at=offer.invitation.expires_at,
+            organization_name=offer.name,
+            organization_handle=offer.handle,
+            role=WorkspaceRole(offer.role),
+            expires_at=offer.expires_at,
         )
 
 

@@ -67,7 +67,7 @@ async def _purchase(context: Context, node_id: str) -> Node | None:
 
 async def _invoice(context: Context, node_id: str) -> Node | None:
     found = await invoices.invoice(context, node_id)
-    return Invoice.of(found) if found is not None and found.issued_at is not None else None
+    return Invoice.of(found) if found is not None else None
 
 
 async def _grant(context: Context, node_id: str) -> Node | None:

@@ -6,6 +6,7 @@ import strawberry
 
 from app.db.tables.payments import CardRow
 from app.flows.provider.cards import CardSetup
+from app.store.billing_accounts import Card
 from resolvers import payment_method_mutations
 from resolvers.context import Info
 from schema.payloads import IdInput
@@ -47,7 +48,7 @@ class PaymentMethodPayload:
     user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
 
     @classmethod
-    def of(cls, card: CardRow) -> Self:
+    def of(cls, card: Card | CardRow) -> Self:
         """The payload of success."""
         return cls(payment_method=PaymentMethod.of(card))
 

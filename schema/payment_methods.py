@@ -7,6 +7,7 @@ import strawberry
 
 from app.db.tables.payments import CardRow
 from app.ids import GlobalId
+from app.store.billing_accounts import Card
 from schema.enums import described
 from schema.node_interface import Node
 
@@ -35,7 +36,7 @@ class PaymentMethod(Node):
     is_default: bool = strawberry.field(description="Whether it is charged when no other is named.")
 
     @classmethod
-    def of(cls, card: CardRow) -> Self:
+    def of(cls, card: Card | CardRow) -> Self:
         """The API's view of a mirrored card."""
         return cls(
             id=strawberry.ID(str(GlobalId("PaymentMethod", card.id, card.workspace_id))),

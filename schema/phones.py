@@ -6,7 +6,7 @@ from typing import Self
 import strawberry
 
 from app.accounts.workspaces.phone_numbers import masked
-from app.db.tables.workspaces import PhoneRow
+from app.store.phones import VerifiedPhone
 
 
 @strawberry.type(description="A number verified for a workspace. Only the last digits are ever shown.")
@@ -15,6 +15,6 @@ class PhoneNumber:
     verified_at: datetime = strawberry.field(description="When it was verified.")
 
     @classmethod
-    def of(cls, phone: PhoneRow) -> Self:
+    def of(cls, phone: VerifiedPhone) -> Self:
         """The API's view of a verified number."""
         return cls(masked=masked(phone.last_digits), verified_at=phone.verified_at)

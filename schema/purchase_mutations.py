@@ -6,9 +6,9 @@ from typing import Annotated, Self
 import strawberry
 
 from app.catalog import Catalog
-from resolvers import purchase_mutations
+from resolvers import invoices, purchase_mutations
 from resolvers.context import Info
-from schema.credits import CreditBalance, CreditTransaction
+from schema.credits import CreditBalance, CreditTransaction, read_balance
 from schema.input_texts import idempotency_key
 from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
@@ -38,15 +38,26 @@ class RechargePayload:
     purchase: CreditPurchase | None = strawberry.field(
         default=None, description="The purchase, whatever became of it; null where none was begun: userErrors says why."
     )
-    credit_balance: CreditBalance | None = strawberry.field(
-        default=None, description="The balance now; null where no purchase was begun."
-    )
-    transaction: CreditTransaction | None = strawberry.field(
-        default=None, description="The movement that credited it; null until it is paid."
-    )
-    invoice: Invoice | None = strawberry.field(
-        default=None, description="The invoice behind it; null until it is issued."
-    )
+
+    @strawberry.field(description="The balance now; null where no purchase was begun.")
+    async def credit_balance(self, info: Info) -> CreditBalance | None:
+        return await read_balance(info, self.purchase.row.workspace_id) if self.purchase else None
+
+    @strawberry.field(description="The movement that credited it; null until it is paid.")
+    async def transaction(self, info: Info) -> CreditTransaction | None:
+        if self.purchase is None:
+            return None
+        row = self.purchase.row
+        found = await purchase_mutations.crediting_transaction(info.context, row.workspace_id, row.id)
+        return CreditTransaction.of(found, info.context.runtime.catalog.credit_unit) if found is not None else None
+
+    @strawberry.field(description="The invoice behind it; null until it is issued.")
+    async def invoice(self, info: Info) -> Invoice | None:
+        if self.purchase is None:
+            return None
+        found = await invoices.invoice_of_purchase(info.context, self.purchase.row.workspace_id, self.purchase.row.id)
+        return Invoice.of(found) if found is not None else None
+
     checkout_url: str | None = strawberry.field(
         default=None, description="Where to pay, without a card on file; null with one, and once the Checkout is over."
     )
@@ -57,9 +68,6 @@ class RechargePayload:
         """The payload of a purchase."""
         return cls(
             purchase=CreditPurchase.of(answer.purchase, catalog.credit_unit),
-            credit_balance=CreditBalance.of(answer.balance, catalog),
-            transaction=CreditTransaction.of(answer.transaction, catalog.credit_unit) if answer.transaction else None,
-            invoice=Invoice.of(answer.invoice) if answer.invoice and answer.invoice.issued_at else None,
             checkout_url=answer.purchase.checkout_url,
             user_errors=[user_error(answer.error)] if answer.error else [],
         )

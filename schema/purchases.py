@@ -9,6 +9,8 @@ import strawberry
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.ids import GlobalId
 from app.money import CreditUnit as Unit
+from app.store.purchases import SeenPurchase
+from resolvers import invoices
 from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.enums import described
@@ -38,7 +40,7 @@ described(
     description="One attempt to buy credits, from the click to the end: watch it with creditPurchaseChanged.",
 )
 class CreditPurchase(Node):
-    row: strawberry.Private[CreditPurchaseRow]
+    row: strawberry.Private[SeenPurchase | CreditPurchaseRow]
     status: PurchaseStatus = strawberry.field(description="Where it is.")
     credits: Decimal = strawberry.field(description="How many credits it buys.")
     price: Money = strawberry.field(
@@ -56,11 +58,11 @@ class CreditPurchase(Node):
 
     @strawberry.field(description="The invoice behind it, once there is one.")
     async def invoice(self, info: Info) -> Invoice | None:
-        found = await info.context.loaders.invoices_of_purchases.load((self.row.workspace_id, self.row.id))
-        return Invoice.of(found) if found is not None and found.issued_at is not None else None
+        found = await invoices.invoice_of_purchase(info.context, self.row.workspace_id, self.row.id)
+        return Invoice.of(found) if found is not None else None
 
     @classmethod
-    def of(cls, row: CreditPurchaseRow, unit: Unit) -> Self:
+    def of(cls, row: SeenPurchase | CreditPurchaseRow, unit: Unit) -> Self:
         """The API's view of a purchase."""
         return cls(
             row=row,
@@ -89,7 +91,7 @@ class CreditPurchaseConnection:
     page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
 
     @classmethod
-    def of(cls, page: Page[CreditPurchaseRow], unit: Unit) -> Self:
+    def of(cls, page: Page[SeenPurchase], unit: Unit) -> Self:
         """The API's view of a page."""
         nodes = [CreditPurchase.of(row, unit) for row in page.rows]
         return cls(

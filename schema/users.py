@@ -9,7 +9,7 @@ import strawberry
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.sessions import LIFETIME
 from app.accounts.people.users import Visibility
-from app.db.tables.people import EmailRow, SessionRow
+from app.db.tables.people import EmailRow
 from app.ids import GlobalId
 from app.wording import duration
 from resolvers import users
@@ -43,7 +43,7 @@ class Email(Node):
     created_at: datetime = strawberry.field(description="When it was added.")
 
     @classmethod
-    def of(cls, row: EmailRow) -> Self:
+    def of(cls, row: users.Email | EmailRow) -> Self:
         """The API's view of an address."""
         return cls(
             id=strawberry.ID(str(GlobalId("Email", row.id))),
@@ -66,7 +66,7 @@ class Session(Node):
     )
 
     @classmethod
-    def of(cls, row: SessionRow, caller: UserCaller) -> Self:
+    def of(cls, row: users.OpenSession, caller: UserCaller) -> Self:
         """The API's view of a session, as seen from the caller's."""
         return cls(
             id=strawberry.ID(str(GlobalId("Session", row.id))),
@@ -113,8 +113,8 @@ class User(Node):
         return [Workspace.of(access) for access in await users.workspaces(info.context, self.viewer)]
 
     @strawberry.field(description="The workspace that is theirs alone; it came with the account.")
-    async def personal_workspace(self, info: Info) -> Workspace:
-        return Workspace.of(await users.personal_workspace(info.context, self.viewer))
+    def personal_workspace(self) -> Workspace:
+        return Workspace.of(users.personal_workspace(self.viewer))
 
     @strawberry.field(
         description="Where they are signed in, the latest used first; each can be ended with revokeSession."

@@ -12,7 +12,6 @@ from app.payments.gateway_values import InvoiceStatus
 from resolvers import (
     api_keys,
     audit_log,
-    credits,
     invoices,
     members,
     payment_methods,
@@ -21,12 +20,13 @@ from resolvers import (
     subscriptions,
     workspaces,
 )
+from resolvers.billing_access import sees_billing
 from resolvers.context import Info
 from resolvers.pagination import USUAL_ROWS
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEventConnection
 from schema.catalog import Plan
-from schema.credits import CreditBalance
+from schema.credits import CreditBalance, read_balance
 from schema.enums import described
 from schema.invoices import InvoiceConnection
 from schema.members import Invitation, MembershipConnection
@@ -128,8 +128,7 @@ class Workspace(Node):
 
     @strawberry.field(description="Its prepaid credits. Null, without an error, for those without VIEW_BILLING.")
     async def credit_balance(self, info: Info) -> CreditBalance | None:
-        balance = await credits.balance_of(info.context, self.access)
-        return CreditBalance.of(balance, info.context.runtime.catalog) if balance is not None else None
+        return await read_balance(info, self.access.workspace.id) if sees_billing(self.access) else None
 
     @strawberry.field(
         description="What credits cost this month, against the limit. Null, without an error, without VIEW_BILLING."

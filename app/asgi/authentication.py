@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from app.accounts.access.callers import ANONYMOUS, Caller
 from app.accounts.people import oidc_identities, sessions
+from app.accounts.people.sessions import Identified
 from app.asgi.graphql import RequestInfo, SetCookie
 from app.oidc.tokens import looks_like_token
 from resolvers.context import Context, Runtime
@@ -33,8 +33,8 @@ class RequestContext(Context):
         return [SetCookie(self.cookie_name, token or "", _LIFETIME_SECONDS if token else 0) for token in tokens]
 
     def for_event(self) -> Self:
-        """A context for one event of a live update, with nothing loaded yet."""
-        return replace(self, new_cookies=[])
+        """A context for one event of a live update, which knows nothing of what was read before."""
+        return replace(self, new_cookies=[], person=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,11 @@ class Authentication:
     cookie_name: str
 
     async def __call__(self, request: RequestInfo) -> RequestContext:
-        caller, renews_cookie = await self._caller(request)
+        identified, renews_cookie = await self._identify(request)
         return RequestContext(
             runtime=self.runtime,
-            caller=caller,
+            caller=identified.caller,
+            person=identified.person,
             remote_address=request.remote_address,
             user_agent=request.user_agent,
             is_browser=request.is_browser,
@@ -61,13 +62,14 @@ class Authentication:
             renewed_token=request.session_cookie if renews_cookie else None,
         )
 
-    async def _caller(self, request: RequestInfo) -> tuple[Caller, bool]:
+    async def _identify(self, request: RequestInfo) -> tuple[Identified, bool]:
         """Who is asking, and whether the answer is to send their cookie again."""
         runtime, bearer = self.runtime, request.bearer_token
         # only what was sent on purpose: a cookie is sent along by pages of others too
         if runtime.issuer is not None and bearer is not None and looks_like_token(bearer):
-            return await oidc_identities.authenticate(runtime.database, runtime.issuer, runtime.keys, bearer), False
+            caller = await oidc_identities.authenticate(runtime.database, runtime.issuer, runtime.keys, bearer)
+            return Identified(caller), False
         if bearer is None and request.session_cookie is not None and request.takes_cookies:
-            return await sessions.authenticate_cookie(runtime.database, request.session_cookie)
+            return await sessions.identify_by_cookie(runtime.database, request.session_cookie)
         token = bearer or request.session_cookie
-        return ANONYMOUS if token is None else await sessions.authenticate(runtime.database, token), False
+        return Identified() if token is None else await sessions.identify(runtime.database, token), False

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import asyncpg
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.clock import Clock
 from app.db.outbox import HintTransport, NoHints, Outbox
+from app.db.readers import Readers
 
 
 class Session(AsyncSession):
@@ -35,6 +37,21 @@ def no_faults(point: str) -> None:
     """The fault hook outside of crash tests: does nothing."""
 
 
+class Engine(AsyncEngine):
+    """The pool that units of work take their connections from, and the connections that read."""
+
+    __slots__ = ("readers",)
+
+    def __init__(self, pool: AsyncEngine, readers: Readers) -> None:
+        super().__init__(pool.sync_engine)
+        self.readers = readers
+
+    async def dispose(self, close: bool = True) -> None:
+        """Close every connection."""
+        await self.readers.close()
+        await super().dispose(close)
+
+
 @dataclass(slots=True)
 class Database:
     """A pool of connections and what a unit of work needs beside them.
@@ -42,7 +59,7 @@ class Database:
     `fault` is called with a name before and after each commit; crash tests end the process in it.
     """
 
-    engine: AsyncEngine
+    engine: Engine
     clock: Clock
     hints: HintTransport = field(default_factory=NoHints)
     fault: Callable[[str], None] = no_faults
@@ -117,21 +134,57 @@ _SERVER_SETTINGS = {
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
 }
+# A composed statement is planned once for all parameters, since planning it takes longer than running it. Every read follows an
+# index, also by a plan that was made when the table was small or before anything was counted in it.
+_READER_SETTINGS = {
+    **_SERVER_SETTINGS,
+    "default_transaction_read_only": "on",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    **dict.fromkeys(
+        ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off"
+    ),
+}
 
 
-def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
+# How many statements a reader keeps prepared. A composed one may be long, and its plan takes some hundred kilobytes in PostgreSQL.
+_READER_CACHE = {"statement_cache_size": 60, "max_cacheable_statement_size": 0}
+
+
+async def _open(url: str, settings: dict[str, str], **options: int) -> Connection:
+    # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
+    try:
+        return cast(Connection, await asyncpg.connect(url, server_settings=settings, **options))  # pyright: ignore
+    except OSError as error:
+        # a missing socket or an unknown host, which elsewhere would be mistakes of ours
+        raise ConnectionError(error.errno, error.strerror or str(error)) from error
+
+
+def _binary_json(value: object) -> bytes:
+    return b"\x01" + orjson.dumps(value)
+
+
+def _from_binary_json(value: bytes) -> object:
+    return orjson.loads(value[1:])
+
+
+async def _open_reader(url: str) -> Connection:
+    opened = await _open(url, _READER_SETTINGS, **_READER_CACHE)
+    # within a record values come in their binary form, which for jsonb is the text behind a version number
+    await opened.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=_binary_json,
+        decoder=_from_binary_json,
+        format="binary",
+    )
+    return opened
+
+
+def connect(url: str, *, pool_size: int = 20) -> Engine:
     """An engine for `url` (`postgresql://…`), with UTC, JSON through orjson and statements that can't run for ever."""
 
-    async def open_pooled() -> Connection:
-        # the driver reads the URL by itself, as it does for connections outside the pool: `sslmode` and the like mean the same
-        try:
-            opened = cast(Connection, await asyncpg.connect(url, server_settings=_SERVER_SETTINGS))  # pyright: ignore[reportUnknownMemberType]
-        except OSError as error:
-            # a missing socket or an unknown host, which elsewhere would be mistakes of ours
-            raise ConnectionError(error.errno, error.strerror or str(error)) from error
-        return opened
-
-    return create_async_engine(
+    pool = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=10,
@@ -140,5 +193,6 @@ def connect(url: str, *, pool_size: int = 20) -> AsyncEngine:
         hide_parameters=True,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
-        async_creator=open_pooled,
+        async_creator=partial(_open, url, _SERVER_SETTINGS),
     )
+    return Engine(pool, Readers(partial(_open_reader, url)))

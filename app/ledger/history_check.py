@@ -18,6 +18,7 @@ from app.ledger.entries import Entries, Entry
 from app.ledger.grants import LockedGrant, Portion, in_spending_order, take
 from app.ledger.ledger_reads import transaction_of
 from app.ledger.movements import Transaction
+from app.store.ledger_reads import StoredTransaction
 
 Row: TypeAlias = Mapping[Any, Any]
 _Terms: TypeAlias = tuple[UUID | datetime | str | None, ...]
@@ -73,7 +74,7 @@ class HistoryCheck:
 
     def check_next(self, rows: Sequence[Row]) -> None:
         """Check the next transaction, given as its rows, one for each entry; raises `Disagreement`."""
-        transaction = transaction_of(rows[0])
+        transaction = transaction_of(StoredTransaction(*(rows[0][name] for name in StoredTransaction._fields)))
         step = _Step(transaction, [_entry(row) for row in rows if row["line"] is not None], rows[0])
         _check(step.name, "sequence", transaction.sequence, self.sequence + 1)
         if sum(entry.amount for entry in step.entries) != 0:

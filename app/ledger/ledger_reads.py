@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from app.db.engine import Session
+from app.db.reads import Reads, all_in, rows_in
 from app.errors import IdempotencyConflict
 from app.idempotency import KEYS_KEPT
 from app.ledger.chart_of_accounts import Kind, Source
 from app.ledger.movements import HoldState, Key, Posted, Transaction
 from app.money import MAX_STEPS
 from app.store import ledger_reads as ledger_read_store
+from app.store.ledger_reads import StoredBalance, StoredGrant, StoredTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class NextExpiry(NamedTuple):
 class Balance:
     """What a workspace has. `available` below zero is a debt; `grants` are those that can be spent, in spending order.
 
-    A workspace without any movement has zeros, version 0, and no `updated_at`.
+    `sequence` is the number of the last transaction that is in it. A workspace without any movement has zeros, version 0, and no
+    `updated_at`.
     """
 
     workspace_id: UUID
     available: int = 0
     held: int = 0
+    sequence: int = 0
     version: int = 0
     updated_at: datetime | None = None
     grants: tuple[GrantState, ...] = ()
@@ -66,46 +69,68 @@ class History(NamedTuple):
     has_more: bool
 
 
-async def balances(session: Session, workspace_ids: Iterable[UUID]) -> dict[UUID, Balance]:
-    """The balance of each workspace, in one statement; what has expired by the session's time no longer counts."""
-    wanted = list(workspace_ids)
-    rows: dict[UUID, list[Mapping[Any, Any]]] = {workspace_id: [] for workspace_id in wanted}
-    for row in await ledger_read_store.balances(session, wanted):
-        rows[row["workspace_id"]].append(row)
-    return {workspace_id: _balance(workspace_id, of_it, session.now) for workspace_id, of_it in rows.items()}
+async def balance(reads: Reads, workspace_id: UUID) -> Balance:
+    """The balance of a workspace; what has expired by now no longer counts."""
+    now = reads.now
+    stored = await reads.one_of(ledger_read_store.BALANCES, workspace_id)
+    return _balance(stored, now) if stored is not None else Balance(workspace_id)
+
+
+async def balance_in(session: Session, workspace_id: UUID) -> Balance:
+    """The balance of a workspace as a unit of work sees it; what has expired by its time no longer counts."""
+    stored = await all_in(session, ledger_read_store.BALANCES, [workspace_id])
+    return _balance(stored[0], session.now) if stored else Balance(workspace_id)
 
 
 async def history(
-    session: Session,
+    reads: Reads,
     workspace_id: UUID,
     *,
     first: int,
     after_sequence: int | None = None,
+    up_to_sequence: int | None = None,
     kind: Kind | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> History:
-    """The newest `first` transactions, older than number `after_sequence`, of a kind, at or after `start` and before `end`."""
-    rows = await ledger_read_store.history(
-        session, workspace_id, limit=first + 1, before_sequence=after_sequence, kind=kind, start=start, end=end
+    """The newest `first` transactions, older than number `after_sequence` and none newer than number `up_to_sequence`, of a kind,
+    at or after `start` and before `end`.
+
+    Without `up_to_sequence` it fits a balance that is read at the same time, with it one that was read before.
+    """
+    below = min(
+        after_sequence if after_sequence is not None else MAX_STEPS,
+        up_to_sequence + 1 if up_to_sequence is not None else MAX_STEPS,
     )
+    read = ledger_read_store.history_read(
+        is_of_kind=kind is not None,
+        is_of_usage=kind is Kind.USAGE,
+        has_start=start is not None,
+        has_end=end is not None,
+    )
+    narrowed = [value for value in (kind.value if kind is not None else None, start, end) if value is not None]
+    rows = await reads.rows(read, workspace_id, first + 1, below, *narrowed)
     return History(tuple(transaction_of(row) for row in rows[:first]), len(rows) > first)
 
 
-async def transaction(session: Session, workspace_id: UUID, transaction_id: UUID) -> Transaction | None:
+async def transaction(reads: Reads, workspace_id: UUID, transaction_id: UUID) -> Transaction | None:
     """The transaction with this id."""
     if not 0 < transaction_id.int <= MAX_STEPS:
         return None
-    rows = await ledger_read_store.transactions(session, workspace_id, [transaction_id.int])
-    return transaction_of(rows[0]) if rows else None
+    found = await reads.one_of(ledger_read_store.TRANSACTIONS, (workspace_id, transaction_id.int))
+    return transaction_of(found) if found is not None else None
 
 
-async def purchase_transactions(
-    session: Session, workspace_id: UUID, purchase_ids: Sequence[UUID]
-) -> dict[UUID, Transaction]:
-    """The transactions that credited these purchases, by purchase; those not credited are left out."""
-    rows = await ledger_read_store.purchase_transactions(session, workspace_id, purchase_ids)
-    return {row["purchase_id"]: transaction_of(row) for row in rows}
+async def purchase_transaction(reads: Reads, workspace_id: UUID, purchase_id: UUID) -> Transaction | None:
+    """The transaction that credited a purchase; None for one that was not credited."""
+    found = await reads.one_of(ledger_read_store.CREDITED, (workspace_id, purchase_id))
+    return transaction_of(found) if found is not None else None
+
+
+async def grant(reads: Reads, workspace_id: UUID, grant_id: UUID) -> GrantState | None:
+    """The grant with this id, a spent one too."""
+    found = await reads.one_of(ledger_read_store.GRANTS, (workspace_id, grant_id))
+    return _grant(found) if found is not None else None
 
 
 async def done_before(session: Session, workspace_id: UUID, key: Key) -> Posted | None:
@@ -113,63 +138,45 @@ async def done_before(session: Session, workspace_id: UUID, key: Key) -> Posted 
 
     Raises `IdempotencyConflict` where the key was used with another input.
     """
-    row = await ledger_read_store.keyed(session, workspace_id, key.scope, key.value, since=session.now - KEYS_KEPT)
-    if row is None:
-        return None
-    if row["input_hash"] != key.input_hash:
-        raise IdempotencyConflict
-    earlier = transaction_of(row)
-    held = [earlier.hold_id] if earlier.hold_id is not None else []
-    hold = (await holds(session, workspace_id, held)).get(held[0]) if held else None
-    balance = (await balances(session, [workspace_id]))[workspace_id]
-    return Posted(earlier, balance.version, hold, is_replay=True)
-
-
-async def grants(session: Session, workspace_id: UUID, grant_ids: Sequence[UUID]) -> dict[UUID, GrantState]:
-    """The grants with these ids, by id; those that aren't there are left out."""
-    return {row["id"]: _grant(row) for row in await ledger_read_store.grants(session, workspace_id, grant_ids)}
-
-
-async def holds(session: Session, workspace_id: UUID, hold_ids: Sequence[UUID]) -> dict[UUID, HoldState]:
-    """The holds with these ids, by id; those that aren't there are left out."""
-    return {row["id"]: HoldState(**row) for row in await ledger_read_store.holds(session, workspace_id, hold_ids)}
-
-
-def transaction_of(row: Mapping[Any, Any]) -> Transaction:
-    """The transaction that a row of `ledger_transactions` holds."""
-    return Transaction(
-        row["workspace_id"],
-        row["sequence"],
-        Kind(row["kind"]),
-        row["amount"],
-        row["balance_after"],
-        row["held_delta"],
-        row["held_after"],
-        row["description"],
-        row["resource"],
-        row["purchase_id"],
-        row["hold_id"],
-        row["at"],
-    )
-
-
-def _balance(workspace_id: UUID, rows: Sequence[Mapping[Any, Any]], now: datetime) -> Balance:
+    since = session.now - KEYS_KEPT
+    rows = await rows_in(session, ledger_read_store.KEYED, workspace_id, key.scope, key.value, since)
     if not rows:
-        return Balance(workspace_id)
-    row = rows[0]
-    grants = [_grant(row) for row in rows if row["id"] is not None]
+        return None
+    found = rows[0]
+    if found.input_hash != key.input_hash:
+        raise IdempotencyConflict
+    earlier = transaction_of(found.transaction)
+    ids = [(workspace_id, earlier.hold_id)] if earlier.hold_id is not None else []
+    holds = [HoldState(*held) for held in await all_in(session, ledger_read_store.HOLDS, ids)] if ids else []
+    version = (await balance_in(session, workspace_id)).version
+    return Posted(earlier, version, holds[0] if holds else None, is_replay=True)
+
+
+async def hold(reads: Reads, workspace_id: UUID, hold_id: UUID) -> HoldState | None:
+    """The hold with this id, a closed one too."""
+    found = await reads.one_of(ledger_read_store.HOLDS, (workspace_id, hold_id))
+    return HoldState(*found) if found is not None else None
+
+
+def transaction_of(row: StoredTransaction) -> Transaction:
+    """The transaction that a row of `ledger_transactions` holds."""
+    return Transaction(row.workspace_id, row.sequence, Kind(row.kind), *row[3:])
+
+
+def _balance(stored: StoredBalance, now: datetime) -> Balance:
+    grants = [_grant(grant) for grant in stored.grants]
     live = tuple(grant for grant in grants if grant.expires_at is None or grant.expires_at > now)
     expired = sum(grant.remaining for grant in grants) - sum(grant.remaining for grant in live)
-    return Balance(workspace_id, row["available"] - expired, row["held"], row["version"], row["updated_at"], live)
-
-
-def _grant(row: Mapping[Any, Any]) -> GrantState:
-    return GrantState(
-        row["id"],
-        Source(row["source"]),
-        row["amount"],
-        row["remaining"],
-        row["granted_at"],
-        row["expires_at"],
-        row["purchase_id"],
+    return Balance(
+        stored.workspace_id,
+        stored.available - expired,
+        stored.held,
+        stored.sequence,
+        stored.version,
+        stored.updated_at,
+        live,
     )
+
+
+def _grant(stored: StoredGrant) -> GrantState:
+    return GrantState(stored.id, Source(stored.source), *stored[3:])

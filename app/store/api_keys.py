@@ -4,23 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.access import ApiKeyRow
+
+
+class PresentedKey(NamedTuple):
+    """A key that a request came with."""
+
+    id: UUID
+    workspace_id: UUID | None
+    name: str
+    scopes: list[str]
+    last_used_at: datetime | None
+
+
+PRESENTED: Final = Read(
+    "api_key",
+    "SELECT id, workspace_id, name, scopes, last_used_at FROM api_keys WHERE secret_hash = $1::bytea"
+    " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2::timestamptz)",
+    PresentedKey,
+)
+"""The key with this secret, unless it was revoked or has expired by a time."""
+
+
+class WorkspaceKey(NamedTuple):
+    """A workspace's own key; see `ApiKeyRow`."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_by: UUID | None
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+OF_WORKSPACES: Final = KeyedRead[UUID, WorkspaceKey](
+    "keys_of_workspaces",
+    "SELECT id, workspace_id, name, prefix, scopes, created_by, created_at, last_used_at, expires_at FROM api_keys"
+    " WHERE workspace_id = ANY ($1::uuid[]) AND revoked_at IS NULL ORDER BY created_at DESC, id DESC",
+    WorkspaceKey,
+    lambda key: key.workspace_id,
+)
+"""The keys of workspaces that were not revoked, expired ones too, the newest first."""
 
 
 async def add(session: Session, row: ApiKeyRow) -> None:
     """Add a key."""
     session.add(row)
     await session.flush()
-
-
-async def by_secret_hash(session: Session, secret_hash: bytes, *, at: datetime) -> ApiKeyRow | None:
-    """The key with this secret, unless it was revoked or has expired by `at`."""
-    return await session.scalar(select(ApiKeyRow).where(ApiKeyRow.secret_hash == secret_hash, _is_good(at)))
 
 
 async def ended(session: Session, key_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
@@ -44,12 +84,6 @@ async def touch(session: Session, key_id: UUID, at: datetime, *, unless_since: d
         .values(last_used_at=at)
         .execution_options(synchronize_session=False)
     )
-
-
-async def of_workspace(session: Session, workspace_id: UUID) -> Sequence[ApiKeyRow]:
-    """The workspace's keys that were not revoked, expired ones too, the newest first."""
-    query = select(ApiKeyRow).where(ApiKeyRow.workspace_id == workspace_id, ApiKeyRow.revoked_at.is_(None))
-    return (await session.scalars(query.order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc()))).all()
 
 
 async def service_keys(session: Session) -> Sequence[ApiKeyRow]:

@@ -4,18 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead
 from app.db.tables.payments import BillingAccountRow, CardRow, FormerCustomerRow, InvoicePaymentRow, InvoiceRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
 
 # as long as a cardholder has to confirm a payment with the bank
 _PAYMENT_TAKES: Final = timedelta(minutes=30)
+
+
+class Account(NamedTuple):
+    """What is read of a billing account; see `BillingAccountRow`."""
+
+    workspace_id: UUID
+    cards_version: int
+    monthly_spend_limit_minor: int | None
+    cards_check_at: datetime | None
+    cards_check_asked_at: datetime | None
+
+
+class Card(NamedTuple):
+    """A card on file."""
+
+    workspace_id: UUID
+    id: UUID
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    is_default: bool
+
+
+_ACCOUNT: Final = ", ".join(Account._fields)
+_CARD: Final = ", ".join(f"c.{name}" for name in Card._fields)
+
+ACCOUNTS: Final = KeyedRead[UUID, Account](
+    "billing_accounts",
+    f"SELECT {_ACCOUNT} FROM billing_accounts WHERE workspace_id = ANY ($1::uuid[])",
+    Account,
+    lambda account: account.workspace_id,
+)
+"""Billing accounts by workspace, of those to which anything was ever about to be charged."""
+
+CARDS_OF_WORKSPACES: Final = KeyedRead[UUID, Card](
+    "cards_of_workspaces",
+    f"SELECT {_CARD} FROM cards c WHERE c.workspace_id = ANY ($1::uuid[]) ORDER BY c.is_default DESC, c.created_at, c.id",
+    Card,
+    lambda card: card.workspace_id,
+)
+"""The cards of workspaces: the default one first, then the oldest."""
+
+CARDS: Final = KeyedRead[tuple[UUID, UUID], Card](
+    "cards",
+    f"SELECT {_CARD} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, id)"
+    " JOIN cards c ON c.workspace_id = k.workspace_id AND c.id = k.id",
+    Card,
+    lambda card: (card.workspace_id, card.id),
+)
+"""Cards by (workspace, id)."""
 
 
 async def lock(session: Session, workspace_id: UUID) -> BillingAccountRow:

@@ -4,13 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, delete, func, select
 
 from app.db.engine import Session
+from app.db.reads import Read
 from app.db.tables.people import EmailRow
 from app.db.tables.workspaces import InvitationRow
+
+
+class OpenInvitation(NamedTuple):
+    """An invitation that can be accepted."""
+
+    workspace_id: UUID
+    id: UUID
+    address: str | None
+    role: str
+    expires_at: datetime
+
+
+class Offered(NamedTuple):
+    """What a token leads to, and what somebody who holds it has to do with it."""
+
+    name: str
+    handle: str
+    role: str
+    expires_at: datetime
+    accepted_by: UUID | None
+    is_member: bool
+    has_address: bool
+
+
+OPEN: Final = Read(
+    "invitations",
+    "SELECT i.workspace_id, i.id, i.address, i.role, i.expires_at FROM invitations i WHERE i.workspace_id = $1::uuid"
+    " AND i.accepted_by IS NULL AND i.expires_at > $2::timestamptz ORDER BY i.created_at DESC, i.id DESC",
+    OpenInvitation,
+)
+"""A workspace's invitations that are neither accepted nor lapsed at a time, the newest first."""
+
+OFFERS: Final = Read(
+    "invitation_offer",
+    "SELECT w.name, w.handle, i.role, i.expires_at, i.accepted_by,"
+    " EXISTS (SELECT FROM memberships m WHERE m.workspace_id = i.workspace_id AND m.user_id = $2::uuid) AS is_member,"
+    " EXISTS (SELECT FROM emails e WHERE e.user_id = $2::uuid AND e.address_key = i.address_key"
+    " AND e.verified_at IS NOT NULL) AS has_address"
+    " FROM invitations i JOIN workspaces w ON w.id = i.workspace_id WHERE i.token_hash = $1::bytea",
+    Offered,
+)
+"""What the token with this hash leads to, for a user: used or not, lapsed or not."""
 
 
 async def add(session: Session, row: InvitationRow) -> None:
@@ -36,20 +80,6 @@ async def open_one(session: Session, workspace_id: UUID, invitation_id: UUID, *,
         InvitationRow.expires_at > at,
     )
     return await session.scalar(query)
-
-
-async def open_ones(session: Session, workspace_id: UUID, *, at: datetime) -> Sequence[InvitationRow]:
-    """The workspace's invitations that are neither accepted nor lapsed at `at`, the newest first."""
-    query = (
-        select(InvitationRow)
-        .where(
-            InvitationRow.workspace_id == workspace_id,
-            InvitationRow.accepted_by.is_(None),
-            InvitationRow.expires_at > at,
-        )
-        .order_by(InvitationRow.created_at.desc(), InvitationRow.id.desc())
-    )
-    return (await session.scalars(query)).all()
 
 
 async def count_open(session: Session, workspace_id: UUID, *, at: datetime) -> int:

@@ -2,14 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
+
+
+class MirroredInvoice(NamedTuple):
+    """An invoice as it is shown; amounts in the smallest unit of `currency`, lines and taxes as they came from JSON."""
+
+    workspace_id: UUID
+    id: UUID
+    purchase_id: UUID | None
+    number: str | None
+    status: str
+    currency: str
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    amount_due_minor: int
+    amount_paid_minor: int
+    amount_refunded_minor: int
+    credit_applied_minor: int
+    lines: list[dict[str, Any]]
+    tax_lines: list[dict[str, Any]]
+    hosted_url: str | None
+    pdf_url: str | None
+    changed_at: datetime
+    version: int
+
+
+_INVOICE: Final = ", ".join(f"i.{name}" for name in MirroredInvoice._fields)
+_IS_ISSUED: Final = "i.workspace_id = $1::uuid AND i.issued_at IS NOT NULL"
+
+INVOICES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
+    "invoices",
+    f"SELECT {_INVOICE} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, id)"
+    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.id = k.id AND i.issued_at IS NOT NULL",
+    MirroredInvoice,
+    lambda invoice: (invoice.workspace_id, invoice.id),
+)
+"""Issued invoices by (workspace, id): a draft is not shown."""
+
+OF_PURCHASES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
+    "invoices_of_purchases",
+    f"SELECT {_INVOICE} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, purchase_id)"
+    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.purchase_id = k.purchase_id AND i.issued_at IS NOT NULL",
+    MirroredInvoice,
+    lambda invoice: (invoice.workspace_id, invoice.purchase_id or invoice.id),
+)
+"""The issued invoices behind purchases, by (workspace, purchase)."""
+
+NEWEST: Final = Read(
+    "invoice_page",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    MirroredInvoice,
+)
+"""The issued invoices of a workspace, at most so many, the newest first."""
+
+NEWEST_BEFORE: Final = Read(
+    "invoice_page_before",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} AND (i.issued_at, i.id) < ($3::timestamptz, $4::uuid)"
+    " ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    MirroredInvoice,
+)
+"""As `NEWEST`, those before a (time, id)."""
+
+NEWEST_WITH_STATUS: Final = Read(
+    "invoice_page_with_status",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} AND i.status = $3::text"
+    " AND ($4::timestamptz IS NULL OR (i.issued_at, i.id) < ($4::timestamptz, $5::uuid))"
+    " ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    MirroredInvoice,
+)
+"""As `NEWEST`, those in a state, before a (time, id) if one is given."""
+
+CHANGED_LAST: Final = Read(
+    "invoices_changed_last",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} ORDER BY i.changed_at DESC LIMIT $2::bigint",
+    MirroredInvoice,
+)
+"""The issued invoices of a workspace that changed last, at most so many."""
 
 
 async def lock_with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:
@@ -23,46 +104,9 @@ async def find(session: Session, workspace_id: UUID, invoice_id: UUID) -> Invoic
     return await session.get(InvoiceRow, (workspace_id, invoice_id))
 
 
-async def of_purchases(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], InvoiceRow]:
-    """The invoices behind purchases, by the purchase's (workspace, id)."""
-    found = select(InvoiceRow).where(tuple_(InvoiceRow.workspace_id, InvoiceRow.purchase_id).in_(keys))
-    return {
-        (row.workspace_id, row.purchase_id): row for row in await session.scalars(found) if row.purchase_id is not None
-    }
-
-
-async def page(
-    session: Session,
-    workspace_id: UUID,
-    *,
-    limit: int,
-    before: tuple[datetime, UUID] | None = None,
-    status: str | None = None,
-) -> Sequence[InvoiceRow]:
-    """Up to `limit` issued invoices, newest first, those before the one issued at `before` with that id. Drafts are not issued."""
-    found = select(InvoiceRow).where(InvoiceRow.workspace_id == workspace_id, InvoiceRow.issued_at.is_not(None))
-    if status is not None:
-        found = found.where(InvoiceRow.status == status)
-    if before is not None:
-        found = found.where(tuple_(InvoiceRow.issued_at, InvoiceRow.id) < before)
-    return (await session.scalars(found.order_by(InvoiceRow.issued_at.desc(), InvoiceRow.id.desc()).limit(limit))).all()
-
-
 async def payment_with_key(session: Session, workspace_id: UUID, idempotency_key: str) -> InvoicePaymentRow | None:
     """The try to pay an invoice that remembers this idempotency key."""
     return await session.get(InvoicePaymentRow, (workspace_id, idempotency_key))
-
-
-async def changed(
-    session: Session, workspace_id: UUID, invoice_ids: Collection[UUID] | None, *, limit: int
-) -> Sequence[InvoiceRow]:
-    """The issued invoices with these ids, or for None the `limit` that changed last; the longest unchanged first."""
-    found = select(InvoiceRow).where(InvoiceRow.workspace_id == workspace_id, InvoiceRow.issued_at.is_not(None))
-    if invoice_ids is not None:
-        found = found.where(InvoiceRow.id.in_(invoice_ids))
-    else:
-        found = found.order_by(InvoiceRow.changed_at.desc()).limit(limit)
-    return sorted(await session.scalars(found), key=lambda row: row.changed_at)
 
 
 async def forget_payments(session: Session, before: datetime) -> None:

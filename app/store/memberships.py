@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, select
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import MembershipRow
 from app.store import customers as customer_store
+
+
+class SeenMembership(NamedTuple):
+    """That a user belongs to a workspace, and as what."""
+
+    workspace_id: UUID
+    user_id: UUID
+    role: str
+    joined_at: datetime
+
+
+class MemberCount(NamedTuple):
+    """How many members a workspace has."""
+
+    workspace_id: UUID
+    members: int
+
+
+_MEMBERSHIP: Final = "m.workspace_id, m.user_id, m.role, m.joined_at"
+
+COUNTS: Final = KeyedRead[UUID, MemberCount](
+    "member_counts",
+    "SELECT workspace_id, count(*) AS members FROM memberships WHERE workspace_id = ANY ($1::uuid[]) GROUP BY workspace_id",
+    MemberCount,
+    lambda counted: counted.workspace_id,
+)
+"""How many members workspaces have, by workspace."""
+
+MEMBERSHIPS: Final = KeyedRead[tuple[UUID, UUID], SeenMembership](
+    "memberships",
+    f"SELECT {_MEMBERSHIP} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, user_id)"
+    " JOIN memberships m ON m.workspace_id = k.workspace_id AND m.user_id = k.user_id",
+    SeenMembership,
+    lambda membership: (membership.workspace_id, membership.user_id),
+)
+"""Memberships by (workspace, user)."""
+
+PAGE: Final = Read(
+    "members",
+    f"SELECT {_MEMBERSHIP} FROM memberships m WHERE m.workspace_id = $1::uuid"
+    " AND ($3::timestamptz IS NULL OR (m.joined_at, m.user_id) < ($3::timestamptz, $4::uuid))"
+    " ORDER BY m.joined_at DESC, m.user_id DESC LIMIT $2::bigint",
+    SeenMembership,
+)
+"""The members of a workspace who joined before a (time, id), if one is given, at most so many, the newest first."""
 
 
 async def find(session: Session, workspace_id: UUID, user_id: UUID) -> MembershipRow | None:
@@ -19,22 +65,9 @@ async def find(session: Session, workspace_id: UUID, user_id: UUID) -> Membershi
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
-async def page(
-    session: Session, workspace_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None
-) -> Sequence[MembershipRow]:
-    """The members who joined before the place of `before`, the newest first."""
-    query = select(MembershipRow).where(MembershipRow.workspace_id == workspace_id)
-    if before is not None:
-        query = query.where(tuple_(MembershipRow.joined_at, MembershipRow.user_id) < tuple_(*before))
-    ordered = query.order_by(MembershipRow.joined_at.desc(), MembershipRow.user_id.desc())
-    return (await session.scalars(ordered.limit(limit))).all()
-
-
-async def count(session: Session, workspace_id: UUID, *, role: str | None = None) -> int:
-    """How many members there are, or how many of them have the role."""
-    query = select(func.count()).select_from(MembershipRow).where(MembershipRow.workspace_id == workspace_id)
-    if role is not None:
-        query = query.where(MembershipRow.role == role)
+async def count_role(session: Session, workspace_id: UUID, role: str) -> int:
+    """How many of the members have the role."""
+    query = select(func.count()).where(MembershipRow.workspace_id == workspace_id, MembershipRow.role == role)
     return await session.scalar(query) or 0
 
 

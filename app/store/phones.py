@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead
 from app.db.tables.workspaces import PhoneCheckRow, PhoneRow, PhoneUseRow
+
+
+class VerifiedPhone(NamedTuple):
+    """The number verified for a workspace, as far as it may be shown."""
+
+    workspace_id: UUID
+    last_digits: str
+    verified_at: datetime
+
+
+PHONES: Final = KeyedRead[UUID, VerifiedPhone](
+    "phones",
+    "SELECT workspace_id, last_digits, verified_at FROM phones WHERE workspace_id = ANY ($1::uuid[])",
+    VerifiedPhone,
+    lambda phone: phone.workspace_id,
+)
+"""The verified numbers of workspaces, by workspace."""
 
 
 async def of_workspace(session: Session, workspace_id: UUID) -> PhoneRow | None:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, exists, select
-from sqlalchemy.orm import aliased
-
-from app.db.engine import Session
-from app.db.tables.people import UserRow
-from app.db.tables.workspaces import HandleRow, MembershipRow, WorkspaceRow
+from app.db.reads import KeyedRead
 
 
-async def many(session: Session, user_ids: Collection[UUID]) -> Sequence[Row[UserRow, WorkspaceRow]]:
-    """Those of the users that there are, with their personal workspaces."""
-    personal = (WorkspaceRow.created_by == UserRow.id) & (WorkspaceRow.kind == "PERSONAL")
-    query = select(UserRow, WorkspaceRow).join(WorkspaceRow, personal).where(UserRow.id.in_(user_ids))
-    return (await session.execute(query)).all()
+class Fellow(NamedTuple):
+    """That a user and another one belong to a workspace together."""
+
+    user_id: UUID
+    other_id: UUID
 
 
-async def share_workspace(session: Session, one: UUID, other: UUID) -> bool:
-    """Whether there is a workspace that both users belong to."""
-    first, second = aliased(MembershipRow), aliased(MembershipRow)
-    together = exists().where(first.workspace_id == second.workspace_id, first.user_id == one, second.user_id == other)
-    return bool(await session.scalar(select(together)))
+class UserOfHandle(NamedTuple):
+    """Who goes by a handle, which is in lower case."""
+
+    handle: str
+    user_id: UUID
 
 
-async def id_by_handle(session: Session, key: str) -> UUID | None:
-    """The user who goes by a handle, given in lower case."""
-    personal = (WorkspaceRow.id == HandleRow.workspace_id) & (WorkspaceRow.kind == "PERSONAL")
-    return await session.scalar(select(WorkspaceRow.created_by).join(HandleRow, personal).where(HandleRow.key == key))
+FELLOWS: Final = KeyedRead[tuple[UUID, UUID], Fellow](
+    "fellow_members",
+    "SELECT k.user_id, k.other_id FROM unnest($1::uuid[], $2::uuid[]) k (user_id, other_id) WHERE EXISTS ("
+    "SELECT FROM memberships one JOIN memberships other ON other.workspace_id = one.workspace_id"
+    " WHERE one.user_id = k.user_id AND other.user_id = k.other_id)",
+    Fellow,
+    lambda fellow: (fellow.user_id, fellow.other_id),
+)
+"""Those of the (user, other user) who belong to a workspace together."""
+
+BY_HANDLE: Final = KeyedRead[str, UserOfHandle](
+    "user_of_handle",
+    "SELECT h.key, w.created_by FROM handles h JOIN workspaces w ON w.id = h.workspace_id AND w.kind = 'PERSONAL'"
+    " WHERE h.key = ANY ($1::text[])",
+    UserOfHandle,
+    lambda found: found.handle,
+)
+"""The users who go by handles, given in lower case."""

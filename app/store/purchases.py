@@ -4,12 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus
+
+
+class SeenPurchase(NamedTuple):
+    """A purchase as it is shown; see `CreditPurchaseRow`."""
+
+    workspace_id: UUID
+    id: UUID
+    status: str
+    credits: int
+    price_minor: int
+    total_minor: int | None
+    currency: str
+    is_auto_recharge: bool
+    checkout_url: str | None
+    failure: str | None
+    created_at: datetime
+    version: int
+    checkout_session_id: str | None
+    pay_sent_at: datetime | None
+    check_asked_at: datetime | None
+    next_check_at: datetime | None
+
+
+_PURCHASE: Final = ", ".join(f"p.{name}" for name in SeenPurchase._fields[:-1]) + ", p.next_look_at AS next_check_at"
+_UNFINISHED: Final = ", ".join(f"'{status.value}'" for status in UNFINISHED)
+
+PURCHASES: Final = KeyedRead[tuple[UUID, UUID], SeenPurchase](
+    "purchases",
+    f"SELECT {_PURCHASE} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, id)"
+    " JOIN credit_purchases p ON p.workspace_id = k.workspace_id AND p.id = k.id",
+    SeenPurchase,
+    lambda purchase: (purchase.workspace_id, purchase.id),
+)
+"""Purchases by (workspace, id)."""
+
+PAGE: Final = Read(
+    "purchase_page",
+    f"SELECT {_PURCHASE} FROM credit_purchases p WHERE p.workspace_id = $1::uuid AND p.id < $3::uuid"
+    " ORDER BY p.id DESC LIMIT $2::bigint",
+    SeenPurchase,
+)
+"""The purchases of a workspace before an id, at most so many, the newest first: ids are ordered by time."""
+
+SPENT: Final = Read(
+    "spent",
+    "SELECT coalesce(sum(coalesce(s.total_minor, s.price_minor)), 0)::bigint FROM ("
+    "SELECT p.id, p.total_minor, p.price_minor FROM credit_purchases p WHERE p.workspace_id = $1::uuid"
+    " AND p.charged_at >= $2::timestamptz AND p.charged_at < $3::timestamptz"
+    " UNION SELECT p.id, p.total_minor, p.price_minor FROM credit_purchases p WHERE p.workspace_id = $1::uuid"
+    f" AND p.status IN ({_UNFINISHED}) AND p.pay_sent_at IS NOT NULL) s",
+    int,
+)
+"""What was charged to a workspace from a time until before another, or may yet be, tax included, in the currency's smallest unit.
+
+A payment that was sent counts until it is known to have failed; a purchase whose payment was not sent does not count.
+"""
 
 
 async def lock(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow:
@@ -30,12 +88,6 @@ async def lock_free(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> Sequ
 async def find(session: Session, workspace_id: UUID, purchase_id: UUID) -> CreditPurchaseRow | None:
     """The purchase, if there is one."""
     return await session.get(CreditPurchaseRow, (workspace_id, purchase_id))
-
-
-async def find_many(session: Session, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], CreditPurchaseRow]:
-    """The purchases with these (workspace, id), by key; those that aren't there are left out."""
-    found = select(CreditPurchaseRow).where(tuple_(CreditPurchaseRow.workspace_id, CreditPurchaseRow.id).in_(keys))
-    return {(row.workspace_id, row.id): row for row in await session.scalars(found)}
 
 
 async def with_key(session: Session, workspace_id: UUID, idempotency_key: str) -> CreditPurchaseRow | None:
@@ -74,30 +126,6 @@ async def unfinished(session: Session, workspace_id: UUID) -> Sequence[CreditPur
         CreditPurchaseRow.workspace_id == workspace_id, CreditPurchaseRow.status.in_(UNFINISHED)
     )
     return (await session.scalars(found.order_by(CreditPurchaseRow.id))).all()
-
-
-async def page(
-    session: Session, workspace_id: UUID, *, limit: int, before: UUID | None = None
-) -> Sequence[CreditPurchaseRow]:
-    """Up to `limit` purchases, newest first, those before the one with id `before`: ids are ordered by time."""
-    found = select(CreditPurchaseRow).where(CreditPurchaseRow.workspace_id == workspace_id)
-    if before is not None:
-        found = found.where(CreditPurchaseRow.id < before)
-    return (await session.scalars(found.order_by(CreditPurchaseRow.id.desc()).limit(limit))).all()
-
-
-async def charged_minor(session: Session, workspace_id: UUID, *, since: datetime, until: datetime) -> int:
-    """What was charged from `since` until before `until`, or may yet be, tax included, in the currency's smallest unit.
-
-    A payment that was sent counts until it is known to have failed; a purchase whose payment was not sent does not count.
-    """
-    amount = func.coalesce(CreditPurchaseRow.total_minor, CreditPurchaseRow.price_minor)
-    charged = (CreditPurchaseRow.charged_at >= since) & (CreditPurchaseRow.charged_at < until)
-    under_way = CreditPurchaseRow.status.in_(UNFINISHED) & CreditPurchaseRow.pay_sent_at.is_not(None)
-    found = select(func.coalesce(func.sum(amount), 0)).where(
-        CreditPurchaseRow.workspace_id == workspace_id, or_(charged, under_way)
-    )
-    return int((await session.execute(found)).scalar_one())
 
 
 async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:

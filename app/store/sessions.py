@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, text, update
 
 from app.db.engine import Session
+from app.db.reads import Read
 from app.db.tables.people import SessionRow
+from app.store.users import PERSON_COLUMNS, PERSON_TABLES, Person
+
+
+class SignedIn(NamedTuple):
+    """A session that a request came with, and who it is of."""
+
+    id: UUID
+    user_id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    cookie_renewed_at: datetime | None
+    person: Person | None
+
+    @classmethod
+    def of(cls, *columns: object) -> SignedIn:
+        """A session, made of its own columns and the person's."""
+        person = Person.of(*columns[5:]) if columns[5] is not None else None
+        return cls(*columns[:5], person)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+class OpenSession(NamedTuple):
+    """A session as its owner sees it."""
+
+    id: UUID
+    user_agent: str | None
+    created_at: datetime
+    last_seen_at: datetime
+
+
+SIGNED_IN: Final = Read(
+    "session",
+    "SELECT s.id AS session_id, s.user_id AS whose, s.created_at AS opened_at, s.last_seen_at, s.cookie_renewed_at,"
+    f" {PERSON_COLUMNS} FROM sessions s LEFT JOIN ({PERSON_TABLES}) ON u.id = s.user_id"
+    " WHERE s.token_hash = $1::bytea AND s.last_seen_at >= $2::timestamptz",
+    SignedIn.of,
+)
+"""The session with this token, unless it was last used before a time."""
+
+OF_USER: Final = Read(
+    "sessions_of_user",
+    "SELECT id, user_agent, created_at, last_seen_at FROM sessions"
+    " WHERE user_id = $1::uuid AND last_seen_at >= $2::timestamptz ORDER BY last_seen_at DESC, id DESC",
+    OpenSession,
+)
+"""A user's sessions that were used since a time, the latest used first."""
 
 # One look-up in the key's index for each, however many: they are those of everyone who watches.
 _ENDED = text("""
@@ -24,25 +71,9 @@ async def add(session: Session, row: SessionRow) -> None:
     await session.flush()
 
 
-async def by_token_hash(session: Session, token_hash: bytes, *, seen_since: datetime) -> SessionRow | None:
-    """The session with this token, unless it was last used before `seen_since`."""
-    query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.last_seen_at >= seen_since)
-    return await session.scalar(query)
-
-
 async def ended(session: Session, session_ids: Collection[UUID], *, seen_since: datetime) -> set[UUID]:
     """Those of the sessions that are open no longer."""
     return set(await session.scalars(_ENDED, {"ids": list(session_ids), "seen_since": seen_since}))
-
-
-async def of_user(session: Session, user_id: UUID, *, seen_since: datetime) -> Sequence[SessionRow]:
-    """A user's open sessions, the latest used first."""
-    query = (
-        select(SessionRow)
-        .where(SessionRow.user_id == user_id, SessionRow.last_seen_at >= seen_since)
-        .order_by(SessionRow.last_seen_at.desc(), SessionRow.id.desc())
-    )
-    return (await session.scalars(query)).all()
 
 
 async def touch(session: Session, session_id: UUID, at: datetime, *, unless_since: datetime) -> None:

@@ -4,14 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead
 from app.db.tables.people import EmailRow, SignUpRow, UserRow
 from app.db.tables.workspaces import WorkspaceRow
+from app.store.workspaces import SeenWorkspace
+
+
+class Person(NamedTuple):
+    """A user, and their personal workspace as they see it."""
+
+    id: UUID
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    job_title: str | None
+    bio: str | None
+    visibility: str
+    avatar_digest: str | None
+    created_at: datetime
+    personal: SeenWorkspace
+
+    @classmethod
+    def of(cls, *columns: object) -> Person:
+        """A person, made of `PERSON_COLUMNS`."""
+        return cls(*columns[:9], SeenWorkspace(*columns[9:]))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+PERSON_COLUMNS: Final = (
+    "u.id, u.first_name, u.last_name, u.company, u.job_title, u.bio, u.visibility, u.avatar_digest, u.created_at,"
+    " w.id AS workspace_id, w.kind, w.name, w.handle, w.external_id, m.user_id, m.role"
+)
+PERSON_TABLES: Final = (
+    "users u JOIN workspaces w ON w.created_by = u.id AND w.kind = 'PERSONAL'"
+    " LEFT JOIN memberships m ON m.workspace_id = w.id AND m.user_id = u.id"
+)
+
+
+class Email(NamedTuple):
+    """An address of a user."""
+
+    id: UUID
+    user_id: UUID
+    address: str
+    is_primary: bool
+    verified_at: datetime | None
+    created_at: datetime
+
+
+PEOPLE: Final = KeyedRead[UUID, Person](
+    "people",
+    f"SELECT {PERSON_COLUMNS} FROM {PERSON_TABLES} WHERE u.id = ANY ($1::uuid[])",
+    Person.of,
+    lambda person: person.id,
+)
+"""Users with their personal workspaces, by id."""
+
+EMAILS: Final = KeyedRead[UUID, Email](
+    "emails",
+    "SELECT id, user_id, address, is_primary, verified_at, created_at FROM emails"
+    " WHERE user_id = ANY ($1::uuid[]) ORDER BY is_primary DESC, emails.created_at, id",
+    Email,
+    lambda email: email.user_id,
+)
+"""The addresses of users, the primary one first, then the oldest."""
 
 
 async def add(session: Session, user: UserRow) -> None:
@@ -21,7 +83,7 @@ async def add(session: Session, user: UserRow) -> None:
 
 
 async def with_personal_workspace(session: Session, user_id: UUID) -> Row[UserRow, WorkspaceRow] | None:
-    """A user and their personal workspace."""
+    """The rows of a user and their personal workspace, for a unit of work that changes them."""
     personal = (WorkspaceRow.created_by == UserRow.id) & (WorkspaceRow.kind == "PERSONAL")
     query = select(UserRow, WorkspaceRow).join(WorkspaceRow, personal).where(UserRow.id == user_id)
     return (await session.execute(query)).one_or_none()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, delete, select, update
@@ -11,8 +12,69 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
 from app.store import customers as customer_store
+
+
+class SeenWorkspace(NamedTuple):
+    """A workspace, and the role there of the user who looks at it; both None where it is no user who does."""
+
+    id: UUID
+    kind: str
+    name: str
+    handle: str
+    external_id: str | None
+    user_id: UUID | None
+    role: str | None
+
+
+_SEEN: Final = "w.id, w.kind, w.name, w.handle, w.external_id"
+_OF_MEMBER: Final = f"{_SEEN}, m.user_id, m.role FROM memberships m JOIN workspaces w ON w.id = m.workspace_id"
+_OF_NOBODY: Final = f"{_SEEN}, NULL::uuid, NULL::text"
+
+SEEN_BY_MEMBERS: Final = KeyedRead[tuple[UUID, UUID], SeenWorkspace](
+    "workspace_seen_by_member",
+    f"SELECT {_OF_MEMBER} JOIN unnest($1::uuid[], $2::uuid[]) k (id, user_id) ON m.workspace_id = k.id AND m.user_id = k.user_id",
+    SeenWorkspace,
+    lambda seen: (seen.id, seen.user_id or seen.id),
+)
+"""Workspaces by (workspace, user), for those who belong to them."""
+
+SEEN_BY_HANDLE: Final = KeyedRead[tuple[str, UUID], SeenWorkspace](
+    "workspace_seen_by_handle",
+    f"SELECT {_OF_MEMBER} JOIN handles h ON h.workspace_id = w.id"
+    " JOIN unnest($1::text[], $2::uuid[]) k (handle, user_id) ON h.key = k.handle AND m.user_id = k.user_id",
+    SeenWorkspace,
+    lambda seen: (seen.handle.lower(), seen.user_id or seen.id),
+)
+"""Workspaces by (handle in lower case, user), for those who belong to them."""
+
+SEEN_BY_USER: Final = Read(
+    "workspaces_of_user",
+    f"SELECT {_OF_MEMBER} WHERE m.user_id = $1::uuid ORDER BY w.kind DESC, m.joined_at, w.id",
+    SeenWorkspace,
+)
+"""The workspaces that a user belongs to, the personal one first, then in the order of joining."""
+
+BY_ID: Final = KeyedRead[UUID, SeenWorkspace](
+    "workspace",
+    f"SELECT {_OF_NOBODY} FROM workspaces w WHERE w.id = ANY ($1::uuid[])",
+    SeenWorkspace,
+    lambda seen: seen.id,
+)
+BY_HANDLE: Final = KeyedRead[str, SeenWorkspace](
+    "workspace_by_handle",
+    f"SELECT {_OF_NOBODY} FROM handles h JOIN workspaces w ON w.id = h.workspace_id WHERE h.key = ANY ($1::text[])",
+    SeenWorkspace,
+    lambda seen: seen.handle.lower(),
+)
+BY_EXTERNAL_ID: Final = KeyedRead[str, SeenWorkspace](
+    "workspace_by_external_id",
+    f"SELECT {_OF_NOBODY} FROM workspaces w WHERE w.external_id = ANY ($1::text[])",
+    SeenWorkspace,
+    lambda seen: seen.external_id or "",
+)
 
 
 async def add(session: Session, workspace: WorkspaceRow) -> None:

@@ -13,10 +13,12 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.access.permissions import ApiScope
+from app.accounts.access.workspace_access import workspace_seen_by
 from app.accounts.purge import purge_expired
 from app.accounts.workspaces import invitations
 from app.accounts.workspaces.invitations import PER_ADDRESS_A_DAY, NewInvitation
-from app.db.engine import Database, Session
+from app.db.engine import Database
+from app.db.reads import Reads
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, RateLimited
 from app.ids import GlobalId
@@ -267,12 +269,13 @@ async def test_a_lapsed_invitation_is_neither_shown_nor_kept_nor_in_the_way_of_a
     await accounts.invite(organization, address)
     later = at_later(accounts.database, timedelta(days=7))
 
-    async def listed(session: Session) -> int:
-        access = await invitations.workspace_for(session, organization.owner.caller, organization.row_id)
-        return len(await invitations.open_invitations(session, access))
+    async def listed(database: Database) -> int:
+        reads = Reads(database)
+        access = await workspace_seen_by(reads, organization.owner.caller, organization.row_id)
+        return len(await invitations.open_invitations(reads, access))
 
-    assert await transact(accounts.database, listed) == 1
-    assert await transact(later, listed) == 0
+    assert await listed(accounts.database) == 1
+    assert await listed(later) == 0
     new = NewInvitation(organization.row_id, address)
     sent = {"remote_address": new_network(), "public_url": "https://example.com"}
     await invitations.invite(later, KEYS, LIMITS_OFF, organization.owner.caller, new, **sent)

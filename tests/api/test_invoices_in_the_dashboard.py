@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import update
 
 from app.db.engine import Session
+from app.db.reads import read_rows
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow
 from app.db.unit_of_work import transact
 from app.flows.purchases.reconcile import reconcile_due_purchase
 from app.ids import parse_global_id
 from app.store import purchases as purchase_store
+from resolvers.purchases import LAST_ID
 from tests.support.bills import bill
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -147,11 +149,9 @@ async def test_a_purchase_given_up_before_it_was_paid_leaves_no_work_behind_thou
     await eventually(put_off)
     await backend.sandbox.post(f"/v1/invoices/{invoice['id']}/mark_uncollectible")
 
-    async with backend.database.read() as session:
-        [before] = await purchase_store.page(session, person.workspace_id, limit=1)
+    [before] = await read_rows(backend.database, purchase_store.PAGE, person.workspace_id, 1, LAST_ID)
     await reconcile_due_purchase(backend.parts.flow_context, person.workspace_id, before.id)
-    async with backend.database.read() as session:
-        [after] = await purchase_store.page(session, person.workspace_id, limit=1)
+    [after] = await read_rows(backend.database, purchase_store.PAGE, person.workspace_id, 1, LAST_ID)
 
     assert (before.status, after.status) == ("FAILED", "FAILED")
     assert before.next_check_at is not None

@@ -12,8 +12,10 @@ import pytest
 import pytest_asyncio
 
 from app.billing.purchases.purchase_states import CHECK_SOON_EVERY
+from app.db.reads import read_rows
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+from resolvers.purchases import LAST_ID
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -54,8 +56,7 @@ async def _pay(backend: RunningBackend, url: str) -> str:
 
 async def _stored_status(backend: RunningBackend, person: Person) -> str:
     """The status of the only purchase as it is stored: reading it by the API would have it looked at."""
-    async with backend.database.read() as session:
-        [purchase] = await purchase_store.page(session, person.workspace_id, limit=2)
+    [purchase] = await read_rows(backend.database, purchase_store.PAGE, person.workspace_id, 2, LAST_ID)
     return purchase.status
 
 

@@ -18,13 +18,12 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from app.accounts.access.callers import ANONYMOUS, UserCaller
-from app.accounts.people.sessions import authenticate
 from app.db.engine import Session
 from app.db.tables.development_inbox import InboxMessageRow
 from app.db.tables.people import SessionRow
 from app.db.unit_of_work import transact
 from app.store.users import set_password
-from tests.support.accounts import PASSWORD, new_address
+from tests.support.accounts import PASSWORD, authenticate, new_address
 from tests.support.client import Socket, eventually
 from tests.support.running_backend import Person, RunningBackend
 

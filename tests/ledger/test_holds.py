@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
+from app.db.reads import Reads
 from app.errors import InvalidInput, NotFound
 from app.ids import uuid7
 from app.ledger import ledger_reads
@@ -11,9 +14,9 @@ from app.ledger.movements import HoldClosed, HoldState, InsufficientCredits
 from tests.ledger.workspace import Workspace
 
 
-async def _state(workspace: Workspace, hold_id: object) -> HoldState:
-    async with workspace.database.read() as session:
-        (state,) = (await ledger_reads.holds(session, workspace.id, [hold_id])).values()  # pyright: ignore[reportArgumentType]
+async def _state(workspace: Workspace, hold_id: UUID) -> HoldState:
+    state = await ledger_reads.hold(Reads(workspace.database), workspace.id, hold_id)
+    assert state is not None
     return state
 
 

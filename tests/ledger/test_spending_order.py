@@ -12,6 +12,7 @@ import pytest_asyncio
 from sqlalchemy import insert, select, text
 
 from app.db.engine import Database, Session
+from app.db.reads import read_many
 from app.db.tables.ledger import LedgerBalanceRow, LedgerEntryRow, LedgerGrantRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
@@ -100,10 +101,9 @@ async def test_a_spend_over_several_grants_takes_them_in_the_order_that_python_w
 async def test_a_balance_lists_its_grants_in_the_order_in_which_they_are_spent(database: Database) -> None:
     workspace_id = await _workspace(database)
 
-    async with database.read() as session:
-        rows = await ledger_read_store.balances(session, [workspace_id])
+    [balance] = await read_many(database, ledger_read_store.BALANCES, [workspace_id])
 
-    assert [row["id"] for row in rows] == _EXPECTED, PLACES
+    assert [grant.id for grant in balance.grants] == _EXPECTED, PLACES
 
 
 async def test_the_index_for_spending_has_the_order_in_which_grants_are_spent(database: Database) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.clock import Clock
 from app.db.engine import Database
+from app.db.reads import Reads
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from app.ledger import ledger_reads
@@ -128,13 +129,11 @@ class Workspace:
         return await transact(self.database, post_due)
 
     async def balance(self) -> Balance:
-        async with self.database.read() as session:
-            return (await ledger_reads.balances(session, [self.id]))[self.id]
+        return await ledger_reads.balance(Reads(self.database), self.id)
 
     async def history(self) -> list[tuple[str, int, int, int]]:
         """Kind, amount, balance after and held after of each transaction, oldest first."""
-        async with self.database.read() as session:
-            newest_first = (await ledger_reads.history(session, self.id, first=1000)).transactions
+        newest_first = (await ledger_reads.history(Reads(self.database), self.id, first=1000)).transactions
         assert [line.sequence for line in newest_first] == list(range(len(newest_first), 0, -1))
         return [(line.kind.value, line.amount, line.balance_after, line.held_after) for line in reversed(newest_first)]
 

@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.security.shared_errors import CodeExpired, CodeWrong
-from app.accounts.workspaces.phone_verification import MOST_TRIES, PhoneToVerify, phone_of, send_code, verify_phone
+from app.accounts.workspaces.phone_verification import MOST_TRIES, PhoneToVerify, send_code, verify_phone
 from app.db.engine import Database
 from app.errors import InvalidInput, RateLimited, Unavailable
 from app.messages.sms_codes import CodeGone
 from app.messages.twilio import TwilioSmsSender
+from app.store import phones as phone_store
 from tests.support.accounts import KEYS, LIMITS_OFF, Person, at_later, new_network, new_person
 from tests.support.http_double import Answered, Asked, BreakOff, as_json, forever
 from tests.support.twilio import TwilioDouble, failure, logged, twilio_double
@@ -58,7 +59,7 @@ async def _verify(database: Database, sms_sender: TwilioSmsSender, person: Perso
 
 async def _has_phone(database: Database, person: Person) -> bool:
     async with database.read() as session:
-        return await phone_of(session, person.user.personal_workspace_id) is not None
+        return await phone_store.of_workspace(session, person.user.personal_workspace_id) is not None
 
 
 async def test_a_code_sent_by_twilio_verifies_the_phone_once(

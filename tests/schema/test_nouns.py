@@ -11,7 +11,7 @@ _SCHEMA_ALONE = {
 }
 # what several resolvers share
 _RESOLVERS_ALONE = {
-    *("__init__", "context", "global_ids", "loaders", "live_topics"),
+    *("__init__", "context", "global_ids", "selection", "live_topics"),
     *("billing_access", "payment_rate_limits", "return_urls"),
 }
 

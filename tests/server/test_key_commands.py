@@ -10,12 +10,12 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from app.accounts.access.callers import ANONYMOUS, KeyCaller
-from app.accounts.people.sessions import authenticate
 from app.cli.arguments import moment
 from app.cli.command_error import CommandError
 from app.clock import Clock
 from app.db.engine import Database, connect
 from app.db.tables.access import ApiKeyRow
+from tests.support.accounts import authenticate
 from tests.support.server import run_command
 
 

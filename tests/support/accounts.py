@@ -10,9 +10,9 @@ import orjson
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, text
 
-from app.accounts.access.callers import UserCaller
+from app.accounts.access.callers import Caller, UserCaller
 from app.accounts.people.email_syntax import parse_email
-from app.accounts.people.sessions import open_session
+from app.accounts.people.sessions import identify, open_session
 from app.accounts.people.users import NewUser, User, create_user
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
@@ -82,6 +82,11 @@ async def new_person(database: Database, *, address: str | None = None, handle: 
         return Person(user, UserCaller(user.id, opened.session_id), opened.token)
 
     return await transact(database, make)
+
+
+async def authenticate(database: Database, token: str) -> Caller:
+    """The caller whose token this is."""
+    return (await identify(database, token)).caller
 
 
 @dataclass(slots=True)

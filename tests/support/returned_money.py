@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from app.billing.purchases.refunds_and_disputes import apply_returned_money
 from app.db.engine import Database, Session
+from app.db.reads import Reads
 from app.db.tables.access import AuditEventRow
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import CreditPurchaseRow, RefundRow
@@ -120,8 +121,7 @@ class Bought:
 
     async def balance(self) -> ledger_reads.Balance:
         """The workspace's balance."""
-        async with self.backend.database.read() as session:
-            return (await ledger_reads.balances(session, [self.person.workspace_id]))[self.person.workspace_id]
+        return await ledger_reads.balance(Reads(self.backend.database), self.person.workspace_id)
 
     async def kinds(self) -> list[str]:
         """The kinds of the workspace's transactions, the oldest first."""

@@ -36,6 +36,7 @@ _MAY_COMMIT = {
 # A connection that is not a session's commits each statement by itself. Who has one, and what is done on it.
 _COMMITS_EACH_STATEMENT = {
     Path("app/db/engine.py"): "hands such connections out: `raw` from the pool, `open_connection` outside it",
+    Path("app/db/readers.py"): "reads, on connections that refuse to write",
     Path("app/ledger/committer.py"): "a batch of plain spends is one statement, and so one transaction",
     Path("app/store/ledger_posting.py"): "sends that statement",
     Path("app/flows/provider/event_endpoint.py"): "holds a lock across calls to Stripe; writes nothing",

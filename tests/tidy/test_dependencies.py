@@ -13,6 +13,7 @@ from tests.tidy.sources import CODE, PRODUCT, ROOT, nodes_of, python_files
 _PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 _BY_NAME = {
+    "httptools": "uvicorn reads HTTP through it, where it is installed",
     "websockets": "uvicorn speaks WebSocket through it, by the name of the protocol in app/server",
     "import-linter": "`make check` runs lint-imports",
     "pyright": "`make check` runs it",

@@ -150,3 +150,15 @@ def test_only_flows_call_the_payment_gateway() -> None:
         if not _is_within(path, _FLOWS)
     }
     assert calling == set()
+
+
+def test_resolvers_ask_for_reads_instead_of_opening_a_session() -> None:
+    opening = {
+        str(path)
+        for path in python_files("resolvers")
+        if not path.stem.endswith("_mutations")
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in ("read", "raw", "session")
+    }
+    # whose live updates end is looked up for all who watch
+    assert opening == {"resolvers/live_topics.py"}

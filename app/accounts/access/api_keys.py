@@ -14,6 +14,7 @@ from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
 from app.accounts.security.secrets import new_token, token_hash
 from app.accounts.security.text_input import one_line
 from app.db.engine import Session
+from app.db.reads import all_in
 from app.db.tables.access import ApiKeyRow
 from app.errors import InvalidInput, NotFound
 from app.ids import uuid7
@@ -59,7 +60,7 @@ async def create_workspace_key(
             "A workspace's key can have BILLING_READ and BILLING_WRITE; the other scopes are for service keys.",
             path=("input", "scopes"),
         )
-    if len(await api_key_store.of_workspace(session, workspace_id)) >= MOST_KEYS:
+    if len(await all_in(session, api_key_store.OF_WORKSPACES, [workspace_id])) >= MOST_KEYS:
         raise InvalidInput(f"A workspace has at most {MOST_KEYS} keys: revoke one first. Expired ones count too.")
     await api_key_store.add(session, row)
     after = {**_log_detail(row), "expiresAt": expires_at.isoformat() if expires_at is not None else None}
@@ -80,11 +81,6 @@ async def revoke_workspace_key(session: Session, caller: Caller, workspace_id: U
         raise NotFound
     await _revoke(session, row, actor_of(user))
     return access
-
-
-async def keys_of(session: Session, workspace_id: UUID) -> Sequence[ApiKeyRow]:
-    """A workspace's keys that are not revoked, expired ones too, the newest first."""
-    return await api_key_store.of_workspace(session, workspace_id)
 
 
 async def create_service_key(

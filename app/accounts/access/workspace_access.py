@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 from app.accounts.access.callers import Anonymous, Caller, KeyCaller, UserCaller, usable_scopes
@@ -16,17 +17,22 @@ from app.accounts.access.permissions import (
 )
 from app.accounts.security.text_input import trimmed
 from app.db.engine import Session
+from app.db.reads import Reads
 from app.db.tables.workspaces import WorkspaceRow
 from app.errors import Forbidden, NotFound, ProtocolError, Unauthenticated
 from app.store import api_keys as api_key_store
 from app.store import workspaces as workspace_store
+from app.store.workspaces import SeenWorkspace
+
+Workspace: TypeAlias = WorkspaceRow | SeenWorkspace
+"""A workspace: in a unit of work that may change it its row, and what was read of it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceAccess:
     """A workspace, and the role and permissions that one caller has there; `role` is None for keys."""
 
-    workspace: WorkspaceRow
+    workspace: Workspace
     role: WorkspaceRole | None
     permissions: frozenset[WorkspacePermission]
 
@@ -51,10 +57,52 @@ async def workspace_for(
         raise Unauthenticated
     if isinstance(caller, UserCaller):
         access = await _user_access(session, caller, workspace_id, lock)
-        has_scope = scope is None
     else:
         access = await _key_access(session, caller, workspace_id, lock)
-        has_scope = scope is None or scope in usable_scopes(caller)
+    return _checked(caller, access, permission, scope)
+
+
+async def workspace_seen_by(
+    reads: Reads,
+    caller: Caller,
+    workspace_id: UUID,
+    *,
+    permission: WorkspacePermission | None = None,
+    scope: ApiScope | None = None,
+) -> WorkspaceAccess:
+    """As `workspace_for`, for who only looks: what is read is neither locked nor to be changed."""
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    if isinstance(caller, UserCaller):
+        seen = await reads.one_of(workspace_store.SEEN_BY_MEMBERS, (workspace_id, caller.user_id))
+    elif not caller.is_service and caller.workspace_id != workspace_id:
+        raise NotFound
+    else:
+        seen = await reads.one_of(workspace_store.BY_ID, workspace_id)
+    return _checked(caller, access_of(caller, seen), permission, scope)
+
+
+def access_of(caller: UserCaller | KeyCaller, seen: SeenWorkspace | None) -> WorkspaceAccess:
+    """What the caller may do in a workspace as it was read for them; raises `NotFound` for one that was not found for them."""
+    if seen is None:
+        raise NotFound
+    if isinstance(caller, UserCaller):
+        if seen.user_id != caller.user_id or seen.role is None:
+            raise NotFound
+        return _member_access(seen, seen.role)
+    if not caller.is_service and caller.workspace_id != seen.id:
+        raise NotFound
+    return WorkspaceAccess(seen, None, key_permissions(usable_scopes(caller)))
+
+
+def _checked(
+    caller: UserCaller | KeyCaller,
+    access: WorkspaceAccess,
+    permission: WorkspacePermission | None,
+    scope: ApiScope | None,
+) -> WorkspaceAccess:
+    """The access, if it is enough; raises `Forbidden` otherwise."""
+    has_scope = scope is None or (isinstance(caller, KeyCaller) and scope in usable_scopes(caller))
     if not has_scope or (permission is not None and permission not in access.permissions):
         raise Forbidden
     return access
@@ -86,10 +134,9 @@ def _principal(caller: Caller) -> UUID | None:
             return None
 
 
-async def workspaces_of(session: Session, caller: UserCaller) -> list[WorkspaceAccess]:
+async def workspaces_of(reads: Reads, caller: UserCaller) -> list[WorkspaceAccess]:
     """The workspaces that the caller is a member of: the personal one first, then in the order of joining."""
-    found = await workspace_store.of_user(session, caller.user_id)
-    return [_member_access(workspace, role) for workspace, role in found]
+    return [access_of(caller, seen) for seen in await reads.rows(workspace_store.SEEN_BY_USER, caller.user_id)]
 
 
 async def _user_access(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
@@ -99,7 +146,7 @@ async def _user_access(session: Session, caller: UserCaller, workspace_id: UUID,
     return _member_access(*found)
 
 
-def _member_access(workspace: WorkspaceRow, role_name: str) -> WorkspaceAccess:
+def _member_access(workspace: Workspace, role_name: str) -> WorkspaceAccess:
     role = WorkspaceRole(role_name)
     return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
 
@@ -115,17 +162,19 @@ async def _key_access(session: Session, caller: KeyCaller, workspace_id: UUID, l
     return WorkspaceAccess(workspace, None, key_permissions(usable_scopes(caller)))
 
 
-async def workspace_by_handle(session: Session, caller: Caller, handle: str) -> WorkspaceAccess:
+async def workspace_by_handle(reads: Reads, caller: Caller, handle: str) -> WorkspaceAccess:
     """The workspace with this handle, without regard to case; raises what `workspace_for` raises."""
+    key = trimmed(handle).lower()
     if isinstance(caller, Anonymous):
         raise Unauthenticated
-    workspace_id = await workspace_store.id_by_handle(session, trimmed(handle).lower())
-    if workspace_id is None:
-        raise NotFound
-    return await workspace_for(session, caller, workspace_id)
+    if isinstance(caller, UserCaller):
+        seen = await reads.one_of(workspace_store.SEEN_BY_HANDLE, (key, caller.user_id))
+    else:
+        seen = await reads.one_of(workspace_store.BY_HANDLE, key)
+    return access_of(caller, seen)
 
 
-async def workspace_by_external_id(session: Session, caller: Caller, external_id: str) -> WorkspaceAccess:
+async def workspace_by_external_id(reads: Reads, caller: Caller, external_id: str) -> WorkspaceAccess:
     """The workspace with this external id of the host product: for service keys only, `Forbidden` for all others.
 
     Blanks around it are left out, as they are when it is set.
@@ -134,7 +183,4 @@ async def workspace_by_external_id(session: Session, caller: Caller, external_id
         raise Unauthenticated
     if not isinstance(caller, KeyCaller) or not caller.is_service:
         raise Forbidden("Only a service key can look a workspace up by its external id.")
-    workspace_id = await workspace_store.id_by_external_id(session, external_id.strip())
-    if workspace_id is None:
-        raise NotFound
-    return await workspace_for(session, caller, workspace_id)
+    return access_of(caller, await reads.one_of(workspace_store.BY_EXTERNAL_ID, external_id.strip()))

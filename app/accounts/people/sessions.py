@@ -14,7 +14,7 @@ from app.accounts.access.callers import ANONYMOUS, Caller, KeyCaller, UserCaller
 from app.accounts.access.permissions import ApiScope
 from app.accounts.security.secrets import new_token, token_hash
 from app.db.engine import Database, Session
-from app.db.tables.access import ApiKeyRow
+from app.db.reads import Reads, read_rows
 from app.db.tables.people import SessionRow
 from app.db.unit_of_work import transact
 from app.errors import NotFound
@@ -22,6 +22,8 @@ from app.ids import uuid7
 from app.store import api_keys as api_key_store
 from app.store import sessions as session_store
 from app.store import workspaces as workspace_store
+from app.store.sessions import OpenSession, SignedIn
+from app.store.users import Person
 
 LIFETIME = timedelta(days=30)
 
@@ -61,53 +63,75 @@ async def open_session(
     return OpenedSession(user_id, row.id, token)
 
 
-async def authenticate(database: Database, token: str) -> Caller:
-    """The caller whose session or API key this token is; `Anonymous` for any other token.
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Whom a token is of. `person` is as they were read with the token, where that is one of a session of theirs."""
+
+    caller: Caller = ANONYMOUS
+    person: Person | None = None
+
+
+async def identify(database: Database, token: str) -> Identified:
+    """Whose session or API key this token is, by one statement; nobody's for any other token.
 
     Writes the time of last use, at most once in `_LAST_USE_WRITTEN_EVERY`, in a unit of work of its own.
     """
-    async with database.read() as session:
-        row, now = await _row_of(session, token), session.real_now
-    return await _caller_of(database, row, now)
+    now = database.clock.real_now()
+    if token.startswith(KEY_PREFIXES):
+        return await _identify_key(database, token, now)
+    found = await _session_of(database, token, now)
+    if found is None:
+        return Identified()
+    caller = UserCaller(found.user_id, found.id)
+    await _note_use(database, caller, found.last_seen_at, now)
+    return Identified(caller, found.person)
 
 
-async def authenticate_cookie(database: Database, token: str) -> tuple[Caller, bool]:
-    """The caller of the token in a cookie, as `authenticate`, and whether the response must set the cookie again.
+async def identify_by_cookie(database: Database, token: str) -> tuple[Identified, bool]:
+    """Whose the token in a cookie is, as `identify`, and whether the response must set the cookie again.
 
     It must once in `_COOKIE_RENEWED_EVERY`: the browser drops the cookie at the age that was last sent, however often it is used.
     """
-    async with database.read() as session:
-        row, now = await _row_of(session, token), session.real_now
+    now = database.clock.real_now()
+    if token.startswith(KEY_PREFIXES):
+        return await _identify_key(database, token, now), False
+    found = await _session_of(database, token, now)
+    if found is None:
+        return Identified(), False
+    caller = UserCaller(found.user_id, found.id)
     renewed_before = now - _COOKIE_RENEWED_EVERY
-    if not isinstance(row, SessionRow) or (row.cookie_renewed_at or row.created_at) >= renewed_before:
-        return await _caller_of(database, row, now), False
+    if (found.cookie_renewed_at or found.created_at) >= renewed_before:
+        await _note_use(database, caller, found.last_seen_at, now)
+        return Identified(caller, found.person), False
 
     async def renew(session: Session) -> bool:
-        return await session_store.renew_cookie(session, row.id, session.real_now, unless_since=renewed_before)
+        return await session_store.renew_cookie(session, found.id, session.real_now, unless_since=renewed_before)
 
     # of several requests at once, one renews it
     is_renewed = await transact(database, renew, step="session-renewed")
-    return UserCaller(row.user_id, row.id), is_renewed
+    return Identified(caller, found.person), is_renewed
 
 
-async def _caller_of(database: Database, row: SessionRow | ApiKeyRow | None, now: datetime) -> Caller:
-    match row:
-        case None:
-            return ANONYMOUS
-        case SessionRow():
-            caller, used_at = UserCaller(row.user_id, row.id), row.last_seen_at
-        case ApiKeyRow():
-            scopes = frozenset(ApiScope(scope) for scope in row.scopes)
-            caller, used_at = KeyCaller(row.id, row.workspace_id, row.name, scopes), row.last_used_at
-    if used_at is None or used_at < now - _LAST_USE_WRITTEN_EVERY:
+async def _session_of(database: Database, token: str, now: datetime) -> SignedIn | None:
+    rows = await read_rows(database, session_store.SIGNED_IN, token_hash(token), now - LIFETIME)
+    return rows[0] if rows else None
+
+
+async def _identify_key(database: Database, token: str, now: datetime) -> Identified:
+    rows = await read_rows(database, api_key_store.PRESENTED, token_hash(token), now)
+    if not rows:
+        return Identified()
+    key = rows[0]
+    caller = KeyCaller(key.id, key.workspace_id, key.name, frozenset(ApiScope(scope) for scope in key.scopes))
+    await _note_use(database, caller, key.last_used_at, now)
+    return Identified(caller)
+
+
+async def _note_use(
+    database: Database, caller: UserCaller | KeyCaller, noted_at: datetime | None, now: datetime
+) -> None:
+    if noted_at is None or noted_at < now - _LAST_USE_WRITTEN_EVERY:
         await transact(database, lambda session: _touch(session, caller), step="session-used")
-    return caller
-
-
-async def _row_of(session: Session, token: str) -> SessionRow | ApiKeyRow | None:
-    if token.startswith(KEY_PREFIXES):
-        return await api_key_store.by_secret_hash(session, token_hash(token), at=session.real_now)
-    return await session_store.by_token_hash(session, token_hash(token), seen_since=session.real_now - LIFETIME)
 
 
 async def _touch(session: Session, caller: UserCaller | KeyCaller) -> None:
@@ -149,9 +173,9 @@ def _has_expired(caller: Caller, now: datetime) -> bool:
     return isinstance(caller, UserCaller) and caller.expires_at is not None and caller.expires_at <= now
 
 
-async def sessions_of(session: Session, user_id: UUID) -> Sequence[SessionRow]:
+async def sessions_of(reads: Reads, user_id: UUID) -> Sequence[OpenSession]:
     """A user's open sessions, the last used first."""
-    return await session_store.of_user(session, user_id, seen_since=session.real_now - LIFETIME)
+    return await reads.rows(session_store.OF_USER, user_id, reads.real_now - LIFETIME)
 
 
 async def sign_out(session: Session, caller: Caller) -> bool:

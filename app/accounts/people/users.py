@@ -17,6 +17,7 @@ from app.accounts.people.email_syntax import EmailAddress
 from app.accounts.people.handles import claim_generated_handle, claim_handle
 from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Session
+from app.db.reads import all_in
 from app.db.tables.people import EmailRow, UserRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.error_codes import ErrorCode
@@ -25,6 +26,7 @@ from app.ids import uuid7
 from app.store import deletions as deletion_store
 from app.store import users as user_store
 from app.store import workspaces as workspace_store
+from app.store.users import Person
 
 # of a first name, and of a last one
 MOST_NAME_CHARACTERS: Final = 100
@@ -140,10 +142,14 @@ async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
     )
     if not is_theirs:
         raise EmailTaken
-    return user_of(user, await _open_personal_workspace(session, abuse_key, user, new))
+    await _open_personal_workspace(session, abuse_key, user, new)
+    made = await find_user(session, user.id)
+    if made is None:
+        raise LookupError("an account that was just made is not there")
+    return made
 
 
-async def _open_personal_workspace(session: Session, abuse_key: bytes, user: UserRow, new: NewUser) -> WorkspaceRow:
+async def _open_personal_workspace(session: Session, abuse_key: bytes, user: UserRow, new: NewUser) -> None:
     workspace_id = uuid7()
     name = full_name(new.first_name, new.last_name)
     handle = new.handle
@@ -167,13 +173,12 @@ async def _open_personal_workspace(session: Session, abuse_key: bytes, user: Use
     await audit_log.record(
         session, workspace_id, Actor(user_id=user.id), "workspace.created", "The personal workspace was opened."
     )
-    return workspace
 
 
 async def find_user(session: Session, user_id: UUID) -> User | None:
-    """The user, if there is one."""
-    found = await user_store.with_personal_workspace(session, user_id)
-    return user_of(*found) if found is not None else None
+    """The user, if there is one, as a unit of work sees them."""
+    found = await all_in(session, user_store.PEOPLE, [user_id])
+    return user_of(found[0]) if found else None
 
 
 async def lock_joining_user(session: Session, user_id: UUID) -> None:
@@ -199,18 +204,18 @@ async def emails_of(session: Session, user_id: UUID) -> Sequence[EmailRow]:
     return await user_store.emails_of(session, user_id)
 
 
-def user_of(row: UserRow, personal: WorkspaceRow) -> User:
-    """The user that these rows are of."""
+def user_of(person: Person) -> User:
+    """The user that a person who was read is."""
     return User(
-        id=row.id,
-        handle=personal.handle,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        company=row.company,
-        job_title=row.job_title,
-        bio=row.bio,
-        visibility=Visibility(row.visibility),
-        personal_workspace_id=personal.id,
-        created_at=row.created_at,
-        avatar_digest=row.avatar_digest,
+        id=person.id,
+        handle=person.personal.handle,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        company=person.company,
+        job_title=person.job_title,
+        bio=person.bio,
+        visibility=Visibility(person.visibility),
+        personal_workspace_id=person.personal.id,
+        created_at=person.created_at,
+        avatar_digest=person.avatar_digest,
     )

@@ -23,6 +23,7 @@ from app.accounts.security.secrets import Keys, new_token, token_hash
 from app.accounts.security.shared_errors import EmailUnverified
 from app.accounts.workspaces.members import lock_workspace, require_manager
 from app.db.engine import Database, Session
+from app.db.reads import Reads
 from app.db.tables.workspaces import InvitationRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, NotFound
@@ -30,8 +31,7 @@ from app.ids import uuid7
 from app.messages import message_texts
 from app.messages.mail import queue_mail
 from app.store import invitations as invitation_store
-from app.store import memberships as membership_store
-from app.store import workspaces as workspace_store
+from app.store.invitations import Offered, OpenInvitation
 
 LIFETIME = timedelta(days=7)
 MOST_OPEN = 500
@@ -161,42 +161,26 @@ async def revoke(session: Session, caller: Caller, workspace_id: UUID, invitatio
     return access
 
 
-async def open_invitations(session: Session, access: WorkspaceAccess) -> Sequence[InvitationRow]:
+async def open_invitations(reads: Reads, access: WorkspaceAccess) -> Sequence[OpenInvitation]:
     """The open invitations, the newest first; none for callers without MANAGE_MEMBERS, who may not see the addresses."""
     if _MANAGE_MEMBERS not in access.permissions:
         return ()
-    return await invitation_store.open_ones(session, access.workspace.id, at=session.now)
+    return await reads.rows(invitation_store.OPEN, access.workspace.id, reads.now)
 
 
-async def open_invitation(
-    session: Session, caller: Caller, workspace_id: UUID, invitation_id: UUID
-) -> InvitationRow | None:
-    """One of the open invitations; None for callers without MANAGE_MEMBERS."""
-    access = await workspace_for(session, caller, workspace_id)
-    if _MANAGE_MEMBERS not in access.permissions:
-        return None
-    return await invitation_store.open_one(session, workspace_id, invitation_id, at=session.now)
-
-
-async def offer_of(session: Session, caller: UserCaller, token: str) -> Offer | None:
+async def offer_of(reads: Reads, caller: UserCaller, token: str) -> Offered | None:
     """The invitation with this token, for a caller who has verified its address, or who has accepted it and is still a member.
 
     None for any other caller, and for a token that is unknown, used or expired.
     """
-    row = await invitation_store.by_token_hash(session, token_hash(token))
-    if row is None:
+    now = reads.now
+    found = await reads.row(invitation_store.OFFERS, token_hash(token), caller.user_id)
+    if found is None:
         return None
-    workspace = await workspace_store.get(session, row.workspace_id)
-    if row.accepted_by == caller.user_id and workspace is not None:
-        membership = await membership_store.find(session, row.workspace_id, caller.user_id)
-        return Offer(workspace, row) if membership is not None else None
-    if not is_open(session, row):
-        return None
-    try:
-        await require_invitee(session, caller, row, lock=False)
-    except EmailUnverified:
-        return None
-    return Offer(workspace, row) if workspace is not None else None
+    if found.accepted_by == caller.user_id:
+        return found if found.is_member else None
+    is_open = found.accepted_by is None and found.expires_at > now
+    return found if is_open and found.has_address else None
 
 
 def is_open(session: Session, row: InvitationRow) -> bool:

@@ -153,7 +153,7 @@ async def _membership(session: Session, workspace_id: UUID, user_id: UUID) -> Me
 
 
 async def _require_another_owner(session: Session, workspace_id: UUID) -> None:
-    if await membership_store.count(session, workspace_id, role=WorkspaceRole.OWNER) < 2:
+    if await membership_store.count_role(session, workspace_id, WorkspaceRole.OWNER) < 2:
         raise LastOwner
 
 

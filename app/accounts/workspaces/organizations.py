@@ -10,7 +10,7 @@ from uuid import UUID
 from app.accounts.access import audit_log
 from app.accounts.access.callers import Caller, KeyCaller, UserCaller, require_user
 from app.accounts.access.permissions import ApiScope, WorkspacePermission, WorkspaceRole
-from app.accounts.access.workspace_access import WorkspaceAccess, workspace_for
+from app.accounts.access.workspace_access import Workspace, WorkspaceAccess, workspace_for, workspace_seen_by
 from app.accounts.people.handles import (
     HandleTaken,
     change_handle,
@@ -25,9 +25,10 @@ from app.accounts.security.text_input import one_line
 from app.accounts.workspaces.members import lock_workspace
 from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
 from app.db.engine import Database, Session
+from app.db.reads import Reads
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
-from app.errors import Conflict, Forbidden, InvalidInput
+from app.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.ids import uuid7
 from app.store import workspaces as workspace_store
 
@@ -138,17 +139,17 @@ async def update_workspace(
     with OPERATOR may set, change and clear external ids only. Raises `Forbidden` for anything else, `InvalidInput`,
     `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, and what `workspace_for` raises.
     """
-    async with database.read() as session:
-        access = await workspace_for(session, caller, workspace_id)
+    access = await workspace_seen_by(Reads(database), caller, workspace_id)
     _require_right(access, caller, change)
     change = _checked_change(access.workspace, change)
 
     async def apply(session: Session) -> WorkspaceAccess:
         access = await lock_workspace(session, caller, workspace_id)
         _require_right(access, caller, change)
-        await _apply(
-            session, abuse_key, caller, access.workspace, change, owners_set_external_ids=owners_set_external_ids
-        )
+        row = await workspace_store.get(session, workspace_id)
+        if row is None:
+            raise NotFound
+        await _apply(session, abuse_key, caller, row, change, owners_set_external_ids=owners_set_external_ids)
         await session.flush()
         return access
 
@@ -176,7 +177,7 @@ def _is_operator(caller: Caller) -> bool:
     return isinstance(caller, KeyCaller) and caller.is_service and ApiScope.OPERATOR in caller.scopes
 
 
-def _checked_change(workspace: WorkspaceRow, change: WorkspaceChange) -> WorkspaceChange:
+def _checked_change(workspace: Workspace, change: WorkspaceChange) -> WorkspaceChange:
     """The change with its values checked and cleaned; raises for those that are not allowed."""
     name, handle, external_id = change.name, change.handle, change.external_id
     if name is not UNCHANGED:

@@ -162,11 +162,6 @@ async def verify_phone(
     return access
 
 
-async def phone_of(session: Session, workspace_id: UUID) -> PhoneRow | None:
-    """The number verified for a workspace."""
-    return await phone_store.of_workspace(session, workspace_id)
-
-
 async def require_phone(session: Session, workspace_id: UUID) -> PhoneRow:
     """The number verified for a workspace; raises `PhoneUnverified` without one."""
     phone = await phone_store.of_workspace(session, workspace_id)

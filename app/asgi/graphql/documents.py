@@ -21,6 +21,7 @@ from app.asgi.graphql.document_limits import (
     refuse_literals,
 )
 from app.asgi.graphql.error_formatter import ParseFailed, ValidationFailed, refused
+from app.asgi.graphql.plain_fields import Shape
 from app.errors import BadUserInput, QueryTooComplex
 
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)
@@ -30,11 +31,15 @@ _REPORTED_ERRORS = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedDocument:
-    """A document that is valid and within the limits, but for a cost that each request's variables decide."""
+    """A document that is valid and within the limits, but for a cost that each request's variables decide.
+
+    `shape` is what executions find out of its selections; None where variables decide what is selected.
+    """
 
     ast: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     cost_depends_on_variables: bool
+    shape: Shape | None
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation of that name, or the only one. Raises BadUserInput if that names none, or several."""
@@ -122,7 +127,9 @@ def prepare(schema: GraphQLSchema, limits: DocumentLimits, text: str, *, reveal_
     if errors:
         raise refused(errors, ValidationFailed)
     by_name = {definition.name.value if definition.name else None: definition for definition in operations}
-    return PreparedDocument(ast, by_name, cost_depends_on_variables)
+    # what is skipped may differ from one execution to the next
+    shape = None if "@" in text else Shape()
+    return PreparedDocument(ast, by_name, cost_depends_on_variables, shape)
 
 
 def _check_limits(

@@ -17,6 +17,7 @@ from strawberry.execution import optimized_is_awaitable
 from app.asgi.graphql.documents import DocumentCache
 from app.asgi.graphql.error_formatter import ErrorFormatter, RequestRefused, refused
 from app.asgi.graphql.graphql_settings import GraphQLSettings
+from app.asgi.graphql.plain_fields import PlainFieldsExecutor, Shape
 from app.asgi.graphql.request_parser import GraphQLRequest
 from app.asgi.graphql.shared_results import SharedResults
 from app.asgi.graphql.transport_context import ContextFactory, OperationContext, RequestInfo
@@ -61,7 +62,7 @@ class Engine:
         document = self.documents.prepare(request.query, reveal_schema=reveal)
         definition = document.operation(request.operation_name)
         self.documents.check_cost(document, definition, request.variables)
-        executor = cast("type[Any]", Executor).build(
+        executor = cast("type[Any]", PlainFieldsExecutor).build(
             self.schema,
             document.ast,
             context_value=context,
@@ -72,6 +73,7 @@ class Engine:
         )
         if isinstance(executor, list):
             raise refused(cast("list[GraphQLError]", executor), BadUserInput)
+        executor.take_shape(document.shape if document.shape is not None else Shape())
         return Operation(self, request, info, context, definition, executor)
 
 

@@ -17,6 +17,7 @@ from app.errors import DomainError, NotFound
 from app.ids import uuid7
 from app.payments.gateway_values import Card, Wallet
 from app.store import billing_accounts as billing_account_store
+from app.store.billing_accounts import Account
 
 TOPIC = "payment_methods"
 
@@ -126,7 +127,7 @@ async def check_later(session: Session, workspace_id: UUID) -> None:
         account.cards_check_at = session.now + CHECK_EVERY if is_open else None
 
 
-def may_be_checked_soon(account: BillingAccountRow | None, now: datetime) -> bool:
+def may_be_checked_soon(account: BillingAccountRow | Account | None, now: datetime) -> bool:
     """Whether `check_soon` would make the cards due."""
     if account is None or account.cards_check_at is None or account.cards_check_at <= now:
         return False

@@ -14,6 +14,7 @@ from app.ids import uuid7
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
+from app.store.invoices import MirroredInvoice
 
 TOPIC = "invoice"
 
@@ -77,7 +78,7 @@ def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> Non
     session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
 
 
-def due_minor(row: InvoiceRow) -> int:
+def due_minor(row: InvoiceRow | MirroredInvoice) -> int:
     """What is still to be paid of a mirrored invoice, in its currency's smallest unit.
 
     The provider keeps the amount that was left when an invoice was called off or given up. Nobody is asked for it any more.
@@ -85,7 +86,7 @@ def due_minor(row: InvoiceRow) -> int:
     return 0 if row.status in (InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE) else row.amount_due_minor
 
 
-def credit_applied_minor(row: InvoiceRow) -> int:
+def credit_applied_minor(row: InvoiceRow | MirroredInvoice) -> int:
     """What the customer's credit paid of a mirrored invoice, in its currency's smallest unit; a void one has given it back."""
     return 0 if row.status == InvoiceStatus.VOID else row.credit_applied_minor
 

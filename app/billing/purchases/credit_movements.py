@@ -43,7 +43,7 @@ async def require_room(session: Session, workspace_id: UUID, steps: int, *, exce
 
     The billing account is locked. `except_for` is a purchase that is not to be counted: the one that asks.
     """
-    balance = (await ledger_reads.balances(session, [workspace_id]))[workspace_id]
+    balance = await ledger_reads.balance_in(session, workspace_id)
     waiting = [row for row in await purchase_store.unfinished(session, workspace_id) if row.id != except_for]
     coming = sum(row.credits for row in waiting if row.pay_sent_at is not None)
     if max(balance.available, 0) + balance.held + coming + steps > MAX_STEPS:

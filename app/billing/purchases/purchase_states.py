@@ -22,6 +22,7 @@ from app.money import Money
 from app.payments.gateway_values import Checkout, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+from app.store.purchases import SeenPurchase
 
 TOPIC = "credit_purchase"
 
@@ -55,7 +56,7 @@ def next_check(row: CreditPurchaseRow, now: datetime) -> datetime:
     return min(later, row.expires_at) if row.expires_at > now else later
 
 
-def may_have_been_paid(row: CreditPurchaseRow, now: datetime) -> bool:
+def may_have_been_paid(row: CreditPurchaseRow | SeenPurchase, now: datetime) -> bool:
     """Whether the provider may know more of a purchase than is stored: it waits for its customer, or for an answer that is lost."""
     if row.status not in UNFINISHED or row.pay_sent_at is None:
         return False
@@ -63,7 +64,7 @@ def may_have_been_paid(row: CreditPurchaseRow, now: datetime) -> bool:
     return waits_for_customer or now >= row.pay_sent_at + CHARGE_TAKES
 
 
-def may_be_checked_soon(row: CreditPurchaseRow, now: datetime) -> bool:
+def may_be_checked_soon(row: CreditPurchaseRow | SeenPurchase, now: datetime) -> bool:
     """Whether `check_soon` would make a purchase due."""
     is_due_later = row.next_check_at is not None and row.next_check_at > now
     asked_at = row.check_asked_at

@@ -13,6 +13,7 @@ from app.accounts.access import audit_log
 from app.billing.subscriptions.workspace_plan import plan_of
 from app.catalog import Catalog
 from app.db.engine import Session
+from app.db.reads import rows_in
 from app.db.tables.payments import BillingAccountRow
 from app.error_codes import ErrorCode
 from app.errors import DomainError, NotFound
@@ -20,6 +21,7 @@ from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 from app.store import workspaces as workspace_store
+from app.store.billing_accounts import Account
 
 
 class SpendLimitReached(DomainError):
@@ -34,7 +36,7 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
     return start, (start + timedelta(days=32)).replace(day=1)
 
 
-def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | None) -> Money | None:
+def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | Account | None) -> Money | None:
     """The most that may be charged for credits in a month: what an operator set, else the plan's limit; None: no limit."""
     if account is not None and account.monthly_spend_limit_minor is not None:
         return Money(account.monthly_spend_limit_minor, catalog.currency)
@@ -47,7 +49,7 @@ async def check_spend_limit(session: Session, catalog: Catalog, account: Billing
     if limit is None:
         return
     since, until = month_of(session.now)
-    spent = await purchase_store.charged_minor(session, account.workspace_id, since=since, until=until)
+    [spent] = await rows_in(session, purchase_store.SPENT, account.workspace_id, since, until)
     if spent + amount_minor > limit.minor:
         left = Money(max(0, limit.minor - spent), limit.currency)
         raise SpendLimitReached(

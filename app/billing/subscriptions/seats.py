@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from app.billing.subscriptions.workspace_plan import plan_of
 from app.catalog import Catalog
 from app.db.engine import Session
+from app.db.reads import Reads, all_in
 from app.error_codes import ErrorCode
 from app.errors import DomainError
 from app.store import memberships as membership_store
+from app.store.memberships import MemberCount
 
 
 class SeatsInUse(DomainError):
@@ -32,10 +35,9 @@ class Seats:
         return max(0, self.total - self.used)
 
 
-async def seats_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Seats:
-    """The seats of a workspace. Where the caller has locked the workspace, nobody changes them before the transaction ends."""
-    total = plan_of(catalog, workspace_id).seats.included
-    return Seats(total=total, used=await membership_store.count(session, workspace_id))
+async def seats_of(reads: Reads, catalog: Catalog, workspace_id: UUID) -> Seats:
+    """The seats of a workspace."""
+    return _seats(catalog, workspace_id, await reads.all_of(membership_store.COUNTS, workspace_id))
 
 
 async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
@@ -43,5 +45,10 @@ async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -
 
     That holds for catalogs with automatic seats too: seats can't be bought yet.
     """
-    if not (await seats_of(session, catalog, workspace_id)).available:
+    counted = await all_in(session, membership_store.COUNTS, [workspace_id])
+    if not _seats(catalog, workspace_id, counted).available:
         raise SeatsInUse
+
+
+def _seats(catalog: Catalog, workspace_id: UUID, counted: Sequence[MemberCount]) -> Seats:
+    return Seats(plan_of(catalog, workspace_id).seats.included, counted[0].members if counted else 0)

@@ -99,7 +99,10 @@ class InvoiceRow(Base):
 
     __tablename__ = "invoices"
     erasure = Kept("the law makes a seller keep invoices; nobody can read those of a workspace that is gone")
-    __table_args__ = (Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),)
+    __table_args__ = (
+        Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),
+        Index("invoices_purchase_idx", "workspace_id", "purchase_id", postgresql_where=text("purchase_id IS NOT NULL")),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

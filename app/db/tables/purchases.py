@@ -60,6 +60,18 @@ class CreditPurchaseRow(Base):
         ),
         Index("credit_purchases_unsettled_idx", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
         Index("credit_purchases_invoice_id_idx", "invoice_id"),
+        # what is spent in a month is read with every page of a workspace, whatever it bought before
+        Index(
+            "credit_purchases_charged_idx",
+            "workspace_id",
+            "charged_at",
+            postgresql_where=text("charged_at IS NOT NULL"),
+        ),
+        Index(
+            "credit_purchases_under_way_idx",
+            "workspace_id",
+            postgresql_where=text("pay_sent_at IS NOT NULL AND status IN ('PENDING', 'ACTION_REQUIRED')"),
+        ),
         CheckConstraint("credits > 0", name="credits"),
         CheckConstraint("price_minor > 0", name="price"),
     )

@@ -10,12 +10,12 @@ from sqlalchemy import select, update
 from app.accounts.access.api_keys import create_service_key, create_workspace_key, revoke_key, service_keys
 from app.accounts.access.callers import ANONYMOUS, KeyCaller, usable_scopes
 from app.accounts.access.permissions import ApiScope
-from app.accounts.people.sessions import authenticate, ended
+from app.accounts.people.sessions import ended
 from app.db.engine import Database, Session
 from app.db.tables.access import ApiKeyRow, AuditEventRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput, NotFound
-from tests.support.accounts import at_later, at_second, new_person
+from tests.support.accounts import at_later, at_second, authenticate, new_person
 
 
 async def _key(database: Database, *scopes: ApiScope, name: str = "a server") -> tuple[ApiKeyRow, str]:

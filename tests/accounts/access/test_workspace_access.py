@@ -20,10 +20,12 @@ from app.accounts.access.workspace_access import (
     workspace_for,
 )
 from app.db.engine import Database, Session
+from app.db.reads import Reads
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.ids import uuid7
+from app.store import workspaces as workspace_store
 from tests.support.accounts import Person, new_person
 
 P = WorkspacePermission
@@ -172,33 +174,31 @@ async def test_what_needs_a_person_is_for_neither_keys_nor_nobody(database: Data
 
 async def test_a_workspace_is_found_by_handle_without_regard_to_case_by_who_belongs_to_it(database: Database) -> None:
     person, other = await new_person(database), await new_person(database)
-    async with database.read() as session:
-        found = await workspace_by_handle(session, person.caller, person.user.handle.upper())
-        assert found.workspace.id == person.user.personal_workspace_id
-        for caller, handle in ((other.caller, person.user.handle), (person.caller, "nobody-has-this-one")):
-            with pytest.raises(NotFound):
-                await workspace_by_handle(session, caller, handle)
-        with pytest.raises(Unauthenticated):
-            await workspace_by_handle(session, ANONYMOUS, person.user.handle)
+    reads = Reads(database)
+    found = await workspace_by_handle(reads, person.caller, person.user.handle.upper())
+    assert found.workspace.id == person.user.personal_workspace_id
+    for caller, handle in ((other.caller, person.user.handle), (person.caller, "nobody-has-this-one")):
+        with pytest.raises(NotFound):
+            await workspace_by_handle(reads, caller, handle)
+    with pytest.raises(Unauthenticated):
+        await workspace_by_handle(reads, ANONYMOUS, person.user.handle)
 
 
 async def test_a_workspace_is_found_by_external_id_by_service_keys_only(database: Database) -> None:
     person = await new_person(database)
     workspace_id, external_id = person.user.personal_workspace_id, f"crm-{uuid4()}"
-    async with database.read() as session:
-        await session.execute(
-            update(WorkspaceRow).where(WorkspaceRow.id == workspace_id).values(external_id=external_id)
-        )
-        found = await workspace_by_external_id(session, _service_key(), external_id)
-        assert found.workspace.id == workspace_id
-        with pytest.raises(NotFound):
-            await workspace_by_external_id(session, _service_key(), "unknown")
-        own_key = KeyCaller(uuid4(), workspace_id, "mine", frozenset())
-        for caller in (person.caller, own_key):
-            with pytest.raises(Forbidden):
-                await workspace_by_external_id(session, caller, external_id)
-        with pytest.raises(Unauthenticated):
-            await workspace_by_external_id(session, ANONYMOUS, external_id)
+    reads = Reads(database)
+    await transact(database, lambda session: workspace_store.set_external_id(session, workspace_id, external_id))
+    found = await workspace_by_external_id(reads, _service_key(), external_id)
+    assert found.workspace.id == workspace_id
+    with pytest.raises(NotFound):
+        await workspace_by_external_id(reads, _service_key(), "unknown")
+    own_key = KeyCaller(uuid4(), workspace_id, "mine", frozenset())
+    for caller in (person.caller, own_key):
+        with pytest.raises(Forbidden):
+            await workspace_by_external_id(reads, caller, external_id)
+    with pytest.raises(Unauthenticated):
+        await workspace_by_external_id(reads, ANONYMOUS, external_id)
 
 
 async def test_a_checked_membership_can_not_change_before_the_transaction_ends(database: Database) -> None:

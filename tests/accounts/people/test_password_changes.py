@@ -15,7 +15,7 @@ from app.accounts.people import password_changes
 from app.accounts.people.email_addresses import add_email, remove_email
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.password_changes import LINK_LIFETIME, MAIL_RESET_LINK, TRIES_PER_USER
-from app.accounts.people.sessions import OpenedSession, authenticate, open_session
+from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, PER_NETWORK, sign_in
 from app.accounts.people.users import NewUser, create_user
 from app.accounts.security.passwords import Passwords
@@ -32,6 +32,7 @@ from tests.support.accounts import (
     CountingHasher,
     Person,
     at_later,
+    authenticate,
     new_address,
     new_network,
     new_person,

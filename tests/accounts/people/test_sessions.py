@@ -9,22 +9,15 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts.access.callers import ANONYMOUS, UserCaller
-from app.accounts.people.sessions import (
-    LIFETIME,
-    authenticate,
-    ended,
-    open_session,
-    revoke_session,
-    sessions_of,
-    sign_out,
-)
+from app.accounts.people.sessions import LIFETIME, ended, open_session, revoke_session, sessions_of, sign_out
 from app.accounts.purge import purge_expired
 from app.clock import Clock
 from app.db.engine import Database, Session
+from app.db.reads import Reads
 from app.db.tables.people import SessionRow
 from app.db.unit_of_work import transact
 from app.errors import NotFound
-from tests.support.accounts import Person, at_later, at_second, new_person
+from tests.support.accounts import Person, at_later, at_second, authenticate, new_person
 
 
 async def _row(database: Database, person: Person) -> SessionRow:
@@ -66,7 +59,7 @@ async def test_a_session_lasts_30_days_from_its_last_use(database: Database) -> 
     assert await authenticate(expired, person.token) == ANONYMOUS
     async with expired.read() as session:
         assert await ended(session, [person.caller]) == {person.caller}
-        assert await sessions_of(session, person.user.id) == []
+        assert await sessions_of(Reads(expired), person.user.id) == []
 
 
 async def test_moving_the_products_time_forward_ends_no_session(database: Database) -> None:
@@ -104,8 +97,8 @@ async def test_nobody_and_a_session_that_has_ended_can_not_sign_out(database: Da
 async def test_each_of_ones_sessions_can_be_ended_alone(database: Database) -> None:
     person = await new_person(database)
     second = await transact(database, lambda session: open_session(session, person.user.id, "another\0 browser"))
-    async with database.read() as session:
-        assert [row.user_agent for row in await sessions_of(session, person.user.id)] == ["another browser", "a test"]
+    found = await sessions_of(Reads(database), person.user.id)
+    assert [row.user_agent for row in found] == ["another browser", "a test"]
     await transact(database, lambda session: revoke_session(session, person.caller, second.session_id))
     assert await authenticate(database, second.token) == ANONYMOUS
     assert await authenticate(database, person.token) == person.caller

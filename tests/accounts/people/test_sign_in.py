@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
-from app.accounts.people.sessions import OpenedSession, authenticate
+from app.accounts.people.sessions import OpenedSession
 from app.accounts.people.sign_in import PER_ADDRESS, PER_ADDRESS_AND_NETWORK, sign_in
 from app.accounts.people.sign_up import SignUp, sign_up
 from app.accounts.people.users import NewUser, User, create_user
@@ -28,6 +28,7 @@ from tests.support.accounts import (
     PASSWORD,
     CountingHasher,
     at_later,
+    authenticate,
     new_address,
     new_network,
     new_person,

@@ -18,7 +18,6 @@ from app.accounts.workspaces.phone_verification import (
     MOST_WORKSPACES,
     PhoneInUse,
     PhoneUnverified,
-    phone_of,
     require_phone,
     verify_phone,
 )
@@ -29,6 +28,7 @@ from app.db.unit_of_work import transact
 from app.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
 from app.messages.development_inbox import InboxSmsSender
 from app.messages.sms_codes import CodeGone
+from app.store import phones as phone_store
 from tests.support.accounts import (
     KEYS,
     at_later,
@@ -58,7 +58,7 @@ async def test_of_a_verified_number_only_the_last_digits_and_a_keyed_hash_are_ke
     code = await sent_code(database, person, number)
     await verify(database, person.caller, phone_for(person, number), code)
     async with database.read() as session:
-        phone = await phone_of(session, person.user.personal_workspace_id)
+        phone = await phone_store.of_workspace(session, person.user.personal_workspace_id)
     assert phone is not None
     assert phone.last_digits == number[-4:]
     assert number.encode() not in phone.number_hash
@@ -68,7 +68,7 @@ async def test_a_workspace_without_a_verified_phone_has_none(database: Database)
     person, number = await new_person(database), new_number()
     await sent_code(database, person, number)
     async with database.read() as session:
-        assert await phone_of(session, person.user.personal_workspace_id) is None
+        assert await phone_store.of_workspace(session, person.user.personal_workspace_id) is None
         with pytest.raises(PhoneUnverified):
             await require_phone(session, person.user.personal_workspace_id)
 
@@ -90,7 +90,7 @@ async def test_a_wrong_code_verifies_nothing_and_may_be_tried_five_times(databas
     with pytest.raises(CodeExpired):
         await verify(database, person.caller, phone_for(person, number), code)
     async with database.read() as session:
-        assert await phone_of(session, person.user.personal_workspace_id) is None
+        assert await phone_store.of_workspace(session, person.user.personal_workspace_id) is None
 
 
 async def test_after_too_many_tries_a_new_code_may_be_tried(database: Database) -> None:
@@ -234,7 +234,7 @@ async def test_a_number_verifies_three_workspaces_however_many_try_at_once(datab
     assert len(refusals) == 3
     assert f"has verified {MOST_WORKSPACES} workspaces" in refusals[0].message
     async with database.read() as session:
-        verified = [await phone_of(session, person.user.personal_workspace_id) for person in people]
+        verified = [await phone_store.of_workspace(session, person.user.personal_workspace_id) for person in people]
     assert sum(phone is not None for phone in verified) == MOST_WORKSPACES
 
 

@@ -1,0 +1,178 @@
+"""A page takes few round trips to PostgreSQL, however its fields are asked for: counted at the driver, the check of rights too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from app.accounts.access.api_keys import create_service_key
+from app.accounts.access.permissions import ApiScope
+from app.db.unit_of_work import transact
+from app.ids import GlobalId
+from bench.page_rows import Page, fill
+from bench.round_trips import RoundTrips, counted_round_trips
+from tests.support.api import Api, running_api
+from tests.support.databases import cloned_url
+from tests.support.running_backend import CATALOGS
+
+MOST: Final = 3
+_ROWS: Final = 30
+
+_BALANCE = """
+  creditBalance {
+    available held version grants { id remaining } nextExpiry { amount }
+    transactions(first: 10) { nodes { sequence kind amount } pageInfo { hasNextPage } }
+  }"""
+_FIELDS: Final = (
+    "id name",
+    "plan { code }",
+    "subscription { seats { total used } plan { code } }",
+    "spend { spent { amount } limit { amount } }",
+    _BALANCE,
+    "paymentMethods { id last4 }",
+    "invoices(first: 10) { nodes { id lines { amount { amount } } } pageInfo { endCursor } }",
+)
+_PAGE: Final = "\n".join(_FIELDS)
+_REVERSED: Final = "\n".join(reversed(_FIELDS))
+_ALIASED: Final = f"""
+  cards: paymentMethods {{ id }}
+  ...Money
+  ... on Workspace {{ bills: invoices(first: 10, status: PAID) {{ nodes {{ id }} }} }}
+  ... on Node {{ ... on Workspace {{ older: invoices(first: 3) {{ nodes {{ id }} }} }} }}
+  one: creditBalance {{ available usage: transactions(kind: USAGE) {{ nodes {{ id }} }} ...Moved }}
+  two: creditBalance {{ held transactions(first: $first) @include(if: $yes) {{ nodes {{ id }} }} }}
+  {_REVERSED}
+"""
+_FRAGMENTS: Final = """
+  fragment Money on Workspace { spend { spent { amount } } creditBalance { held } }
+  fragment Moved on CreditBalance { bonus: transactions(kind: BONUS, first: 2) { nodes { id } } }
+"""
+
+# what is asked for, and how many round trips it may take
+_DOCUMENTS: Final = {
+    "by its id": (f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}", MOST),
+    "in another order": (f"query ($a: ID!) {{ workspace(id: $a) {{ {_REVERSED} }} }}", MOST),
+    "by its handle": (f"query ($handle: String!) {{ workspace(handle: $handle) {{ {_PAGE} }} }}", MOST),
+    "of who asks": (f"{{ viewer {{ handle workspaces {{ {_PAGE} }} }} }}", MOST),
+    "of who asks, in person": (f"{{ viewer {{ handle personalWorkspace {{ {_PAGE} }} }} }}", 2),
+    "of two workspaces": (
+        f"query ($a: ID!, $b: ID!) {{ one: workspace(id: $a) {{ {_PAGE} }} two: workspace(id: $b) {{ {_REVERSED} }} }}",
+        MOST,
+    ),
+    "from every side": (
+        f"query ($a: ID!, $handle: String!) {{ viewer {{ personalWorkspace {{ {_PAGE} }} workspaces {{ {_PAGE} }} }}"
+        f" workspace(id: $a) {{ {_REVERSED} }} other: workspace(handle: $handle) {{ {_PAGE} }} }}",
+        MOST,
+    ),
+    "with aliases and fragments": (
+        f"query ($a: ID!, $first: Int, $yes: Boolean!) {{ workspace(id: $a) {{ {_ALIASED} }} }} {_FRAGMENTS}",
+        MOST,
+    ),
+    # one more for each level below, and none for a row
+    "with what hangs on its history": (
+        "query ($a: ID!) { workspace(id: $a) { creditBalance { transactions(first: 100) {"
+        " nodes { purchase { status invoice { number } } invoice { number } hold { amount } } } }"
+        " purchases(first: 100) { nodes { invoice { number } } } } }",
+        MOST + 2,
+    ),
+    "with everybody in it": (
+        "query ($a: ID!) { workspace(id: $a) { members { totalCount nodes { user { handle } } } invitations { id }"
+        " auditLog { nodes { actor detail } } apiKeys { createdBy } phone { masked } } }",
+        MOST + 1,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The API, and what of its round trips was counted."""
+
+    api: Api
+    trips: RoundTrips
+    page: Page
+
+    async def count(self, document: str, token: str, **variables: object) -> tuple[int, dict[str, Any]]:
+        """How many round trips an operation takes once the like of it was answered before, and the answer."""
+        data: dict[str, Any] = {}
+        async with self.api.program(token) as program:
+            for _ in range(2):
+                self.trips.clear()
+                data = await program.run(document, **variables)
+        return self.trips.count, data
+
+
+@pytest_asyncio.fixture(scope="module")
+async def counted(server_url: str) -> AsyncGenerator[Counted]:
+    async with cloned_url(server_url) as url:
+        with counted_round_trips() as trips:
+            async with running_api(url, catalog=CATALOGS / "analytics.toml") as api:
+                yield Counted(api, trips, await fill(api.database, _ROWS))
+
+
+async def _service_key(counted: Counted, scope: ApiScope) -> str:
+    return (await transact(counted.api.database, lambda session: create_service_key(session, "a test", [scope])))[1]
+
+
+@pytest.mark.parametrize("asked", _DOCUMENTS)
+async def test_a_page_takes_few_round_trips_however_it_is_asked_for(counted: Counted, asked: str) -> None:
+    document, most = _DOCUMENTS[asked]
+    variables = {
+        "a": str(GlobalId("Workspace", counted.page.workspace_id)),
+        "b": str(GlobalId("Workspace", counted.page.personal_id)),
+        "handle": counted.page.handle.upper(),
+        "first": 5,
+        "yes": True,
+    }
+    used = {name: value for name, value in variables.items() if f"${name}" in document}
+
+    count, data = await counted.count(document, counted.page.token, **used)
+
+    assert count <= most, counted.trips.sent
+    assert all(data.values())
+
+
+async def test_so_it_does_for_a_server_with_a_key(counted: Counted) -> None:
+    token = await _service_key(counted, ApiScope.BILLING_READ)
+    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
+
+    count, data = await counted.count(document, token, **counted.page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    assert data["workspace"]["creditBalance"]["available"] == str(_ROWS)
+
+
+async def test_of_a_payload_only_what_is_selected_is_read(counted: Counted) -> None:
+    token = await _service_key(counted, ApiScope.CREDITS_WRITE)
+    document = """mutation ($input: HoldCreditsInput!, $more: Boolean!) {
+        holdCredits(input: $input) {
+            hold { id }
+            creditBalance @include(if: $more) { available transactions(first: 1) { nodes { heldAfter } } }
+            userErrors { message }
+        }
+    }"""
+    counts: list[int] = []
+    for more in (False, True):
+        given = {
+            "workspaceId": str(GlobalId("Workspace", counted.page.workspace_id)),
+            "amount": "1",
+            "description": "A test",
+            "idempotencyKey": uuid4().hex,
+        }
+        count, data = await counted.count(document, token, input=given, more=more)
+        assert data["holdCredits"]["userErrors"] == []
+        counts.append(count)
+    assert counts[1] == counts[0] + 1
+
+
+async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counted) -> None:
+    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
+    counts: list[int] = []
+    for rows in (5, 500):
+        page = await fill(counted.api.database, rows)
+        counts.append((await counted.count(document, page.token, **page.variables_named("a")))[0])
+    assert counts[0] == counts[1] <= MOST

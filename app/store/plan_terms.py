@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
+from app.db.reads import KeyedRead, Read
 from app.db.tables.provider import PlanTermsRow
 
 
-async def find(session: Session, terms_id: str) -> PlanTermsRow | None:
-    """The terms with an id, if anything was ever sold on them."""
-    return await session.get(PlanTermsRow, terms_id)
+class KeptTerms(NamedTuple):
+    """Terms as they were written down; `terms` is the plan, as it came from JSON."""
+
+    id: str
+    catalog_code: str
+    prices_include_tax: bool
+    terms: dict[str, Any]
 
 
-async def every(session: Session) -> Sequence[PlanTermsRow]:
-    """All terms that there ever were."""
-    return (await session.scalars(select(PlanTermsRow).order_by(PlanTermsRow.id))).all()
+_COLUMNS: Final = ", ".join(KeptTerms._fields)
+
+TERMS: Final = KeyedRead[str, KeptTerms](
+    "plan_terms",
+    f"SELECT {_COLUMNS} FROM plan_terms WHERE id = ANY ($1::text[])",
+    KeptTerms,
+    lambda kept: kept.id,
+)
+"""Terms by their id, if anything was ever sold on them."""
+
+EVERY: Final = Read("every_plan_terms", f"SELECT {_COLUMNS} FROM plan_terms ORDER BY id", KeptTerms)
+"""All terms that there ever were."""
 
 
 async def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.reads import KeyedRead, Read
+from app.db.reads import KeyedRead
 from app.db.tables.provider import PlanTermsRow
 
 
@@ -31,8 +32,12 @@ TERMS: Final = KeyedRead[str, KeptTerms](
 )
 """Terms by their id, if anything was ever sold on them."""
 
-EVERY: Final = Read("every_plan_terms", f"SELECT {_COLUMNS} FROM plan_terms ORDER BY id", KeptTerms)
-"""All terms that there ever were."""
+
+async def every(session: Session) -> Sequence[KeptTerms]:
+    """All terms that there ever were."""
+    row = PlanTermsRow
+    kept = select(row.id, row.catalog_code, row.prices_include_tax, row.terms).order_by(row.id)
+    return [KeptTerms(*found) for found in await session.execute(kept)]
 
 
 async def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
 from app.db.engine import Session
-from app.db.reads import all_in, rows_in
+from app.db.reads import all_in
 from app.store import plan_terms as plan_terms_store
 from app.store.plan_terms import KeptTerms
 
@@ -35,7 +35,7 @@ def may_name_terms(terms_id: str) -> bool:
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:
     """All terms that were ever synced to the provider."""
-    return [as_terms(kept) for kept in await rows_in(session, plan_terms_store.EVERY)]
+    return [as_terms(kept) for kept in await plan_terms_store.every(session)]
 
 
 async def keep_terms(session: Session, catalog: Catalog) -> None:

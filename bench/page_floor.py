@@ -170,10 +170,8 @@ def floor(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -
         start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         end = (start + timedelta(days=32)).replace(day=1)
         digest = hashlib.sha256(token.encode()).digest()
-        async with pool.acquire() as connection:
-            row: Any = await cast("Any", connection).fetchrow(
-                _PAGE, digest, workspace_id, now - timedelta(days=30), start, end
-            )
+        async with cast("Any", pool).acquire() as connection:
+            row: Any = await connection.fetchrow(_PAGE, digest, workspace_id, now - timedelta(days=30), start, end)
         if row is None:
             return Response(b'{"data":{"workspace":null}}', media_type="application/json")
         used, limit = row["members"], row["spend_limit"] if row["spend_limit"] is not None else limit_minor

@@ -36,6 +36,7 @@ from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.event_endpoint import endpoint_problems, ensure_event_endpoint, stored_secret
+from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import customer_returned
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
@@ -203,7 +204,7 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
 
 
 async def set_up_provider(backend: Backend) -> None:
-    """Sync the catalog and make the endpoint for events, trying again, less and less often, until the provider answers."""
+    """Sync the catalog, make the endpoint for events and set up the portal, trying again until the provider answers."""
     outage_log = OutageLog()
     for pause in retry_delays():
         try:
@@ -221,6 +222,8 @@ async def set_up_provider(backend: Backend) -> None:
 async def _set_up_provider(backend: Backend) -> None:
     await sync_catalog(backend.flow_context)
     await _check_event_endpoint(backend)
+    # last: a key that may not set up the portal keeps nothing else from working
+    await sync_portals(backend.flow_context)
 
 
 async def _check_event_endpoint(backend: Backend) -> None:

@@ -7,15 +7,16 @@ from uuid import UUID
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.subscriptions.seats import Seats, seats_of
 from app.billing.subscriptions.workspace_plan import plan_of
-from app.catalog import Plan
+from app.catalog import PlanTerms, plan_terms
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.workspaces import workspace_by_id
 
 
-def plan(context: Context, workspace_id: UUID) -> Plan:
-    """The plan a workspace is on."""
-    return plan_of(context.runtime.catalog, workspace_id)
+def terms(context: Context, workspace_id: UUID) -> PlanTerms:
+    """The plan a workspace is on, with the terms it has it on."""
+    catalog = context.runtime.catalog
+    return plan_terms(catalog, plan_of(catalog, workspace_id))
 
 
 async def seats(context: Context, workspace_id: UUID) -> Seats:

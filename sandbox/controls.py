@@ -1,4 +1,4 @@
-"""The sandbox's own controls under /_sandbox: clock, faults, deliveries, disputes, renewed cards, the log of requests."""
+"""The sandbox's own controls under /_sandbox: clock, faults, deliveries, disputes, cards, tax ids, log of requests."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sandbox.objects import Json, visible
 from sandbox.request_log import RequestLog
 from sandbox.resources.payment_methods.card_details import renew_card
 from sandbox.resources.payments import disputes
+from sandbox.resources.tax.tax_ids import verify_tax_id
 from sandbox.store import Store
 
 MAX_ADVANCE_SECONDS = 10 * 366 * 86400
@@ -53,6 +54,7 @@ class Controls:
             ("/_sandbox/disputes", "POST", self.open_dispute),
             ("/_sandbox/disputes/{id}", "POST", self.close_dispute),
             ("/_sandbox/payment_methods/{id}/renew", "POST", self.renew_card),
+            ("/_sandbox/tax_ids/{id}", "POST", self.verify_tax_id),
             ("/_sandbox/requests", "GET", self.show_requests),
             ("/_sandbox/requests", "DELETE", self.clear_requests),
         ]
@@ -129,6 +131,13 @@ class Controls:
         async with self._store.write() as tx:
             method = await renew_card(tx, request.path_params["id"], body)
         return JSONResponse(visible(method))
+
+    async def verify_tax_id(self, request: Request) -> Response:
+        """POST /_sandbox/tax_ids/{id}: the tax office says whether a tax id is valid."""
+        body = await _read_json(request)
+        async with self._store.write() as tx:
+            tax_id = await verify_tax_id(tx, await tx.get("tax_id", request.path_params["id"]), body)
+        return JSONResponse(visible(tax_id))
 
     async def show_requests(self, request: Request) -> Response:
         """GET /_sandbox/requests: the latest requests, by `method` and by `path` (a regular expression)."""

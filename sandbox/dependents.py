@@ -9,10 +9,15 @@ from sandbox.resources.checkout.completion import complete_session_of_intent
 from sandbox.resources.checkout.expiry import expire_sessions_of_deleted_customer
 from sandbox.resources.invoices.customer_changes import follow_customer
 from sandbox.resources.invoices.paying import update_invoice_of_intent
+from sandbox.resources.schedules.transitions import follow_subscription
+from sandbox.resources.subscriptions.cancellation import cancel_of_deleted_customer
+from sandbox.resources.subscriptions.following import follow_invoice
 from sandbox.store import Dependents
 
 DEPENDENTS: Dependents = {
-    "customer": (follow_customer, expire_sessions_of_deleted_customer),
+    "customer": (cancel_of_deleted_customer, follow_customer, expire_sessions_of_deleted_customer),
+    "invoice": (follow_invoice,),
     "payment_intent": (update_invoice_of_intent, complete_session_of_intent),
+    "subscription": (follow_subscription,),
     "setup_intent": (complete_session_of_intent,),
 }

@@ -25,7 +25,7 @@ async def emit(tx: Transaction, event_type: str, body: Json, previous: Json | No
         data["previous_attributes"] = visible(previous)
     endpoints = [
         endpoint
-        for endpoint in await tx.find_all("webhook_endpoint", {"status": "enabled"})
+        for endpoint in await tx.webhook_endpoints()
         if "*" in endpoint["enabled_events"] or event_type in endpoint["enabled_events"]
     ]
     event: dict[str, Any] = {
@@ -40,7 +40,7 @@ async def emit(tx: Transaction, event_type: str, body: Json, previous: Json | No
         "type": event_type,
     }
     await tx.insert(event)
-    mode = await tx.setting("delivery_mode", "normal")
+    mode = await tx.setting("delivery_mode", "normal") if endpoints else None
     for endpoint in endpoints:
         await tx.connection.execute(
             "INSERT INTO stripe_sandbox.deliveries (event, endpoint, status, next_at) VALUES ($1, $2, $3, $4)",

@@ -95,6 +95,12 @@ async def _tax_ids(tx: Transaction, customer: Json) -> Json:
     return list_object(found, f"/v1/customers/{customer['id']}/tax_ids")
 
 
+async def _subscriptions(tx: Transaction, customer: Json) -> Json:
+    found = await tx.find_all("subscription", {"customer": customer["id"]})
+    live = [each for each in found if each["status"] not in ("canceled", "incomplete_expired")]
+    return list_object(live[::-1], f"/v1/customers/{customer['id']}/subscriptions")
+
+
 async def _refunds(tx: Transaction, charge: Json) -> Json:
     found = await tx.find_all("refund", {"charge": charge["id"]})
     return list_object(found[::-1], f"/v1/charges/{charge['id']}/refunds")
@@ -109,6 +115,7 @@ async def _line_items(tx: Transaction, session: Json) -> Json:
 INCLUDABLE: dict[tuple[str, str], LoadField] = {
     ("invoice", "payments"): _invoice_payments,
     ("invoice", "confirmation_secret"): _confirmation_secret,
+    ("customer", "subscriptions"): _subscriptions,
     ("customer", "tax_ids"): _tax_ids,
     ("charge", "refunds"): _refunds,
     ("checkout.session", "line_items"): _line_items,

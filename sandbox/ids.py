@@ -10,9 +10,12 @@ _ID_LENGTH = 24
 _CLIENT_SECRET_LENGTH = 24
 
 KIND_OF_PREFIX = {
+    "bpc": "billing_portal.configuration",
     "ch": "charge",
+    "cn": "credit_note",
     "cs": "checkout.session",
     "cus": "customer",
+    "di": "discount",
     "dp": "dispute",
     "evt": "event",
     "ii": "invoiceitem",
@@ -24,6 +27,9 @@ KIND_OF_PREFIX = {
     "prod": "product",
     "re": "refund",
     "seti": "setup_intent",
+    "si": "subscription_item",
+    "sub": "subscription",
+    "sub_sched": "subscription_schedule",
     "txi": "tax_id",
     "txr": "tax_rate",
     "we": "webhook_endpoint",
@@ -47,4 +53,7 @@ def random_text(length: int) -> str:
 
 def kind_of(object_id: str) -> str | None:
     """Return the kind of object that an identifier's prefix stands for, or None for a prefix that is not known."""
-    return KIND_OF_PREFIX.get(object_id.partition("_")[0]) if "_" in object_id else None
+    if "_" not in object_id:
+        return None
+    # of `sub_sched_…` the longer prefix counts, of `cs_test_…` the shorter one
+    return KIND_OF_PREFIX.get(object_id.rpartition("_")[0]) or KIND_OF_PREFIX.get(object_id.partition("_")[0])

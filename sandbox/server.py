@@ -17,10 +17,12 @@ from sandbox.clock import Clock
 from sandbox.controls import Controls
 from sandbox.deliveries import Deliveries
 from sandbox.dependents import DEPENDENTS
+from sandbox.due_work import due_time
 from sandbox.faults import Faults
 from sandbox.pages.authentication_page import AuthenticationPage
 from sandbox.pages.checkout_page import CheckoutPage
 from sandbox.pages.invoice_pages import InvoicePages
+from sandbox.pages.portal_page import PortalPage
 from sandbox.pages.receipt_page import ReceiptPage
 from sandbox.request_log import RequestLog
 from sandbox.store import Store
@@ -31,13 +33,19 @@ def create_app(database_url: str, base_url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        store = await Store.open(database_url, base_url, DEPENDENTS)
+        store = await Store.open(database_url, base_url, DEPENDENTS, due_time)
         deliveries = Deliveries(store)
         clock = Clock(store)
         faults, requests = Faults(), RequestLog()
         app.state.api = Api(store, faults, requests)
         controls = Controls(store, clock, deliveries, faults, requests)
-        pages = (AuthenticationPage(store), CheckoutPage(store), InvoicePages(store), ReceiptPage(store))
+        pages = (
+            AuthenticationPage(store),
+            CheckoutPage(store),
+            InvoicePages(store),
+            PortalPage(store),
+            ReceiptPage(store),
+        )
         for part in (controls, *pages):
             app.router.routes.extend(part.routes())
         tasks = [asyncio.create_task(deliveries.run()), asyncio.create_task(clock.run())]

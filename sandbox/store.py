@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,8 +24,14 @@ CREATE TABLE IF NOT EXISTS stripe_sandbox.objects (
     seq bigserial NOT NULL,
     body jsonb NOT NULL
 );
+ALTER TABLE stripe_sandbox.objects ADD COLUMN IF NOT EXISTS due_at bigint;
+ALTER TABLE stripe_sandbox.objects ADD COLUMN IF NOT EXISTS due_rank smallint NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS objects_due ON stripe_sandbox.objects (due_at, due_rank, seq) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_kind_seq ON stripe_sandbox.objects (kind, seq);
-CREATE INDEX IF NOT EXISTS objects_body ON stripe_sandbox.objects USING gin (body jsonb_path_ops);
+DROP INDEX IF EXISTS stripe_sandbox.objects_body;
+-- events are many and large, and are never looked for by what they contain
+CREATE INDEX IF NOT EXISTS objects_searched ON stripe_sandbox.objects USING gin (body jsonb_path_ops)
+    WHERE kind <> 'event';
 CREATE TABLE IF NOT EXISTS stripe_sandbox.idempotency_keys (
     key text PRIMARY KEY,
     path text NOT NULL,
@@ -49,11 +56,25 @@ CREATE TABLE IF NOT EXISTS stripe_sandbox.settings (name text PRIMARY KEY, value
 # any number will do, as long as nothing else in the database takes the same advisory lock
 _SCHEMA_LOCK = 727_271_001
 
+_COUNT_OF_COLUMNS = (
+    "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'stripe_sandbox' AND table_name = 'objects'"
+)
+_COLUMNS_WITH_DUE_TIME = 6
+
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
 
 # for each kind of object, the functions that update what depends on an object of that kind
 Dependents = Mapping[str, "Sequence[Callable[[Transaction, Json], Awaitable[None]]]"]
+
+# when an object is due by itself, in seconds since 1970, and its rank among what is due in the same second; None for never
+DueTime = Callable[[Json], tuple[int, int] | None]
+
+
+def _of_kind(kind: str) -> str:
+    """Return the condition for a kind, which is a name from the code and stands in the statement: by it the index is chosen."""
+    assert re.fullmatch("[a-z_.]+", kind)
+    return f"kind = '{kind}'"
 
 
 @dataclass
@@ -67,9 +88,12 @@ class Transaction:
     now: int
     base_url: str
     dependents: Dependents
+    due_time: DueTime
     request_id: str | None = None
     idempotency_key: str | None = None
     emitted_events: int = 0
+    # what emitting an event needs to know, which seldom changes
+    remembered: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def find_including_deleted(self, kind: str, object_id: str) -> Json | None:
         """Return the object, or None; of a deleted one, the document that says that it was deleted."""
@@ -89,17 +113,29 @@ class Transaction:
 
     async def insert(self, body: Json, kind: str | None = None) -> Json:
         """Store a new object and return it."""
+        self._forget(body)
+        due_at, due_rank = self.due_time(body) or (None, 0)
         await self.connection.execute(
-            "INSERT INTO stripe_sandbox.objects (id, kind, body) VALUES ($1, $2, $3)",
+            "INSERT INTO stripe_sandbox.objects (id, kind, body, due_at, due_rank) VALUES ($1, $2, $3, $4, $5)",
             body["id"],
             kind or body["object"],
             body,
+            due_at,
+            due_rank,
         )
         return body
 
     async def save(self, body: Json) -> Json:
         """Store an object's changed document and return it."""
-        await self.connection.execute("UPDATE stripe_sandbox.objects SET body = $2 WHERE id = $1", body["id"], body)
+        self._forget(body)
+        due_at, due_rank = self.due_time(body) or (None, 0)
+        await self.connection.execute(
+            "UPDATE stripe_sandbox.objects SET body = $2, due_at = $3, due_rank = $4 WHERE id = $1",
+            body["id"],
+            body,
+            due_at,
+            due_rank,
+        )
         return body
 
     async def delete(self, body: Json) -> Json:
@@ -109,24 +145,16 @@ class Transaction:
     async def find_all(self, kind: str, match: Json) -> list[Json]:
         """Return all objects of a kind that contain `match` and are not deleted, oldest first."""
         rows = await self.connection.fetch(
-            "SELECT body FROM stripe_sandbox.objects"
-            " WHERE kind = $1 AND body @> $2 AND NOT body ? 'deleted' ORDER BY seq",
-            kind,
+            f"SELECT body FROM stripe_sandbox.objects WHERE {_of_kind(kind)}"  # noqa: S608
+            " AND body @> $1 AND NOT body ? 'deleted' ORDER BY seq",
             match,
         )
         return [row["body"] for row in rows]
 
-    async def find_earliest(self, kind: str, match: Json, time_field: str, until: int) -> Json | None:
-        """Return the object that contains `match` and has the earliest time in `time_field`, if that is by `until`.
-
-        `time_field` is a name from the code, never from a request.
-        """
+    async def find_earliest_due(self, until: int) -> Json | None:
+        """Return the object that is due first, if that is by `until`."""
         return await self.connection.fetchval(
-            "SELECT body FROM stripe_sandbox.objects WHERE kind = $1 AND body @> $2"  # noqa: S608
-            f" AND (body->>'{time_field}')::bigint <= $3 ORDER BY (body->>'{time_field}')::bigint, seq LIMIT 1",
-            kind,
-            match,
-            until,
+            "SELECT body FROM stripe_sandbox.objects WHERE due_at <= $1 ORDER BY due_at, due_rank, seq LIMIT 1", until
         )
 
     async def find_page(self, query: PageQuery) -> tuple[list[Json], bool]:
@@ -144,8 +172,8 @@ class Transaction:
         return (found[::-1] if backwards else found), len(bodies) > query.limit
 
     async def _conditions(self, query: PageQuery) -> tuple[list[str], list[Any]]:
-        conditions = ["kind = $1", "body @> $2", "NOT body ? 'deleted'"]
-        arguments: list[Any] = [query.kind, query.match]
+        conditions = [_of_kind(query.kind), "body @> $1", "NOT body ? 'deleted'"]
+        arguments: list[Any] = [query.match]
 
         def add(condition: str, argument: Any) -> None:
             arguments.append(argument)
@@ -174,6 +202,18 @@ class Transaction:
         """Update the objects that depend on a changed one, such as the invoice of a payment intent."""
         for update in self.dependents.get(body["object"], ()):
             await update(self, body)
+
+    async def webhook_endpoints(self) -> list[Json]:
+        """Return the webhook endpoints that are enabled."""
+        if "webhook_endpoints" not in self.remembered:
+            found = await self.find_all("webhook_endpoint", {"status": "enabled"})
+            self.remembered["webhook_endpoints"] = found
+        endpoints: list[Json] = self.remembered["webhook_endpoints"]
+        return endpoints
+
+    def _forget(self, body: Json) -> None:
+        if body["object"] == "webhook_endpoint":
+            self.remembered.clear()
 
     async def setting(self, name: str, default: Any) -> Any:
         """Return a setting of the sandbox itself."""
@@ -217,22 +257,34 @@ class PageQuery:
 class Store:
     """Opens transactions. Only one at a time may write, so that no call sees another half done."""
 
-    def __init__(self, pool: Any, base_url: str, dependents: Dependents) -> None:
+    def __init__(self, pool: Any, base_url: str, dependents: Dependents, due_time: DueTime) -> None:
         self._pool = pool
         self._base_url = base_url
         self._dependents = dependents
+        self._due_time = due_time
         self._write_lock = asyncio.Lock()
         # set after each commit that emitted events
         self.events_committed = asyncio.Event()
 
     @classmethod
-    async def open(cls, database_url: str, base_url: str, dependents: Dependents) -> Store:
+    async def open(cls, database_url: str, base_url: str, dependents: Dependents, due_time: DueTime) -> Store:
         """Connect, and create the schema where it is absent."""
         pool: Any = await asyncpg.create_pool(database_url, min_size=1, max_size=6, init=_use_json)
+        store = cls(pool, base_url, dependents, due_time)
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
+            known_columns = await connection.fetchval(_COUNT_OF_COLUMNS)
             await connection.execute(SCHEMA)
-        return cls(pool, base_url, dependents)
+            if 0 < known_columns < _COLUMNS_WITH_DUE_TIME:
+                await store._note_due_times(connection)
+        return store
+
+    async def _note_due_times(self, connection: Any) -> None:
+        """Write down when each object is due, in a schema that was made before that was a column."""
+        tx = await self._transaction(connection)
+        async for row in connection.cursor("SELECT body FROM stripe_sandbox.objects"):
+            if self._due_time(row["body"]) is not None:
+                await tx.save(row["body"])
 
     async def close(self) -> None:
         """Close all connections."""
@@ -258,7 +310,7 @@ class Store:
                 self.events_committed.set()
 
     async def _transaction(self, connection: Any) -> Transaction:
-        transaction = Transaction(connection, 0, self._base_url, self._dependents)
+        transaction = Transaction(connection, 0, self._base_url, self._dependents, self._due_time)
         offset_seconds = await transaction.setting("clock_offset", 0)
         transaction.now = int(time.time()) + offset_seconds
         return transaction

@@ -155,10 +155,11 @@ class Plan(Node):
     contact_url: str | None = strawberry.field(description="Where to talk to sales, for plans that are not self-serve.")
 
     @classmethod
-    def of(cls, plan: domain.Plan, catalog: domain.Catalog) -> Self:
+    def of(cls, terms: domain.PlanTerms, catalog: domain.Catalog) -> Self:
         """The API's view of a plan, of today's catalog or of kept terms."""
+        plan = terms.plan
         return cls(
-            id=strawberry.ID(str(GlobalId("Plan", plan.code))),
+            id=strawberry.ID(str(GlobalId("Plan", terms.id))),
             code=plan.code,
             name=plan.name,
             description=plan.description,
@@ -229,7 +230,10 @@ class Catalog:
         ] = False,
     ) -> list[Plan]:
         offered = [plan for plan in self.catalog.plans if include_legacy or not plan.is_legacy]
-        return [Plan.of(plan, self.catalog) for plan in sorted(offered, key=lambda plan: plan.rank)]
+        return [
+            Plan.of(domain.plan_terms(self.catalog, plan), self.catalog)
+            for plan in sorted(offered, key=lambda plan: plan.rank)
+        ]
 
     @classmethod
     def of(cls, catalog: domain.Catalog, publishable_key: str) -> Self:

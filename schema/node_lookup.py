@@ -10,6 +10,7 @@ from app.ids import parse_global_id
 from resolvers import (
     api_keys,
     audit_log,
+    catalog,
     credits,
     invoices,
     members,
@@ -36,14 +37,13 @@ from schema.workspaces import Workspace
 
 
 async def _catalog_node(context: Context, node_id: str) -> Node | None:
-    catalog = context.runtime.catalog
-    match parse_global_id(node_id):
-        case parsed if parsed.type == "Plan":
-            plan = catalog.plan(str(parsed.id))
-            return Plan.of(plan, catalog) if plan is not None else None
-        case parsed:
-            pack = catalog.pack(str(parsed.id))
-            return CreditPack.of(pack, catalog.credit_unit) if pack is not None else None
+    today = context.runtime.catalog
+    parsed = parse_global_id(node_id)
+    if parsed.type == "Plan":
+        terms = await catalog.plan_terms(context, str(parsed.id))
+        return Plan.of(terms, today) if terms is not None else None
+    pack = today.pack(str(parsed.id))
+    return CreditPack.of(pack, today.credit_unit) if pack is not None else None
 
 
 async def _workspace(context: Context, node_id: str) -> Node | None:

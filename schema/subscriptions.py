@@ -31,7 +31,7 @@ class Subscription(Node):
 
     @strawberry.field(description="The plan it is on.")
     def plan(self, info: Info) -> Plan:
-        return Plan.of(subscriptions.plan(info.context, self.workspace_id), info.context.runtime.catalog)
+        return Plan.of(subscriptions.terms(info.context, self.workspace_id), info.context.runtime.catalog)
 
     @strawberry.field(description="The seats it has.")
     async def seats(self, info: Info) -> Seats:

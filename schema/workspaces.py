@@ -115,7 +115,7 @@ class Workspace(Node):
 
     @strawberry.field(description="The plan it is on.")
     def plan(self, info: Info) -> Plan:
-        return Plan.of(subscriptions.plan(info.context, self.access.workspace.id), info.context.runtime.catalog)
+        return Plan.of(subscriptions.terms(info.context, self.access.workspace.id), info.context.runtime.catalog)
 
     @strawberry.field(description="What it is on, with its seats.")
     def subscription(self) -> Subscription:

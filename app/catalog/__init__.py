@@ -17,7 +17,7 @@ from app.catalog.catalog_values import (
 )
 from app.catalog.cross_checks import MINIMUM_CHARGE
 from app.catalog.load_catalog import CatalogError, load_catalog
-from app.catalog.plan_terms import plan_from_terms, terms_of, terms_version
+from app.catalog.plan_terms import PlanTerms, plan_from_terms, plan_terms, terms_of, terms_version
 from app.catalog.plan_values import (
     AddOn,
     AddOnQuantity,
@@ -31,7 +31,15 @@ from app.catalog.plan_values import (
     SeatPolicy,
     TrialTerms,
 )
-from app.catalog.stripe_prices import PricePart, StripePrice, add_on_price, pack_price, plan_prices, stripe_prices
+from app.catalog.stripe_prices import (
+    PricePart,
+    StripePrice,
+    add_on_price,
+    pack_price,
+    plan_prices,
+    stripe_prices,
+    terms_prices,
+)
 
 __all__ = [
     "MINIMUM_CHARGE",
@@ -49,6 +57,7 @@ __all__ = [
     "Plan",
     "PlanKind",
     "PlanPrice",
+    "PlanTerms",
     "PlanTransition",
     "PricePart",
     "Resource",
@@ -65,7 +74,9 @@ __all__ = [
     "pack_price",
     "plan_from_terms",
     "plan_prices",
+    "plan_terms",
     "stripe_prices",
     "terms_of",
+    "terms_prices",
     "terms_version",
 ]

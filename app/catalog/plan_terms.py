@@ -5,16 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.catalog.catalog_values import Catalog
 from app.catalog.plan_values import Plan
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 # What describes a plan, places it among the others or offers it can change without changing what was bought.
 _NOT_BINDING = {"name", "description", "features", "rank", "trial", "contact_url", "transition"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTerms:
+    """A plan as it is sold, or was. `id` names exactly these terms: other terms have another, while the code stays."""
+
+    id: str
+    plan: Plan
+    catalog_code: str
+    prices_include_tax: bool
+
+
+def plan_terms(catalog: Catalog, plan: Plan) -> PlanTerms:
+    """The terms on which the catalog sells a plan."""
+    return PlanTerms(
+        id=_terms_id(plan, catalog.code, catalog.prices_include_tax),
+        plan=plan,
+        catalog_code=catalog.code,
+        prices_include_tax=catalog.prices_include_tax,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _terms_id(plan: Plan, catalog_code: str, prices_include_tax: bool) -> str:
+    """The plan's code and a digest of all that makes other terms: a price of 9.00 without its tax is another one."""
+    sold = f"{catalog_code}:{'inclusive' if prices_include_tax else 'exclusive'}:{terms_version(plan)}"
+    return f"{plan.code}-{hashlib.sha256(sold.encode()).hexdigest()[:16]}"
 
 
 def terms_of(plan: Plan) -> dict[str, Any]:

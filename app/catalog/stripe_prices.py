@@ -7,10 +7,11 @@ who bought the old one keep it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.catalog.catalog_values import Catalog, CreditPack
+from app.catalog.plan_terms import PlanTerms
 from app.catalog.plan_values import AddOn, BillingInterval, Plan
 from app.money import Money
 
@@ -68,6 +69,15 @@ def stripe_prices(catalog: Catalog) -> Iterator[StripePrice]:
             yield add_on_price(catalog, add_on, interval)
     for pack in catalog.packs:
         yield pack_price(catalog, pack)
+
+
+def terms_prices(catalog: Catalog, terms: PlanTerms) -> Iterator[StripePrice]:
+    """The recurring prices that those who bought these terms pay, add-ons' too, whatever the catalog sells by now."""
+    as_sold = replace(catalog, code=terms.catalog_code, prices_include_tax=terms.prices_include_tax)
+    yield from plan_prices(as_sold, terms.plan).values()
+    for add_on in terms.plan.add_ons:
+        for interval in BillingInterval:
+            yield add_on_price(as_sold, add_on, interval)
 
 
 def _price(catalog: Catalog, item: str, name: str, amount: Money, interval: BillingInterval | None) -> StripePrice:

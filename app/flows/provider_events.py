@@ -16,10 +16,18 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.catalog_sync import sync_catalog
+from app.flows.provider.customers import correct_customer
+from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
-from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
+from app.payments.gateway_values import (
+    GatewayUnavailable,
+    InvoiceStatus,
+    ProviderEvent,
+    ProviderInvoice,
+    ReturnedMoneyEvent,
+)
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
@@ -29,7 +37,9 @@ TASK = "provider_event"
 _RECEIVED_AT_ONCE: Final = 500
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+_CUSTOMER_UPDATED = "customer.updated"
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
+_PORTAL_EVENTS = "billing_portal.configuration."
 
 # The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
@@ -128,6 +138,23 @@ async def receive_missed(context: FlowContext, event_types: Sequence[str], *, si
     return missed
 
 
+async def process_given_up(context: FlowContext, *, since: datetime, until: datetime) -> int:
+    """Process the events that were received in this time and that the queue has given up; returns how many there were.
+
+    The queue tries for some hours only, and the provider may be away, or refuse our key, for longer. Raises `GatewayUnavailable`.
+    """
+    async with context.database.read() as session:
+        event_ids = await provider_event_store.unprocessed(session, since=since, until=until, limit=_RECEIVED_AT_ONCE)
+    for event_id in event_ids:
+        try:
+            await process(context, event_id)
+        except GatewayUnavailable:
+            raise
+        except Exception:
+            _log.warning("provider_event.failed", event_id=event_id, exc_info=True)
+    return len(event_ids)
+
+
 async def process(context: FlowContext, event_id: str) -> None:
     """Process a received event. Safe to run twice. Raises `GatewayUnavailable`: then it is to be retried."""
     async with context.database.read() as session:
@@ -148,6 +175,8 @@ async def process(context: FlowContext, event_id: str) -> None:
         await _cards_changed(context, event)
     elif event.type.startswith(_CATALOG_EVENTS):
         await _catalog_changed(context, event.object_id)
+    elif event.type.startswith(_PORTAL_EVENTS):
+        await _portal_changed(context, event.object_id)
     await transact(
         context.database, lambda session: provider_event_store.mark_processed(session, event_id), step="event.processed"
     )
@@ -187,6 +216,14 @@ async def _catalog_changed(context: FlowContext, object_id: str) -> None:
         await sync_catalog(context)
 
 
+async def _portal_changed(context: FlowContext, object_id: str) -> None:
+    """Bring back what someone changed in a configuration that is ours."""
+    async with context.database.read() as session:
+        is_ours = await provider_event_store.is_of_catalog(session, object_id)
+    if is_ours:
+        await sync_portals(context)
+
+
 async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, object_id: str) -> None:
     payment_id = await context.gateway.returned_payment(report, object_id)
     invoice_id = await context.gateway.invoice_of_payment(payment_id) if payment_id is not None else None
@@ -214,3 +251,5 @@ async def _cards_changed(context: FlowContext, event: ProviderEventRow) -> None:
         workspace_id = account.workspace_id if account is not None else None
     if workspace_id is not None:
         await sync_cards(context, workspace_id)
+    if workspace_id is not None and event.type == _CUSTOMER_UPDATED:
+        await correct_customer(context, workspace_id, event.object_id)

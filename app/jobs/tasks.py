@@ -39,6 +39,8 @@ _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
 # as long as the provider keeps its events
 _RETURNS_SINCE = timedelta(days=30)
+# longer than the queue tries a job
+_GIVEN_UP_AFTER = timedelta(hours=4)
 _ENDPOINT_EVERY = timedelta(minutes=5)
 # what happened less long ago may be on its way
 _DELIVERED_WITHIN = timedelta(seconds=30)
@@ -75,7 +77,8 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
     """What falls due: grants and holds that lapse, purchases to reconcile, cards to look for, refunds and deletions to resume,
-    checks for returned money, old rows to delete; with `polled_events` also polling for these events.
+    checks for returned money, events that the queue gave up to process, old rows to delete; with `polled_events` also polling for
+    these events.
     """
     works = [
         DueWork(
@@ -91,6 +94,11 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
             "returns",
             _no_due_time,
             _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
+        ),
+        DueWork(
+            "given_up_events",
+            _no_due_time,
+            _Every(flow_context, _RETURNS_EVERY, lambda: _process_given_up_events(flow_context)).run,
         ),
         DueWork("old_rows", _no_due_time, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
@@ -189,6 +197,14 @@ async def _check_for_returned_money(flow_context: FlowContext) -> int:
     return await provider_events.check_for_returned_money(
         flow_context, flow_context.database.clock.now() - _RETURNS_SINCE
     )
+
+
+async def _process_given_up_events(flow_context: FlowContext) -> int:
+    now = flow_context.database.clock.real_now()
+    since, until = now - _RETURNS_SINCE, now - _GIVEN_UP_AFTER
+    await provider_events.process_given_up(flow_context, since=since, until=until)
+    # tried once in its time: those that fail again are not to be tried again at once
+    return 0
 
 
 async def _clean(flow_context: FlowContext) -> int:

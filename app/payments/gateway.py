@@ -13,6 +13,7 @@ from typing import Protocol
 from app.payments.gateway_values import (
     Charge,
     Checkout,
+    CustomerDetails,
     EventEndpoint,
     Price,
     Product,
@@ -25,6 +26,13 @@ from app.payments.gateway_values import (
     SyncedObjects,
     TaxRate,
     Wallet,
+)
+from app.payments.subscription_gateway import (
+    PortalGateway,
+    PreviewGateway,
+    ScheduleGateway,
+    SubscriptionGateway,
+    TaxGateway,
 )
 
 
@@ -45,6 +53,10 @@ class CustomerGateway(Protocol):
 
     async def create_setup_intent(self, customer_id: str, *, key: str) -> str:
         """Begin to save a card; returns the client secret that the browser or app confirms it with."""
+        ...
+
+    async def customer_details(self, customer_id: str) -> CustomerDetails:
+        """Whom the customer's invoices are made out to; raises `GatewayMissing` for a customer that was deleted."""
         ...
 
     async def wallet(self, customer_id: str) -> Wallet:
@@ -197,5 +209,18 @@ class EventGateway(Protocol):
         ...
 
 
-class Gateway(CustomerGateway, InvoiceGateway, RefundGateway, CheckoutGateway, CatalogGateway, EventGateway, Protocol):
+class Gateway(
+    CustomerGateway,
+    InvoiceGateway,
+    RefundGateway,
+    CheckoutGateway,
+    CatalogGateway,
+    EventGateway,
+    SubscriptionGateway,
+    ScheduleGateway,
+    PreviewGateway,
+    PortalGateway,
+    TaxGateway,
+    Protocol,
+):
     """Everything the product asks of its payment provider."""

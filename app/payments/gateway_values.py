@@ -28,6 +28,9 @@ class MissingObject(StrEnum):
     PRODUCT = "PRODUCT"
     TAX_RATE = "TAX_RATE"
     INVOICE = "INVOICE"
+    SUBSCRIPTION = "SUBSCRIPTION"
+    SCHEDULE = "SCHEDULE"
+    PORTAL = "PORTAL"
     OTHER = "OTHER"
 
 
@@ -76,6 +79,14 @@ class Card:
     exp_month: int | None
     exp_year: int | None
     fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """Whom a customer's invoices are made out to, as the provider has it."""
+
+    name: str | None
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +336,7 @@ class ReturnUrls:
 class Checkout:
     """A hosted page of the provider's. `url` is None once it is closed; `total_minor` is what it charges, tax included.
 
-    `invoice_id` is the paid invoice, once there is one.
+    `invoice_id` is the paid invoice and `subscription_id` what a page started, once there is one.
     """
 
     id: str
@@ -335,3 +346,4 @@ class Checkout:
     total_minor: int | None
     invoice_id: str | None
     purchase_id: str | None
+    subscription_id: str | None

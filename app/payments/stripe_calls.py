@@ -26,6 +26,10 @@ _KINDS: Final = {
     "product": MissingObject.PRODUCT,
     "tax_rate": MissingObject.TAX_RATE,
     "invoice": MissingObject.INVOICE,
+    "subscription": MissingObject.SUBSCRIPTION,
+    "subscription_schedule": MissingObject.SCHEDULE,
+    "configuration": MissingObject.PORTAL,
+    "billing_portal.configuration": MissingObject.PORTAL,
 }
 # the key is of the other mode than the object, which is still there
 _OF_OTHER_MODE: Final = "a similar object exists in"

@@ -6,7 +6,14 @@ from typing import Any
 
 import stripe
 
-from app.payments.gateway_values import Card, GatewayMissing, GatewayRefused, MissingObject, Wallet
+from app.payments.gateway_values import (
+    Card,
+    CustomerDetails,
+    GatewayMissing,
+    GatewayRefused,
+    MissingObject,
+    Wallet,
+)
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 
@@ -51,10 +58,12 @@ class StripeCustomers(StripeCalls):
             raise GatewayRefused("the setup intent came without a client secret")
         return intent.client_secret
 
+    async def customer_details(self, customer_id: str) -> CustomerDetails:
+        customer = await self._retrieve(customer_id)
+        return CustomerDetails(getattr(customer, "name", None), customer.email)
+
     async def wallet(self, customer_id: str) -> Wallet:
-        customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
-        if getattr(customer, "deleted", False):
-            raise GatewayMissing(f"customer {customer_id} was deleted", MissingObject.CUSTOMER)
+        customer = await self._retrieve(customer_id)
         page = await self.step(
             "list_cards",
             lambda: self.stripe.customers.payment_methods.list_async(customer_id, {"type": "card", "limit": PAGE}),
@@ -66,6 +75,12 @@ class StripeCustomers(StripeCalls):
         methods.reverse()
         cards = [_card(method) for method in sorted(methods, key=lambda method: method.created)]
         return Wallet(tuple(cards), default if isinstance(default, str) or default is None else default.id)
+
+    async def _retrieve(self, customer_id: str) -> stripe.Customer:
+        customer = await self.step("retrieve_customer", lambda: self.stripe.customers.retrieve_async(customer_id))
+        if getattr(customer, "deleted", False):
+            raise GatewayMissing(f"customer {customer_id} was deleted", MissingObject.CUSTOMER)
+        return customer
 
     async def set_default_card(self, customer_id: str, card_id: str) -> None:
         await self.step(

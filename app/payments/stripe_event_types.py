@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # What the product listens to; everything else Stripe need not send.
 EVENT_TYPES = (
+    "billing_portal.configuration.updated",
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",

@@ -11,11 +11,26 @@ from app.payments.stripe_checkout import StripeCheckout
 from app.payments.stripe_customers import StripeCustomers
 from app.payments.stripe_event_endpoints import StripeEventEndpoints
 from app.payments.stripe_invoices import StripeInvoices
+from app.payments.stripe_portal import StripePortal
+from app.payments.stripe_previews import StripePreviews
 from app.payments.stripe_refunds import StripeRefunds
+from app.payments.stripe_schedules import StripeSchedules
+from app.payments.stripe_subscriptions import StripeSubscriptions
+from app.payments.stripe_tax import StripeTax
 
 
 class StripeGateway(
-    StripeCustomers, StripeInvoices, StripeRefunds, StripeCheckout, StripeCatalog, StripeEventEndpoints
+    StripeCustomers,
+    StripeInvoices,
+    StripeRefunds,
+    StripeCheckout,
+    StripeCatalog,
+    StripeEventEndpoints,
+    StripeSubscriptions,
+    StripeSchedules,
+    StripePreviews,
+    StripePortal,
+    StripeTax,
 ):
     """The gateway on a Stripe account, or on the sandbox that speaks Stripe's protocol."""
 

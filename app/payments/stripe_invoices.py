@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any, cast
 
 import stripe
-from stripe import V1Services
 
-from app.payments.gateway_values import Charge, GatewayRefused, ProviderInvoice
-from app.payments.stripe_calls import PAGE, StripeCalls, keyed
+from app.payments.gateway_values import Charge, GatewayMissing, GatewayRefused, ProviderInvoice
+from app.payments.stripe_calls import PAGE, keyed
+from app.payments.stripe_tax_rate_names import StripeTaxRateNames
 from app.payments.stripe_values import invoice_value
 
 _EXPAND_PAYMENT = ["payments.data.payment.payment_intent"]
 
 
-class StripeInvoices(StripeCalls):
-    """Invoices and paying them. Tax rates, which never change, are remembered once read."""
-
-    def __init__(self, client: V1Services, fault: Callable[[str], None]) -> None:
-        super().__init__(client, fault)
-        self._tax_rates: dict[str, stripe.TaxRate] = {}
+class StripeInvoices(StripeTaxRateNames):
+    """Invoices and paying them."""
 
     async def create_invoice(self, customer_id: str, *, currency: str, metadata: Mapping[str, str], key: str) -> str:
         invoice = await self.step(
@@ -102,10 +97,8 @@ class StripeInvoices(StripeCalls):
             invoice = await self.step(
                 "retrieve_invoice", lambda: self.stripe.invoices.retrieve_async(invoice_id, {"expand": _EXPAND_PAYMENT})
             )
-        except GatewayRefused as refused:
-            if isinstance(refused.__cause__, stripe.InvalidRequestError) and refused.__cause__.http_status == 404:
-                return None
-            raise
+        except GatewayMissing:
+            return None
         return None if getattr(invoice, "deleted", False) else await self._value(invoice)
 
     async def find_invoices(self, customer_id: str, *, purchase_id: str) -> Sequence[ProviderInvoice]:
@@ -132,17 +125,4 @@ class StripeInvoices(StripeCalls):
         return invoice if isinstance(invoice, str) else invoice.id
 
     async def _value(self, invoice: stripe.Invoice) -> ProviderInvoice:
-        rates = {
-            total.tax_rate_details.tax_rate for total in invoice.total_taxes or () if total.tax_rate_details is not None
-        }
-        for rate in rates - self._tax_rates.keys():
-            self._tax_rates[rate] = await self.step(
-                "retrieve_tax_rate", lambda rate=rate: self.stripe.tax_rates.retrieve_async(rate)
-            )
-        return invoice_value(
-            invoice, {rate: (self._tax_rates[rate].display_name, _percent(self._tax_rates[rate])) for rate in rates}
-        )
-
-
-def _percent(rate: stripe.TaxRate) -> Decimal:
-    return Decimal(str(rate.percentage))
+        return invoice_value(invoice, await self.tax_rate_names(invoice))

@@ -43,7 +43,7 @@ def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, De
     metadata = invoice.metadata.to_dict() if invoice.metadata is not None else {}
     return ProviderInvoice(
         id=invoice.id,
-        customer_id=_id(invoice.customer) or "",
+        customer_id=id_of(invoice.customer) or "",
         number=invoice.number,
         status=InvoiceStatus((invoice.status or "draft").upper()),
         currency=invoice.currency.upper(),
@@ -57,8 +57,8 @@ def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, De
         amount_paid_minor=invoice.amount_paid,
         is_paid_elsewhere=invoice.status == "paid" and 0 < invoice.amount_paid <= (invoice.amount_paid_off_stripe or 0),
         credit_applied_minor=max(0, (invoice.ending_balance or 0) - invoice.starting_balance),
-        lines=tuple(_line(line) for line in invoice.lines.data),
-        tax_lines=_tax_lines(invoice, tax_rates),
+        lines=tuple(line_value(line) for line in invoice.lines.data),
+        tax_lines=tax_line_values(invoice, tax_rates),
         hosted_url=invoice.hosted_invoice_url,
         pdf_url=invoice.invoice_pdf,
         purchase_id=metadata.get("purchase_id"),
@@ -84,43 +84,47 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
     metadata = session.metadata.to_dict() if session.metadata is not None else {}
     return Checkout(
         id=session.id,
-        customer_id=_id(session.customer),
+        customer_id=id_of(session.customer),
         status=CheckoutStatus((session.status or "open").upper()),
-        url=_optional(session, "url"),
-        total_minor=_optional(session, "amount_total"),
-        invoice_id=_id(_optional(session, "invoice")),
+        url=optional(session, "url"),
+        total_minor=optional(session, "amount_total"),
+        invoice_id=id_of(optional(session, "invoice")),
         purchase_id=metadata.get("purchase_id"),
+        subscription_id=id_of(optional(session, "subscription")),
     )
 
 
 def gone_checkout(checkout_id: str) -> Checkout:
     """A hosted page that is not there any more, as a value: closed, and not paid."""
-    return Checkout(checkout_id, None, CheckoutStatus.EXPIRED, None, None, None, None)
+    return Checkout(checkout_id, None, CheckoutStatus.EXPIRED, None, None, None, None, None)
 
 
-def _id(reference: Any) -> str | None:
+def id_of(reference: Any) -> str | None:
+    """The id of an object that is given by its id or, expanded, whole."""
     return reference if isinstance(reference, str) or reference is None else reference.id
 
 
-def _line(line: stripe.InvoiceLineItem) -> InvoiceLine:
-    details = _optional(_optional(line, "pricing"), "price_details")
-    parent = _optional(line, "parent")
-    item = _optional(parent, "invoice_item_details")
-    subscription_item = _optional(parent, "subscription_item_details")
+def line_value(line: stripe.InvoiceLineItem) -> InvoiceLine:
+    """A line of an invoice as a value."""
+    details = optional(optional(line, "pricing"), "price_details")
+    parent = optional(line, "parent")
+    item = optional(parent, "invoice_item_details")
+    subscription_item = optional(parent, "subscription_item_details")
     quantity = line.quantity
     return InvoiceLine(
         description=line.description or "",
         quantity=quantity,
         unit_amount_minor=line.amount // quantity if quantity and line.amount % quantity == 0 else None,
         amount_minor=line.amount,
-        price_id=_id(details.price) if details is not None else None,
+        price_id=id_of(details.price) if details is not None else None,
         period_start=moment(line.period.start),
         period_end=moment(line.period.end),
         is_proration=bool((item and item.proration) or (subscription_item and subscription_item.proration)),
     )
 
 
-def _tax_lines(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> tuple[TaxLine, ...]:
+def tax_line_values(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> tuple[TaxLine, ...]:
+    """The tax on an invoice, a value for each rate; `tax_rates` gives their names and percentages by id."""
     lines: list[TaxLine] = []
     for tax in invoice.total_taxes or ():
         rate = tax_rates.get(tax.tax_rate_details.tax_rate) if tax.tax_rate_details is not None else None
@@ -130,7 +134,7 @@ def _tax_lines(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decim
 
 
 def _attempt(invoice: stripe.Invoice) -> PaymentAttempt:
-    payments: list[stripe.InvoicePayment] = _optional(_optional(invoice, "payments"), "data") or []
+    payments: list[stripe.InvoicePayment] = optional(optional(invoice, "payments"), "data") or []
     intents = [payment.payment.payment_intent for payment in payments]
     known = [intent for intent in intents if isinstance(intent, stripe.PaymentIntent)]
     if not known:
@@ -147,17 +151,17 @@ def payment_value(intent: stripe.PaymentIntent) -> PaymentAttempt:
     failure = intent.last_payment_error
     if status is PaymentStatus.DECLINED and failure is None:
         status = PaymentStatus.NOT_ATTEMPTED
-    redirect = _optional(intent.next_action, "redirect_to_url")
+    redirect = optional(intent.next_action, "redirect_to_url")
     return PaymentAttempt(
         id=intent.id,
         status=status,
         client_secret=intent.client_secret,
-        action_url=_optional(redirect, "url"),
-        decline_code=_optional(failure, "decline_code") or _optional(failure, "code"),
-        decline_message=_optional(failure, "message"),
+        action_url=optional(redirect, "url"),
+        decline_code=optional(failure, "decline_code") or optional(failure, "code"),
+        decline_message=optional(failure, "message"),
     )
 
 
-def _optional(part: Any, name: str) -> Any:
+def optional(part: Any, name: str) -> Any:
     """A member that Stripe leaves out, rather than null, where it does not apply."""
     return getattr(part, name, None)

@@ -51,6 +51,16 @@ async def processed(session: Session, event_ids: Sequence[str]) -> set[str]:
     return set(await session.scalars(found))
 
 
+async def unprocessed(session: Session, *, since: datetime, until: datetime, limit: int) -> Sequence[str]:
+    """The ids of events that were received in this time and not acted on, the oldest first."""
+    found = select(ProviderEventRow.id).where(
+        ProviderEventRow.processed_at.is_(None),
+        ProviderEventRow.received_at >= since,
+        ProviderEventRow.received_at < until,
+    )
+    return (await session.scalars(found.order_by(ProviderEventRow.received_at).limit(limit))).all()
+
+
 async def mark_processed(session: Session, event_id: str) -> None:
     """Note that the event was acted on."""
     await session.execute(
@@ -71,19 +81,19 @@ async def move_cursor(session: Session, event_id: str) -> None:
 
 
 async def provider_ids(session: Session, keys: Sequence[str]) -> dict[str, str]:
-    """The provider's ids of products, prices and tax rates, by our key; those not synced are left out."""
+    """The provider's ids of products, prices, tax rates and portals, by our key; those not synced are left out."""
     found = select(ProviderObjectRow).where(ProviderObjectRow.key.in_(keys))
     return {row.key: row.provider_id for row in await session.scalars(found)}
 
 
 async def is_of_catalog(session: Session, provider_id: str) -> bool:
-    """Whether the provider's product, price or tax rate with this id is one that the catalog was synced to."""
+    """Whether the provider's product, price, tax rate or portal with this id is one that the catalog was synced to."""
     found = select(ProviderObjectRow.key).where(ProviderObjectRow.provider_id == provider_id).limit(1)
     return await session.scalar(found) is not None
 
 
 async def save_provider_ids(session: Session, ids: Mapping[str, str]) -> None:
-    """Remember the provider's ids of products, prices and tax rates, by our key."""
+    """Remember the provider's ids of products, prices, tax rates and portals, by our key."""
     if not ids:
         return
     put = insert(ProviderObjectRow).values([{"key": key, "provider_id": value} for key, value in ids.items()])

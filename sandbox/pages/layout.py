@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 
 from starlette.requests import Request
@@ -15,6 +15,9 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --accent: #4b45c6; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
+h2 { font-size: 1.2rem; margin-top: 2rem; }
+h3 { font-size: 1rem; }
+td form { display: inline; }
 table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
 th, td { text-align: left; padding: .4rem .5rem; border-bottom: 1px solid var(--line); }
 td.amount, th.amount { text-align: right; font-variant-numeric: tabular-nums; }
@@ -22,7 +25,8 @@ button { font: inherit; padding: .5rem 1rem; border: 1px solid var(--accent); bo
 button.primary { background: var(--accent); color: #fff; }
 select, input { font: inherit; padding: .4rem; width: 100%; box-sizing: border-box; }
 label { display: block; margin: .8rem 0; }
-.note { color: #888; font-size: .9rem; }
+.note { color: #767676; font-size: .9rem; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .error { color: #c0392b; }
 """
 
@@ -67,3 +71,17 @@ def button(name: str, value: str, label: str, *, primary: bool = False) -> str:
     """Return a submit button that posts `name=value`."""
     kind = ' class="primary"' if primary else ""
     return f'<button{kind} name="{escape(name)}" value="{escape(value)}">{escape(label)}</button> '
+
+
+def text_field(label: str, name: str, value: str = "", *, kind: str = "text") -> str:
+    """Return a labelled input; `kind` is its type."""
+    return (
+        f'<label>{escape(label)}<input type="{kind}" name="{escape(name)}" value="{escape(value)}"'
+        ' autocomplete="off"></label>'
+    )
+
+
+def select_field(label: str, name: str, options: Iterable[tuple[str, str]]) -> str:
+    """Return a labelled list to choose from; `options` are values with their texts."""
+    listed = "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options)
+    return f'<label>{escape(label)}<select name="{escape(name)}">{listed}</select></label>'

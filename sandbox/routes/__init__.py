@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sandbox.routes import checkout, customers, invoices, payment_methods, payments, products, tax, webhooks
+from sandbox.routes import (
+    checkout,
+    credit_notes,
+    customers,
+    discounts,
+    invoices,
+    payment_methods,
+    payments,
+    portal,
+    previews,
+    products,
+    schedules,
+    subscriptions,
+    tax,
+    webhooks,
+)
 
 ROUTES = (
     *customers.ROUTES,
@@ -10,7 +25,13 @@ ROUTES = (
     *tax.ROUTES,
     *products.ROUTES,
     *payments.ROUTES,
+    *discounts.ROUTES,
+    *previews.ROUTES,
     *invoices.ROUTES,
+    *credit_notes.ROUTES,
+    *subscriptions.ROUTES,
+    *schedules.ROUTES,
     *checkout.ROUTES,
+    *portal.ROUTES,
     *webhooks.ROUTES,
 )

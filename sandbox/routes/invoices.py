@@ -9,7 +9,7 @@ from sandbox.resources.invoices import invoice_items, invoices
 from sandbox.shared_handlers import PAGING, PAGING_AND_CREATED, list_by, retrieve_by_id
 
 _INVOICE = (
-    "auto_advance collection_method default_payment_method default_tax_rates description footer metadata"
+    "auto_advance collection_method default_payment_method default_tax_rates description discounts footer metadata"
     " statement_descriptor"
 )
 
@@ -19,7 +19,7 @@ ROUTES = (
         "/v1/invoiceitems",
         p.InvoiceItemCreateParams,
         invoice_items.create,
-        "amount currency customer description discountable invoice metadata period price_data pricing quantity tax_rates",
+        "amount currency customer description discountable discounts invoice metadata period price_data pricing quantity tax_rates",
     ),
     Route(
         "GET",
@@ -35,14 +35,14 @@ ROUTES = (
         "/v1/invoices",
         p.InvoiceCreateParams,
         invoices.create,
-        f"{_INVOICE} currency customer pending_invoice_items_behavior",
+        f"{_INVOICE} currency customer pending_invoice_items_behavior subscription",
     ),
     Route(
         "GET",
         "/v1/invoices",
         p.InvoiceListParams,
-        list_by("invoice", "customer", "status", "collection_method"),
-        f"{PAGING_AND_CREATED} customer status collection_method",
+        invoices.list_invoices,
+        f"{PAGING_AND_CREATED} customer status subscription collection_method",
     ),
     Route("GET", "/v1/invoices/{id}", p.InvoiceRetrieveParams, retrieve_by_id("invoice")),
     Route("POST", "/v1/invoices/{id}", p.InvoiceUpdateParams, invoices.update, _INVOICE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +77,7 @@ async def test_more_than_there_is_takes_nothing_and_says_what_is_available(backe
     payload = await backend.deduct(person, "6")
 
     assert _only_error(payload)["code"] == "INSUFFICIENT_CREDITS"
-    assert available in _only_error(payload)["message"]
+    assert f": {Decimal(available).normalize():f} " in _only_error(payload)["message"]
     assert payload["transaction"] is None
     assert (await backend.balance(person))["available"] == available
 

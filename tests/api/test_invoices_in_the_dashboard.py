@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
+from app.db.engine import Session
 from app.db.reads import read_rows
+from app.db.tables.payments import InvoiceRow
+from app.db.tables.purchases import CreditPurchaseRow
+from app.db.unit_of_work import transact
 from app.flows.purchases.reconcile import reconcile_due_purchase
 from app.ids import parse_global_id
 from app.store import purchases as purchase_store
 from resolvers.purchases import LAST_ID
+from tests.support.bills import bill
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
 
+PAY = """mutation ($input: PayInvoiceInput!) { payInvoice(input: $input) { userErrors { code } } }"""
 ASKING = "pm_card_authenticationRequired"
 
 
@@ -149,3 +156,56 @@ async def test_a_purchase_given_up_before_it_was_paid_leaves_no_work_behind_thou
     assert (before.status, after.status) == ("FAILED", "FAILED")
     assert before.next_check_at is not None
     assert after.next_check_at is None
+
+
+async def _delete_all_test_data(backend: RunningBackend, person: Person) -> None:
+    """Let Stripe have nothing of the person's any more: no page and no invoice that is known here."""
+
+    async def rename(session: Session) -> None:
+        gone = f"gone_{uuid4().hex}"
+        mine = CreditPurchaseRow.workspace_id == person.workspace_id
+        page, invoice = CreditPurchaseRow.checkout_session_id, CreditPurchaseRow.invoice_id
+        await session.execute(update(CreditPurchaseRow).where(mine, page.is_not(None)).values(checkout_session_id=gone))
+        await session.execute(update(CreditPurchaseRow).where(mine, invoice.is_not(None)).values(invoice_id=gone))
+        theirs = InvoiceRow.workspace_id == person.workspace_id
+        await session.execute(update(InvoiceRow).where(theirs).values(provider_id=gone))
+
+    await transact(backend.database, rename)
+
+
+async def test_a_page_that_stripe_no_longer_has_keeps_nobody_from_paying_on_another(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    first = await backend.recharge(person)
+    await _delete_all_test_data(backend, person)
+
+    again = await backend.recharge(person)
+
+    assert [error["code"] for error in again["userErrors"]] == ["PAYMENT_METHOD_REQUIRED"]
+    assert (await backend.purchase(first["purchase"]["id"], person))["status"] == "EXPIRED"
+
+
+async def test_nothing_is_due_of_an_invoice_that_stripe_no_longer_has(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person, ASKING)
+    await backend.sandbox.deliver("drop")
+    payload = await backend.recharge(person)
+    await _delete_all_test_data(backend, person)
+
+    await _reconciled(backend, person, payload)
+
+    [invoice] = await backend.invoices(person)
+    assert (invoice["status"], invoice["amountDue"]["amount"]) == ("VOID", "0.00")
+    assert (await backend.purchase(payload["purchase"]["id"], person))["status"] == "FAILED"
+
+
+async def test_an_invoice_that_stripe_no_longer_has_is_not_payable(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    given = {"input": {"invoiceId": await bill(backend, person), "idempotencyKey": uuid4().hex}}
+    await backend.sandbox.flush()
+    await _delete_all_test_data(backend, person)
+
+    payload = (await backend.api.query(PAY, given, token=person.token))["payInvoice"]
+
+    assert [error["code"] for error in payload["userErrors"]] == ["NO_CHANGE"]
+    assert "VOID" in [invoice["status"] for invoice in await backend.invoices(person)]

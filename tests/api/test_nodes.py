@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -10,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.access.permissions import ApiScope
+from app.catalog import plan_terms
+from app.flows.provider.catalog_sync import sync_catalog
 from app.ids import GlobalId
 from schema.root import schema
 from tests.support.accounts import new_address
@@ -99,6 +102,22 @@ async def test_what_is_sold_is_read_without_signing_in(backend: RunningBackend) 
         assert (await backend.api.query(_NODE, {"id": node_id}))["node"]["id"] == node_id
 
 
+async def test_a_plan_is_read_by_the_terms_it_was_sold_on_though_it_is_sold_otherwise_now(
+    own_backend: RunningBackend,
+) -> None:
+    context = own_backend.parts.flow_context
+    [team] = [plan for plan in context.catalog.plans if plan.code == "team"]
+    roomier = replace(team, requests_per_second=99)
+    catalog = replace(context.catalog, plans=tuple(roomier if plan is team else plan for plan in context.catalog.plans))
+    await sync_catalog(replace(context, catalog=catalog))
+    node = "query ($id: ID!) { node(id: $id) { id ... on Plan { code requestsPerSecond } } }"
+
+    for plan in (team, roomier):
+        node_id = str(GlobalId("Plan", plan_terms(catalog, plan).id))
+        found = (await own_backend.api.query(node, {"id": node_id}))["node"]
+        assert found == {"id": node_id, "code": "team", "requestsPerSecond": plan.requests_per_second}
+
+
 @pytest.mark.parametrize(
     "node_id",
     [
@@ -114,6 +133,8 @@ async def test_what_is_sold_is_read_without_signing_in(backend: RunningBackend) 
         str(GlobalId("CreditPack", "nothing-like-it")),
         str(GlobalId("Plan", "")),
         str(GlobalId("Plan", "\x00")),
+        str(GlobalId("Plan", "team")),
+        str(GlobalId("Plan", f"team-{'0' * 16}")),
         str(GlobalId("Workspace", _NOBODY)),
         str(GlobalId("Workspace", _NOBODY, _NOBODY)),
         str(GlobalId("CreditTransaction", _NOBODY, _NOBODY)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.money import MAX_STEPS
 from app.store import billing_accounts as billing_account_store
+from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from tests.support.bills import bill
 from tests.support.client import eventually
@@ -34,6 +36,17 @@ async def _customer(backend: RunningBackend, person: Person) -> str:
 
 async def _detach_unseen(backend: RunningBackend, person: Person) -> None:
     """Someone takes the card off in Stripe's dashboard, and no event tells it."""
+    await backend.sandbox.flush()
+
+    async def processed() -> bool:
+        # an event of saving the card, processed later, would have the cards looked at
+        until = backend.database.clock.real_now()
+        async with backend.database.read() as session:
+            return not await provider_event_store.unprocessed(
+                session, since=until - timedelta(hours=1), until=until, limit=1
+            )
+
+    assert await eventually(processed)
     [card] = await backend.sandbox.listed(f"/v1/customers/{await _customer(backend, person)}/payment_methods")
     await backend.sandbox.deliver("drop")
     await backend.sandbox.post(f"/v1/payment_methods/{card['id']}/detach")
@@ -71,6 +84,19 @@ async def test_an_invoice_that_is_paid_with_a_card_no_longer_there_says_so_at_on
     assert (_codes(first), first["invoice"]["status"]) == (["PAYMENT_DECLINED"], "OPEN")
     assert again == first
     assert await backend.cards(person) == []
+
+
+async def test_paying_an_invoice_that_was_called_off_unseen_is_no_decline(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    given = {"input": {"invoiceId": await bill(backend, person), "idempotencyKey": uuid4().hex}}
+    await backend.sandbox.deliver("drop")
+    [invoice] = await backend.stripe_invoices(person)
+    await backend.sandbox.post(f"/v1/invoices/{invoice['id']}/void")
+
+    payload = (await backend.api.query(PAY, given, token=person.token))["payInvoice"]
+
+    assert (_codes(payload), payload["invoice"]["status"]) == (["NO_CHANGE"], "VOID")
 
 
 async def _fill(backend: RunningBackend, person: Person) -> None:

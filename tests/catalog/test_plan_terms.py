@@ -18,8 +18,10 @@ from app.catalog import (
     pack_price,
     plan_from_terms,
     plan_prices,
+    plan_terms,
     stripe_prices,
     terms_of,
+    terms_prices,
     terms_version,
 )
 from app.money import Money
@@ -147,3 +149,31 @@ def test_an_add_on_has_a_price_per_interval() -> None:
     assert (monthly.interval, yearly.interval) == (BillingInterval.MONTH, BillingInterval.YEAR)
     assert monthly.lookup_key != yearly.lookup_key
     assert monthly.product == yearly.product
+
+
+@pytest.mark.parametrize("change", OTHER_TERMS)
+def test_other_terms_have_another_id(change: Callable[[Plan], Plan]) -> None:
+    assert plan_terms(ANALYTICS, change(_plan("team"))).id != plan_terms(ANALYTICS, _plan("team")).id
+
+
+@pytest.mark.parametrize("change", SAME_TERMS)
+def test_other_words_leave_the_id_of_the_terms(change: Callable[[Plan], Plan]) -> None:
+    assert plan_terms(ANALYTICS, change(_plan("team"))).id == plan_terms(ANALYTICS, _plan("team")).id
+
+
+def test_the_same_price_with_or_without_its_tax_makes_other_terms() -> None:
+    ids = {plan_terms(replace(ANALYTICS, prices_include_tax=each), _plan("team")).id for each in (True, False)}
+
+    assert len(ids) == 2
+    assert all(each.startswith("team-") for each in ids)
+
+
+def test_the_prices_of_terms_are_those_they_were_sold_at_whatever_the_catalog_says_now() -> None:
+    terms = plan_terms(MESSAGING, MESSAGING.plans[-2])
+    keys = [price.lookup_key for price in terms_prices(MESSAGING, terms)]
+    now = replace(MESSAGING, prices_include_tax=not MESSAGING.prices_include_tax, code="other", plans=(), add_ons=())
+
+    assert terms.plan.add_ons
+    assert len(keys) > 2
+    assert [price.lookup_key for price in terms_prices(now, terms)] == keys
+    assert set(keys) <= {price.lookup_key for price in stripe_prices(MESSAGING)}

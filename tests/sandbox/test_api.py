@@ -29,7 +29,7 @@ async def test_only_the_api_version_of_the_sdk_is_accepted(web: httpx.AsyncClien
 
 
 async def test_an_unknown_url_is_answered_with_stripes_error(web: httpx.AsyncClient) -> None:
-    for method, path in (("GET", "/v1/subscriptions"), ("POST", "/v1/customers/x/y/z"), ("PUT", "/v1/customers")):
+    for method, path in (("GET", "/v1/subscription_items"), ("POST", "/v1/customers/x/y/z"), ("PUT", "/v1/customers")):
         answer = await web.request(method, path, headers=SECRET_KEY)
         assert (answer.status_code, answer.json()["error"]["type"]) == (404, "invalid_request_error")
         assert answer.headers["request-id"].startswith("req_")

@@ -21,6 +21,8 @@ _TABLES = text("""
 _UNDER_WAY = text("""
     SELECT (SELECT count(*) FROM pgqueuer) + (SELECT count(*) FROM provider_events WHERE processed_at IS NULL)
          + (SELECT count(*) FROM stripe_sandbox.deliveries WHERE status = 'pending')
+         + (SELECT count(*) FROM billing_accounts
+            WHERE customer_id IS NOT NULL AND (customer_due_at IS NOT NULL OR customer_digest IS NULL) AND closing_at IS NULL)
 """)
 _POLL_EVERY_SECONDS = 0.02
 
@@ -39,7 +41,7 @@ async def digest_of(database: Database) -> Mapping[str, str | None]:
 
 
 async def settled(database: Database) -> None:
-    """Return once no event is on its way and the worker has nothing left to do."""
+    """Return once no event is on its way, every customer is up to date, and the worker has nothing left to do."""
     while True:
         async with database.read() as session:
             if not await session.scalar(_UNDER_WAY):

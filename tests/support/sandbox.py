@@ -28,6 +28,12 @@ class SandboxProcess:
         """Where it is reached."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start and wait until it says that it is ready."""
         command = ("sandbox", "--port", str(self._port), "--database-url", self._database_url, "--exit-with-stdin")

@@ -40,4 +40,4 @@ async def billed_party(session: Session, workspace_id: UUID) -> BilledParty | No
     if workspace is None:
         return None
     owner_id, address = await customer_store.owner_to_bill(session, workspace_id) or (None, None)
-    return BilledParty(workspace.name[:_MOST_NAME_CHARACTERS], address, owner_id)
+    return BilledParty(workspace.name[:_MOST_NAME_CHARACTERS].rstrip(), address, owner_id)

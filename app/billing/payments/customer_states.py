@@ -17,7 +17,7 @@ from app.accounts.access.audit_log import SYSTEM
 from app.billing.payments import card_mirror
 from app.billing.payments.billed_party import BilledParty, billed_party
 from app.db.engine import Session
-from app.payments.gateway_values import Wallet
+from app.payments.gateway_values import CustomerDetails, Wallet
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 
@@ -80,6 +80,23 @@ async def refuse_write(session: Session, workspace_id: UUID, write: CustomerWrit
         account.customer_due_at = session.real_now + _AFTER_A_REFUSAL
         if write.is_alone:
             account.customer_claimed_until = None
+
+
+async def note_change(session: Session, workspace_id: UUID, customer_id: str, found: CustomerDetails) -> bool:
+    """Have the customer written again if it carries something else than was written: somebody changed it at the provider.
+
+    An address that is missing there may be one that the provider does not take: that is no change.
+    """
+    account = await billing_account_store.lock(session, workspace_id)
+    party = await billed_party(session, workspace_id)
+    if party is None or account.customer_id != customer_id or account.customer_digest != party.digest:
+        # another customer, or one that is to be written, or is being written, anyway
+        return False
+    if found.name == party.name and found.email in (party.email, None):
+        return False
+    account.customer_digest = None
+    account.customer_due_at = session.real_now
+    return True
 
 
 async def keep_new(session: Session, workspace_id: UUID, customer_id: str, *, generation: int) -> str | None:

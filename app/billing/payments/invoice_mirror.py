@@ -55,6 +55,19 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
     return row
 
 
+async def call_off(session: Session, invoice_id: str) -> None:
+    """Show as void a mirrored invoice that the provider no longer has, as after all test data was deleted there: nothing is due.
+
+    `invoice_id` is the provider's. The billing account is locked.
+    """
+    row = await invoice_store.lock_with_provider_id(session, invoice_id)
+    if row is not None and row.status == InvoiceStatus.OPEN:
+        row.status = InvoiceStatus.VOID.value
+        row.changed_at = session.now
+        row.version += 1
+        session.outbox.hint(TOPIC, row.workspace_id, row.id, row.version)
+
+
 def show_refunded(session: Session, row: InvoiceRow, refunded_minor: int) -> None:
     """Set how much of a mirrored, locked invoice was refunded, and leave a hint for open screens if that changed."""
     if row.amount_refunded_minor == refunded_minor:

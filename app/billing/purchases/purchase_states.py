@@ -249,7 +249,7 @@ async def fail(
     decline_code: str | None = None,
     status: PurchaseStatus = PurchaseStatus.FAILED,
 ) -> CreditPurchaseRow:
-    """The purchase ended without a charge, and its invoice can't be paid any more.
+    """The purchase ended without a charge, and its invoice, None where the provider has none, can't be paid any more.
 
     Its idempotency key stays, so that a replay gets the same answer.
     """
@@ -257,6 +257,8 @@ async def fail(
     row = await purchase_store.lock(session, workspace_id, purchase_id)
     if invoice is not None:
         await invoice_mirror.mirror(session, workspace_id, invoice)
+    elif row.invoice_id is not None:
+        await invoice_mirror.call_off(session, row.invoice_id)
     if row.status in UNFINISHED:
         row.status = status
         row.failure = reason

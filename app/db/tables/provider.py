@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Kept
@@ -39,10 +41,27 @@ class EventCursorRow(Base):
 
 
 class ProviderObjectRow(Base):
-    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates and products by key."""
+    """The provider's ids of what the catalog was synced to: prices by lookup key, tax rates, products and portals by key."""
 
     __tablename__ = "provider_objects"
     erasure = Kept("the catalog at the provider")
 
     key: Mapped[str] = mapped_column(primary_key=True)
     provider_id: Mapped[str]
+
+
+class PlanTermsRow(Base):
+    """Terms on which a plan is or was sold: written when the catalog is synced, and never changed in what binds a customer.
+
+    `terms` is the plan as `app.catalog.terms_of` writes it down. Its texts follow the catalog as long as these terms are sold.
+    """
+
+    __tablename__ = "plan_terms"
+    erasure = Kept("what was sold, for those who bought it; nobody is named")
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    plan_code: Mapped[str]
+    catalog_code: Mapped[str]
+    prices_include_tax: Mapped[bool]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]

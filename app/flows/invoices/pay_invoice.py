@@ -121,7 +121,8 @@ async def pay_invoice(
         # only the provider knows whether the card was charged: its event, or a retry with this key, will tell
         return InvoicePaid(begun.invoice, PaymentPending(), begun.is_replay)
     if paid is None:
-        raise NotFound
+        await transact(context.database, lambda session: _call_off(session, begun.invoice), step="pay_invoice.call_off")
+        raise InvoiceNotPayable
     return InvoicePaid(await _mirror(context, begun.invoice, paid), _error_for(paid, was_refused), begun.is_replay)
 
 
@@ -200,6 +201,11 @@ async def _begin(
     return _BegunPayment(invoice, card.provider_id, payment, False)
 
 
+async def _call_off(session: Session, invoice: InvoiceRow) -> None:
+    await billing_account_store.lock(session, invoice.workspace_id)
+    await invoice_mirror.call_off(session, invoice.provider_id)
+
+
 async def _require_present_customer(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:
     """Raise `InvoiceNotPayable` for an invoice of a customer who was deleted at the provider, with the cards."""
     async with context.database.read() as session:
@@ -238,7 +244,9 @@ def _error_for(invoice: ProviderInvoice, was_refused: bool) -> DomainError | Non
         return None
     if attempt.status is PaymentStatus.ACTION_REQUIRED and attempt.client_secret is not None:
         return PaymentActionRequired(client_secret=attempt.client_secret, hosted_url=attempt.action_url)
-    if attempt.status in (PaymentStatus.DECLINED, PaymentStatus.CANCELED):
+    # with an invoice that is called off its payment is canceled: no card was declined then
+    is_canceled = attempt.status is PaymentStatus.CANCELED and invoice.status is InvoiceStatus.OPEN
+    if attempt.status is PaymentStatus.DECLINED or is_canceled:
         return PaymentDeclined(attempt.decline_message or "The card was declined.", decline_code=attempt.decline_code)
     if invoice.status is InvoiceStatus.OPEN and was_refused and attempt.status is PaymentStatus.NOT_ATTEMPTED:
         return PaymentDeclined(CARD_REFUSED, decline_code=None)

@@ -6,10 +6,13 @@ start, when the provider reports it, and when a purchase is refused because of i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from app.billing.purchases.orders import custom_product_id
-from app.catalog import Catalog, TaxRate, stripe_prices
+from app.billing.subscriptions.kept_terms import all_terms, keep_terms
+from app.catalog import Catalog, PlanTerms, StripePrice, TaxRate, stripe_prices, terms_prices
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
@@ -36,8 +39,9 @@ async def sync_catalog(context: FlowContext) -> int:
     Raises `GatewayUnavailable` or `GatewayRefused`; running it again continues where it stopped. Several may run at once.
     """
     catalog = context.catalog
-    named = _products(catalog)
     async with context.database.read() as session:
+        sold = _prices(catalog, await all_terms(session))
+        named = _products(catalog, sold)
         known = await provider_event_store.provider_ids(session, [product_key(each) for each in named])
     at_provider = {each: known.get(product_key(each), each) for each in named}
     products = await context.gateway.ensure_products(
@@ -53,7 +57,7 @@ async def sync_catalog(context: FlowContext) -> int:
                 includes_tax=price.tax_inclusive,
                 interval=price.interval.value.lower() if price.interval is not None else None,
             )
-            for price in stripe_prices(catalog)
+            for price in sold
         ]
     )
     rates = await context.gateway.ensure_tax_rates(
@@ -72,6 +76,7 @@ async def sync_catalog(context: FlowContext) -> int:
 
     async def save(session: Session) -> None:
         await provider_event_store.save_provider_ids(session, ids)
+        await keep_terms(session, catalog)
 
     await transact(context.database, save, step="catalog.save")
     if written := products.written + prices.written + rates.written:
@@ -79,9 +84,17 @@ async def sync_catalog(context: FlowContext) -> int:
     return len(prices.ids) + len(rates.ids)
 
 
-def _products(catalog: Catalog) -> dict[str, str]:
+def _prices(catalog: Catalog, terms: Sequence[PlanTerms]) -> list[StripePrice]:
+    """What is sold, and what was: those who bought it change seats and add-ons at its prices, which must not be archived."""
+    by_key = {price.lookup_key: price for each in terms for price in terms_prices(catalog, each)}
+    # today's names win
+    return [*(by_key | {price.lookup_key: price for price in stripe_prices(catalog)}).values()]
+
+
+def _products(catalog: Catalog, sold: Sequence[StripePrice]) -> dict[str, str]:
     """The names of what is sold, by the ids that the catalog gives them."""
-    named = {price.product: price.name for price in stripe_prices(catalog)}
+    named = {price.product: price.name for price in sold}
+    named |= {price.product: price.name for price in stripe_prices(catalog)}
     if catalog.custom_recharge is not None:
         named[custom_product_id(catalog)] = f"{catalog.credit_unit.name} of credits"
     return named

@@ -96,6 +96,24 @@ async def update_customer(context: FlowContext, workspace_id: UUID) -> str | Non
     return account.customer_id if account is not None else None
 
 
+async def correct_customer(context: FlowContext, workspace_id: UUID, customer_id: str) -> None:
+    """Write the workspace's customer again where it was changed at the provider; does nothing for one that is gone.
+
+    Raises `GatewayUnavailable`.
+    """
+    try:
+        found = await context.gateway.customer_details(customer_id)
+    except GatewayMissing:
+        return
+    if await transact(
+        context.database,
+        lambda session: customer_states.note_change(session, workspace_id, customer_id, found),
+        step="customer.note_change",
+    ):
+        _log.warning("customer.changed_at_provider", workspace=str(workspace_id), customer=customer_id)
+        await update_customer(context, workspace_id)
+
+
 async def _send(context: FlowContext, workspace_id: UUID, write: CustomerWrite) -> bool:
     """Write the customer; False when it is gone, and forgotten by now."""
     try:

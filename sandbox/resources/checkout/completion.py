@@ -6,26 +6,36 @@ from sandbox.errors import StripeError, invalid_request
 from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json
+from sandbox.resources.checkout.subscribing import finish, submit_subscription
 from sandbox.resources.invoices.drafts import create_draft
 from sandbox.resources.invoices.finalization import finalize_invoice
 from sandbox.resources.invoices.invoice_item_object import create_item_from_price
+from sandbox.resources.invoices.invoice_object import subscription_of
 from sandbox.resources.payments.payment_attempts import attempt_payment
 from sandbox.resources.payments.payment_intent_object import create_payment_intent
 from sandbox.resources.payments.setup_attempts import attempt_setup
+from sandbox.resources.tax.tax_ids import create_tax_id
 from sandbox.store import Transaction
 
 
 async def submit_session(
     tx: Transaction, session: Json, method: Json, details: Json
-) -> tuple[Json, StripeError | None]:
+) -> tuple[Json | None, StripeError | None]:
     """Act as the customer who submits the page with a card; return the intent and the card error, if any.
 
-    `details` are the name and address given on the page. Raises StripeError if the session is no longer open.
+    `details` are the name, the address and the tax id given on the page. The intent is None where nothing was due. Raises
+    StripeError if the session is no longer open.
     """
     if session["status"] != "open":
         raise invalid_request(f"This Checkout Session is {session['status']}.")
     session["_details"] = details
     await tx.save(session)
+    if session["mode"] == "subscription":
+        await _update_customer(tx, session, details)
+        intent, error = await submit_subscription(tx, session, method)
+        if intent is None:
+            await _complete(tx, session)
+        return intent, error
     if session["mode"] == "setup":
         intent = await tx.get("setup_intent", session["setup_intent"])
         error = await attempt_setup(tx, intent, method)
@@ -65,11 +75,20 @@ async def _get_or_create_payment_intent(tx: Transaction, session: Json) -> Json:
 async def _complete_if_succeeded(tx: Transaction, session: Json, intent: Json) -> None:
     if intent["status"] != "succeeded" or session["status"] != "open":
         return
+    if session["mode"] == "subscription":
+        session |= {"_subscription": await _subscription_of(tx, intent)}
+        await finish(tx, session, intent["payment_method"])
+    else:
+        await _update_customer(tx, session, session["_details"])
+    await _complete(tx, session, intent)
+
+
+async def _complete(tx: Transaction, session: Json, intent: Json | None = None) -> None:
     details = session["_details"]
-    await _update_customer(tx, session, details)
     session |= {"status": "complete", "url": None}
     session["customer_details"] |= {name: details[name] for name in ("name", "address") if details.get(name)}
-    if session["mode"] == "payment":
+    session["customer_details"]["tax_ids"] = [tax_id for tax_id in (details.get("tax_id"),) if tax_id]
+    if session["mode"] == "payment" and intent is not None:
         session["payment_status"] = "paid"
         if session["invoice_creation"]["enabled"]:
             session["invoice"] = (await _create_invoice(tx, session, intent))["id"]
@@ -91,6 +110,12 @@ async def _update_customer(tx: Transaction, session: Json, details: Json) -> Non
         await tx.save(customer)
         await emit(tx, "customer.updated", customer, previous_attributes(before, customer))
         await tx.update_dependents(customer)
+    if details.get("tax_id") and not await tx.find_all("tax_id", {"customer": customer["id"]}):
+        await create_tax_id(tx, customer, details["tax_id"])
+
+
+async def _subscription_of(tx: Transaction, intent: Json) -> str | None:
+    return subscription_of(await tx.get("invoice", intent["_invoice"]))
 
 
 async def _create_invoice(tx: Transaction, session: Json, intent: Json) -> Json:

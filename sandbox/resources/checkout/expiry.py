@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.errors import invalid_request
 from sandbox.events import emit
 from sandbox.objects import Json
+from sandbox.resources.checkout.subscribing import give_up
 from sandbox.resources.payments.intents import CONFIRMABLE
 from sandbox.resources.payments.payment_attempts import cancel_payment
 from sandbox.resources.payments.setup_attempts import cancel_setup
@@ -31,7 +32,7 @@ def expiry_time(tx: Transaction, params: Json) -> int:
 
 
 async def expire_session(tx: Transaction, session: Json) -> Json:
-    """Expire an open session and cancel its intent."""
+    """Expire an open session, cancel its intent, and end the subscription that it made."""
     session |= {"status": "expired", "url": None}
     await tx.save(session)
     for kind, cancel in (("payment_intent", cancel_payment), ("setup_intent", cancel_setup)):
@@ -39,6 +40,7 @@ async def expire_session(tx: Transaction, session: Json) -> Json:
             intent = await tx.get(kind, session[kind])
             if intent["status"] in CONFIRMABLE:
                 await cancel(tx, intent, "abandoned")
+    await give_up(tx, session)
     await emit(tx, "checkout.session.expired", session)
     return session
 

@@ -41,21 +41,33 @@ def new_session(session_id: str, params: Json, customer: Json, tx: Transaction) 
         "locale": params.get("locale"),
         "metadata": merge_metadata({}, params.get("metadata")),
         "mode": params["mode"],
-        "payment_method_collection": "if_required" if paying else "always",
+        "payment_method_collection": params.get("payment_method_collection", "if_required" if paying else "always"),
         "payment_method_options": {},
         "payment_method_types": ["card"],
-        "payment_status": "unpaid" if paying else "no_payment_required",
+        "payment_status": "no_payment_required" if params["mode"] == "setup" else "unpaid",
         "phone_number_collection": {"enabled": False},
         "status": "open",
         "submit_type": params.get("submit_type"),
         "success_url": params["success_url"],
+        "tax_id_collection": {"enabled": False, "required": "never"} | params.get("tax_id_collection", {}),
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": f"{tx.base_url}/checkout/{session_id}",
         "_customer_update": params.get("customer_update", {}),
         "_details": {},
         "_payment_intent_data": params.get("payment_intent_data", {}),
+        "_subscription_data": params.get("subscription_data", {}),
     }
+
+
+def set_lines(session: Json, lines: list[Json]) -> None:
+    """Set the line items of a session, and its amounts, which are their sums."""
+    session |= {
+        "amount_subtotal": sum(line["amount_subtotal"] for line in lines),
+        "amount_total": sum(line["amount_total"] for line in lines),
+        "_line_items": lines,
+    }
+    session["total_details"]["amount_tax"] = sum(line["amount_tax"] for line in lines)
 
 
 def _invoice_creation(given: Json) -> Json:
@@ -108,5 +120,7 @@ def _empty_session() -> Json:
         "shipping_options": [],
         "subscription": None,
         "wallet_options": None,
+        "_intent": None,
         "_line_items": [],
+        "_subscription": None,
     }

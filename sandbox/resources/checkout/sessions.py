@@ -11,7 +11,8 @@ from sandbox.ids import random_text
 from sandbox.objects import Json
 from sandbox.resources.checkout.expiry import expire_session, expiry_time
 from sandbox.resources.checkout.line_items import new_line_item
-from sandbox.resources.checkout.session_object import new_session
+from sandbox.resources.checkout.session_object import new_session, set_lines
+from sandbox.resources.checkout.subscribing import check_subscription
 from sandbox.resources.payment_methods.payment_method_object import allowed_types
 from sandbox.resources.payments.setup_intent_object import create_setup_intent
 from sandbox.shared_handlers import answer_part
@@ -19,8 +20,15 @@ from sandbox.shared_handlers import answer_part
 _ID_LENGTH = 58
 # parameters that Stripe refuses in a mode
 _NOT_IN_MODE = {
-    "setup": ("line_items", "payment_intent_data", "invoice_creation"),
-    "payment": ("setup_intent_data",),
+    "setup": (
+        "line_items",
+        "payment_intent_data",
+        "invoice_creation",
+        "subscription_data",
+        "payment_method_collection",
+    ),
+    "payment": ("setup_intent_data", "subscription_data", "payment_method_collection"),
+    "subscription": ("setup_intent_data", "payment_intent_data", "invoice_creation", "submit_type"),
 }
 
 
@@ -38,22 +46,21 @@ async def create(call: Call) -> Json:
         session["setup_intent"] = intent["id"]
         await tx.save(intent | {"_session": session["id"], "_return_url": session["url"]})
         return await tx.insert(session)
+    subscription_data: Json = params.get("subscription_data", {})
+    defaults = {"mode": params["mode"], "rates": subscription_data.get("default_tax_rates", [])}
     lines = [
-        await new_line_item(tx, line, customer, f"line_items[{place}]")
+        await new_line_item(tx, line, customer, f"line_items[{place}]", defaults)
         for place, line in enumerate(params["line_items"])
     ]
+    if params["mode"] == "subscription":
+        await check_subscription(tx, params, lines, customer)
     currencies = {line["currency"] for line in lines}
     if len(currencies) != 1:
         raise invalid_request("All line items of a Checkout Session must have the same currency.", param="line_items")
-    session |= {
-        "currency": currencies.pop(),
-        "amount_subtotal": sum(line["amount_subtotal"] for line in lines),
-        "amount_total": sum(line["amount_total"] for line in lines),
-        "_line_items": lines,
-    }
-    session["total_details"]["amount_tax"] = sum(line["amount_tax"] for line in lines)
+    session["currency"] = currencies.pop()
+    set_lines(session, lines)
     check_amount(session["amount_total"], session["currency"], "line_items")
-    if session["amount_total"] < minimum_charge(session["currency"]):
+    if params["mode"] == "payment" and session["amount_total"] < minimum_charge(session["currency"]):
         raise invalid_request(
             f"The Checkout Session's total amount due must add up to at least {minimum_text(session['currency'])}",
             code="amount_too_small",
@@ -88,10 +95,8 @@ def _check_params(params: Json) -> None:
             raise invalid_request(
                 "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param=name
             )
-    if params["mode"] == "subscription":
-        raise invalid_request("The sandbox does not implement Checkout Sessions in `subscription` mode.", param="mode")
-    if params["mode"] == "payment" and not params.get("line_items"):
-        raise missing_param("line_items", "You must provide `line_items` in `payment` mode.")
+    if params["mode"] != "setup" and not params.get("line_items"):
+        raise missing_param("line_items", f"You must provide `line_items` in `{params['mode']}` mode.")
     for name in _NOT_IN_MODE[params["mode"]]:
         if name in params:
             raise invalid_request(f"You can not pass `{name}` in `{params['mode']}` mode.", param=name)
@@ -99,5 +104,12 @@ def _check_params(params: Json) -> None:
         raise invalid_request("The sandbox implements hosted Checkout pages only.", param="ui_mode")
     if params.get("automatic_tax", {}).get("enabled"):
         raise invalid_request("The sandbox does not implement automatic tax.", param="automatic_tax[enabled]")
+    collection: Json = params.get("tax_id_collection", {})
+    if collection.get("enabled") and params.get("customer_update", {}).get("name") != "auto":
+        raise invalid_request(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an"
+            " existing customer, please set `customer_update[name]` to `auto`.",
+            param="customer_update[name]",
+        )
     if "customer" not in params:
         raise invalid_request("The sandbox opens Checkout Sessions for a customer only.", param="customer")

@@ -8,10 +8,12 @@ from sandbox.events import emit, previous_attributes, snapshot
 from sandbox.ids import new_id
 from sandbox.metadata import merge_metadata
 from sandbox.objects import Json, list_object, visible
-from sandbox.resources.invoices.invoice_object import customer_fields, new_invoice, new_line
-from sandbox.resources.invoices.totals import apply_balance, invoice_totals
+from sandbox.resources.discounts.discount_object import discounts_from_params
+from sandbox.resources.invoices.invoice_object import customer_fields, new_invoice
+from sandbox.resources.invoices.line_object import lines_before_tax
+from sandbox.resources.invoices.totals import apply_balance, invoice_totals, take_off_discounts
 from sandbox.resources.payment_methods.attachment import not_attached_error
-from sandbox.resources.tax.tax_amounts import line_taxes
+from sandbox.resources.tax.tax_amounts import amount_without_tax, line_taxes
 from sandbox.resources.tax.tax_rates import check_tax_rates
 from sandbox.store import Transaction
 
@@ -63,6 +65,11 @@ async def set_fields(tx: Transaction, invoice: Json, params: Json) -> None:
         method = await tx.get("payment_method", params["default_payment_method"], "default_payment_method")
         if method["customer"] != invoice["customer"]:
             raise not_attached_error(method["id"], "default_payment_method")
+    if "discounts" in params:
+        owner = {"invoice": invoice["id"], "customer": invoice["customer"]}
+        invoice["_discounts"] = await discounts_from_params(
+            tx, params["discounts"], invoice["currency"], owner, invoice["_discounts"]
+        )
     invoice["metadata"] = merge_metadata(invoice["metadata"], params.get("metadata"))
 
 
@@ -95,19 +102,30 @@ async def compute_draft(tx: Transaction, invoice: Json) -> None:
         {"type": tax_id["type"], "value": tax_id["value"]}
         for tax_id in await tx.find_all("tax_id", {"customer": customer["id"]})
     ]
-    default_rates = invoice["_default_tax_rates"]
-    rates = {rate: await tx.get("tax_rate", rate) for rate in default_rates}
-    invoice["default_tax_rates"] = [visible(rate) for rate in rates.values()]
-    lines: list[Json] = []
-    for item in await tx.find_all("invoiceitem", {"invoice": invoice["id"]}):
-        for rate in item["tax_rates"]:
-            rates[rate] = await tx.get("tax_rate", rate)
-        applied = [rates[rate] for rate in item["tax_rates"] or default_rates]
-        taxes = line_taxes(item["amount"], applied, invoice["customer_tax_exempt"])
-        lines.append(new_line(item, invoice["id"], taxes))
+    rates: dict[str, Json] = {}
+    invoice["default_tax_rates"] = [visible(rate) for rate in await _rates(tx, invoice["_default_tax_rates"], rates)]
+    lines = lines_before_tax(invoice, await tx.find_all("invoiceitem", {"invoice": invoice["id"]}))
+    take_off_discounts(lines, invoice["_discounts"])
+    for line in lines:
+        own_rates = line["_rates"]
+        applied = await _rates(tx, invoice["_default_tax_rates"] if own_rates is None else own_rates, rates)
+        exempt = line["_tax_exempt"] or invoice["customer_tax_exempt"]
+        off = sum(entry["amount"] for entry in line["discount_amounts"])
+        line["taxes"] = line_taxes(line["amount"] - off, applied, exempt)
+        line["subtotal"] = line["amount"]
+        line["_without_tax"] = amount_without_tax(line["amount"], line_taxes(line["amount"], applied, exempt))
     invoice["lines"] = list_object(lines, f"/v1/invoices/{invoice['id']}/lines")
     invoice |= invoice_totals(lines)
+    invoice["discounts"] = [discount["id"] for discount in invoice["_discounts"]]
     invoice["starting_balance"] = customer["balance"]
     due, _ = apply_balance(invoice["total"], customer["balance"], minimum_charge(invoice["currency"]))
     invoice |= {"amount_due": due, "amount_remaining": due}
     await tx.save(invoice)
+
+
+async def _rates(tx: Transaction, rate_ids: list[str], known: dict[str, Json]) -> list[Json]:
+    """Return tax rates; those loaded before are in `known`."""
+    for rate_id in rate_ids:
+        if rate_id not in known:
+            known[rate_id] = await tx.get("tax_rate", rate_id)
+    return [known[rate_id] for rate_id in rate_ids]

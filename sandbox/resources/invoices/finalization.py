@@ -8,7 +8,7 @@ from sandbox.events import emit
 from sandbox.ids import new_id, random_text
 from sandbox.objects import Json
 from sandbox.resources.invoices.drafts import AUTO_ADVANCE_SECONDS, compute_draft
-from sandbox.resources.invoices.invoice_object import new_invoice_payment
+from sandbox.resources.invoices.invoice_object import new_invoice_payment, subscription_of
 from sandbox.resources.invoices.paying import mark_paid
 from sandbox.resources.invoices.totals import apply_balance
 from sandbox.resources.payments.payment_intent_object import create_payment_intent
@@ -46,16 +46,17 @@ async def finalize_invoice(tx: Transaction, invoice: Json, paid_by: Json | None 
     invoice["hosted_invoice_url"] = f"{tx.base_url}/invoices/{invoice['id']}/{invoice['_secret']}"
     invoice["invoice_pdf"] = f"{invoice['hosted_invoice_url']}/pdf"
     if invoice["auto_advance"] and due:
-        invoice["next_payment_attempt"] = tx.now + AUTO_ADVANCE_SECONDS
+        # of a subscription it is charged at once
+        invoice["next_payment_attempt"] = tx.now + (AUTO_ADVANCE_SECONDS if subscription_of(invoice) is None else 0)
     customer["next_invoice_sequence"] += 1
     customer |= {"balance": balance_after, "currency": invoice["currency"]}
     await tx.save(customer)
+    await tx.save(invoice)
+    await emit(tx, "invoice.finalized", invoice)
     if due:
         intent = paid_by or await _create_payment_intent(tx, invoice)
         await tx.save(intent | {"_invoice": invoice["id"]})
         await tx.insert(new_invoice_payment(new_id("inpay"), invoice, intent["id"], tx.now))
-    await tx.save(invoice)
-    await emit(tx, "invoice.finalized", invoice)
     return invoice if due and paid_by is None else await mark_paid(tx, invoice)
 
 
@@ -76,5 +77,6 @@ async def _create_payment_intent(tx: Transaction, invoice: Json) -> Json:
         invoice["currency"],
         customer=invoice["customer"],
         description="Payment for Invoice",
+        setup_future_usage="off_session" if subscription_of(invoice) is not None else None,
         _invoice=invoice["id"],
     )

@@ -12,8 +12,13 @@ from sandbox.resources.tax.tax_amounts import round_amount
 from sandbox.store import Transaction
 
 
-async def create_item(tx: Transaction, params: Json, customer_id: str, priced: Json, invoice: Json | None) -> Json:
-    """Store a new item on a draft, or a pending one without `invoice`; `priced` are its fields about the price."""
+async def create_item(
+    tx: Transaction, params: Json, customer_id: str, priced: Json, invoice: Json | None, fields: Json | None = None
+) -> Json:
+    """Store a new item on a draft, or a pending one without `invoice`; `priced` are its fields about the price.
+
+    `fields` sets any other of its fields.
+    """
     item: Json = priced | {
         "id": new_id("ii"),
         "object": "invoiceitem",
@@ -22,7 +27,7 @@ async def create_item(tx: Transaction, params: Json, customer_id: str, priced: J
         "date": tx.now,
         "description": params.get("description"),
         "discountable": params.get("discountable", priced["amount"] >= 0),
-        "discounts": [],
+        "discounts": [discount["id"] for discount in params.get("_discounts", [])],
         "invoice": invoice["id"] if invoice else None,
         "livemode": False,
         "metadata": merge_metadata({}, params.get("metadata")),
@@ -30,9 +35,11 @@ async def create_item(tx: Transaction, params: Json, customer_id: str, priced: J
         "parent": None,
         "period": params.get("period", {"start": tx.now, "end": tx.now}),
         "proration": False,
+        "proration_details": None,
         "tax_rates": params.get("tax_rates", []),
         "test_clock": None,
     }
+    item |= {"_discounts": params.get("_discounts", [])} | (fields or {})
     if item["description"] is None and item["_product"] is not None:
         item["description"] = (await tx.get("product", item["_product"]))["name"]
     await tx.insert(item)

@@ -7,6 +7,7 @@ from sandbox.currencies import check_amount, checked_currency
 from sandbox.errors import invalid_request, missing_param
 from sandbox.events import emit
 from sandbox.objects import Json
+from sandbox.resources.discounts.discount_object import discounts_from_params
 from sandbox.resources.invoices.drafts import get_draft, update_draft
 from sandbox.resources.invoices.invoice_item_object import amount_fields, create_item, price_fields
 from sandbox.resources.products.prices import create_inline_price, get_price_to_sell
@@ -34,7 +35,9 @@ async def create(call: Call) -> Json:
         )
     check_amount(priced["amount"], priced["currency"], "quantity" if "quantity" in params else "amount")
     await check_tax_rates(tx, params.get("tax_rates", []), "tax_rates")
-    item = await create_item(tx, params, customer["id"], priced, invoice)
+    owner = {"customer": customer["id"], "invoice": invoice["id"] if invoice else None}
+    discounts = await discounts_from_params(tx, params.get("discounts"), priced["currency"], owner, [])
+    item = await create_item(tx, params | {"_discounts": discounts}, customer["id"], priced, invoice)
     if invoice is not None:
         await update_draft(tx, invoice)
     return item

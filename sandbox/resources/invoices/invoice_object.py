@@ -1,4 +1,4 @@
-"""The invoice object, its line items, and the invoice payment object."""
+"""The invoice object and the invoice payment object."""
 
 from __future__ import annotations
 
@@ -49,39 +49,11 @@ def customer_fields(customer: Json) -> Json:
     return {f"customer_{name}": customer[name] for name in _CUSTOMER_FIELDS}
 
 
-def new_line(item: Json, invoice_id: str, taxes: list[Json]) -> Json:
-    """Return the line that bills an invoice item; its identifier is always the same for the same item."""
-    return {
-        "id": item["id"].replace("ii_", "il_", 1),
-        "object": "line_item",
-        "amount": item["amount"],
-        "currency": item["currency"],
-        "description": item["description"],
-        "discount_amounts": [],
-        "discountable": item["discountable"],
-        "discounts": [],
-        "invoice": invoice_id,
-        "livemode": False,
-        "metadata": item["metadata"],
-        "parent": {
-            "type": "invoice_item_details",
-            "invoice_item_details": {
-                "invoice_item": item["id"],
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": None,
-            },
-            "subscription_item_details": None,
-        },
-        "period": item["period"],
-        "pretax_credit_amounts": [],
-        "pricing": item["pricing"],
-        "quantity": item["quantity"],
-        "quantity_decimal": item["quantity_decimal"],
-        "subscription": None,
-        "subtotal": item["amount"],
-        "taxes": taxes,
-    }
+def subscription_of(invoice: Json) -> str | None:
+    """Return the identifier of the subscription that an invoice bills, if it bills one."""
+    parent: Json = invoice["parent"] or {}
+    details: Json | None = parent.get("subscription_details")
+    return details["subscription"] if details else None
 
 
 def new_invoice_payment(payment_id: str, invoice: Json, intent_id: str, now: int) -> Json:
@@ -157,5 +129,7 @@ def _empty_invoice() -> Json:
         "total_taxes": [],
         "webhooks_delivered_at": None,
         "_default_tax_rates": [],
+        "_discounts": [],
+        "_subscription_lines": [],
         "_secret": None,
     }

@@ -47,4 +47,5 @@ async def _close(tx: Transaction, invoice: Json, before: Json, status: str, verb
     await tx.save(invoice)
     await emit(tx, "invoice.updated", invoice, previous_attributes(before, invoice))
     await emit(tx, f"invoice.{verb}", invoice)
+    await tx.update_dependents(invoice)
     return invoice

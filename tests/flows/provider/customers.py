@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import update
+
+from app.db.engine import Session
 from app.db.tables.payments import BillingAccountRow
+from app.db.tables.people import EmailRow
+from app.db.unit_of_work import transact
+from app.store import customers as customer_store
 from tests.flows.deletion.steps import new_organization
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -75,6 +81,18 @@ async def settled_customer(backend: RunningBackend, payer: Person) -> None:
         return (await account_of(backend, payer)).customer_due_at is None
 
     await eventually(done)
+
+
+async def give_odd_address(backend: RunningBackend, person: Person) -> None:
+    """Let a person have an address that Stripe does not take."""
+
+    async def odd(session: Session) -> None:
+        await session.execute(
+            update(EmailRow).where(EmailRow.user_id == person.user_id).values(address="ada@localhost")
+        )
+        await customer_store.mark_due_of_owner(session, person.user_id)
+
+    await transact(backend.database, odd)
 
 
 def no_job(monkeypatch: Any) -> None:

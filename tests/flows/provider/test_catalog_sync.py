@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from app.billing.subscriptions.kept_terms import find_terms
+from app.catalog import BillingInterval, Catalog, Plan, PricePart, plan_prices, plan_terms, terms_prices
+from app.db.reads import Reads
 from app.flows.provider.catalog_sync import sync_catalog
+from app.money import Money
+from app.store import provider_events as provider_event_store
 from tests.support.client import eventually
 from tests.support.running_backend import RunningBackend
 
@@ -142,3 +148,89 @@ async def test_a_sync_with_nothing_to_change_lists_and_writes_nothing(own_backen
     assert [each["path"] for each in reads].count("/v1/products") == 1
     # ten lookup keys a call, and one call for all products and tax rates each
     assert len(reads) <= 2 + -(-count // 10)
+
+
+def _team(catalog: Catalog) -> Plan:
+    team = catalog.plan("team")
+    assert team is not None
+    return team
+
+
+def _raised(catalog: Catalog) -> Catalog:
+    """The catalog with a team plan that costs more a month, and is called otherwise."""
+    team = _team(catalog)
+    prices = tuple(
+        replace(price, per_seat=Money(2100, "EUR")) if price.interval is BillingInterval.MONTH else price
+        for price in team.prices
+    )
+    dearer = replace(team, name="Crew", prices=prices)
+    return replace(catalog, plans=tuple(dearer if plan is team else plan for plan in catalog.plans))
+
+
+async def _synced_price(backend: RunningBackend, lookup_key: str) -> dict[str, Any]:
+    """Stripe's price that was synced under a lookup key."""
+    async with backend.database.read() as session:
+        ids = await provider_event_store.provider_ids(session, [lookup_key])
+    return await backend.sandbox.fetched(f"/v1/prices/{ids[lookup_key]}")
+
+
+async def test_a_raised_price_is_another_one_and_those_who_bought_before_keep_theirs(
+    own_backend: RunningBackend,
+) -> None:
+    context = own_backend.parts.flow_context
+    sold = context.catalog
+    bought = plan_terms(sold, _team(sold))
+    before = [await _synced_price(own_backend, price.lookup_key) for price in terms_prices(sold, bought)]
+    raised = _raised(sold)
+
+    await sync_catalog(replace(context, catalog=raised))
+
+    monthly = plan_prices(raised, _team(raised))[BillingInterval.MONTH, PricePart.SEAT]
+    assert (await _synced_price(own_backend, monthly.lookup_key))["unit_amount"] == 2100
+    assert [await _synced_price(own_backend, price.lookup_key) for price in terms_prices(sold, bought)] == before
+    reads = Reads(own_backend.database)
+    kept = await find_terms(reads, raised, bought.id)
+    new = await find_terms(reads, raised, plan_terms(raised, _team(raised)).id)
+    assert kept == bought
+    assert new is not None
+    assert (new.plan.code, new.plan.name) == ("team", "Crew")
+
+
+async def test_a_price_that_is_not_sold_any_more_stays_for_those_who_pay_it(own_backend: RunningBackend) -> None:
+    context = own_backend.parts.flow_context
+    old = plan_prices(context.catalog, _team(context.catalog))[BillingInterval.MONTH, PricePart.SEAT]
+    raised = replace(context, catalog=_raised(context.catalog))
+    await sync_catalog(raised)
+    price = await _synced_price(own_backend, old.lookup_key)
+    await own_backend.sandbox.post(f"/v1/prices/{price['id']}", active="false")
+
+    await sync_catalog(raised)
+
+    assert (await own_backend.sandbox.fetched(f"/v1/prices/{price['id']}"))["active"]
+
+
+async def test_a_plan_that_left_the_file_is_still_found_by_the_id_of_its_terms(own_backend: RunningBackend) -> None:
+    context = own_backend.parts.flow_context
+    bought = plan_terms(context.catalog, _team(context.catalog))
+    without = replace(context.catalog, plans=tuple(plan for plan in context.catalog.plans if plan.code != "team"))
+
+    await sync_catalog(replace(context, catalog=without))
+
+    reads = Reads(own_backend.database)
+    assert await find_terms(reads, without, bought.id) == bought
+    for nothing in ("team", f"team-{'0' * 16}", "\x00", "", f"TEAM-{'0' * 16}"):
+        assert await find_terms(reads, without, nothing) is None
+
+
+async def test_words_of_a_plan_that_is_sold_follow_the_file(own_backend: RunningBackend) -> None:
+    context = own_backend.parts.flow_context
+    team = _team(context.catalog)
+    renamed = replace(team, name="Crew")
+    catalog = replace(context.catalog, plans=tuple(renamed if plan is team else plan for plan in context.catalog.plans))
+    await sync_catalog(replace(context, catalog=catalog))
+
+    reads = Reads(own_backend.database)
+    kept = await find_terms(reads, replace(catalog, plans=()), plan_terms(catalog, team).id)
+
+    assert kept is not None
+    assert kept.plan == renamed

@@ -21,7 +21,6 @@ from app.db.unit_of_work import transact
 from app.flows.provider.customers import ensure_customer, update_customer
 from app.ids import GlobalId
 from app.payments.gateway_values import GatewayUnavailable
-from app.store import customers as customer_store
 from app.store import email_addresses as email_address_store
 from app.store import memberships as membership_store
 from app.store import oidc_identities as oidc_identity_store
@@ -33,6 +32,7 @@ from tests.flows.provider.customers import (
     carried,
     carries,
     customer_of,
+    give_odd_address,
     no_job,
     paying_organization,
     settled_customer,
@@ -361,14 +361,7 @@ async def test_a_customer_made_for_nobody_carries_nothing_until_it_is_known_here
 async def test_an_address_that_stripe_does_not_take_keeps_nobody_from_paying(backend: RunningBackend) -> None:
     person = await backend.sign_up()
     await backend.add_card(person)
-
-    async def odd(session: Session) -> None:
-        await session.execute(
-            update(EmailRow).where(EmailRow.user_id == person.user_id).values(address="ada@localhost")
-        )
-        await customer_store.mark_due_of_owner(session, person.user_id)
-
-    await transact(backend.database, odd)
+    await give_odd_address(backend, person)
 
     assert (await backend.recharge(person))["userErrors"] == []
     assert (await billed_to(backend, person))[1] is None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
+from app.db.tables.provider import ProviderEventRow
+from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.jobs.schedule import run_due
 from app.jobs.tasks import provider_works
 from app.payments.stripe_event_types import EVENT_TYPES
 from app.store import billing_accounts as billing_account_store
+from app.store import provider_events as provider_event_store
 from tests.support import operations
 from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
@@ -100,6 +104,32 @@ async def test_an_event_is_left_alone_while_it_may_be_on_its_way_and_once_it_has
     own_backend.database.clock.offset += timedelta(minutes=1)
     assert await _missed_by_the_worker(own_backend) > 0
     assert await _missed_by_the_worker(own_backend) == 0
+
+
+async def test_an_event_that_the_queue_gave_up_is_processed_once_stripe_answers_again(backend: RunningBackend) -> None:
+    """Its key was refused for a night, say: longer than the queue tries."""
+    person = await backend.sign_up()
+    await backend.add_card(person)
+    await backend.sandbox.flush()
+    card = await _card(backend, person)
+    await backend.sandbox.deliver("drop")
+    await backend.sandbox.post(f"/v1/payment_methods/{card['id']}/detach")
+    long_ago = backend.database.clock.real_now() - timedelta(hours=5)
+    await _receive_without_a_job(backend, "payment_method.detached", card["id"], at=long_ago)
+    window = {"since": long_ago, "until": long_ago + timedelta(minutes=1)}
+
+    found = await provider_events.process_given_up(backend.parts.flow_context, **window)
+
+    assert found == 1
+    assert await backend.cards(person) == []
+    assert await provider_events.process_given_up(backend.parts.flow_context, **window) == 0
+
+
+async def _receive_without_a_job(backend: RunningBackend, event_type: str, object_id: str, *, at: datetime) -> None:
+    row = ProviderEventRow(
+        id=f"evt_{uuid4().hex}", type=event_type, object_id=object_id, customer_id=None, created_at=at, received_at=at
+    )
+    assert await transact(backend.database, lambda session: provider_event_store.receive(session, row))
 
 
 async def _missed_by_the_worker(backend: RunningBackend) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_page_indexes"
-down_revision = "0014_checks_asked_for"
+revision = "0016_page_indexes"
+down_revision = "0015_plan_terms"
 
 
 def upgrade() -> None:

@@ -1,0 +1,65 @@
+"""The terms of plans that are or were sold, so that a subscription finds what it bought."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
+from app.db.engine import Session
+from app.db.reads import Reads
+from app.db.tables.provider import PlanTermsRow
+from app.store import plan_terms as plan_terms_store
+from app.store.plan_terms import KeptTerms
+
+_ID: Final = re.compile(r"[a-z0-9_-]{1,40}-[0-9a-f]{16}", re.ASCII)
+
+
+def terms_on_sale(catalog: Catalog, terms_id: str) -> PlanTerms | None:
+    """The terms with this id, if they are those of today's catalog."""
+    return next((terms for terms in terms_of_plans(catalog) if terms.id == terms_id), None)
+
+
+async def find_terms(reads: Reads, catalog: Catalog, terms_id: str) -> PlanTerms | None:
+    """The terms with this id, of today's catalog or of any before it; None for an id that names none."""
+    if (today := terms_on_sale(catalog, terms_id)) is not None:
+        return today
+    row = await reads.one_of(plan_terms_store.TERMS, terms_id) if _ID.fullmatch(terms_id) else None
+    return _terms(row) if row is not None else None
+
+
+async def all_terms(session: Session) -> Sequence[PlanTerms]:
+    """All terms that were ever synced to the provider."""
+    return [_terms(row) for row in await plan_terms_store.every(session)]
+
+
+async def keep_terms(session: Session, catalog: Catalog) -> None:
+    """Write down the terms of the catalog's plans, as they are sold from now on."""
+    await plan_terms_store.save(
+        session,
+        [
+            {
+                "id": terms.id,
+                "plan_code": terms.plan.code,
+                "catalog_code": terms.catalog_code,
+                "prices_include_tax": terms.prices_include_tax,
+                "terms": terms_of(terms.plan),
+            }
+            for terms in terms_of_plans(catalog)
+        ],
+    )
+
+
+def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
+    """The terms of the catalog's plans, legacy ones included."""
+    return [plan_terms(catalog, plan) for plan in catalog.plans]
+
+
+def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:
+    return PlanTerms(
+        id=row.id,
+        plan=plan_from_terms(row.terms),
+        catalog_code=row.catalog_code,
+        prices_include_tax=row.prices_include_tax,
+    )

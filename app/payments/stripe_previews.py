@@ -1,0 +1,41 @@
+"""Previews of invoices in Stripe, which write nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.payments.stripe_subscription_values import change_params, preview_value
+from app.payments.stripe_subscriptions import BILLING_MODE
+from app.payments.stripe_tax_rate_names import StripeTaxRateNames
+from app.payments.subscription_values import InvoicePreview, PricedQuantity, SubscriptionChange
+
+
+class StripePreviews(StripeTaxRateNames):
+    """What would be billed."""
+
+    async def preview_change(self, subscription_id: str, change: SubscriptionChange) -> InvoicePreview:
+        return await self._preview({"subscription": subscription_id, "subscription_details": change_params(change)})
+
+    async def preview_start(
+        self, customer_id: str, items: Sequence[PricedQuantity], *, tax_rate_ids: Sequence[str]
+    ) -> InvoicePreview:
+        details: dict[str, Any] = {
+            "items": [{"price": item.price_id, "quantity": item.quantity} for item in items],
+            "billing_mode": BILLING_MODE,
+        }
+        if tax_rate_ids:
+            details["default_tax_rates"] = list(tax_rate_ids)
+        return await self._preview({"customer": customer_id, "subscription_details": details})
+
+    async def preview_next(self, subscription_id: str) -> InvoicePreview:
+        return await self._preview({"subscription": subscription_id})
+
+    async def preview_end_now(self, subscription_id: str) -> InvoicePreview:
+        # The credit would be an item that waits, and the preview that of the next invoice, unless it is to be billed at once.
+        details = {"cancel_now": True, "proration_behavior": "always_invoice"}
+        return await self._preview({"subscription": subscription_id, "subscription_details": details})
+
+    async def _preview(self, params: Any) -> InvoicePreview:
+        invoice = await self.step("preview_invoice", lambda: self.stripe.invoices.create_preview_async(params))
+        return preview_value(invoice, await self.tax_rate_names(invoice))

@@ -1,0 +1,1 @@
+"""Discounts: coupons, and what they take off the lines of an invoice."""

@@ -1,0 +1,1 @@
+"""The billing portal: what it offers (configurations), and who may open it (sessions)."""

@@ -1,0 +1,1 @@
+"""Subscriptions: their items and periods, prorations, renewals, pending updates, trials and ends."""

@@ -63,8 +63,9 @@ def counted_round_trips() -> Generator[RoundTrips]:
         connection._protocol = _CountingProtocol(connection._protocol, trips)
         return connection
 
-    asyncpg.connect = counted
+    # a pool of the driver's opens its connections by the second name
+    asyncpg.connect = asyncpg.connection.connect = counted
     try:
         yield trips
     finally:
-        asyncpg.connect = connect
+        asyncpg.connect = asyncpg.connection.connect = connect

@@ -14,7 +14,7 @@ from app.db.tables.provider import PlanTermsRow
 
 
 class KeptTerms(NamedTuple):
-    """Terms as they were written down; `terms` is the plan, as it came from JSON."""
+    """Terms on which something was sold; see `PlanTermsRow`."""
 
     id: str
     catalog_code: str
@@ -22,22 +22,18 @@ class KeptTerms(NamedTuple):
     terms: dict[str, Any]
 
 
-_COLUMNS: Final = ", ".join(KeptTerms._fields)
-
 TERMS: Final = KeyedRead[str, KeptTerms](
     "plan_terms",
-    f"SELECT {_COLUMNS} FROM plan_terms WHERE id = ANY ($1::text[])",
+    "SELECT id, catalog_code, prices_include_tax, terms FROM plan_terms WHERE id = ANY ($1::text[])",
     KeptTerms,
     lambda kept: kept.id,
 )
-"""Terms by their id, if anything was ever sold on them."""
+"""The terms on which anything was ever sold, by their id."""
 
 
-async def every(session: Session) -> Sequence[KeptTerms]:
+async def every(session: Session) -> Sequence[PlanTermsRow]:
     """All terms that there ever were."""
-    row = PlanTermsRow
-    kept = select(row.id, row.catalog_code, row.prices_include_tax, row.terms).order_by(row.id)
-    return [KeptTerms(*found) for found in await session.execute(kept)]
+    return (await session.scalars(select(PlanTermsRow).order_by(PlanTermsRow.id))).all()
 
 
 async def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

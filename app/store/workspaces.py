@@ -150,11 +150,6 @@ async def id_by_handle(session: Session, key: str) -> UUID | None:
     return await session.scalar(select(HandleRow.workspace_id).where(HandleRow.key == key))
 
 
-async def id_by_external_id(session: Session, external_id: str) -> UUID | None:
-    """The workspace that the host product knows by this id."""
-    return await session.scalar(select(WorkspaceRow.id).where(WorkspaceRow.external_id == external_id))
-
-
 async def set_external_id(session: Session, workspace_id: UUID, external_id: str | None) -> bool:
     """Let the host product know the workspace by this id; False when it knows another by it.
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
 from app.db.engine import Session
-from app.db.reads import all_in
+from app.db.reads import Reads
+from app.db.tables.provider import PlanTermsRow
 from app.store import plan_terms as plan_terms_store
 from app.store.plan_terms import KeptTerms
 
@@ -20,22 +21,17 @@ def terms_on_sale(catalog: Catalog, terms_id: str) -> PlanTerms | None:
     return next((terms for terms in terms_of_plans(catalog) if terms.id == terms_id), None)
 
 
-async def find_terms(session: Session, catalog: Catalog, terms_id: str) -> PlanTerms | None:
+async def find_terms(reads: Reads, catalog: Catalog, terms_id: str) -> PlanTerms | None:
     """The terms with this id, of today's catalog or of any before it; None for an id that names none."""
     if (today := terms_on_sale(catalog, terms_id)) is not None:
         return today
-    found = await all_in(session, plan_terms_store.TERMS, [terms_id]) if may_name_terms(terms_id) else ()
-    return as_terms(found[0]) if found else None
-
-
-def may_name_terms(terms_id: str) -> bool:
-    """Whether a text has the form of an id of terms."""
-    return _ID.fullmatch(terms_id) is not None
+    row = await reads.one_of(plan_terms_store.TERMS, terms_id) if _ID.fullmatch(terms_id) else None
+    return _terms(row) if row is not None else None
 
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:
     """All terms that were ever synced to the provider."""
-    return [as_terms(kept) for kept in await plan_terms_store.every(session)]
+    return [_terms(row) for row in await plan_terms_store.every(session)]
 
 
 async def keep_terms(session: Session, catalog: Catalog) -> None:
@@ -60,11 +56,10 @@ def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
     return [plan_terms(catalog, plan) for plan in catalog.plans]
 
 
-def as_terms(kept: KeptTerms) -> PlanTerms:
-    """Terms as they were written down, for use."""
+def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:
     return PlanTerms(
-        id=kept.id,
-        plan=plan_from_terms(kept.terms),
-        catalog_code=kept.catalog_code,
-        prices_include_tax=kept.prices_include_tax,
+        id=row.id,
+        plan=plan_from_terms(row.terms),
+        catalog_code=row.catalog_code,
+        prices_include_tax=row.prices_include_tax,
     )

@@ -10,6 +10,7 @@ import pytest
 
 from app.billing.subscriptions.kept_terms import find_terms
 from app.catalog import BillingInterval, Catalog, Plan, PricePart, plan_prices, plan_terms, terms_prices
+from app.db.reads import Reads
 from app.flows.provider.catalog_sync import sync_catalog
 from app.money import Money
 from app.store import provider_events as provider_event_store
@@ -187,9 +188,9 @@ async def test_a_raised_price_is_another_one_and_those_who_bought_before_keep_th
     monthly = plan_prices(raised, _team(raised))[BillingInterval.MONTH, PricePart.SEAT]
     assert (await _synced_price(own_backend, monthly.lookup_key))["unit_amount"] == 2100
     assert [await _synced_price(own_backend, price.lookup_key) for price in terms_prices(sold, bought)] == before
-    async with own_backend.database.read() as session:
-        kept = await find_terms(session, raised, bought.id)
-        new = await find_terms(session, raised, plan_terms(raised, _team(raised)).id)
+    reads = Reads(own_backend.database)
+    kept = await find_terms(reads, raised, bought.id)
+    new = await find_terms(reads, raised, plan_terms(raised, _team(raised)).id)
     assert kept == bought
     assert new is not None
     assert (new.plan.code, new.plan.name) == ("team", "Crew")
@@ -215,10 +216,10 @@ async def test_a_plan_that_left_the_file_is_still_found_by_the_id_of_its_terms(o
 
     await sync_catalog(replace(context, catalog=without))
 
-    async with own_backend.database.read() as session:
-        assert await find_terms(session, without, bought.id) == bought
-        for nothing in ("team", f"team-{'0' * 16}", "\x00", "", f"TEAM-{'0' * 16}"):
-            assert await find_terms(session, without, nothing) is None
+    reads = Reads(own_backend.database)
+    assert await find_terms(reads, without, bought.id) == bought
+    for nothing in ("team", f"team-{'0' * 16}", "\x00", "", f"TEAM-{'0' * 16}"):
+        assert await find_terms(reads, without, nothing) is None
 
 
 async def test_words_of_a_plan_that_is_sold_follow_the_file(own_backend: RunningBackend) -> None:
@@ -228,8 +229,8 @@ async def test_words_of_a_plan_that_is_sold_follow_the_file(own_backend: Running
     catalog = replace(context.catalog, plans=tuple(renamed if plan is team else plan for plan in context.catalog.plans))
     await sync_catalog(replace(context, catalog=catalog))
 
-    async with own_backend.database.read() as session:
-        kept = await find_terms(session, replace(catalog, plans=()), plan_terms(catalog, team).id)
+    reads = Reads(own_backend.database)
+    kept = await find_terms(reads, replace(catalog, plans=()), plan_terms(catalog, team).id)
 
     assert kept is not None
     assert kept.plan == renamed

@@ -88,15 +88,26 @@ async def note_change(session: Session, workspace_id: UUID, customer_id: str, fo
     An address that is missing there may be one that the provider does not take: that is no change.
     """
     account = await billing_account_store.lock(session, workspace_id)
-    party = await billed_party(session, workspace_id)
-    if party is None or account.customer_id != customer_id or account.customer_digest != party.digest:
-        # another customer, or one that is to be written, or is being written, anyway
-        return False
-    if found.name == party.name and found.email in (party.email, None):
+    if not await is_changed(session, workspace_id, customer_id, found):
         return False
     account.customer_digest = None
     account.customer_due_at = session.real_now
     return True
+
+
+async def is_changed(session: Session, workspace_id: UUID, customer_id: str, found: CustomerDetails) -> bool:
+    """Whether the customer carries something else than was written; see `note_change`."""
+    account = await billing_account_store.find(session, workspace_id)
+    party = await billed_party(session, workspace_id)
+    if (
+        account is None
+        or party is None
+        or account.customer_id != customer_id
+        or account.customer_digest != party.digest
+    ):
+        # another customer, or one that is to be written, or is being written, anyway
+        return False
+    return found.name != party.name or found.email not in (party.email, None)
 
 
 async def keep_new(session: Session, workspace_id: UUID, customer_id: str, *, generation: int) -> str | None:

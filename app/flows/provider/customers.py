@@ -105,6 +105,10 @@ async def correct_customer(context: FlowContext, workspace_id: UUID, customer_id
         found = await context.gateway.customer_details(customer_id)
     except GatewayMissing:
         return
+    async with context.database.read() as session:
+        # most events tell of what we wrote ourselves: those lock nothing
+        if not await customer_states.is_changed(session, workspace_id, customer_id, found):
+            return
     if await transact(
         context.database,
         lambda session: customer_states.note_change(session, workspace_id, customer_id, found),

@@ -25,7 +25,7 @@ GOOD, FAILING, ASKING = "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_a
 _TRIES: Final = 2
 
 _PURCHASES: Final = text(
-    "SELECT status, failure, decline_code, credits, total_minor, charged_at IS NOT NULL AS charged, next_look_at"
+    "SELECT status, failure, decline_code, credits, total_minor, charged_at IS NOT NULL AS charged, next_look_at IS NOT NULL AS due"
     " FROM credit_purchases WHERE workspace_id = :workspace_id ORDER BY id"
 )
 _MOVEMENTS: Final = text(

@@ -54,7 +54,7 @@ async def test_an_event_that_says_what_is_not_so_credits_nothing(backend: Runnin
     before = await customer.ending()
 
     answer = await report(backend, event)
-    await backend.advance("PT1M")
+    await backend.advance("PT10S")
 
     assert answer.status_code == 200
     assert await _kept(backend, event)

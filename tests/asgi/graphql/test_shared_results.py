@@ -144,6 +144,7 @@ async def test_other_rights_another_document_or_no_key_share_nothing() -> None:
 async def test_a_result_with_errors_is_shared_with_nobody() -> None:
     async with served(GraphQLSettings()) as server:
         server.contexts.share_key = "workspace"
-        for _ in range(2):
-            await balance_of(server, "subscription { balanceChanged { secret } }")
-        assert server.contexts.balance.reads == 2
+        await balance_of(server, "subscription { balanceChanged { secret } }")
+        first = server.contexts.balance.reads
+        await balance_of(server, "subscription { balanceChanged { secret } }")
+        assert server.contexts.balance.reads == 2 * first > 0

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
+from app.accounts.access.callers import Caller
 from app.ledger.ledger_reads import Balance
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
@@ -17,14 +18,14 @@ from resolvers.live_topics import State
 def watch_balance(context: Context, workspace_global_id: str) -> AsyncGenerator[State[Balance], None]:
     """The balance of a workspace: as it stands, then after each change."""
     workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
-    return runtime.hub.subscribe(runtime.topics.balances, workspace_id, workspace_id, caller=context.caller)
+    return runtime.hub.subscribe(runtime.topics.balances, workspace_id, workspace_id, caller=_watching(context))
 
 
 async def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[State[SeenPurchase], None]:
     """A purchase: as it stands, then after each change. Who begins to watch it has it looked at once."""
     workspace_id, row_id = global_ids.owned_id(purchase_id, "CreditPurchase")
     runtime = context.runtime
-    states = runtime.hub.subscribe(runtime.topics.purchases, workspace_id, row_id, caller=context.caller)
+    states = runtime.hub.subscribe(runtime.topics.purchases, workspace_id, row_id, caller=_watching(context))
     async with aclosing(states):
         async for state in states:
             await purchases.check_soon(context, [state.value])
@@ -34,7 +35,7 @@ async def watch_purchase(context: Context, purchase_id: str) -> AsyncGenerator[S
 async def watch_cards(context: Context, workspace_global_id: str) -> AsyncGenerator[State[None], None]:
     """The cards of a workspace: as they stand, then after each change. Who begins to watch them has them looked at once."""
     workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
-    states = runtime.hub.subscribe(runtime.topics.cards, workspace_id, workspace_id, caller=context.caller)
+    states = runtime.hub.subscribe(runtime.topics.cards, workspace_id, workspace_id, caller=_watching(context))
     async with aclosing(states):
         async for state in states:
             await payment_methods.check_soon(context, workspace_id)
@@ -51,5 +52,11 @@ def watch_invoices(
         return since is not None and state.value.changed_at > since
 
     return runtime.hub.subscribe_all(
-        runtime.topics.invoices, workspace_id, opens_with=changed_since, caller=context.caller
+        runtime.topics.invoices, workspace_id, opens_with=changed_since, caller=_watching(context)
     )
+
+
+def _watching(context: Context) -> Caller:
+    """Who watches; what was read with their token is forgotten, since a socket may last for days."""
+    context.person = None
+    return context.caller

@@ -28,8 +28,9 @@ class Balance:
         self.reads += 1
         return 100
 
+    # one that waited for nothing and failed would be called again by graphql-core, which tells what went wrong
     @strawberry.field
-    def secret(self) -> str | None:
+    async def secret(self) -> str | None:
         self.reads += 1
         raise NotFound
 

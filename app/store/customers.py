@@ -7,6 +7,7 @@ transaction. Times are the wall's.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,15 +22,18 @@ from app.db.tables.workspaces import MembershipRow
 _UNPROCESSED: Final = {"synchronize_session": False}
 
 
-async def mark_due(session: Session, workspace_ids: Collection[UUID]) -> None:
-    """Let the customers of these workspaces be brought up to date: what they carry has changed here, or may have."""
+async def mark_due(session: Session, workspace_ids: Collection[UUID], *, after: timedelta = timedelta(0)) -> None:
+    """Let the customers of these workspaces be brought up to date: what they carry has changed here, or may have.
+
+    The worker does so `after` some time: a caller that is about to write them itself gives itself that long.
+    """
     has_customer = BillingAccountRow.workspace_id.in_(workspace_ids) & BillingAccountRow.customer_id.is_not(None)
     # locked in one order, since two transactions may mark the same ones
     locked = select(BillingAccountRow.workspace_id).where(has_customer).order_by(BillingAccountRow.workspace_id)
     found = (await session.scalars(locked.with_for_update())).all()
     if found:
         due = update(BillingAccountRow).where(BillingAccountRow.workspace_id.in_(found))
-        await session.execute(due.values(customer_due_at=session.real_now).execution_options(**_UNPROCESSED))
+        await session.execute(due.values(customer_due_at=session.real_now + after).execution_options(**_UNPROCESSED))
 
 
 async def mark_due_of_owner(session: Session, user_id: UUID) -> None:

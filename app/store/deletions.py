@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
@@ -13,6 +14,8 @@ from app.db.engine import Session
 from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.store import customers as customer_store
+
+_CUSTOMERS_WRITTEN_WITHIN: Final = timedelta(minutes=2)
 
 
 class Belonging(NamedTuple):
@@ -107,11 +110,12 @@ async def lock_workspaces(session: Session, user_id: UUID) -> Sequence[Workspace
 
 
 async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    """Remove the user from these workspaces; returns the role they had in each."""
+    """Remove the user from these workspaces; returns the role they had in each. Their customers are written by the deletion."""
     theirs = (MembershipRow.user_id == user_id) & MembershipRow.workspace_id.in_(workspace_ids)
     left = await session.execute(
         delete(MembershipRow).where(theirs).returning(MembershipRow.workspace_id, MembershipRow.role)
     )
     roles = {row.workspace_id: row.role for row in left}
-    await customer_store.mark_due(session, roles.keys())
+    # of two who write at once neither knows what came last: the worker leaves these to the deletion, unless that is cut short
+    await customer_store.mark_due(session, roles.keys(), after=_CUSTOMERS_WRITTEN_WITHIN)
     return roles

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +17,7 @@ from app.db.tables.deletions import DeletionRow
 from app.db.tables.people import UserRow
 from app.db.unit_of_work import transact
 from app.flows.deletion import deletions
+from app.flows.flow_context import FlowContext
 from app.store import customers as customer_store
 from app.store import memberships as membership_store
 from tests.flows.deletion.steps import delete_account
@@ -73,6 +76,25 @@ async def test_when_the_account_is_gone_its_address_is_gone_at_stripe_too(
     paid = await backend.recharge(replace(organization, token=second.token))
     assert paid["userErrors"] == []
     assert (await billed_to(backend, organization))[1] == second.address
+
+
+async def test_the_worker_leaves_customers_to_the_deletion_that_writes_them(
+    own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, organization = await _organization(own_backend)
+    rewrite, due = deletions.rewrite_customers, list[UUID]()
+
+    async def rewrite_later(context: FlowContext, user_id: UUID, deleted: Collection[UUID]) -> None:
+        async with context.database.read() as session:
+            due.extend(await customer_store.due(session, limit=10))
+        await rewrite(context, user_id, deleted)
+
+    monkeypatch.setattr(deletions, "rewrite_customers", rewrite_later)
+
+    assert await delete_account(own_backend, first) == []
+
+    assert organization.workspace_id not in due
+    assert (await carried(own_backend, organization))[1] == second.address
 
 
 async def test_who_left_before_is_taken_out_as_well(

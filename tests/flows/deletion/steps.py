@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -116,12 +117,18 @@ def as_workspace(workspace_id: UUID) -> str:
 
 
 async def rows_naming(backend: RunningBackend, words: Sequence[str]) -> list[str]:
-    """The tables that have one of the words anywhere in a row, whatever its case, with the row; Stripe's stand-in aside."""
+    """The tables that have one of the words anywhere in a row, whatever its case, with the row; Stripe's stand-in aside.
+
+    Four digits count as a word by themselves only: hashes and ids are full of digits.
+    """
+    patterns = [
+        re.compile(rf"(?<![0-9a-z]){word}(?![0-9a-z])" if len(word) == 4 else re.escape(word), re.I) for word in words
+    ]
     found: list[str] = []
     async with backend.database.read() as session:
         for table in (await session.scalars(_TABLES)).all():
             rows = (await session.scalars(text(f"SELECT row::text FROM {table} AS row"))).all()
-            found += [f"{table}: {row}" for row in rows for word in words if word.lower() in row.lower()]
+            found += [f"{table}: {row}" for row in rows for pattern in patterns if pattern.search(row)]
     return found
 
 

@@ -37,8 +37,9 @@ _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
 _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
+_GIVEN_UP_EVERY = timedelta(hours=1)
 # as long as the provider keeps its events
-_RETURNS_SINCE = timedelta(days=30)
+_EVENTS_KEPT = timedelta(days=30)
 # longer than the queue tries a job
 _GIVEN_UP_AFTER = timedelta(hours=4)
 _ENDPOINT_EVERY = timedelta(minutes=5)
@@ -98,7 +99,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork(
             "given_up_events",
             _no_due_time,
-            _Every(flow_context, _RETURNS_EVERY, lambda: _process_given_up_events(flow_context)).run,
+            _Every(flow_context, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
         ),
         DueWork("old_rows", _no_due_time, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
@@ -195,13 +196,13 @@ async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
 
 async def _check_for_returned_money(flow_context: FlowContext) -> int:
     return await provider_events.check_for_returned_money(
-        flow_context, flow_context.database.clock.now() - _RETURNS_SINCE
+        flow_context, flow_context.database.clock.now() - _EVENTS_KEPT
     )
 
 
 async def _process_given_up_events(flow_context: FlowContext) -> int:
     now = flow_context.database.clock.real_now()
-    since, until = now - _RETURNS_SINCE, now - _GIVEN_UP_AFTER
+    since, until = now - _EVENTS_KEPT, now - _GIVEN_UP_AFTER
     await provider_events.process_given_up(flow_context, since=since, until=until)
     # tried once in its time: those that fail again are not to be tried again at once
     return 0
@@ -265,4 +266,4 @@ class _MissedEvents:
             return self._looked_until - _LOOKS_OVERLAP
         async with self._context.database.read() as session:
             newest = await provider_event_store.newest_at(session)
-        return max((newest or now) - _FIRST_LOOK_OVERLAPS, now - _RETURNS_SINCE)
+        return max((newest or now) - _FIRST_LOOK_OVERLAPS, now - _EVENTS_KEPT)

@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+import stripe
 
 from app.db.engine import Database
-from tests.support.databases import cloned_database, start_server
+from tests.support.databases import cloned_database, empty_url, start_server
 from tests.support.running_backend import RunningBackend, running_backend
+from tests.support.sandbox import SandboxProcess, sdk
 from tests.support.speed import keep_what_is_there, remember_what_is_missing
 
 _URL = "COUNTERFOIL_TEST_SERVER"
@@ -98,3 +100,19 @@ async def own_backend(server_url: str) -> AsyncGenerator[RunningBackend]:
     """The whole product with `analytics`, for a test that breaks or counts what others share."""
     async with running_backend(server_url, "analytics") as own:
         yield own
+
+
+@pytest_asyncio.fixture(scope="session")
+async def sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
+    """A running sandbox without the product beside it, shared by this worker's tests: a real process on a database of its own."""
+    async with empty_url(server_url) as url:
+        process = SandboxProcess(url)
+        process.start()
+        yield process
+        process.stop()
+
+
+@pytest.fixture
+def client(sandbox: SandboxProcess) -> stripe.StripeClient:
+    """The official SDK with the sandbox, as the seller's own programs have it: a secret key, and no retries of its own."""
+    return sdk(sandbox.url)

@@ -7,34 +7,16 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 import pytest_asyncio
-import stripe
 
 from app.payments.gateway import Gateway
 from app.payments.stripe_gateway import stripe_gateway
-from tests.support.databases import empty_url
-from tests.support.sandbox import SandboxProcess, sdk
-
-
-@pytest_asyncio.fixture(scope="session")
-async def sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
-    """A running sandbox, shared by the worker's tests."""
-    async with empty_url(server_url) as url:
-        process = SandboxProcess(url)
-        process.start()
-        yield process
-        process.stop()
+from tests.support.sandbox import SandboxProcess
 
 
 @pytest.fixture
 def gateway(sandbox: SandboxProcess) -> Gateway:
     """The gateway as the product has it."""
     return stripe_gateway("sk_test_counterfoil", base_url=sandbox.url)
-
-
-@pytest.fixture
-def client(sandbox: SandboxProcess) -> stripe.StripeClient:
-    """The official SDK, as the seller's own programs have it."""
-    return sdk(sandbox.url)
 
 
 @pytest_asyncio.fixture

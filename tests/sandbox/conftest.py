@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
-from typing import Any, cast
-from uuid import uuid4
+from collections.abc import AsyncGenerator
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 import stripe
 
-from tests.support.databases import on_database
+from tests.support.databases import empty_url
 from tests.support.sandbox import SandboxProcess, WebhookReceiver, sdk
-
-
-@asynccontextmanager
-async def empty_database(server_url: str) -> AsyncGenerator[str]:
-    """The URL of an empty database, dropped at the end."""
-    name = f"sandbox_{uuid4().hex[:12]}"
-    connection = await cast("Awaitable[Any]", asyncpg.connect(server_url))
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield on_database(server_url, name)
-    finally:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.close()
-
-
-@pytest_asyncio.fixture(scope="session")
-async def sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
-    """A running sandbox, shared by the worker's tests."""
-    async with empty_database(server_url) as url:
-        process = SandboxProcess(url)
-        process.start()
-        yield process
-        process.stop()
 
 
 @pytest_asyncio.fixture
 async def own_sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
     """A running sandbox for a test that ends it."""
-    async with empty_database(server_url) as url:
+    async with empty_url(server_url) as url:
         process = SandboxProcess(url)
         process.start()
         yield process
         process.stop()
-
-
-@pytest.fixture
-def client(sandbox: SandboxProcess) -> stripe.StripeClient:
-    """The official SDK, with a secret key and without retries of its own."""
-    return sdk(sandbox.url)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.sandbox.conftest import empty_database
 from tests.sandbox.subscriptions.worked_case import WorkedCase
+from tests.support.databases import empty_url
 from tests.support.sandbox import SandboxProcess, sdk
 
 _FILE = Path(__file__).with_name("worked_subscriptions.toml")
@@ -23,7 +23,7 @@ CASES: list[dict[str, Any]] = tomllib.loads(_FILE.read_text())["case"]
 @pytest_asyncio.fixture(scope="module")
 async def far_ahead(server_url: str) -> AsyncGenerator[SandboxProcess]:
     """A sandbox whose clock goes ahead by some years with each case, and back before the next one."""
-    async with empty_database(server_url) as url:
+    async with empty_url(server_url) as url:
         process = SandboxProcess(url)
         process.start()
         yield process

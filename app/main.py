@@ -50,7 +50,7 @@ from app.messages.smtp import SmtpMailer
 from app.messages.twilio import TwilioSmsSender
 from app.object_storage import open_storage
 from app.oidc.issuer import Issuer
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_event_types import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.db.engine import is_away
 from app.errors import ProtocolError, Unavailable
 from app.object_storage import StorageUnavailable
-from app.payments.gateway_values import GatewayUnavailable
+from app.payments.gateway_errors import GatewayUnavailable
 
 
 def classify(error: BaseException) -> ProtocolError | None:

@@ -13,7 +13,7 @@ from app.cli import catalog, database, keys, ledger, purchase, schema, servers, 
 from app.cli.command_error import CommandError
 from app.errors import DomainError, NotFound
 from app.object_storage import StorageMisconfigured
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.server.start_error import StartError
 
 commands = typer.Typer(

@@ -14,7 +14,7 @@ from app.errors import DomainError, ProtocolError
 from app.flows.purchases.refunds import refund_purchase
 from app.main import Backend
 from app.money import Money
-from app.payments.gateway_values import GatewayUnavailable
+from app.payments.gateway_errors import GatewayUnavailable
 from app.store import purchases as purchase_store
 
 commands = typer.Typer(help="One purchase of credits.", no_args_is_help=True)

@@ -21,13 +21,8 @@ from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
-from app.payments.gateway_values import (
-    GatewayUnavailable,
-    InvoiceStatus,
-    ProviderEvent,
-    ProviderInvoice,
-    ReturnedMoneyEvent,
-)
+from app.payments.gateway_errors import GatewayUnavailable
+from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store

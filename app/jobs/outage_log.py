@@ -13,7 +13,7 @@ from app.db.engine import is_away
 from app.errors import Unavailable
 from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 
 # their messages are written to be logged
 _OURS = (GatewayUnavailable, StorageUnavailable, MailDeferred, Unavailable)

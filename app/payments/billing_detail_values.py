@@ -6,12 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.payments.gateway_values import GatewayRefused
-
-
-class InvalidTaxId(GatewayRefused):
-    """The text is no tax id of its kind. Whether a well-formed one belongs to anybody is found out later."""
-
 
 @dataclass(frozen=True, slots=True)
 class Address:

@@ -11,40 +11,6 @@ from enum import StrEnum
 from app.money import Money
 
 
-class GatewayUnavailable(Exception):
-    """The provider did not answer, or answered that it can't right now. What was asked may or may not have happened."""
-
-
-class GatewayRefused(Exception):
-    """The provider refused the request as it stands; asking again changes nothing."""
-
-
-class MissingObject(StrEnum):
-    """What kind of object a refusal is about."""
-
-    CUSTOMER = "CUSTOMER"
-    CARD = "CARD"
-    PRICE = "PRICE"
-    PRODUCT = "PRODUCT"
-    TAX_RATE = "TAX_RATE"
-    INVOICE = "INVOICE"
-    SUBSCRIPTION = "SUBSCRIPTION"
-    SCHEDULE = "SCHEDULE"
-    PORTAL = "PORTAL"
-    OTHER = "OTHER"
-
-
-class GatewayMissing(GatewayRefused):
-    """The provider refused the request because an object named in it is not there: it was deleted, or never was.
-
-    `kind` is the kind of that object.
-    """
-
-    def __init__(self, message: str, kind: MissingObject) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 class InvoiceStatus(StrEnum):
     """Where an invoice is in its life."""
 

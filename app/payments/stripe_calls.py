@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import stripe
 from stripe import V1Services
 
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
 
 T = TypeVar("T")
 

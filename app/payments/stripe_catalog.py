@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar, cast
 
 import stripe
 
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, Price, Product, SyncedObjects, TaxRate
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused
+from app.payments.gateway_values import Price, Product, SyncedObjects, TaxRate
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 T = TypeVar("T")

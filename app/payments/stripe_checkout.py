@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from app.payments.gateway_values import Charge, Checkout, GatewayMissing, GatewayRefused, ReturnUrls
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused
+from app.payments.gateway_values import Charge, Checkout, ReturnUrls
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_values import checkout_value, gone_checkout
 

@@ -6,14 +6,8 @@ from typing import Any
 
 import stripe
 
-from app.payments.gateway_values import (
-    Card,
-    CustomerDetails,
-    GatewayMissing,
-    GatewayRefused,
-    MissingObject,
-    Wallet,
-)
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, MissingObject
+from app.payments.gateway_values import Card, CustomerDetails, Wallet
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 

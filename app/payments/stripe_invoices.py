@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import stripe
 
-from app.payments.gateway_values import Charge, GatewayMissing, GatewayRefused, ProviderInvoice
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused
+from app.payments.gateway_values import Charge, ProviderInvoice
 from app.payments.stripe_calls import PAGE, keyed
 from app.payments.stripe_tax_rate_names import StripeTaxRateNames
 from app.payments.stripe_values import invoice_value

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import stripe
 
+from app.payments.gateway_errors import GatewayRefused
 from app.payments.gateway_values import (
     DisputeStatus,
-    GatewayRefused,
     ProviderDispute,
     ProviderRefund,
     RefundStatus,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.payments.gateway_values import GatewayMissing, GatewayRefused
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused
 from app.payments.stripe_calls import StripeCalls, keyed
 from app.payments.stripe_subscription_values import phase_params, schedule_value
 from app.payments.subscription_values import Schedule, SchedulePhase

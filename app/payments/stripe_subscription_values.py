@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import stripe
 
-from app.payments.gateway_values import GatewayRefused
+from app.payments.gateway_errors import GatewayRefused
 from app.payments.stripe_values import id_of, line_value, moment, optional, tax_line_values
 from app.payments.subscription_values import (
     ChangeBilling,

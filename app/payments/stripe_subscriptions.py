@@ -8,18 +8,12 @@ from typing import Any
 
 import stripe
 
-from app.payments.gateway_values import Checkout, GatewayMissing, GatewayRefused, ReturnUrls
+from app.payments.gateway_errors import GatewayDeclined, GatewayMissing, GatewayRefused, ScheduleAttached
+from app.payments.gateway_values import Checkout, ReturnUrls
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 from app.payments.stripe_subscription_values import change_params, subscription_value
 from app.payments.stripe_values import checkout_value
-from app.payments.subscription_values import (
-    ChangeBilling,
-    GatewayDeclined,
-    PricedQuantity,
-    ProviderSubscription,
-    ScheduleAttached,
-    SubscriptionChange,
-)
+from app.payments.subscription_values import ChangeBilling, PricedQuantity, ProviderSubscription, SubscriptionChange
 
 # Said explicitly, since it can't be left again and what it means for credits and anchors is relied upon.
 BILLING_MODE: dict[str, Any] = {"type": "flexible"}

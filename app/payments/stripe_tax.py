@@ -9,15 +9,8 @@ from typing import Any
 
 import stripe
 
-from app.payments.billing_detail_values import (
-    Address,
-    BillingDetails,
-    InvalidTaxId,
-    TaxExemption,
-    TaxId,
-    TaxIdStatus,
-)
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, MissingObject
+from app.payments.billing_detail_values import Address, BillingDetails, TaxExemption, TaxId, TaxIdStatus
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, InvalidTaxId, MissingObject
 from app.payments.stripe_calls import PAGE, StripeCalls, keyed
 
 

@@ -7,26 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from app.payments.gateway_values import GatewayRefused, InvoiceLine, TaxLine
-
-
-class GatewayDeclined(GatewayRefused):
-    """The card was not charged, or needs its holder, and nothing has changed. `decline_code` is the bank's, where it gave one."""
-
-    def __init__(self, message: str, decline_code: str | None) -> None:
-        super().__init__(message)
-        self.decline_code = decline_code
-
-
-class ScheduleAttached(GatewayRefused):
-    """The subscription has a schedule, which must be released before its end can be set or taken back.
-
-    `schedule_id` is the schedule's.
-    """
-
-    def __init__(self, message: str, schedule_id: str) -> None:
-        super().__init__(message)
-        self.schedule_id = schedule_id
+from app.payments.gateway_values import InvoiceLine, TaxLine
 
 
 class SubscriptionStatus(StrEnum):

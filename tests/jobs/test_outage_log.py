@@ -16,7 +16,7 @@ from app.jobs.schedule import DueWork, each_alone, run_due
 from app.main import set_up_provider
 from app.messages.mail import MailDeferred
 from app.object_storage import StorageUnavailable
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from tests.support.running_backend import RunningBackend
 
 

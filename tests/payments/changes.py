@@ -8,12 +8,7 @@ from uuid import uuid4
 import stripe
 
 from app.payments.gateway import Gateway
-from app.payments.subscription_values import (
-    ChangeBilling,
-    ItemChange,
-    ProviderSubscription,
-    SubscriptionChange,
-)
+from app.payments.subscription_values import ChangeBilling, ItemChange, ProviderSubscription, SubscriptionChange
 from tests.sandbox.subscriptions.subscribing import subscribe
 
 

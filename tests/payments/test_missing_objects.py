@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, MissingObject
 from app.payments.stripe_calls import StripeCalls
 
 _OTHER_MODE = "No such customer: 'cus_1'; a similar object exists in test mode, but a live mode key was used."

@@ -11,7 +11,7 @@ import stripe
 
 from app.payments.billing_detail_values import Portal
 from app.payments.gateway import Gateway
-from app.payments.gateway_values import GatewayMissing, MissingObject
+from app.payments.gateway_errors import GatewayMissing, MissingObject
 from tests.payments.changes import subscribed
 
 

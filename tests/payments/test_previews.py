@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from app.payments.gateway import Gateway
-from app.payments.gateway_values import GatewayRefused
+from app.payments.gateway_errors import GatewayRefused
 from app.payments.subscription_values import PricedQuantity
 from tests.payments.changes import half_way, new_key, new_tax_rate, subscribed, to_quantity
 from tests.sandbox.factories import customer_with_card

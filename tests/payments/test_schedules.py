@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from app.payments.gateway import Gateway
-from app.payments.gateway_values import GatewayRefused
+from app.payments.gateway_errors import GatewayRefused
 from app.payments.subscription_values import PhaseLength, PricedQuantity, ProviderSubscription, SchedulePhase
 from tests.payments.changes import new_key, new_tax_rate, subscribed
 from tests.sandbox.subscriptions.subscribing import new_price, to_renewal

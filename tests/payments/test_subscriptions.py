@@ -10,22 +10,13 @@ import pytest
 import stripe
 
 from app.payments.gateway import Gateway
-from app.payments.gateway_values import (
-    CheckoutStatus,
-    GatewayMissing,
-    GatewayRefused,
-    InvoiceStatus,
-    MissingObject,
-    PaymentStatus,
-    ReturnUrls,
-)
+from app.payments.gateway_errors import GatewayDeclined, GatewayMissing, GatewayRefused, MissingObject, ScheduleAttached
+from app.payments.gateway_values import CheckoutStatus, InvoiceStatus, PaymentStatus, ReturnUrls
 from app.payments.subscription_values import (
     ChangeBilling,
     EndReason,
-    GatewayDeclined,
     ItemChange,
     PricedQuantity,
-    ScheduleAttached,
     SubscriptionChange,
     SubscriptionStatus,
 )

@@ -6,9 +6,9 @@ import httpx
 import pytest
 import stripe
 
-from app.payments.billing_detail_values import Address, InvalidTaxId, TaxExemption, TaxIdStatus
+from app.payments.billing_detail_values import Address, TaxExemption, TaxIdStatus
 from app.payments.gateway import Gateway
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, InvalidTaxId, MissingObject
 from app.payments.subscription_values import PricedQuantity
 from tests.payments.changes import new_key, new_tax_rate
 from tests.sandbox.factories import new_customer

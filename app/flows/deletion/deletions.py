@@ -35,7 +35,7 @@ from app.flows.deletion.provider_closing import (
 )
 from app.flows.flow_context import FlowContext
 from app.ids import uuid7
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import erasure as erasure_store

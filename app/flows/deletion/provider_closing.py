@@ -15,7 +15,7 @@ from app.flows.provider.customers import update_customer
 from app.flows.purchases.checkout import close_checkout
 from app.flows.purchases.payment_outcome import void_and_fail
 from app.flows.purchases.reconcile import reconcile_purchase
-from app.payments.gateway_values import GatewayRefused
+from app.payments.gateway_errors import GatewayRefused
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import purchases as purchase_store

@@ -27,13 +27,8 @@ from app.flows.purchases.payment_outcome import CARD_REFUSED, apply_payment_outc
 from app.idempotency import input_hash
 from app.ids import uuid7
 from app.money import Money
-from app.payments.gateway_values import (
-    GatewayRefused,
-    GatewayUnavailable,
-    InvoiceStatus,
-    PaymentStatus,
-    ProviderInvoice,
-)
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_values import InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store

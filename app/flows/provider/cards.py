@@ -22,15 +22,8 @@ from app.errors import NotFound
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import forget_customer, with_customer
 from app.ids import uuid7
-from app.payments.gateway_values import (
-    Checkout,
-    GatewayMissing,
-    GatewayRefused,
-    GatewayUnavailable,
-    MissingObject,
-    ReturnUrls,
-    Wallet,
-)
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_values import Checkout, ReturnUrls, Wallet
 from app.store import billing_accounts as billing_account_store
 
 # The provider wants at least 30 minutes, counted from when the request arrives there.

@@ -16,7 +16,7 @@ from app.billing.payments.workspace_closing import WorkspaceClosing, require_ope
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
-from app.payments.gateway_values import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
 from app.store import billing_accounts as billing_account_store
 
 T = TypeVar("T")

@@ -23,14 +23,8 @@ from app.flows.provider.cards import try_to_sync_cards
 from app.flows.provider.customers import with_customer
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, check_later, fail_purchase, has_expired
-from app.payments.gateway_values import (
-    Checkout,
-    CheckoutStatus,
-    GatewayMissing,
-    GatewayRefused,
-    GatewayUnavailable,
-    ReturnUrls,
-)
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable
+from app.payments.gateway_values import Checkout, CheckoutStatus, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 

@@ -10,7 +10,8 @@ import structlog
 from app.billing.purchases.orders import Order
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import product_key, sync_catalog, tax_rate_key
-from app.payments.gateway_values import Charge, GatewayMissing, GatewayRefused, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, MissingObject
+from app.payments.gateway_values import Charge
 from app.store import provider_events as provider_event_store
 
 T = TypeVar("T")

@@ -13,7 +13,8 @@ from app.db.unit_of_work import transact
 from app.errors import DomainError, ProtocolError
 from app.flows.flow_context import FlowContext
 from app.flows.purchases.refunds import refund_late_payment
-from app.payments.gateway_values import GatewayRefused, InvoiceStatus, PaymentStatus, ProviderInvoice
+from app.payments.gateway_errors import GatewayRefused
+from app.payments.gateway_values import InvoiceStatus, PaymentStatus, ProviderInvoice
 from app.store import purchases as purchase_store
 
 NOT_COMPLETED = "The payment was not completed; nothing was charged."

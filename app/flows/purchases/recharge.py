@@ -47,15 +47,8 @@ from app.flows.purchases.payment_outcome import apply_payment_outcome, end_refus
 from app.flows.purchases.recharge_results import RechargeResult, result_of
 from app.flows.purchases.reconcile import find_paid, look, reconcile_purchase
 from app.money import Money
-from app.payments.gateway_values import (
-    GatewayMissing,
-    GatewayRefused,
-    GatewayUnavailable,
-    InvoiceStatus,
-    MissingObject,
-    ProviderInvoice,
-    ReturnUrls,
-)
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_values import InvoiceStatus, ProviderInvoice, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 

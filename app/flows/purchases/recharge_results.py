@@ -11,7 +11,8 @@ from app.billing.purchases import purchase_states
 from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus
 from app.errors import DomainError, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
-from app.payments.gateway_values import GatewayRefused, GatewayUnavailable, PaymentStatus
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
+from app.payments.gateway_values import PaymentStatus
 
 _PAY_ON_PAGE: Final = "There is no card on file: pay on the page at checkoutUrl, or add a card first."
 

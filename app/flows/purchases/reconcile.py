@@ -19,13 +19,8 @@ from app.flows.purchases.payment_outcome import (
     fail_purchase,
     void_and_fail,
 )
-from app.payments.gateway_values import (
-    GatewayMissing,
-    GatewayRefused,
-    GatewayUnavailable,
-    InvoiceStatus,
-    ProviderInvoice,
-)
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable
+from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import purchases as purchase_store

@@ -22,7 +22,8 @@ from app.db.unit_of_work import transact
 from app.errors import Conflict, NotFound
 from app.flows.flow_context import FlowContext
 from app.money import Money
-from app.payments.gateway_values import GatewayRefused, ProviderInvoice, ReturnedMoney
+from app.payments.gateway_errors import GatewayRefused
+from app.payments.gateway_values import ProviderInvoice, ReturnedMoney
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 from app.store.refunds import InvoiceToCheck

@@ -20,7 +20,8 @@ from app.db.unit_of_work import transact
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
 from app.ids import uuid7
-from app.payments.gateway_values import GatewayUnavailable, Wallet
+from app.payments.gateway_errors import GatewayUnavailable
+from app.payments.gateway_values import Wallet
 from tests.flows.deletion.steps import DELETE_WORKSPACE, as_workspace, delete_account, new_organization
 from tests.support.client import eventually
 from tests.support.digest import settled

@@ -20,7 +20,7 @@ from app.db.tables.workspaces import MembershipRow
 from app.db.unit_of_work import transact
 from app.flows.provider.customers import ensure_customer, update_customer
 from app.ids import GlobalId
-from app.payments.gateway_values import GatewayUnavailable
+from app.payments.gateway_errors import GatewayUnavailable
 from app.store import email_addresses as email_address_store
 from app.store import memberships as membership_store
 from app.store import oidc_identities as oidc_identity_store

@@ -10,7 +10,7 @@ import pytest
 from app import main
 from app.flows.provider.portals import portal_key, sync_portals
 from app.main import set_up_provider
-from app.payments.gateway_values import GatewayRefused
+from app.payments.gateway_errors import GatewayRefused
 from app.store import provider_events as provider_event_store
 from tests.support.client import eventually
 from tests.support.running_backend import RunningBackend

@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.db.tables.purchases import PurchaseStatus, RefundState
 from app.errors import Conflict
 from app.flows.purchases.refunds import resume_refund
-from app.payments.gateway_values import GatewayUnavailable
+from app.payments.gateway_errors import GatewayUnavailable
 from tests.support.returned_money import Crash, buy, check_ledger, crashing, refund
 from tests.support.running_backend import RunningBackend
 

@@ -14,7 +14,8 @@ from app.db.tables.purchases import CreditPurchaseRow, PurchaseStatus, RefundSta
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import refund_late_payment
 from app.ids import parse_global_id
-from app.payments.gateway_values import GatewayUnavailable, ProviderInvoice
+from app.payments.gateway_errors import GatewayUnavailable
+from app.payments.gateway_values import ProviderInvoice
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
 from tests.support.returned_money import Bought, buy, check_ledger

@@ -10,6 +10,7 @@ from app.db.tables import (
     provider,
     purchases,
     security,
+    subscriptions,
     system,
     workspaces,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "provider",
     "purchases",
     "security",
+    "subscriptions",
     "system",
     "workspaces",
 ]

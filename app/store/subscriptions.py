@@ -1,0 +1,183 @@
+"""What workspaces subscribe to, and the changes of it that are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.reads import KeyedRead
+from app.db.tables.subscriptions import (
+    IN_FLIGHT,
+    FallbackPlanRow,
+    NoticeRow,
+    SubscriptionChangeRow,
+    SubscriptionRow,
+    UpcomingInvoiceRow,
+)
+
+_ONLY: Final = 1
+
+
+class Subscribed(NamedTuple):
+    """What a workspace subscribes to; see `SubscriptionRow`. All but the first two are None where it never subscribed."""
+
+    workspace_id: UUID
+    created_at: datetime
+    provider_id: str | None
+    status: str | None
+    terms_id: str | None
+    interval: str | None
+    seats: int | None
+    add_ons: dict[str, int] | None
+    started_at: datetime | None
+    period_start: datetime | None
+    period_end: datetime | None
+    ends_at: datetime | None
+    trial_ends_at: datetime | None
+    grace_ends_at: datetime | None
+    pending: dict[str, Any] | None
+    version: int | None
+    seats_left: int | None
+
+
+SUBSCRIBED: Final = KeyedRead[UUID, Subscribed](
+    "subscribed",
+    "SELECT w.id, w.created_at, s.provider_id, s.status, s.terms_id, s.interval, s.seats, s.add_ons, s.started_at,"
+    " s.period_start, s.period_end, s.ends_at, s.trial_ends_at, s.grace_ends_at, s.pending, s.version, c.seats_left"
+    " FROM workspaces w LEFT JOIN subscriptions s ON s.workspace_id = w.id"
+    " LEFT JOIN subscription_changes c ON c.workspace_id = w.id AND c.state IN ('UNDER_WAY', 'AWAITING_PAYMENT', 'UNDOING')"
+    " WHERE w.id = ANY ($1::uuid[])",
+    Subscribed,
+    lambda subscribed: subscribed.workspace_id,
+)
+"""What workspaces subscribe to, by workspace; `seats_left` is how many seats count while a change is in flight, if fewer."""
+
+
+class KeptUpcomingInvoice(NamedTuple):
+    """The next bill as it was told last; see `UpcomingInvoiceRow`."""
+
+    workspace_id: UUID
+    version: int
+    asked_at: datetime
+    invoice: dict[str, Any] | None
+    recurring_total_minor: int | None
+
+
+UPCOMING_INVOICES: Final = KeyedRead[UUID, KeptUpcomingInvoice](
+    "upcoming_invoices",
+    "SELECT workspace_id, version, asked_at, invoice, recurring_total_minor FROM upcoming_invoices"
+    " WHERE workspace_id = ANY ($1::uuid[])",
+    KeptUpcomingInvoice,
+    lambda kept: kept.workspace_id,
+)
+"""The next bills of workspaces as they were told last."""
+
+
+async def lock(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
+    """What a workspace subscribes to, locked until the unit ends; the billing account is locked before it."""
+    found = select(SubscriptionRow).where(SubscriptionRow.workspace_id == workspace_id)
+    return await session.scalar(found.with_for_update().execution_options(populate_existing=True))
+
+
+async def find(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
+    """What a workspace subscribes to, or did; None where it never subscribed."""
+    return await session.get(SubscriptionRow, workspace_id, populate_existing=True)
+
+
+async def due(session: Session, *, limit: int) -> Sequence[UUID]:
+    """The workspaces whose subscription is to be fetched by now, the longest due first."""
+    query = select(SubscriptionRow.workspace_id).where(SubscriptionRow.next_check_at <= session.now)
+    return (await session.scalars(query.order_by(SubscriptionRow.next_check_at).limit(limit))).all()
+
+
+async def next_check_at(session: Session) -> datetime | None:
+    """When the next subscription is to be fetched; None when there is none."""
+    return await session.scalar(select(func.min(SubscriptionRow.next_check_at)))
+
+
+async def change_in_flight(session: Session, workspace_id: UUID) -> SubscriptionChangeRow | None:
+    """The change of a workspace's subscription that is in flight, if any; the billing account is locked by who changes it."""
+    query = select(SubscriptionChangeRow).where(
+        SubscriptionChangeRow.workspace_id == workspace_id, SubscriptionChangeRow.state.in_(IN_FLIGHT)
+    )
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def change(session: Session, workspace_id: UUID, change_id: UUID) -> SubscriptionChangeRow | None:
+    """A change of a workspace's subscription."""
+    return await session.get(SubscriptionChangeRow, (workspace_id, change_id), populate_existing=True)
+
+
+async def change_with_key(
+    session: Session, workspace_id: UUID, mutation: str, idempotency_key: str
+) -> SubscriptionChangeRow | None:
+    """The change that a mutation began with this idempotency key."""
+    query = select(SubscriptionChangeRow).where(
+        SubscriptionChangeRow.workspace_id == workspace_id,
+        SubscriptionChangeRow.mutation == mutation,
+        SubscriptionChangeRow.idempotency_key == idempotency_key,
+    )
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def changes_due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """The changes, as (workspace, id), that are to be looked at by now and that nobody is making, the longest due first."""
+    query = (
+        select(SubscriptionChangeRow.workspace_id, SubscriptionChangeRow.id)
+        .where(
+            SubscriptionChangeRow.next_check_at <= session.now,
+            SubscriptionChangeRow.lease_until.is_(None) | (SubscriptionChangeRow.lease_until <= session.real_now),
+        )
+        .order_by(SubscriptionChangeRow.next_check_at)
+        .limit(limit)
+    )
+    return [(workspace_id, change_id) for workspace_id, change_id in await session.execute(query)]
+
+
+async def next_change_check_at(session: Session) -> datetime | None:
+    """When the next change is to be looked at; None when there is none."""
+    return await session.scalar(select(func.min(SubscriptionChangeRow.next_check_at)))
+
+
+async def first_notice(session: Session, workspace_id: UUID, reason: str) -> bool:
+    """Note that the owners are told something for a reason; False where they were before."""
+    put = insert(NoticeRow).values(workspace_id=workspace_id, reason=reason, created_at=session.now)
+    made = await session.execute(put.on_conflict_do_nothing().returning(NoticeRow.reason))
+    return made.one_or_none() is not None
+
+
+async def keep_upcoming_invoice(
+    session: Session,
+    workspace_id: UUID,
+    *,
+    version: int,
+    asked_at: datetime,
+    invoice: dict[str, Any] | None,
+    recurring_total_minor: int | None,
+) -> None:
+    """Keep the next bill as it was told, unless one was told later, or for a newer version of the subscription."""
+    values = {
+        "version": version,
+        "asked_at": asked_at,
+        "invoice": invoice,
+        "recurring_total_minor": recurring_total_minor,
+    }
+    put = insert(UpcomingInvoiceRow).values(workspace_id=workspace_id, **values)
+    is_newer = (UpcomingInvoiceRow.version < version) | (
+        (UpcomingInvoiceRow.version == version) & (UpcomingInvoiceRow.asked_at <= asked_at)
+    )
+    await session.execute(put.on_conflict_do_update(index_elements=["workspace_id"], set_=values, where=is_newer))
+
+
+async def keep_fallback_seats(session: Session, seats: int) -> None:
+    """Let SQL know how many seats a workspace has that subscribes to nothing."""
+    put = insert(FallbackPlanRow).values(id=_ONLY, seats=seats)
+    await session.execute(
+        put.on_conflict_do_update(index_elements=["id"], set_={"seats": seats}, where=FallbackPlanRow.seats != seats)
+    )

@@ -1,0 +1,135 @@
+"""Subscriptions: what workspaces subscribe to, changes of it, hosted pages, the next bill, and what owners were told."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0017_subscriptions"
+down_revision = "0016_page_indexes"
+
+_TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add the tables."""
+    _add_subscriptions()
+    _add_changes()
+    _add_checkouts()
+    op.create_table(
+        "upcoming_invoices",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", _TIME, nullable=False),
+        sa.Column("invoice", JSONB()),
+        sa.Column("recurring_total_minor", sa.BigInteger()),
+    )
+    op.create_table(
+        "notices",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("reason", sa.Text(), primary_key=True),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_table(
+        "fallback_plan",
+        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("seats", sa.BigInteger(), nullable=False),
+    )
+
+
+def _add_subscriptions() -> None:
+    op.create_table(
+        "subscriptions",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("provider_id", sa.Text(), unique=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("terms_id", sa.Text()),
+        sa.Column("interval", sa.Text()),
+        sa.Column("seats", sa.BigInteger()),
+        sa.Column("add_ons", JSONB(), nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("started_at", _TIME),
+        sa.Column("period_start", _TIME),
+        sa.Column("period_end", _TIME),
+        sa.Column("ends_at", _TIME),
+        sa.Column("trial_ends_at", _TIME),
+        sa.Column("grace_ends_at", _TIME),
+        sa.Column("schedule_id", sa.Text()),
+        sa.Column("pending", JSONB()),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("changed_at", _TIME, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("(provider_id IS NULL) = (terms_id IS NULL)", name="live_has_terms"),
+        sa.CheckConstraint("(terms_id IS NULL) = (seats IS NULL)", name="terms_have_seats"),
+    )
+    _index_due("subscriptions")
+
+
+def _add_changes() -> None:
+    op.create_table(
+        "subscription_changes",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("mutation", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text()),
+        sa.Column("input_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("subscription_id", sa.Text(), nullable=False),
+        sa.Column("goal", JSONB(), nullable=False),
+        sa.Column("before", JSONB(), nullable=False),
+        sa.Column("prorated_at", _TIME),
+        sa.Column("invoice_id", sa.Text()),
+        sa.Column("expires_at", _TIME),
+        sa.Column("seats_left", sa.BigInteger()),
+        sa.Column("failure", sa.Text()),
+        sa.Column("decline_code", sa.Text()),
+        sa.Column("lease_until", _TIME),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_index(
+        "subscription_changes_in_flight_key",
+        "subscription_changes",
+        ["workspace_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('UNDER_WAY', 'AWAITING_PAYMENT', 'UNDOING')"),
+    )
+    op.create_index(
+        "subscription_changes_idempotency_key_key",
+        "subscription_changes",
+        ["workspace_id", "mutation", "idempotency_key"],
+        unique=True,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    _index_due("subscription_changes")
+
+
+def _add_checkouts() -> None:
+    op.create_table(
+        "subscription_checkouts",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("idempotency_key", sa.Text()),
+        sa.Column("input_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("choice", JSONB(), nullable=False),
+        sa.Column("session_id", sa.Text(), unique=True),
+        sa.Column("url", sa.Text()),
+        sa.Column("expires_at", _TIME, nullable=False),
+        sa.Column("subscription_id", sa.Text()),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_index(
+        "subscription_checkouts_key_key", "subscription_checkouts", ["workspace_id", "idempotency_key"], unique=True
+    )
+    _index_due("subscription_checkouts")
+
+
+def _index_due(table: str) -> None:
+    op.create_index(
+        f"{table}_next_check_at_idx",
+        table,
+        ["next_check_at"],
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )

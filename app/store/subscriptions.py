@@ -127,13 +127,10 @@ async def change_with_key(
 
 
 async def changes_due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
-    """The changes, as (workspace, id), that are to be looked at by now and that nobody is making, the longest due first."""
+    """The changes, as (workspace, id), that are to be looked at by now, the longest due first."""
     query = (
         select(SubscriptionChangeRow.workspace_id, SubscriptionChangeRow.id)
-        .where(
-            SubscriptionChangeRow.next_check_at <= session.now,
-            SubscriptionChangeRow.lease_until.is_(None) | (SubscriptionChangeRow.lease_until <= session.real_now),
-        )
+        .where(SubscriptionChangeRow.next_check_at <= session.now)
         .order_by(SubscriptionChangeRow.next_check_at)
         .limit(limit)
     )

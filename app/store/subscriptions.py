@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -88,6 +88,14 @@ async def lock(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
 async def find(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
     """What a workspace subscribes to, or did; None where it never subscribed."""
     return await session.get(SubscriptionRow, workspace_id, populate_existing=True)
+
+
+async def check_soon(session: Session, workspace_id: UUID) -> None:
+    """Have the worker fetch a workspace's live subscription at once."""
+    live = update(SubscriptionRow).where(
+        SubscriptionRow.workspace_id == workspace_id, SubscriptionRow.provider_id.is_not(None)
+    )
+    await session.execute(live.values(next_check_at=session.now).execution_options(synchronize_session=False))
 
 
 async def due(session: Session, *, limit: int) -> Sequence[UUID]:

@@ -16,6 +16,7 @@ EVENT_TYPES = (
     "checkout.session.expired",
     "customer.deleted",
     "customer.updated",
+    "invoice.created",
     "invoice.finalized",
     "invoice.marked_uncollectible",
     "invoice.paid",

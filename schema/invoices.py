@@ -7,6 +7,7 @@ from typing import Any, Self
 import strawberry
 
 from app.billing.payments import invoice_mirror
+from app.billing.subscriptions import upcoming
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
@@ -170,6 +171,51 @@ class Invoice(Node):
             hosted_url=invoice.hosted_url,
             pdf_url=invoice.pdf_url,
         )
+
+
+@strawberry.type(
+    description="The next bill of a subscription as it stands, by Stripe's own preview: nothing of it is issued."
+)
+class UpcomingInvoice:
+    bill: strawberry.Private[upcoming.UpcomingInvoice]
+    at: datetime = strawberry.field(description="When it will be charged.")
+    asked_at: datetime = strawberry.field(
+        description="When Stripe was asked. While Stripe is away the last answer stands, also that from before a change."
+    )
+
+    @strawberry.field(
+        description="What will be billed: the renewal, what waits since a change, and what a pending change makes of it."
+    )
+    def lines(self) -> list[InvoiceLine]:
+        return [InvoiceLine.of(line, self.bill.currency) for line in self.bill.lines]
+
+    @strawberry.field(description="The sum of its lines.")
+    def subtotal(self) -> Money:
+        return self._money(self.bill.subtotal_minor)
+
+    @strawberry.field(description="The tax on it, whether the prices include it or not.")
+    def tax(self) -> Money:
+        return self._money(self.bill.tax_minor)
+
+    @strawberry.field(description="What it comes to, tax included; below zero it becomes credit.")
+    def total(self) -> Money:
+        return self._money(self.bill.total_minor)
+
+    @strawberry.field(description="What the customer's credit with the seller will pay of it.")
+    def credit_applied(self) -> Money:
+        return self._money(self.bill.credit_applied_minor)
+
+    @strawberry.field(description="What will be charged.")
+    def amount_due(self) -> Money:
+        return self._money(self.bill.due_minor)
+
+    def _money(self, minor: int) -> Money:
+        return Money.minor(minor, self.bill.currency)
+
+    @classmethod
+    def of(cls, bill: upcoming.UpcomingInvoice) -> Self:
+        """The API's view of the next bill."""
+        return cls(bill=bill, at=bill.at, asked_at=bill.asked_at)
 
 
 @strawberry.type(description="An invoice in a page of them.")

@@ -70,10 +70,9 @@ async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot |
 async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
     """Mirror the workspace's subscription, and return it as the provider has it; a second live one is ended and refunded.
 
-    Of two syncs at once the one that fetched earlier may write last, so each fetches again after writing, until nothing changed.
-    Does nothing for a workspace that is being deleted. Raises `GatewayUnavailable`.
+    Of two syncs at once the one that fetched earlier may write last, so each that changed something fetches again. Does nothing for
+    a workspace that is being deleted. Raises `GatewayUnavailable`.
     """
-    written: object = _NOTHING
     snapshot = None
     for _ in range(_MOST_FETCHES):
         async with context.database.read() as session:
@@ -87,19 +86,17 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
             live = await _fetch_live(context, workspace_id, account.customer_id, sold)
         main = _main(live, row.provider_id if row is not None else None)
         snapshot = await _with_schedule(context, main, sold) if main is not None else None
-        if snapshot == written:
-            return snapshot
         for other in live:
             if main is not None and other.id != main.id:
                 await end_second(context, workspace_id, other)
-        await transact(
+        if not await transact(
             context.database,
             lambda session, sold=sold, snapshot=snapshot: subscription_states.mirror(
                 session, workspace_id, sold.offered, snapshot
             ),
             step="subscription.mirror",
-        )
-        written = snapshot
+        ):
+            break
     return snapshot
 
 
@@ -111,9 +108,6 @@ async def subscription_changed(context: FlowContext, customer_id: str | None) ->
         return None
     await sync_subscription(context, account.workspace_id)
     return account.workspace_id
-
-
-_NOTHING: Final = object()
 
 
 def _main(live: Sequence[ProviderSubscription], mirrored_id: str | None) -> ProviderSubscription | None:

@@ -97,6 +97,8 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
             step="subscription.mirror",
         ):
             break
+    if snapshot is not None and snapshot.is_schedule_over:
+        await _release_schedule(context, workspace_id, snapshot)
     return snapshot
 
 
@@ -108,6 +110,16 @@ async def subscription_changed(context: FlowContext, customer_id: str | None) ->
         return None
     await sync_subscription(context, account.workspace_id)
     return account.workspace_id
+
+
+async def _release_schedule(context: FlowContext, workspace_id: UUID, snapshot: Snapshot) -> None:
+    """Release a schedule of ours whose change was made: the provider lets nobody cancel while one is attached, in its portal too."""
+    async with context.database.read() as session:
+        if await subscription_store.change_in_flight(session, workspace_id) is not None:
+            return
+    schedule = snapshot.schedule
+    if schedule is not None:
+        await context.gateway.release_schedule(schedule.id, key=f"over:{schedule.id}")
 
 
 def _main(live: Sequence[ProviderSubscription], mirrored_id: str | None) -> ProviderSubscription | None:

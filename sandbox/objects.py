@@ -6,12 +6,21 @@ from typing import Any, cast
 
 Json = dict[str, Any]
 
+# an invoice tells so many of its lines; the list of its lines has the rest
+EMBEDDED_LINES = 10
+
 
 def visible(value: Any) -> Any:
-    """Return a copy without the sandbox's own fields, whose names start with an underscore."""
+    """Return a copy without the sandbox's own fields, whose names start with an underscore.
+
+    Of an invoice's lines only the first ones are in it.
+    """
     if isinstance(value, dict):
         fields = cast("Json", value)
-        return {name: visible(inner) for name, inner in fields.items() if not name.startswith("_")}
+        shown = {name: visible(inner) for name, inner in fields.items() if not name.startswith("_")}
+        if shown.get("object") == "invoice" and "lines" in shown and len(shown["lines"]["data"]) > EMBEDDED_LINES:
+            shown["lines"] |= {"data": shown["lines"]["data"][:EMBEDDED_LINES], "has_more": True}
+        return shown
     if isinstance(value, list):
         return [visible(inner) for inner in cast("list[Any]", value)]
     return value

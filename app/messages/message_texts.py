@@ -1,7 +1,7 @@
 """The texts of all mails (plain text and HTML) and text messages.
 
 No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. Only the User ID
-of an account is named, where a mail must say which account it is about: it is short, can hold no link, and stands between
+of an account, or a workspace's, is named, where a mail must say what it is about: it is short, can hold no link, and stands between
 quotation marks, where a name is expected.
 """
 
@@ -173,6 +173,69 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
     )
 
 
+def renewal_failed(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace whose renewal could not be charged."""
+    last_day = f" until {until.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if until is not None else ""
+    return _mail(
+        to,
+        "Your subscription could not be renewed",
+        f"The card of {_workspace(handle)} could not be charged for its subscription. Everything stays as it is{last_day}.",
+        "Add another card, or pay the open invoice, on the billing page. If the invoice stays unpaid, the subscription ends then, "
+        "what you have is kept, and the invoice is called off.",
+    )
+
+
+def ended_unpaid(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose subscription ended since nobody paid it."""
+    return _mail(
+        to,
+        "Your subscription ended unpaid",
+        f"The subscription of {_workspace(handle)} has ended, since its renewal was not paid. What you have is kept.",
+        "Nothing will be charged for it any more: the open invoices are called off. You can subscribe again on the billing page.",
+    )
+
+
+def subscription_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose subscription ended as decided."""
+    return _mail(
+        to,
+        "Your subscription has ended",
+        f"The subscription of {_workspace(handle)} has ended, as it was set to. What you have is kept.",
+        "Nothing will be charged for it any more. You can subscribe again on the billing page.",
+    )
+
+
+def last_card_gone(to: str, handle: str) -> Mail:
+    """For the owners of a workspace with a paid subscription and no card."""
+    return _mail(
+        to,
+        "Your subscription has no card",
+        f'The workspace "{handle}" has a paid subscription, and no card is left that it could be charged to.',
+        "Add a card on the billing page before the subscription renews.",
+    )
+
+
+def paid_twice(to: str, handle: str) -> Mail:
+    """For the owners of a workspace for which two subscriptions were bought."""
+    return _mail(
+        to,
+        "A second subscription was refunded",
+        f"Two subscriptions were bought for {_workspace(handle)}. The second one was canceled, and what was paid for it goes back "
+        "to the card.",
+        "There is nothing to do: the first subscription goes on.",
+    )
+
+
+def change_lapsed(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose change waited for a payment that nobody confirmed."""
+    return _mail(
+        to,
+        "A change of your subscription was not made",
+        f"A change of the subscription of {_workspace(handle)} waited for its payment, which was not confirmed in time.",
+        "Nothing was charged, and the subscription is as it was before. You can ask for the change again on the billing page.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
@@ -182,6 +245,10 @@ def phone_code(code: str) -> str:
 
 def _account(handle: str) -> str:
     return f'the account with the User ID "{handle}"'
+
+
+def _workspace(handle: str) -> str:
+    return f'the workspace "{handle}"'
 
 
 def _mail(

@@ -84,16 +84,23 @@ class InvoiceGateway(Protocol):
         ...
 
     async def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Number the invoice and open it for payment, without charging anything."""
+        """Number the invoice and open it for payment, without charging anything now or later by itself.
+
+        One with nothing due is paid by that. A renewal's draft, which the provider charges after an hour, is not charged any more.
+        """
         ...
 
     async def pay_invoice(self, invoice_id: str, *, card_id: str, off_session: bool, key: str) -> ProviderInvoice:
-        """Charge the card for an open invoice; a decline or a wanted confirmation shows in the returned `attempt`."""
+        """Charge the card for an open invoice; a decline or a wanted confirmation shows in the returned `attempt`.
+
+        A draft is numbered and opened first.
+        """
         ...
 
     async def discard_invoice(self, invoice_id: str) -> ProviderInvoice | None:
         """Delete a draft (None) or void an open invoice, so that nothing can pay it any more.
 
+        The draft of a subscription can't be deleted: it is numbered and voided, or paid by that where nothing is due.
         Raises `GatewayRefused` when it is paid, or a payment of it is being processed.
         """
         ...
@@ -104,6 +111,10 @@ class InvoiceGateway(Protocol):
 
     async def find_invoices(self, customer_id: str, *, purchase_id: str) -> Sequence[ProviderInvoice]:
         """The customer's invoices made for a purchase, by listing: search at the provider lags behind."""
+        ...
+
+    async def subscription_invoices(self, subscription_id: str) -> Sequence[ProviderInvoice]:
+        """All invoices of a subscription, drafts too, newest first, by listing. The `attempt` of a paid or void one has no id."""
         ...
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -81,7 +81,10 @@ class PaymentAttempt:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """A line of an invoice; amounts in the currency's smallest unit."""
+    """A line of an invoice; amounts in the currency's smallest unit, after discounts.
+
+    `metadata` is the line's own, of a subscription's item that of the item.
+    """
 
     description: str
     quantity: int | None
@@ -91,6 +94,7 @@ class InvoiceLine:
     period_start: datetime | None
     period_end: datetime | None
     is_proration: bool
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class ProviderInvoice:
     """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case).
 
     `is_paid_elsewhere`: the seller marked it as paid though no card was charged, since the money came another way.
+    `subscription_id` is the subscription that it bills, if it bills one, `subscription_metadata` that subscription's as it was when
+    the invoice was made.
     """
 
     id: str
@@ -130,6 +136,9 @@ class ProviderInvoice:
     pdf_url: str | None
     purchase_id: str | None
     attempt: PaymentAttempt
+    created_at: datetime
+    subscription_id: str | None
+    subscription_metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,16 @@ from typing import Any, cast
 import stripe
 
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused
-from app.payments.gateway_values import Charge, ProviderInvoice
+from app.payments.gateway_values import Charge, InvoiceStatus, ProviderInvoice
 from app.payments.stripe_calls import PAGE, keyed
-from app.payments.stripe_tax_rate_names import StripeTaxRateNames
+from app.payments.stripe_invoice_parts import StripeInvoiceParts
 from app.payments.stripe_values import invoice_value
 
+_SETTLED = ("paid", "void")
 _EXPAND_PAYMENT = ["payments.data.payment.payment_intent"]
 
 
-class StripeInvoices(StripeTaxRateNames):
+class StripeInvoices(StripeInvoiceParts):
     """Invoices and paying them."""
 
     async def create_invoice(self, customer_id: str, *, currency: str, metadata: Mapping[str, str], key: str) -> str:
@@ -57,11 +58,13 @@ class StripeInvoices(StripeTaxRateNames):
         await self.step("add_charge", lambda: self.stripe.invoice_items.create_async(cast(Any, params), keyed(key)))
 
     async def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        return await self._finalize(invoice_id, keyed(key))
+
+    async def _finalize(self, invoice_id: str, options: Any) -> ProviderInvoice:
+        # without auto_advance nothing is collected by itself, of a renewal neither
+        params: Any = {"auto_advance": False, "expand": _EXPAND_PAYMENT}
         invoice = await self.step(
-            "finalize_invoice",
-            lambda: self.stripe.invoices.finalize_invoice_async(
-                invoice_id, {"auto_advance": False, "expand": _EXPAND_PAYMENT}, keyed(key)
-            ),
+            "finalize_invoice", lambda: self.stripe.invoices.finalize_invoice_async(invoice_id, params, options)
         )
         return await self._value(invoice)
 
@@ -83,15 +86,30 @@ class StripeInvoices(StripeTaxRateNames):
         invoice = await self.invoice(invoice_id)
         if invoice is None:
             return None
-        if invoice.status == "DRAFT":
+        if invoice.status is InvoiceStatus.DRAFT and invoice.subscription_id is None:
             await self.step("delete_invoice", lambda: self.stripe.invoices.delete_async(invoice_id))
             return None
-        if invoice.status == "VOID":
+        if invoice.status is InvoiceStatus.DRAFT:
+            invoice = await self._number(invoice_id)
+            if invoice.status is InvoiceStatus.PAID and not invoice.amount_paid_minor:
+                return invoice
+        if invoice.status is InvoiceStatus.VOID:
             return invoice
         voided = await self.step(
             "void_invoice", lambda: self.stripe.invoices.void_invoice_async(invoice_id, {"expand": _EXPAND_PAYMENT})
         )
         return await self._value(voided)
+
+    async def _number(self, invoice_id: str) -> ProviderInvoice:
+        """Finalize the draft of a subscription, which Stripe does not let be deleted, so that it can be voided."""
+        try:
+            return await self._finalize(invoice_id, {})
+        except GatewayRefused:
+            # Stripe may have done so itself meanwhile: a renewal's draft waits for an hour
+            invoice = await self.invoice(invoice_id)
+            if invoice is None or invoice.status is InvoiceStatus.DRAFT:
+                raise
+            return invoice
 
     async def invoice(self, invoice_id: str) -> ProviderInvoice | None:
         try:
@@ -113,6 +131,26 @@ class StripeInvoices(StripeTaxRateNames):
         ]
         return [current for invoice in found if (current := await self.invoice(invoice.id)) is not None]
 
+    async def subscription_invoices(self, subscription_id: str) -> Sequence[ProviderInvoice]:
+        params: Any = {"subscription": subscription_id, "limit": PAGE}
+
+        async def all_pages() -> Sequence[stripe.Invoice]:
+            page = await self.stripe.invoices.list_async(params)
+            return [invoice async for invoice in page.auto_paging_iter()]
+
+        listed = await self.step("list_invoices", all_pages)
+        # Payments can't be expanded in a list. Of those that are settled nobody asks for the payment.
+        return [
+            current
+            for invoice in listed
+            if (
+                current := await self._value(invoice)
+                if invoice.status in _SETTLED
+                else await self.invoice(str(invoice.id))
+            )
+            is not None
+        ]
+
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         page = await self.step(
             "list_invoice_payments",
@@ -126,4 +164,4 @@ class StripeInvoices(StripeTaxRateNames):
         return invoice if isinstance(invoice, str) else invoice.id
 
     async def _value(self, invoice: stripe.Invoice) -> ProviderInvoice:
-        return invoice_value(invoice, await self.tax_rate_names(invoice))
+        return invoice_value(invoice, await self.lines_of(invoice), await self.tax_rate_names(invoice))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import stripe
 
 from app.payments.gateway_errors import GatewayRefused
-from app.payments.stripe_values import id_of, line_value, moment, optional, tax_line_values
+from app.payments.stripe_values import id_of, line_value, moment, optional, tax_line_values, texts
 from app.payments.subscription_values import (
     ChangeBilling,
     EndReason,
@@ -60,7 +60,7 @@ def subscription_value(subscription: stripe.Subscription) -> ProviderSubscriptio
         tax_rate_ids=tuple(rate.id for rate in subscription.default_tax_rates or ()),
         is_collection_paused=subscription.pause_collection is not None,
         has_discount=bool(subscription.discounts),
-        metadata=_texts(subscription.metadata),
+        metadata=texts(subscription.metadata),
     )
 
 
@@ -76,11 +76,15 @@ def schedule_value(schedule: stripe.SubscriptionSchedule) -> Schedule:
     )
 
 
-def preview_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> InvoicePreview:
+def preview_value(
+    invoice: stripe.Invoice,
+    lines: Sequence[stripe.InvoiceLineItem],
+    tax_rates: Mapping[str, tuple[str, Decimal]],
+) -> InvoicePreview:
     """A preview as a value; `tax_rates` gives the name and percentage of each tax rate on it by id."""
     return InvoicePreview(
         currency=invoice.currency.upper(),
-        lines=tuple(line_value(line) for line in invoice.lines.data),
+        lines=tuple(line_value(line) for line in lines),
         tax_lines=tax_line_values(invoice, tax_rates),
         subtotal_minor=invoice.subtotal,
         tax_minor=sum(tax.amount for tax in invoice.total_taxes or ()),
@@ -95,7 +99,7 @@ def change_params(change: SubscriptionChange) -> dict[str, Any]:
     """The parameters by which a change is made, and previewed: they are the same, so that the amounts are."""
     at_once = change.billing is ChangeBilling.AT_ONCE
     params: dict[str, Any] = {
-        "items": [_item_params(item) for item in change.items],
+        "items": [item_params(item) for item in change.items],
         "proration_behavior": "always_invoice" if at_once else "none",
     }
     # without proration the moment has no meaning, and Stripe refuses it in a preview
@@ -128,7 +132,8 @@ def phase_params(phase: SchedulePhase) -> dict[str, Any]:
     return params
 
 
-def _item_params(item: ItemChange) -> dict[str, Any]:
+def item_params(item: ItemChange) -> dict[str, Any]:
+    """The parameters of what becomes of an item."""
     if item.item_id is None:
         return {"price": item.price_id, "quantity": item.quantity}
     if item.quantity == 0:
@@ -157,7 +162,7 @@ def _pending(subscription: stripe.Subscription) -> PendingUpdate | None:
     return PendingUpdate(
         expires_at=_at(pending.expires_at),
         items=tuple(PricedQuantity(item.price.id, item.quantity or 0) for item in pending.subscription_items or ()),
-        metadata=_texts(optional(pending, "metadata")),
+        metadata=texts(optional(pending, "metadata")),
     )
 
 
@@ -169,13 +174,9 @@ def _phase(phase: Any) -> SchedulePhase:
         restarts_period=phase.billing_cycle_anchor == "phase_start",
         tax_rate_ids=tuple(id_of(rate) or "" for rate in phase.default_tax_rates or ()),
         card_id=id_of(phase.default_payment_method),
-        metadata=_texts(phase.metadata),
+        metadata=texts(phase.metadata),
     )
 
 
 def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _texts(metadata: Any) -> dict[str, str]:
-    return metadata.to_dict() if metadata is not None else {}

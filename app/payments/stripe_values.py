@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -37,8 +37,13 @@ def moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> ProviderInvoice:
-    """The invoice as a value; `tax_rates` gives the name and percentage of each tax rate on it by id."""
+def invoice_value(
+    invoice: stripe.Invoice,
+    lines: Sequence[stripe.InvoiceLineItem],
+    tax_rates: Mapping[str, tuple[str, Decimal]],
+) -> ProviderInvoice:
+    """The invoice as a value, with all its lines; `tax_rates` gives the name and percentage of each tax rate on it by id."""
+    parent = optional(optional(invoice, "parent"), "subscription_details")
     transitions = invoice.status_transitions
     metadata = invoice.metadata.to_dict() if invoice.metadata is not None else {}
     return ProviderInvoice(
@@ -57,12 +62,15 @@ def invoice_value(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, De
         amount_paid_minor=invoice.amount_paid,
         is_paid_elsewhere=invoice.status == "paid" and 0 < invoice.amount_paid <= (invoice.amount_paid_off_stripe or 0),
         credit_applied_minor=max(0, (invoice.ending_balance or 0) - invoice.starting_balance),
-        lines=tuple(line_value(line) for line in invoice.lines.data),
+        lines=tuple(line_value(line) for line in lines),
         tax_lines=tax_line_values(invoice, tax_rates),
         hosted_url=invoice.hosted_invoice_url,
         pdf_url=invoice.invoice_pdf,
         purchase_id=metadata.get("purchase_id"),
         attempt=_attempt(invoice),
+        created_at=datetime.fromtimestamp(invoice.created, UTC),
+        subscription_id=id_of(optional(parent, "subscription")),
+        subscription_metadata=texts(optional(parent, "metadata")),
     )
 
 
@@ -111,15 +119,17 @@ def line_value(line: stripe.InvoiceLineItem) -> InvoiceLine:
     item = optional(parent, "invoice_item_details")
     subscription_item = optional(parent, "subscription_item_details")
     quantity = line.quantity
+    amount = line.amount - sum(off.amount for off in optional(line, "discount_amounts") or ())
     return InvoiceLine(
         description=line.description or "",
         quantity=quantity,
-        unit_amount_minor=line.amount // quantity if quantity and line.amount % quantity == 0 else None,
-        amount_minor=line.amount,
+        unit_amount_minor=amount // quantity if quantity and amount % quantity == 0 else None,
+        amount_minor=amount,
         price_id=id_of(details.price) if details is not None else None,
         period_start=moment(line.period.start),
         period_end=moment(line.period.end),
         is_proration=bool((item and item.proration) or (subscription_item and subscription_item.proration)),
+        metadata=texts(optional(line, "metadata")),
     )
 
 
@@ -160,6 +170,11 @@ def payment_value(intent: stripe.PaymentIntent) -> PaymentAttempt:
         decline_code=optional(failure, "decline_code") or optional(failure, "code"),
         decline_message=optional(failure, "message"),
     )
+
+
+def texts(metadata: Any) -> dict[str, str]:
+    """Metadata as plain texts by name."""
+    return metadata.to_dict() if metadata is not None else {}
 
 
 def optional(part: Any, name: str) -> Any:

@@ -14,6 +14,7 @@ from app.payments.billing_detail_values import Address, BillingDetails, Portal, 
 from app.payments.gateway_values import Checkout, ReturnUrls, SyncedObjects
 from app.payments.subscription_values import (
     InvoicePreview,
+    ItemChange,
     PricedQuantity,
     ProviderSubscription,
     Schedule,
@@ -120,13 +121,20 @@ class PreviewGateway(Protocol):
         ...
 
     async def preview_start(
-        self, customer_id: str, items: Sequence[PricedQuantity], *, tax_rate_ids: Sequence[str]
+        self, customer_id: str | None, items: Sequence[PricedQuantity], *, tax_rate_ids: Sequence[str]
     ) -> InvoicePreview:
-        """The first invoice of a subscription that would start now."""
+        """The first invoice of a subscription that would start now; without a customer, for somebody who is not one yet."""
         ...
 
     async def preview_next(self, subscription_id: str) -> InvoicePreview:
         """The next renewal, with what waits for it and what a schedule changes; raises `GatewayRefused` where none will come."""
+        ...
+
+    async def preview_recurring(self, subscription_id: str, items: Sequence[ItemChange]) -> InvoicePreview:
+        """What recurs once these items have changed: each item for a full period, and nothing that is billed only once.
+
+        Without changes, as the subscription is. Raises `GatewayRefused` for one that has ended.
+        """
         ...
 
     async def preview_end_now(self, subscription_id: str) -> InvoicePreview:

@@ -59,6 +59,12 @@ async def due(session: Session, *, limit: int) -> Sequence[UUID]:
 
 async def owner_to_bill(session: Session, workspace_id: UUID) -> tuple[UUID, str] | None:
     """The id and primary address of the longest-standing owner with a verified one; None when no owner has one."""
+    owners = await owners_to_tell(session, workspace_id)
+    return owners[0] if owners else None
+
+
+async def owners_to_tell(session: Session, workspace_id: UUID) -> Sequence[tuple[UUID, str]]:
+    """The ids and primary addresses of the owners who have a verified one, the longest-standing first."""
     found = (
         select(EmailRow.user_id, EmailRow.address)
         .join(MembershipRow, MembershipRow.user_id == EmailRow.user_id)
@@ -69,10 +75,8 @@ async def owner_to_bill(session: Session, workspace_id: UUID) -> tuple[UUID, str
             EmailRow.verified_at.is_not(None),
         )
         .order_by(MembershipRow.joined_at, MembershipRow.user_id)
-        .limit(1)
     )
-    row = (await session.execute(found)).one_or_none()
-    return (row.user_id, row.address) if row is not None else None
+    return [(user_id, address) for user_id, address in await session.execute(found)]
 
 
 async def naming(session: Session, user_id: UUID, *, except_for: Collection[UUID]) -> Sequence[UUID]:

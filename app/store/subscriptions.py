@@ -128,6 +128,14 @@ async def find(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
     return await session.get(SubscriptionRow, workspace_id, populate_existing=True)
 
 
+async def check_soon(session: Session, workspace_id: UUID) -> None:
+    """Have the worker fetch a workspace's live subscription at once."""
+    live = update(SubscriptionRow).where(
+        SubscriptionRow.workspace_id == workspace_id, SubscriptionRow.provider_id.is_not(None)
+    )
+    await session.execute(live.values(next_check_at=session.now).execution_options(synchronize_session=False))
+
+
 async def due(session: Session, *, limit: int) -> Sequence[UUID]:
     """The workspaces whose subscription is to be fetched by now, the longest due first."""
     query = select(SubscriptionRow.workspace_id).where(SubscriptionRow.next_check_at <= session.now)
@@ -165,13 +173,10 @@ async def change_with_key(
 
 
 async def changes_due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
-    """The changes, as (workspace, id), that are to be looked at by now and that nobody is making, the longest due first."""
+    """The changes, as (workspace, id), that are to be looked at by now, the longest due first."""
     query = (
         select(SubscriptionChangeRow.workspace_id, SubscriptionChangeRow.id)
-        .where(
-            SubscriptionChangeRow.next_check_at <= session.now,
-            SubscriptionChangeRow.lease_until.is_(None) | (SubscriptionChangeRow.lease_until <= session.real_now),
-        )
+        .where(SubscriptionChangeRow.next_check_at <= session.now)
         .order_by(SubscriptionChangeRow.next_check_at)
         .limit(limit)
     )

@@ -81,9 +81,10 @@ def _add_changes() -> None:
         sa.Column("invoice_id", sa.Text()),
         sa.Column("expires_at", _TIME),
         sa.Column("seats_left", sa.BigInteger()),
+        sa.Column("reason", sa.Text()),
         sa.Column("failure", sa.Text()),
+        sa.Column("failure_message", sa.Text()),
         sa.Column("decline_code", sa.Text()),
-        sa.Column("lease_until", _TIME),
         sa.Column("next_check_at", _TIME),
         sa.Column("created_at", _TIME, nullable=False),
     )

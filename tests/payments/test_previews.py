@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import stripe
 
 from app.payments.gateway import Gateway
 from app.payments.gateway_errors import GatewayRefused
-from app.payments.subscription_values import PricedQuantity
+from app.payments.subscription_values import ItemChange, PricedQuantity
 from tests.payments.changes import half_way, new_key, new_tax_rate, subscribed, to_quantity
 from tests.sandbox.factories import customer_with_card
 from tests.sandbox.subscriptions.subscribing import new_price
@@ -57,9 +59,11 @@ async def test_the_first_invoice_is_previewed_before_there_is_a_subscription(
 
     preview = await gateway.preview_start(customer.id, [PricedQuantity(price, 3)], tax_rate_ids=[rate])
     untaxed = await gateway.preview_start(customer.id, [PricedQuantity(price, 3)], tax_rate_ids=[])
+    unknown = await gateway.preview_start(None, [PricedQuantity(price, 3)], tax_rate_ids=[rate])
 
     assert (preview.subtotal_minor, preview.tax_minor, preview.due_minor) == (3702, 777, 4479)
     assert (untaxed.total_minor, untaxed.tax_lines) == (3702, ())
+    assert (unknown.total_minor, unknown.due_minor) == (4479, 4479)
     assert await gateway.find_subscriptions(customer.id) == []
     made = await client.v1.subscriptions.create_async(
         {"customer": customer.id, "items": [{"price": price, "quantity": 3}], "default_tax_rates": [rate]}
@@ -84,6 +88,41 @@ async def test_the_next_bill_has_the_renewal_and_its_time_and_none_comes_after_a
     await gateway.end_with_period(subscription.id, key=new_key())
     with pytest.raises(GatewayRefused):
         await gateway.preview_next(subscription.id)
+
+
+async def test_what_recurs_is_previewed_as_it_is_or_after_a_change_and_without_what_is_billed_once(
+    gateway: Gateway, client: stripe.StripeClient
+) -> None:
+    rate = await new_tax_rate(client, inclusive=False)
+    subscription = await subscribed(gateway, client, quantity=2, tax_rate=rate)
+    [item] = subscription.items
+    await client.v1.subscriptions.update_async(subscription.id, {"items": [{"id": item.id, "quantity": 3}]})
+
+    now = await gateway.preview_recurring(subscription.id, [])
+    more = await gateway.preview_recurring(
+        subscription.id,
+        [ItemChange(item.id, item.price_id, 5), ItemChange(None, await new_price(client, 700), 1)],
+    )
+
+    assert [line.is_proration for line in now.lines] == [False]
+    assert (now.subtotal_minor, now.tax_minor, now.total_minor) == (3000, 630, 3630)
+    assert (more.subtotal_minor, more.tax_minor, more.total_minor) == (5700, 1197, 6897)
+    assert [each.quantity for each in (await gateway.subscription(subscription.id)).items] == [3]
+    await gateway.end_now(subscription.id)
+    with pytest.raises(GatewayRefused):
+        await gateway.preview_recurring(subscription.id, [])
+
+
+async def test_a_preview_tells_as_many_lines_as_stripe_does(gateway: Gateway, client: stripe.StripeClient) -> None:
+    subscription = await subscribed(gateway, client)
+    for amount in range(1, 13):
+        params: Any = {"customer": subscription.customer_id, "amount": amount, "currency": "eur"}
+        await client.v1.invoice_items.create_async(params)
+
+    preview = await gateway.preview_next(subscription.id)
+
+    assert preview.total_minor == 1000 + sum(range(1, 13))
+    assert len(preview.lines) == 10
 
 
 async def test_ending_now_is_previewed_as_what_it_would_credit(gateway: Gateway, client: stripe.StripeClient) -> None:

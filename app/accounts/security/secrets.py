@@ -22,7 +22,8 @@ class Keys:
     """One key of 32 bytes per purpose, so that hashes made for one purpose can't be compared with those of another.
 
     `limits` hashes whom a rate limit is for, `phones` phone numbers, `codes` the codes that are texted and mailed. `abuse_key`
-    hashes what must be recognized after its owner is gone, such as a freed handle. `mail` encrypts the mails in the queue.
+    hashes what must be recognized after its owner is gone, such as a freed handle. `mail` encrypts the mails in the queue. `quotes`
+    signs the prices of changes that clients hand back.
     """
 
     limits: bytes
@@ -30,6 +31,7 @@ class Keys:
     codes: bytes
     abuse_key: bytes
     mail: bytes
+    quotes: bytes
 
 
 def derive_keys(secret_key: str) -> Keys:
@@ -40,6 +42,7 @@ def derive_keys(secret_key: str) -> Keys:
         codes=derive_key(secret_key, "phone-codes"),
         abuse_key=derive_key(secret_key, "guards"),
         mail=derive_key(secret_key, "queued-mail"),
+        quotes=derive_key(secret_key, "quotes"),
     )
 
 

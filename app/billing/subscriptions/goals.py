@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -48,10 +48,15 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A subscription as the provider has it, with its schedule while that is active."""
+    """A subscription as the provider has it, with its schedule while that is active, and the lookup keys of our prices by id."""
 
     subscription: ProviderSubscription
     schedule: Schedule | None
+    lookup_keys: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+
+    def lookup_key(self, price_id: str) -> str:
+        """The lookup key of a price of ours; its id for any other."""
+        return self.lookup_keys.get(price_id, price_id)
 
     @property
     def period_end(self) -> datetime:

@@ -98,9 +98,10 @@ class SubscriptionChangeRow(Base):
     """A change of a subscription that somebody asked for. `goal` is what the provider's subscription is to become, `before` what
     it was; both as `app.billing.subscriptions.goals` writes them.
 
-    `prorated_at` is the moment from which the rest of the period is charged. Until `lease_until` (the wall's time) somebody is
-    making the change; after that, and from `next_check_at` on, the worker finishes it. `invoice_id`, the provider's, is what an
-    upgrade waits for, until `expires_at` at the latest. `seats_left` is how many seats count for those who join meanwhile.
+    `prorated_at` is the moment from which the rest of the period is charged. Who makes the change moves `next_check_at` on with
+    each step; from then on the worker finishes it, or undoes it. `invoice_id`, the provider's, is what an upgrade waits for, until
+    `expires_at` at the latest. `seats_left` is how many seats count for those who join meanwhile. `failure` is why it was not made,
+    one of `app.billing.subscriptions.change_states.Failure`; `reason` is what a customer said who canceled.
     """
 
     __tablename__ = "subscription_changes"
@@ -140,9 +141,10 @@ class SubscriptionChangeRow(Base):
     invoice_id: Mapped[str | None]
     expires_at: Mapped[datetime | None]
     seats_left: Mapped[int | None]
+    reason: Mapped[str | None]
     failure: Mapped[str | None]
+    failure_message: Mapped[str | None]
     decline_code: Mapped[str | None]
-    lease_until: Mapped[datetime | None]
     next_check_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

@@ -8,6 +8,7 @@ from sandbox.errors import StripeError, invalid_request
 from sandbox.ids import new_id
 from sandbox.objects import Json, list_object
 from sandbox.resources.previews.preview_customers import customer_to_preview
+from sandbox.resources.previews.recurring import recurring_draft
 from sandbox.resources.schedules.schedules import draft_schedule_update
 from sandbox.resources.schedules.transitions import take_next_step as take_next_phase
 from sandbox.resources.subscriptions.cancellation import cancel_now, final_draft
@@ -52,6 +53,8 @@ async def _draft(tx: Transaction, params: Json) -> Json:
     if customer is not None and subscription["customer"] != customer["id"]:
         raise invalid_request("The subscription belongs to another customer.", param="subscription")
     details: Json = params.get("subscription_details", {})
+    if params.get("preview_mode") == "recurring":
+        return await _draft_of_what_recurs(tx, subscription, details)
     if details.get("cancel_now"):
         refuse_ended(subscription)
         prorate = details.get("proration_behavior", "create_prorations") != "none"
@@ -83,9 +86,21 @@ async def _draft_of_new(tx: Transaction, params: Json, customer: Json | None) ->
     if "billing_mode" in details:
         creation["billing_mode"] = details["billing_mode"]
     subscription, draft = await draft_subscription(tx, creation)
+    if params.get("preview_mode") == "recurring":
+        return await recurring_draft(tx, subscription)
     if draft is None:
         raise _none_error(subscription)
     return draft
+
+
+async def _draft_of_what_recurs(tx: Transaction, subscription: Json, details: Json) -> Json:
+    """Return the draft of what recurs with the items and tax rates given, or else with those that are there."""
+    if not is_live(subscription):
+        raise _none_error(subscription)
+    change = {name: details[name] for name in ("items", "default_tax_rates") if name in details}
+    if change:
+        await draft_update(tx, subscription, change | {"proration_behavior": "none"})
+    return await recurring_draft(tx, subscription)
 
 
 async def _draft_with_schedule(tx: Transaction, params: Json) -> Json:
@@ -136,8 +151,11 @@ async def _enter_phases(tx: Transaction, subscription: Json) -> Json:
 
 def _check_params(params: Json) -> None:
     """Raise a StripeError for parameters that don't go together, or that the sandbox does not implement."""
-    if params.get("preview_mode", "next") != "next":
-        raise invalid_request("The sandbox previews the next invoice only.", param="preview_mode")
+    mode = params.get("preview_mode", "next")
+    if mode not in ("next", "recurring"):
+        raise invalid_request("Invalid preview_mode: must be one of next or recurring", param="preview_mode")
+    if mode == "recurring" and "schedule" in params:
+        raise invalid_request("The sandbox previews what recurs of a subscription only.", param="preview_mode")
     if params.get("automatic_tax", {}).get("enabled"):
         raise invalid_request("The sandbox does not implement automatic tax.", param="automatic_tax[enabled]")
     if "schedule" in params and ("subscription" in params or "subscription_details" in params):

@@ -7,8 +7,8 @@ from app.accounts.security.secrets import derive_key, derive_keys, keyed_hash, n
 
 def test_each_purpose_has_a_key_of_its_own_that_stays_the_same() -> None:
     keys = derive_keys("a secret")
-    each = {keys.limits, keys.phones, keys.codes, keys.mail, derive_key("a secret", "another")}
-    assert len(each) == 5
+    each = {keys.limits, keys.phones, keys.codes, keys.mail, keys.quotes, derive_key("a secret", "another")}
+    assert len(each) == 6
     assert {len(key) for key in each} == {32}
     assert derive_keys("a secret") == keys
     assert derive_keys("another secret").phones != keys.phones

@@ -155,3 +155,64 @@ async def test_a_change_is_previewed_though_the_card_would_be_declined(client: s
     )
     assert preview.total > 0
     assert (await client.v1.subscriptions.retrieve_async(subscription.id)).status == "active"
+
+
+async def test_what_recurs_is_each_item_for_its_next_full_period_with_tax_and_lasting_discounts(
+    client: stripe.StripeClient,
+) -> None:
+    rate = await client.v1.tax_rates.create_async({"display_name": "VAT", "inclusive": True, "percentage": 21})
+    lasting = await client.v1.coupons.create_async({"percent_off": 10, "duration": "forever"})
+    once = await client.v1.coupons.create_async({"percent_off": 50, "duration": "once"})
+    subscription = await subscribe(client, 1210, quantity=2, default_tax_rates=[rate.id])
+    item = only_item(subscription)
+    await with_quantity(client, subscription, 3)
+    await client.v1.subscriptions.update_async(
+        subscription.id, {"discounts": [{"coupon": lasting.id}, {"coupon": once.id}]}
+    )
+
+    preview = await client.v1.invoices.create_preview_async(
+        {"subscription": subscription.id, "preview_mode": "recurring"}
+    )
+
+    [line] = preview.lines.data
+    assert (line.amount, line.quantity, line.period.start) == (3630, 3, item.current_period_end)
+    assert (preview.total, (preview.total_taxes or [])[0].amount) == (3267, 567)
+
+
+async def test_what_recurs_counts_a_trial_and_an_end_for_nothing(client: stripe.StripeClient) -> None:
+    on_trial = await subscribe(client, 1000, trial_period_days=14)
+    ending = await subscribe(client, 1000)
+    await client.v1.subscriptions.update_async(
+        ending.id, {"cancel_at": only_item(ending).current_period_start + 86400, "proration_behavior": "none"}
+    )
+    for subscription in (on_trial, ending):
+        preview = await client.v1.invoices.create_preview_async(
+            {"subscription": subscription.id, "preview_mode": "recurring"}
+        )
+        assert preview.total == 1000
+
+
+async def test_what_recurs_is_previewed_with_other_items_and_of_a_subscription_that_does_not_exist(
+    client: stripe.StripeClient,
+) -> None:
+    subscription = await subscribe(client)
+    yearly = await new_price(client, 10000, "year")
+    items: Any = [{"id": only_item(subscription).id, "price": yearly, "quantity": 2}]
+    changed = await client.v1.invoices.create_preview_async(
+        {
+            "subscription": subscription.id,
+            "subscription_details": {"items": items},
+            "preview_mode": "recurring",
+        }
+    )
+    new = await client.v1.invoices.create_preview_async(
+        {
+            "customer_details": {"tax_exempt": "none"},
+            "subscription_details": {"items": [{"price": yearly}]},
+            "preview_mode": "recurring",
+        }
+    )
+    assert (changed.total, new.total) == (20000, 10000)
+    assert [line.quantity for line in changed.lines.data] == [2]
+    unchanged = await client.v1.subscriptions.retrieve_async(subscription.id)
+    assert unchanged.to_dict() == subscription.to_dict()

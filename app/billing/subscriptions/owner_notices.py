@@ -1,0 +1,85 @@
+"""What the owners of a workspace are told by mail about its subscription: once for each reason, however often it is found.
+
+The mails are written by a job, since only the worker knows the key that queued mails are encrypted with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from app.accounts.security.secrets import Keys
+from app.db.engine import Session
+from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
+from app.messages import message_texts
+from app.messages.mail import Mail, queue_mail
+from app.store import customers as customer_store
+from app.store import subscriptions as subscription_store
+from app.store import workspaces as workspace_store
+
+OWNER_NOTICE: Final = "owner_notice"
+"""The task that mails the owners."""
+
+
+class Notice(StrEnum):
+    """What the owners are told."""
+
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    ENDED_UNPAID = "ENDED_UNPAID"
+    ENDED = "ENDED"
+    LAST_CARD_GONE = "LAST_CARD_GONE"
+    PAID_TWICE = "PAID_TWICE"
+    CHANGE_LAPSED = "CHANGE_LAPSED"
+
+
+async def tell(
+    session: Session, workspace_id: UUID, notice: Notice, reason: str, *, until: datetime | None = None
+) -> None:
+    """Have the owners mailed, unless they were for this reason. `until` is the time that the mail names, if it names one."""
+    if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
+        return
+    arguments = {"workspace_id": str(workspace_id), "notice": notice.value}
+    session.outbox.enqueue(OWNER_NOTICE, arguments | ({"until": until.isoformat()} if until is not None else {}))
+
+
+async def tell_of_unpaid(session: Session, row: SubscriptionRow, invoice_id: str | None) -> None:
+    """Tell that a renewal could not be charged, and until when access lasts; `invoice_id` is the provider's."""
+    if row.status == SubscriptionState.PAST_DUE and row.grace_ends_at is not None:
+        reason = invoice_id or str(row.provider_id)
+        await tell(session, row.workspace_id, Notice.PAYMENT_FAILED, reason, until=row.grace_ends_at)
+
+
+async def tell_of_end(session: Session, row: SubscriptionRow, *, was_unpaid: bool) -> None:
+    """Tell that the paid subscription has ended, and why."""
+    notice = Notice.ENDED_UNPAID if was_unpaid else Notice.ENDED
+    await tell(session, row.workspace_id, notice, str(row.provider_id))
+
+
+async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]) -> None:
+    """The job `OWNER_NOTICE`: queue the mail for each owner with a verified address."""
+    workspace_id, notice = UUID(arguments["workspace_id"]), Notice(arguments["notice"])
+    workspace = await workspace_store.get(session, workspace_id)
+    if workspace is None:
+        return
+    until = datetime.fromisoformat(arguments["until"]) if "until" in arguments else None
+    for user_id, address in await customer_store.owners_to_tell(session, workspace_id):
+        queue_mail(session, _mail(notice, address, workspace.handle, until), keys.mail, about=user_id)
+
+
+def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
+    match notice:
+        case Notice.PAYMENT_FAILED:
+            return message_texts.renewal_failed(to, handle, until)
+        case Notice.ENDED_UNPAID:
+            return message_texts.ended_unpaid(to, handle)
+        case Notice.ENDED:
+            return message_texts.subscription_ended(to, handle)
+        case Notice.LAST_CARD_GONE:
+            return message_texts.last_card_gone(to, handle)
+        case Notice.PAID_TWICE:
+            return message_texts.paid_twice(to, handle)
+        case Notice.CHANGE_LAPSED:
+            return message_texts.change_lapsed(to, handle)

@@ -1,0 +1,155 @@
+"""Mirroring the provider's subscription of a workspace: whatever happened, what is fetched now is what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from app.billing.subscriptions import subscription_states
+from app.billing.subscriptions.goals import WORKSPACE_ID, Prices, Snapshot
+from app.billing.subscriptions.kept_terms import all_terms
+from app.billing.subscriptions.subscription_states import Offered, live_ones
+from app.catalog import terms_prices
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.flows.flow_context import FlowContext
+from app.flows.provider.customers import forget_customer
+from app.flows.subscriptions.second_subscriptions import end_second
+from app.payments.gateway_errors import GatewayMissing, MissingObject
+from app.payments.subscription_values import ProviderSubscription, Schedule
+from app.store import billing_accounts as billing_account_store
+from app.store import provider_events as provider_event_store
+from app.store import subscriptions as subscription_store
+
+_MOST_FETCHES: Final = 5
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What is and was sold, and the provider's ids of its recurring prices."""
+
+    offered: Offered
+    prices: Prices
+
+    @property
+    def lookup_keys(self) -> dict[str, str]:
+        """The lookup keys of the recurring prices, by the provider's ids."""
+        return {price_id: key for key, price_id in self.prices.ids.items()}
+
+
+async def read_sold(session: Session, context: FlowContext) -> Sold:
+    """What is and was sold, as the catalog's last sync left it."""
+    offered = Offered(context.catalog, tuple(await all_terms(session)))
+    keys = {price.lookup_key for terms in offered.by_id.values() for price in terms_prices(context.catalog, terms)}
+    ids = await provider_event_store.provider_ids(session, sorted(keys))
+    return Sold(offered, Prices(context.catalog, ids))
+
+
+async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
+    """The live subscription of a workspace as the provider has it now; None where there is none.
+
+    Where there are several, the one that is mirrored, else the oldest. Raises `GatewayUnavailable`.
+    """
+    async with context.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+        row = await subscription_store.find(session, workspace_id)
+        sold = await read_sold(session, context)
+    if account is None or account.customer_id is None:
+        return None
+    live = await _fetch_live(context, workspace_id, account.customer_id, sold)
+    main = _main(live, row.provider_id if row is not None else None)
+    return await _with_schedule(context, main, sold) if main is not None else None
+
+
+async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
+    """Mirror the workspace's subscription, and return it as the provider has it; a second live one is ended and refunded.
+
+    Of two syncs at once the one that fetched earlier may write last, so each fetches again after writing, until nothing changed.
+    Does nothing for a workspace that is being deleted. Raises `GatewayUnavailable`.
+    """
+    written: object = _NOTHING
+    snapshot = None
+    for _ in range(_MOST_FETCHES):
+        async with context.database.read() as session:
+            account = await billing_account_store.find(session, workspace_id)
+            row = await subscription_store.find(session, workspace_id)
+            sold = await read_sold(session, context)
+        if account is None or account.closing_at is not None:
+            return None
+        live: Sequence[ProviderSubscription] = ()
+        if account.customer_id is not None:
+            live = await _fetch_live(context, workspace_id, account.customer_id, sold)
+        main = _main(live, row.provider_id if row is not None else None)
+        snapshot = await _with_schedule(context, main, sold) if main is not None else None
+        if snapshot == written:
+            return snapshot
+        for other in live:
+            if main is not None and other.id != main.id:
+                await end_second(context, workspace_id, other)
+        await transact(
+            context.database,
+            lambda session, sold=sold, snapshot=snapshot: subscription_states.mirror(
+                session, workspace_id, sold.offered, snapshot
+            ),
+            step="subscription.mirror",
+        )
+        written = snapshot
+    return snapshot
+
+
+async def subscription_changed(context: FlowContext, customer_id: str | None) -> UUID | None:
+    """Process the event that a customer's subscription, or its schedule, changed; returns the workspace, None if it is not ours."""
+    async with context.database.read() as session:
+        account = await billing_account_store.of_customer(session, customer_id) if customer_id is not None else None
+    if account is None:
+        return None
+    await sync_subscription(context, account.workspace_id)
+    return account.workspace_id
+
+
+_NOTHING: Final = object()
+
+
+def _main(live: Sequence[ProviderSubscription], mirrored_id: str | None) -> ProviderSubscription | None:
+    return next((each for each in live if each.id == mirrored_id), live[0] if live else None)
+
+
+async def _fetch_live(
+    context: FlowContext, workspace_id: UUID, customer_id: str, sold: Sold
+) -> list[ProviderSubscription]:
+    """The customer's live subscriptions that are of the catalog, the oldest first: the seller may bill other things too."""
+    try:
+        found = await context.gateway.find_subscriptions(customer_id)
+    except GatewayMissing as missing:
+        if missing.kind is not MissingObject.CUSTOMER:
+            raise
+        # its subscriptions ended with it
+        await forget_customer(context, workspace_id, customer_id)
+        return []
+    async with context.database.read() as session:
+        row = await subscription_store.find(session, workspace_id)
+    known_id = row.provider_id if row is not None else None
+    ours = [each for each in live_ones(found) if each.id == known_id or _is_of_catalog(each, sold)]
+    for other in live_ones(found):
+        if other not in ours:
+            _log.info("subscription.not_ours", workspace=str(workspace_id), subscription=other.id)
+    return ours
+
+
+def _is_of_catalog(subscription: ProviderSubscription, sold: Sold) -> bool:
+    known = sold.lookup_keys
+    return WORKSPACE_ID in subscription.metadata or any(item.price_id in known for item in subscription.items)
+
+
+async def _with_schedule(context: FlowContext, subscription: ProviderSubscription, sold: Sold) -> Snapshot:
+    schedule: Schedule | None = None
+    if subscription.schedule_id is not None:
+        schedule = await context.gateway.schedule(subscription.schedule_id)
+    active = schedule if schedule is not None and schedule.is_active else None
+    return Snapshot(subscription, active, sold.lookup_keys)

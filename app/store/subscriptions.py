@@ -109,8 +109,11 @@ def hint_changed(session: Session, workspace_id: UUID) -> None:
     session.outbox.hint(TOPIC, workspace_id, workspace_id, _ANY_VERSION)
 
 
-async def members_changed(session: Session, workspace_ids: Collection[UUID]) -> None:
-    """Let those who watch these workspaces, which are locked, see that somebody took a seat or left one."""
+async def shown_changed(session: Session, workspace_ids: Collection[UUID]) -> None:
+    """Raise the version of what is shown of these workspaces' subscriptions where it is not their row that changed, and tell it.
+
+    The version that is shown counts both, the row's and the workspace's, whose row is locked from here to the end of the unit.
+    """
     raised = update(WorkspaceRow).where(WorkspaceRow.id.in_(workspace_ids)).values(version=WorkspaceRow.version + 1)
     await session.execute(raised.execution_options(synchronize_session="evaluate"))
     for workspace_id in workspace_ids:
@@ -204,7 +207,12 @@ async def keep_upcoming_invoice(
     invoice: dict[str, Any] | None,
     recurring_total_minor: int | None,
 ) -> None:
-    """Keep the next bill as it was told, unless one was told later, or for a newer version of the subscription."""
+    """Keep the next bill as it was told, unless one was told later, or for a newer version of the subscription.
+
+    What recurs is shown with the subscription, so who watches that is told of another amount.
+    """
+    query = select(UpcomingInvoiceRow.version, UpcomingInvoiceRow.recurring_total_minor)
+    before = (await session.execute(query.where(UpcomingInvoiceRow.workspace_id == workspace_id))).one_or_none()
     values = {
         "version": version,
         "asked_at": asked_at,
@@ -215,7 +223,10 @@ async def keep_upcoming_invoice(
     is_newer = (UpcomingInvoiceRow.version < version) | (
         (UpcomingInvoiceRow.version == version) & (UpcomingInvoiceRow.asked_at <= asked_at)
     )
-    await session.execute(put.on_conflict_do_update(index_elements=["workspace_id"], set_=values, where=is_newer))
+    put = put.on_conflict_do_update(index_elements=["workspace_id"], set_=values, where=is_newer)
+    kept = (await session.execute(put.returning(UpcomingInvoiceRow.version))).one_or_none()
+    if kept is not None and (before is None or tuple(before) != (version, recurring_total_minor)):
+        await shown_changed(session, [workspace_id])
 
 
 async def keep_fallback_seats(session: Session, seats: int) -> None:

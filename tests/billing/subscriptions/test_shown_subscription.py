@@ -77,7 +77,7 @@ async def test_a_subscription_is_shown_as_it_was_bought(database: Database) -> N
 async def test_the_extras_of_a_subscription_are_shown(database: Database) -> None:
     workspace_id = (await new_person(database)).user.personal_workspace_id
     catalog = load_catalog(CATALOGS / "messaging.toml")
-    numbers = (AddOnQuantity(code="phone_numbers", quantity=3),)
+    numbers = (AddOnQuantity(code="phone-numbers", quantity=3),)
     choice = replace(choice_of(catalog, "business", 2), add_ons=numbers)
     await subscribe(database, workspace_id, choice)
     assert (await shown_subscription(Reads(database), catalog, workspace_id)).choice == choice

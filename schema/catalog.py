@@ -113,7 +113,7 @@ class AddOn:
 
     @classmethod
     def of(cls, add_on: domain.AddOn) -> Self:
-        """The API's view of an add-on of a plan."""
+        """The API's view of an add-on of the catalog or of kept terms."""
         return cls(code=add_on.code, name=add_on.name, monthly=Money.of(add_on.monthly), yearly=Money.of(add_on.yearly))
 
 

@@ -41,25 +41,37 @@ class Quote:
 
     `total_minor`, tax included, is what will be charged plus the change of the customer's balance, and `tax_minor` what of it is
     tax, both in the smallest unit of the catalog's currency. `prorated_at` is the moment from which the rest of the period is
-    charged, to the second. From `expires_at` on the quote is good for nothing.
+    charged, to the second. From `expires_at` on the quote is good for nothing. `change` is a digest of what is to become of the
+    subscription.
     """
 
     workspace_id: UUID
     version: int
-    goal: Goal
+    change: str
     prorated_at: datetime
     total_minor: int
     tax_minor: int
     expires_at: datetime
 
+    def require_current(self, *, version: int, now: datetime) -> None:
+        """Raise `PriceChanged` unless the subscription has the version that the quote was made for, and its time is not over."""
+        if self.version != version or now >= self.expires_at:
+            raise PriceChanged
 
-@dataclass(frozen=True, slots=True)
-class QuotedPrice:
-    """What a quote that was handed in says of the price; see `Quote`."""
+    def require_change(self, goal: Goal) -> None:
+        """Raise `PriceChanged` unless the quote was made for exactly this change."""
+        if self.change != digest_of(goal):
+            raise PriceChanged
 
-    prorated_at: datetime
-    total_minor: int
-    tax_minor: int
+    def require_price(self, preview: InvoicePreview, *, period_start: datetime) -> None:
+        """Raise `PriceChanged` unless a preview made just before the change tells the price that was quoted.
+
+        So it does for a moment before the present period: what was quoted of the period before is not to be charged in this one.
+        """
+        if self.prorated_at < period_start:
+            raise PriceChanged
+        if (self.total_minor, self.tax_minor) != (preview.total_minor, preview.tax_minor):
+            raise PriceChanged
 
 
 def sign(key: bytes, quote: Quote) -> str:
@@ -68,7 +80,7 @@ def sign(key: bytes, quote: Quote) -> str:
         [
             quote.workspace_id.hex,
             quote.version,
-            _digest_of(quote.goal),
+            quote.change,
             int(quote.prorated_at.timestamp()),
             quote.total_minor,
             quote.tax_minor,
@@ -79,37 +91,32 @@ def sign(key: bytes, quote: Quote) -> str:
     return f"{_encoded(payload)}.{_encoded(_signature(key, payload))}"
 
 
-def read(key: bytes, token: str, *, workspace_id: UUID, version: int, goal: Goal, now: datetime) -> QuotedPrice:
-    """The price that a token quotes for this goal, on this version of the workspace's subscription.
+def read(key: bytes, token: str, *, workspace_id: UUID) -> Quote:
+    """The quote that a client hands back. Raises `PriceChanged` for a token that `sign` did not make, for this workspace.
 
-    Raises `PriceChanged` for a token that was not signed by `sign` for exactly these, or whose time is over.
+    Whether it still holds is judged where the change begins: an idempotency key that is known answers before.
     """
     encoded, _, signature = token.partition(".")
     payload = _decoded(encoded)
     if not hmac.compare_digest(_signature(key, payload), _decoded(signature)):
         raise PriceChanged
     # only we sign, so a payload that is signed has the form that `sign` gives it
-    workspace, of_version, of_goal, prorated_at, total_minor, tax_minor, expires_at = json.loads(payload)
-    if (workspace, of_version, of_goal) != (workspace_id.hex, version, _digest_of(goal)):
+    workspace, version, change, prorated_at, total_minor, tax_minor, expires_at = json.loads(payload)
+    if workspace != workspace_id.hex:
         raise PriceChanged
-    if now >= datetime.fromtimestamp(expires_at, UTC):
-        raise PriceChanged
-    return QuotedPrice(datetime.fromtimestamp(prorated_at, UTC), total_minor, tax_minor)
+    return Quote(
+        workspace_id=workspace_id,
+        version=version,
+        change=change,
+        prorated_at=datetime.fromtimestamp(prorated_at, UTC),
+        total_minor=total_minor,
+        tax_minor=tax_minor,
+        expires_at=datetime.fromtimestamp(expires_at, UTC),
+    )
 
 
-def require_same_price(quoted: QuotedPrice, preview: InvoicePreview, *, period_start: datetime) -> None:
-    """Raise `PriceChanged` unless a preview made just before the change says the price that was quoted.
-
-    So it does for a moment before the present period: what was quoted of the period before is not to be charged in this one.
-    """
-    if quoted.prorated_at < period_start:
-        raise PriceChanged
-    if (quoted.total_minor, quoted.tax_minor) != (preview.total_minor, preview.tax_minor):
-        raise PriceChanged
-
-
-def _digest_of(goal: Goal) -> str:
-    """A digest of what is to become of the subscription, so that a quote for one change is no quote for another."""
+def digest_of(goal: Goal) -> str:
+    """The digest by which a quote knows the change that it was made for."""
     return hashlib.sha256(json.dumps(goal_as_json(goal), sort_keys=True).encode()).hexdigest()[:_DIGEST_BYTES]
 
 

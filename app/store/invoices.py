@@ -64,7 +64,7 @@ OF_PURCHASES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
 
 WITH_PROVIDER_ID: Final = Read(
     "invoice_with_provider_id",
-    f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_ISSUED}",
+    f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_LISTED}",
     MirroredInvoice,
 )
 """The issued invoice of a workspace that the provider calls by an id."""

@@ -38,11 +38,11 @@ def _paragraph(pdf: FPDF, text: str, height: float) -> None:
 
 
 def _row(pdf: FPDF, label: str, amount: str) -> None:
-    first, *others = wrap(label, _LABEL_CHARACTERS)
-    pdf.cell(140, 7, _latin(first))
-    pdf.cell(0, 7, _latin(amount), align="R", new_x="LMARGIN", new_y="NEXT")
-    for part in others:
+    *parts, last = wrap(label, _LABEL_CHARACTERS)
+    for part in parts:
         _paragraph(pdf, part, 7)
+    pdf.cell(140, 7, _latin(last))
+    pdf.cell(0, 7, _latin(amount), align="R", new_x="LMARGIN", new_y="NEXT")
 
 
 def _latin(text: str) -> str:

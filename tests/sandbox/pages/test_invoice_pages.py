@@ -39,17 +39,18 @@ async def test_page_and_pdf_say_number_seller_buyer_lines_tax_and_total(
     subscription = await subscribe(client, 1210, quantity=3, default_tax_rates=[rate.id])
     address: Any = {"line1": "Damrak 1", "city": "Amsterdam", "country": "NL"}
     await client.v1.customers.update_async(str(subscription.customer), {"address": address})
-    await client.v1.tax_ids.create_async(
-        {
-            "type": "eu_vat",
-            "value": "NL123456789B01",
-            "owner": {"type": "customer", "customer": str(subscription.customer)},
-        }
+    await client.v1.customers.tax_ids.create_async(
+        str(subscription.customer), {"type": "eu_vat", "value": "NL123456789B01"}
     )
     items: Any = [{"id": subscription["items"].data[0].id, "quantity": 5}]
     await client.v1.subscriptions.update_async(
         subscription.id,
-        {"items": items, "discounts": [{"coupon": coupon.id}], "billing_cycle_anchor": {"type": "now"}},
+        {
+            "items": items,
+            "discounts": [{"coupon": coupon.id}],
+            "billing_cycle_anchor": {"type": "now"},
+            "proration_behavior": "always_invoice",
+        },
     )
     invoice = await latest_invoice(client, subscription)
     page = (await web.get(str(invoice.hosted_invoice_url))).text
@@ -60,12 +61,11 @@ async def test_page_and_pdf_say_number_seller_buyer_lines_tax_and_total(
     for shown in ("Counterfoil Sandbox", "Ada", "ada@example.com", "Damrak 1, Amsterdam, NL", "eu_vat NL123456789B01"):
         assert shown in page
         assert shown in texts
-    for name in ("Subtotal", "VAT 21% (inclusive)", "Total", "Amount due", "Amount paid"):
+    for name in ("Subtotal", "Discount", "VAT 21% (inclusive)", "Total", "Amount due", "Amount paid"):
         assert name in page
         assert name in texts
     assert f"{invoice.total / 100:,.2f} EUR" in whole
     assert all((line.description or "") in whole for line in invoice.lines.data)
-    assert len(invoice.lines.data) >= 1
 
 
 async def test_a_long_invoice_has_all_its_lines_in_its_pdf(client: stripe.StripeClient, web: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
 from app.billing.subscriptions import owner_notices
-from app.billing.subscriptions.subscription_states import VOID_UNPAID
+from app.billing.subscriptions.subscription_states import CHECK_EVERY, VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
@@ -215,7 +215,8 @@ async def _resume_changes(flow_context: FlowContext) -> int:
 
 async def _check_subscriptions(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
-        due = await subscription_store.due(session, limit=_BATCH)
+        since = session.now - CHECK_EVERY
+        due = await subscription_store.due(session, unchecked_since=since, limit=_BATCH)
     # a workspace has one subscription, so its own id stands in the object's place
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone(

@@ -142,14 +142,16 @@ async def check_soon(session: Session, workspace_id: UUID) -> None:
     await session.execute(live.values(next_check_at=session.now).execution_options(synchronize_session=False))
 
 
-async def due(session: Session, *, limit: int) -> Sequence[UUID]:
-    """The workspaces whose subscription is to be fetched by now, the longest due first."""
-    query = select(SubscriptionRow.workspace_id).where(SubscriptionRow.next_check_at <= session.now)
-    return (await session.scalars(query.order_by(SubscriptionRow.next_check_at).limit(limit))).all()
+async def due(session: Session, *, unchecked_since: datetime, limit: int) -> Sequence[UUID]:
+    """The workspaces whose subscription is to be fetched by now, the longest due first: it is due, or was not since a time."""
+    due_now = SubscriptionRow.next_check_at <= session.now
+    is_old = SubscriptionRow.provider_id.is_not(None) & (SubscriptionRow.checked_at <= unchecked_since)
+    query = select(SubscriptionRow.workspace_id).where(due_now | is_old)
+    return (await session.scalars(query.order_by(SubscriptionRow.checked_at).limit(limit))).all()
 
 
 async def next_check_at(session: Session) -> datetime | None:
-    """When the next subscription is to be fetched; None when there is none."""
+    """When something of a subscription falls due next; None when there is nothing."""
     return await session.scalar(select(func.min(SubscriptionRow.next_check_at)))
 
 

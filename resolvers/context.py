@@ -106,7 +106,8 @@ class Context:
     def share_key(self) -> Hashable | None:
         """What two callers must have in common to be sent the very same live message: nothing but the right to see it.
 
-        Only what looks the same to everyone who may see it is one event for all (`State.shown`); the others are never shared.
+        Only what looks the same to everyone of a kind of watchers is one event for them (`State.shown`), and of which kind a caller
+        is, is settled anew for each state; the others are never shared.
         """
         return self.is_authenticated or None
 

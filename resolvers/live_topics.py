@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar, cast
 from uuid import UUID
@@ -13,6 +13,8 @@ from app.accounts.access.workspace_access import refusals_of
 from app.accounts.people import sessions
 from app.billing.payments import card_mirror, invoice_mirror
 from app.billing.purchases import purchase_states
+from app.billing.subscriptions.shown_subscription import ShownSubscription, shown_subscription
+from app.catalog import Catalog
 from app.db.engine import Database
 from app.db.reads import Reads, read_many, read_rows
 from app.errors import ProtocolError, Unauthenticated
@@ -23,6 +25,7 @@ from app.live import Topic
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
+from app.store import subscriptions as subscription_store
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
 
@@ -40,13 +43,18 @@ class State(Generic[T]):
     object_id: UUID
     version: int
     value: T
-    _shown: object = field(default=None, init=False, repr=False, compare=False)
+    _shown: dict[Hashable, object] = field(
+        default_factory=dict[Hashable, object], init=False, repr=False, compare=False
+    )
 
-    def shown(self, of: Callable[[T], V]) -> V:
-        """What clients are shown of it: made by the first who asks, for all who watch, and so the same for each of them."""
-        if self._shown is None:
-            self._shown = of(self.value)
-        return cast(V, self._shown)
+    def shown(self, of: Callable[[T], V], *, to: Hashable = None) -> V:
+        """What clients are shown of it: made by the first who asks, for all who watch, and so the same for each of them.
+
+        Where not all may see the same of it, `to` says what kind of watcher this one is: only those of a kind share what is made.
+        """
+        if to not in self._shown:
+            self._shown[to] = of(self.value)
+        return cast(V, self._shown[to])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,10 @@ class Topics:
     purchases: Topic[State[SeenPurchase], Caller]
     cards: Topic[State[None], Caller]
     invoices: Topic[State[MirroredInvoice], Caller]
+    subscriptions: Topic[State[ShownSubscription], Caller]
 
 
-def live_topics(database: Database) -> Topics:
+def live_topics(database: Database, catalog: Catalog) -> Topics:
     """The topics, read from this database, many objects of a workspace at a time."""
 
     async def credit_balance(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Balance]]:
@@ -81,15 +90,30 @@ def live_topics(database: Database) -> Topics:
             rows = await read_many(database, invoice_store.INVOICES, [(workspace_id, each) for each in object_ids])
         return [State(row.id, row.version, row) for row in sorted(rows, key=lambda row: row.changed_at)]
 
-    async def without_view_billing(workspace_id: UUID, callers: Collection[Caller]) -> Mapping[Caller, ProtocolError]:
+    async def subscription(
+        workspace_id: UUID, _object_ids: frozenset[UUID] | None
+    ) -> Sequence[State[ShownSubscription]]:
+        shown = await shown_subscription(Reads(database), catalog, workspace_id)
+        return [State(workspace_id, shown.version, shown)]
+
+    async def refused(
+        workspace_id: UUID, callers: Collection[Caller], permission: WorkspacePermission | None
+    ) -> Mapping[Caller, ProtocolError]:
         async with database.read() as session:
-            refusals = await refusals_of(session, callers, workspace_id, WorkspacePermission.VIEW_BILLING)
+            refusals = await refusals_of(session, callers, workspace_id, permission)
             ended = await sessions.ended(session, callers)
         return {**refusals, **dict.fromkeys(ended, Unauthenticated())}
+
+    async def without_view_billing(workspace_id: UUID, callers: Collection[Caller]) -> Mapping[Caller, ProtocolError]:
+        return await refused(workspace_id, callers, WorkspacePermission.VIEW_BILLING)
+
+    async def outsiders(workspace_id: UUID, callers: Collection[Caller]) -> Mapping[Caller, ProtocolError]:
+        return await refused(workspace_id, callers, None)
 
     return Topics(
         balances=Topic(ledger_post.TOPIC, credit_balance, without_view_billing),
         purchases=Topic(purchase_states.TOPIC, credit_purchase, without_view_billing),
         cards=Topic(card_mirror.TOPIC, cards, without_view_billing),
         invoices=Topic(invoice_mirror.TOPIC, invoice, without_view_billing),
+        subscriptions=Topic(subscription_store.TOPIC, subscription, outsiders),
     )

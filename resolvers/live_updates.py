@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 from app.accounts.access.callers import Caller
+from app.billing.subscriptions.shown_subscription import ShownSubscription
 from app.ledger.ledger_reads import Balance
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
@@ -54,6 +55,12 @@ def watch_invoices(
     return runtime.hub.subscribe_all(
         runtime.topics.invoices, workspace_id, opens_with=changed_since, caller=_watching(context)
     )
+
+
+def watch_subscription(context: Context, workspace_global_id: str) -> AsyncGenerator[State[ShownSubscription], None]:
+    """The subscription of a workspace: as it stands, then after each change of it or of who belongs to the workspace."""
+    workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
+    return runtime.hub.subscribe(runtime.topics.subscriptions, workspace_id, workspace_id, caller=_watching(context))
 
 
 def _watching(context: Context) -> Caller:

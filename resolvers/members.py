@@ -40,6 +40,11 @@ async def member_count(context: Context, workspace_id: UUID) -> int:
     return counted.members if counted is not None else 0
 
 
+async def holds_seat(context: Context, workspace_id: UUID, user_id: UUID) -> bool:
+    """Whether a member holds a seat, for callers whose rights were checked."""
+    return await context.reads.one_of(membership_store.SEAT_HOLDERS, (workspace_id, user_id)) is not None
+
+
 async def membership(context: Context, membership_id: str) -> SeenMembership | None:
     """A membership by its id, for members of the workspace and operators."""
     workspace_id, user_id = global_ids.owned_id(membership_id, "Membership")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.purchases import purchase_states, spend_limits
+from app.billing.subscriptions.workspace_plan import terms_seen
 from app.db.unit_of_work import transact
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
@@ -69,8 +70,9 @@ async def spend(
         return None
     catalog, reads, workspace_id = context.runtime.catalog, context.reads, access.workspace.id
     month = spend_limits.month_of(reads.now)
-    account, [spent] = await asyncio.gather(
+    account, [spent], terms = await asyncio.gather(
         reads.one_of(billing_account_store.ACCOUNTS, workspace_id),
         reads.rows(purchase_store.SPENT, workspace_id, *month),
+        terms_seen(reads, catalog, workspace_id),
     )
-    return month, Money(spent, catalog.currency), spend_limits.spend_limit(catalog, workspace_id, account)
+    return month, Money(spent, catalog.currency), spend_limits.spend_limit(catalog, terms.plan, account)

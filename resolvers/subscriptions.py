@@ -1,29 +1,37 @@
-"""Subscriptions: the plan that a workspace is on, and its seats."""
+"""Subscriptions: the plan that a workspace is on, its seats, and what is decided for later."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.billing.subscriptions.seats import Seats, seats_of
-from app.billing.subscriptions.workspace_plan import plan_of
-from app.catalog import PlanTerms, plan_terms
+from app.billing.subscriptions.shown_subscription import ShownSubscription, shown_subscription
+from app.billing.subscriptions.workspace_plan import terms_seen
+from app.catalog import PlanTerms
+from app.store import invoices as invoice_store
+from app.store.invoices import MirroredInvoice
 from resolvers import global_ids
 from resolvers.context import Context
 from resolvers.workspaces import workspace_by_id
 
 
-def terms(context: Context, workspace_id: UUID) -> PlanTerms:
-    """The plan a workspace is on, with the terms it has it on."""
-    catalog = context.runtime.catalog
-    return plan_terms(catalog, plan_of(catalog, workspace_id))
+async def terms(context: Context, workspace_id: UUID) -> PlanTerms:
+    """The plan that a workspace is on, with the terms it has it on, for callers whose rights were checked."""
+    return await terms_seen(context.reads, context.runtime.catalog, workspace_id)
 
 
-async def seats(context: Context, workspace_id: UUID) -> Seats:
-    """The seats of a workspace that the caller may see."""
-    return await seats_of(context.reads, context.runtime.catalog, workspace_id)
+async def subscription_of(context: Context, workspace_id: UUID) -> ShownSubscription:
+    """The subscription of a workspace as it stands, for callers whose rights were checked."""
+    return await shown_subscription(context.reads, context.runtime.catalog, workspace_id)
 
 
-async def subscription(context: Context, subscription_id: str) -> WorkspaceAccess:
-    """The workspace whose subscription this is the id of, if the caller may see it."""
-    return await workspace_by_id(context, global_ids.row_id(subscription_id, "Subscription"))
+async def subscription(context: Context, subscription_id: str) -> tuple[ShownSubscription, WorkspaceAccess]:
+    """A subscription by its id, and its workspace as the caller may use it; raises what `workspace_for` does."""
+    workspace_id = global_ids.row_id(subscription_id, "Subscription")
+    access = await workspace_by_id(context, workspace_id)
+    return await subscription_of(context, workspace_id), access
+
+
+async def invoice_waited_for(context: Context, workspace_id: UUID, provider_id: str) -> MirroredInvoice | None:
+    """The mirrored invoice that a change waits for, once it is here, for callers who see the workspace's billing."""
+    return await context.reads.row(invoice_store.WITH_PROVIDER_ID, workspace_id, provider_id)

@@ -111,6 +111,11 @@ class AddOn:
     monthly: Money = strawberry.field(description="What one costs a month on a monthly plan.")
     yearly: Money = strawberry.field(description="What one costs a year on a yearly plan.")
 
+    @classmethod
+    def of(cls, add_on: domain.AddOn) -> Self:
+        """The API's view of an add-on of the catalog or of kept terms."""
+        return cls(code=add_on.code, name=add_on.name, monthly=Money.of(add_on.monthly), yearly=Money.of(add_on.yearly))
+
 
 @strawberry.type(description="The seats that come with a plan.")
 class SeatPolicy:
@@ -177,10 +182,7 @@ class Plan(Node):
                 is_per_seat=plan.seats.is_per_seat,
             ),
             allowances=_allowances(plan, catalog),
-            add_ons=[
-                AddOn(code=each.code, name=each.name, monthly=Money.of(each.monthly), yearly=Money.of(each.yearly))
-                for each in plan.add_ons
-            ],
+            add_ons=[AddOn.of(each) for each in plan.add_ons],
             features=list(plan.features),
             requests_per_second=plan.requests_per_second,
             monthly_spend_limit=Money.of(plan.monthly_spend_limit) if plan.monthly_spend_limit else None,

@@ -7,20 +7,22 @@ from typing import Annotated
 import strawberry
 
 from resolvers import live_updates, workspaces
+from resolvers.billing_access import sees_billing
 from resolvers.context import Info
 from resolvers.live_topics import LATEST_INVOICES
 from schema.credits import CreditBalance
 from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
+from schema.subscriptions import Subscription
 from schema.workspaces import Workspace
 
 
 @strawberry.type(
     name="LiveUpdates",
     description=(
-        "What can be watched: the whole state is sent again after each change. Balance, purchase and cards are sent as they "
-        "stand first; invoiceChanged begins with nothing, or with what since asks for. Changes that come faster than a client "
-        "reads them are folded into the newest; versions never go back."
+        "What can be watched: the whole state is sent again after each change. Balance, purchase, cards and subscription are sent "
+        "as they stand first; invoiceChanged begins with nothing, or with what since asks for. Changes that come faster than a "
+        "client reads them are folded into the newest; versions never go back."
     ),
 )
 class LiveUpdates:
@@ -55,6 +57,22 @@ class LiveUpdates:
     ) -> AsyncGenerator[Workspace, None]:
         async for state in live_updates.watch_cards(info.context, workspace_id):
             yield Workspace.of(await workspaces.workspace_by_id(info.context, state.object_id))
+
+    @strawberry.subscription(
+        description=(
+            "What a workspace is on, as it stands first, then after each change of it and when members come or go. For all who "
+            "belong to the workspace; prices, invoices and what is overdue for those with VIEW_BILLING only."
+        )
+    )
+    async def subscription_changed(
+        self,
+        info: Info,
+        workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose subscription.")],
+    ) -> AsyncGenerator[Subscription, None]:
+        async for state in live_updates.watch_subscription(info.context, workspace_id):
+            # as it is now: an owner may have become a member since the last change
+            sees = sees_billing(await workspaces.workspace_by_id(info.context, state.object_id))
+            yield state.shown(lambda shown, sees=sees: Subscription.of(shown, sees_billing=sees), to=sees)
 
     @strawberry.subscription(
         description=(

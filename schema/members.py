@@ -26,13 +26,18 @@ described(
     "What a user is in a workspace. Billing is the owners'.",
     {
         WorkspaceRole.OWNER: "May do everything, billing included.",
-        WorkspaceRole.ADMIN: "Manages admins and members, and sees what members see.",
+        WorkspaceRole.ADMIN: "Manages admins and members, while holding a seat, and sees what members see.",
         WorkspaceRole.MEMBER: "Sees the plan, the seats and the fellow members.",
     },
 )
 
 
-@strawberry.type(description="That a person belongs to a workspace, and as what. Each membership holds a seat.")
+@strawberry.type(
+    description=(
+        "That a person belongs to a workspace, and as what. Each membership holds a seat, as long as there are as many seats as "
+        "members."
+    )
+)
 class Membership(Node):
     row: strawberry.Private[SeenMembership]
     role: WorkspaceRole = strawberry.field(description="What they are there.")
@@ -41,6 +46,16 @@ class Membership(Node):
     @strawberry.field(description="Who it is, as fellow members see them.")
     async def user(self, info: Info) -> Profile:
         return Profile.of(await profiles.profile_of(info.context, self.row.user_id))
+
+    @strawberry.field(
+        description=(
+            "Whether the member holds a seat. Where there are fewer seats than members, the owners do first, then who joined "
+            "first; those without one stay, for the host product to treat as read-only, and an admin without one may do what a "
+            "member may."
+        )
+    )
+    async def holds_seat(self, info: Info) -> bool:
+        return await members.holds_seat(info.context, self.row.workspace_id, self.row.user_id)
 
     @classmethod
     def of(cls, row: SeenMembership) -> Self:

@@ -20,6 +20,7 @@ from resolvers import (
     subscriptions,
     workspaces,
 )
+from resolvers.billing_access import sees_billing
 from resolvers.context import Context, Info
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEvent
@@ -111,7 +112,8 @@ async def _profile(context: Context, node_id: str) -> Node | None:
 
 
 async def _subscription(context: Context, node_id: str) -> Node | None:
-    return Subscription.of((await subscriptions.subscription(context, node_id)).workspace.id)
+    shown, access = await subscriptions.subscription(context, node_id)
+    return Subscription.of(shown, sees_billing=sees_billing(access))
 
 
 _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {

@@ -26,6 +26,7 @@ from schema.profiles import ProfileQuery
 from schema.purchase_mutations import PurchaseMutation
 from schema.scalars import SCALARS
 from schema.sign_in_mutations import SignInMutation
+from schema.subscription_mutations import SubscriptionMutation
 from schema.subscription_previews import SubscriptionPreviewQuery
 from schema.user_errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.users import UserQuery
@@ -59,6 +60,7 @@ class Mutation(
     PaymentMethodMutation,
     InvoiceMutation,
     PurchaseMutation,
+    SubscriptionMutation,
     CreditMutation,
 ):
     pass

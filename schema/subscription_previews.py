@@ -5,17 +5,18 @@ from typing import Annotated, Self
 
 import strawberry
 
-from app.billing.subscriptions.planner import ChangeTiming
+from app.billing.subscriptions.planner import ChangeTiming, WantedChange
 from app.billing.subscriptions.quotes import QUOTE_LASTS
 from app.catalog import BillingInterval
-from app.flows.subscriptions.preview import ChangePreview
 from app.wording import duration
 from resolvers import subscription_previews
 from resolvers.context import Info
+from resolvers.subscription_previews import PreviewAnswer
 from schema.enums import described
 from schema.invoices import InvoiceLine
 from schema.money import Money
-from schema.subscription_inputs import AddOnQuantityInput
+from schema.subscription_inputs import AddOnQuantityInput, add_on_quantities
+from schema.subscriptions import PendingChange
 from schema.user_errors import UserError, answer, no_errors
 
 described(
@@ -80,6 +81,9 @@ class SubscriptionChangePreview:
     recurring_total: Money | None = strawberry.field(
         default=None, description="What recurs once all of it is in effect, tax included."
     )
+    replaces: PendingChange | None = strawberry.field(
+        default=None, description="The pending change that this one would drop; an upgrade drops it once it is paid."
+    )
     quote: str | None = strawberry.field(
         default=None,
         description=(
@@ -94,8 +98,9 @@ class SubscriptionChangePreview:
     )
 
     @classmethod
-    def of(cls, preview: ChangePreview) -> Self:
+    def of(cls, found: PreviewAnswer) -> Self:
         """The API's view of a preview."""
+        preview = found.preview
         invoice, currency = preview.invoice, preview.recurring_price.currency
         return cls(
             timing=preview.timing,
@@ -107,6 +112,9 @@ class SubscriptionChangePreview:
             lines=[],
             recurring_price=Money.of(preview.recurring_price),
             recurring_total=Money.of(preview.recurring_total),
+            replaces=PendingChange.of(preview.replaces, found.workspace_id, sees_billing=True)
+            if preview.replaces is not None
+            else None,
             quote=preview.quote,
             quote_expires_at=preview.quote_expires_at,
         )
@@ -123,17 +131,11 @@ class SubscriptionPreviewQuery:
     async def subscription_change_preview(
         self, info: Info, input: Annotated[SubscriptionChangeInput, strawberry.argument(description="The change.")]
     ) -> SubscriptionChangePreview:
+        def wanted() -> WantedChange:
+            return WantedChange(input.plan_code, input.interval, input.seats, add_on_quantities(input.add_ons))
+
         return await answer(
             SubscriptionChangePreview,
             SubscriptionChangePreview.of,
-            subscription_previews.preview_change(
-                info.context,
-                input.workspace_id,
-                plan_code=input.plan_code,
-                interval=input.interval,
-                seats=input.seats,
-                add_ons=[(each.add_on_code, each.quantity) for each in input.add_ons]
-                if input.add_ons is not None
-                else None,
-            ),
+            subscription_previews.preview_change(info.context, input.workspace_id, wanted),
         )

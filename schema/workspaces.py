@@ -114,12 +114,14 @@ class Workspace(Node):
         return [Invitation.of(row) for row in await members.open_invitations(info.context, self.access)]
 
     @strawberry.field(description="The plan it is on.")
-    def plan(self, info: Info) -> Plan:
-        return Plan.of(subscriptions.terms(info.context, self.access.workspace.id), info.context.runtime.catalog)
+    async def plan(self, info: Info) -> Plan:
+        terms = await subscriptions.terms(info.context, self.access.workspace.id)
+        return Plan.of(terms, info.context.runtime.catalog)
 
-    @strawberry.field(description="What it is on, with its seats.")
-    def subscription(self) -> Subscription:
-        return Subscription.of(self.access.workspace.id)
+    @strawberry.field(description="What it is on, with its seats and what is decided for later.")
+    async def subscription(self, info: Info) -> Subscription:
+        shown = await subscriptions.subscription_of(info.context, self.access.workspace.id)
+        return Subscription.of(shown, sees_billing=sees_billing(self.access))
 
     @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
     async def phone(self, info: Info) -> PhoneNumber | None:

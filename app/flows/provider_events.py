@@ -21,6 +21,9 @@ from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
+from app.flows.subscriptions.advance import settle_in_flight
+from app.flows.subscriptions.checkout import page_changed
+from app.flows.subscriptions.sync import subscription_changed
 from app.payments.gateway_errors import GatewayUnavailable
 from app.payments.gateway_values import InvoiceStatus, ProviderEvent, ProviderInvoice, ReturnedMoneyEvent
 from app.store import billing_accounts as billing_account_store
@@ -35,6 +38,7 @@ _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
 _CUSTOMER_UPDATED = "customer.updated"
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
 _PORTAL_EVENTS = "billing_portal.configuration."
+_SUBSCRIPTION_EVENTS = ("customer.subscription.", "subscription_schedule.")
 
 # The events about returned money, and the kind of object that each is about.
 RETURNED_MONEY_EVENTS: Final = {
@@ -159,7 +163,10 @@ async def process(context: FlowContext, event_id: str) -> None:
     if event.type.startswith("invoice."):
         await _invoice_changed(context, event.object_id)
     elif event.type.startswith("checkout."):
-        await checkout_changed(context, event.object_id)
+        if not await page_changed(context, event.object_id):
+            await checkout_changed(context, event.object_id)
+    elif event.type.startswith(_SUBSCRIPTION_EVENTS):
+        await _subscription_changed(context, event.customer_id)
     elif event.type.startswith("payment_intent."):
         invoice_id = await context.gateway.invoice_of_payment(event.object_id)
         if invoice_id is not None:
@@ -193,6 +200,13 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
     # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
     if account is not None and invoice.status is not InvoiceStatus.DRAFT:
         await _mirror(context, account.workspace_id, invoice)
+
+
+async def _subscription_changed(context: FlowContext, customer_id: str | None) -> None:
+    """Mirror the customer's subscription, and bring a change to its end that waited for its payment."""
+    workspace_id = await subscription_changed(context, customer_id)
+    if workspace_id is not None:
+        await settle_in_flight(context, workspace_id)
 
 
 async def _drop_cards_saved_again(context: FlowContext, workspace_id: UUID) -> None:

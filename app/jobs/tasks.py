@@ -11,8 +11,11 @@ from app.accounts.avatars import user_avatars
 from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
+from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
+from app.billing.subscriptions import owner_notices
+from app.billing.subscriptions.subscription_states import VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
@@ -23,6 +26,10 @@ from app.flows.provider.customers import update_customer
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
 from app.flows.purchases.former_customers import end_purchases_with
+from app.flows.subscriptions.advance import resume_change
+from app.flows.subscriptions.checkout import check_due_checkout
+from app.flows.subscriptions.default_card import apply_default_card
+from app.flows.subscriptions.endings import check_subscription, void_unpaid
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
@@ -32,6 +39,8 @@ from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
+from app.store import subscription_checkouts as checkout_store
+from app.store import subscriptions as subscription_store
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
@@ -68,11 +77,27 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         workspace_id, customer_id = UUID(arguments["workspace_id"]), arguments["customer_id"]
         await end_purchases_with(flow_context, workspace_id, customer_id)
 
+    async def default_card_changed(arguments: Mapping[str, str]) -> None:
+        await apply_default_card(flow_context, UUID(arguments["workspace_id"]))
+
+    async def void_unpaid_invoices(arguments: Mapping[str, str]) -> None:
+        await void_unpaid(flow_context, UUID(arguments["workspace_id"]), arguments["subscription_id"])
+
+    async def owner_notice(arguments: Mapping[str, str]) -> None:
+        await transact(
+            flow_context.database,
+            lambda session: owner_notices.mail_owners(session, keys, arguments),
+            step="notice.mail",
+        )
+
     return {
         SEND_MAIL: send_mail,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
+        DEFAULT_CARD_CHANGED: default_card_changed,
+        VOID_UNPAID: void_unpaid_invoices,
+        owner_notices.OWNER_NOTICE: owner_notice,
     }
 
 
@@ -89,6 +114,9 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
+        DueWork("checkouts", checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
+        DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
+        DueWork("subscriptions", subscription_store.next_check_at, lambda: _check_subscriptions(flow_context)),
         DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
         DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
@@ -165,6 +193,34 @@ async def _check_cards(flow_context: FlowContext) -> int:
     # a workspace has one wallet, so its own id stands in the object's place
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone("cards", pairs, lambda workspace_id, _: check_due_cards(flow_context, workspace_id))
+
+
+async def _check_checkouts(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await checkout_store.due(session, limit=_BATCH)
+    return await each_alone(
+        "checkouts",
+        due,
+        lambda workspace_id, checkout_id: check_due_checkout(flow_context, workspace_id, checkout_id),
+    )
+
+
+async def _resume_changes(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await subscription_store.changes_due(session, limit=_BATCH)
+    return await each_alone(
+        "changes", due, lambda workspace_id, change_id: resume_change(flow_context, workspace_id, change_id)
+    )
+
+
+async def _check_subscriptions(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await subscription_store.due(session, limit=_BATCH)
+    # a workspace has one subscription, so its own id stands in the object's place
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone(
+        "subscriptions", pairs, lambda workspace_id, _: check_subscription(flow_context, workspace_id)
+    )
 
 
 async def _resume_refunds(flow_context: FlowContext) -> int:

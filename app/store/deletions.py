@@ -14,6 +14,7 @@ from app.db.engine import Session
 from app.db.tables.deletions import DeletionRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.store import customers as customer_store
+from app.store import subscriptions as subscription_store
 
 _CUSTOMERS_WRITTEN_WITHIN: Final = timedelta(minutes=2)
 
@@ -118,4 +119,5 @@ async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]
     roles = {row.workspace_id: row.role for row in left}
     # of two who write at once neither knows what came last: the worker leaves these to the deletion, unless that is cut short
     await customer_store.mark_due(session, roles.keys(), after=_CUSTOMERS_WRITTEN_WITHIN)
+    await subscription_store.members_changed(session, roles.keys())
     return roles

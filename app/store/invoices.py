@@ -61,6 +61,13 @@ OF_PURCHASES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
 )
 """The issued invoices behind purchases, by (workspace, purchase)."""
 
+WITH_PROVIDER_ID: Final = Read(
+    "invoice_with_provider_id",
+    f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_ISSUED}",
+    MirroredInvoice,
+)
+"""The issued invoice of a workspace that the provider calls by an id."""
+
 NEWEST: Final = Read(
     "invoice_page",
     f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",

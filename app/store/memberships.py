@@ -12,6 +12,8 @@ from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import MembershipRow
 from app.store import customers as customer_store
+from app.store import subscriptions as subscription_store
+from app.store.subscriptions import SEATS_OF_MEMBERSHIP
 
 
 class SeenMembership(NamedTuple):
@@ -28,6 +30,13 @@ class MemberCount(NamedTuple):
 
     workspace_id: UUID
     members: int
+
+
+class SeatHolder(NamedTuple):
+    """A member who holds a seat."""
+
+    workspace_id: UUID
+    user_id: UUID
 
 
 _MEMBERSHIP: Final = "m.workspace_id, m.user_id, m.role, m.joined_at"
@@ -48,6 +57,19 @@ MEMBERSHIPS: Final = KeyedRead[tuple[UUID, UUID], SeenMembership](
     lambda membership: (membership.workspace_id, membership.user_id),
 )
 """Memberships by (workspace, user)."""
+
+SEAT_HOLDERS: Final = KeyedRead[tuple[UUID, UUID], SeatHolder](
+    "seat_holders",
+    "SELECT h.workspace_id, h.user_id FROM (SELECT m.workspace_id, m.user_id,"
+    " row_number() OVER (PARTITION BY m.workspace_id ORDER BY m.role <> 'OWNER', m.joined_at, m.user_id) AS place,"
+    f" {SEATS_OF_MEMBERSHIP} AS seats FROM memberships m WHERE m.workspace_id = ANY ($1::uuid[])) h"
+    " JOIN unnest($1::uuid[], $2::uuid[]) k (workspace_id, user_id)"
+    " ON h.workspace_id = k.workspace_id AND h.user_id = k.user_id"
+    " WHERE h.place <= coalesce(h.seats, h.place)",
+    SeatHolder,
+    lambda holder: (holder.workspace_id, holder.user_id),
+)
+"""Those of the members, by (workspace, user), who hold a seat: the owners first, then who joined first."""
 
 PAGE: Final = Read(
     "members",
@@ -86,3 +108,4 @@ async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
         .execution_options(synchronize_session=False)
     )
     await customer_store.mark_due(session, [workspace_id])
+    await subscription_store.members_changed(session, [workspace_id])

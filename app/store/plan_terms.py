@@ -31,6 +31,11 @@ TERMS: Final = KeyedRead[str, KeptTerms](
 """The terms on which anything was ever sold, by their id."""
 
 
+async def find(session: Session, terms_id: str) -> PlanTermsRow | None:
+    """The terms with this id."""
+    return await session.get(PlanTermsRow, terms_id)
+
+
 async def every(session: Session) -> Sequence[PlanTermsRow]:
     """All terms that there ever were."""
     return (await session.scalars(select(PlanTermsRow).order_by(PlanTermsRow.id))).all()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -20,12 +20,27 @@ from app.db.tables.subscriptions import (
     SubscriptionRow,
     UpcomingInvoiceRow,
 )
+from app.db.tables.workspaces import WorkspaceRow
+
+TOPIC: Final = "subscription"
+"""What screens that show a subscription listen to."""
+
+SEATS_OF_MEMBERSHIP: Final = (
+    "coalesce((SELECT s.seats FROM subscriptions s WHERE s.workspace_id = m.workspace_id),"
+    " (SELECT f.seats FROM fallback_plan f WHERE f.id = 1))"
+)
+"""SQL: how many seats the workspace of the membership `m` has; NULL where no server was ever started."""
 
 _ONLY: Final = 1
+_ANY_VERSION: Final = 2**53 - 1
 
 
 class Subscribed(NamedTuple):
-    """What a workspace subscribes to; see `SubscriptionRow`. All but the first two are None where it never subscribed."""
+    """What a workspace subscribes to; see `SubscriptionRow`. What is of its row is None where it never subscribed.
+
+    `seats_left` is how many seats count while a change is in flight, if fewer, and `recurring_total_minor` what recurs as the
+    provider told it for this version of the subscription. The last two are there for every workspace.
+    """
 
     workspace_id: UUID
     created_at: datetime
@@ -44,19 +59,25 @@ class Subscribed(NamedTuple):
     pending: dict[str, Any] | None
     version: int | None
     seats_left: int | None
+    recurring_total_minor: int | None
+    workspace_version: int
+    members: int
 
 
 SUBSCRIBED: Final = KeyedRead[UUID, Subscribed](
     "subscribed",
     "SELECT w.id, w.created_at, s.provider_id, s.status, s.terms_id, s.interval, s.seats, s.add_ons, s.started_at,"
-    " s.period_start, s.period_end, s.ends_at, s.trial_ends_at, s.grace_ends_at, s.pending, s.version, c.seats_left"
+    " s.period_start, s.period_end, s.ends_at, s.trial_ends_at, s.grace_ends_at, s.pending, s.version, c.seats_left,"
+    " u.recurring_total_minor, w.version AS workspace_version,"
+    " (SELECT count(*) FROM memberships m WHERE m.workspace_id = w.id) AS members"
     " FROM workspaces w LEFT JOIN subscriptions s ON s.workspace_id = w.id"
     " LEFT JOIN subscription_changes c ON c.workspace_id = w.id AND c.state IN ('UNDER_WAY', 'AWAITING_PAYMENT', 'UNDOING')"
+    " LEFT JOIN upcoming_invoices u ON u.workspace_id = w.id AND u.version = s.version"
     " WHERE w.id = ANY ($1::uuid[])",
     Subscribed,
     lambda subscribed: subscribed.workspace_id,
 )
-"""What workspaces subscribe to, by workspace; `seats_left` is how many seats count while a change is in flight, if fewer."""
+"""What workspaces subscribe to, by workspace."""
 
 
 class KeptUpcomingInvoice(NamedTuple):
@@ -79,6 +100,23 @@ UPCOMING_INVOICES: Final = KeyedRead[UUID, KeptUpcomingInvoice](
 """The next bills of workspaces as they were told last."""
 
 
+def hint_changed(session: Session, workspace_id: UUID) -> None:
+    """Tell open screens, once this unit is committed, that what is shown of a subscription has changed: the row, or the members.
+
+    Two units may raise the two at the same time, and neither knows what version the other makes of it. So the hint names none: it
+    has the subscription read again, whatever is known.
+    """
+    session.outbox.hint(TOPIC, workspace_id, workspace_id, _ANY_VERSION)
+
+
+async def members_changed(session: Session, workspace_ids: Collection[UUID]) -> None:
+    """Let those who watch these workspaces, which are locked, see that somebody took a seat or left one."""
+    raised = update(WorkspaceRow).where(WorkspaceRow.id.in_(workspace_ids)).values(version=WorkspaceRow.version + 1)
+    await session.execute(raised.execution_options(synchronize_session="evaluate"))
+    for workspace_id in workspace_ids:
+        hint_changed(session, workspace_id)
+
+
 async def lock(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
     """What a workspace subscribes to, locked until the unit ends; the billing account is locked before it."""
     found = select(SubscriptionRow).where(SubscriptionRow.workspace_id == workspace_id)
@@ -88,6 +126,14 @@ async def lock(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
 async def find(session: Session, workspace_id: UUID) -> SubscriptionRow | None:
     """What a workspace subscribes to, or did; None where it never subscribed."""
     return await session.get(SubscriptionRow, workspace_id, populate_existing=True)
+
+
+async def check_soon(session: Session, workspace_id: UUID) -> None:
+    """Have the worker fetch a workspace's live subscription at once."""
+    live = update(SubscriptionRow).where(
+        SubscriptionRow.workspace_id == workspace_id, SubscriptionRow.provider_id.is_not(None)
+    )
+    await session.execute(live.values(next_check_at=session.now).execution_options(synchronize_session=False))
 
 
 async def due(session: Session, *, limit: int) -> Sequence[UUID]:

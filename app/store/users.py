@@ -39,7 +39,8 @@ class Person(NamedTuple):
 
 PERSON_COLUMNS: Final = (
     "u.id, u.first_name, u.last_name, u.company, u.job_title, u.bio, u.visibility, u.avatar_digest, u.created_at,"
-    " w.id AS workspace_id, w.kind, w.name, w.handle, w.external_id, m.user_id, m.role"
+    " w.id AS workspace_id, w.kind, w.name, w.handle, w.external_id, m.user_id, m.role,"
+    " m.role AS acting_role"
 )
 PERSON_TABLES: Final = (
     "users u JOIN workspaces w ON w.created_by = u.id AND w.kind = 'PERSONAL'"

@@ -7,18 +7,23 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, String, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
 from app.store import customers as customer_store
+from app.store.subscriptions import SEATS_OF_MEMBERSHIP
 
 
 class SeenWorkspace(NamedTuple):
-    """A workspace, and the role there of the user who looks at it; both None where it is no user who does."""
+    """A workspace, and the user who looks at it with their role there; None where it is no user who does.
+
+    `acting_role` is the role whose permissions they have: an admin who holds no seat has a member's.
+    """
 
     id: UUID
     kind: str
@@ -27,11 +32,21 @@ class SeenWorkspace(NamedTuple):
     external_id: str | None
     user_id: UUID | None
     role: str | None
+    acting_role: str | None
 
 
+# Nobody but an admin is asked for a seat: owners keep their rights, and a member has none to lose.
+_ACTING_ROLE: Final = (
+    "CASE WHEN m.role <> 'ADMIN' THEN m.role WHEN (SELECT count(*) FROM memberships o WHERE o.workspace_id = m.workspace_id"
+    f" AND (o.role = 'OWNER' OR (o.joined_at, o.user_id) < (m.joined_at, m.user_id))) >= {SEATS_OF_MEMBERSHIP}"
+    " THEN 'MEMBER' ELSE m.role END"
+)
 _SEEN: Final = "w.id, w.kind, w.name, w.handle, w.external_id"
-_OF_MEMBER: Final = f"{_SEEN}, m.user_id, m.role FROM memberships m JOIN workspaces w ON w.id = m.workspace_id"
-_OF_NOBODY: Final = f"{_SEEN}, NULL::uuid, NULL::text"
+_OF_MEMBER: Final = (
+    f"{_SEEN}, m.user_id, m.role, {_ACTING_ROLE} AS acting_role"
+    " FROM memberships m JOIN workspaces w ON w.id = m.workspace_id"
+)
+_OF_NOBODY: Final = f"{_SEEN}, NULL::uuid AS user_id, NULL::text AS role, NULL::text AS acting_role"
 
 SEEN_BY_MEMBERS: Final = KeyedRead[tuple[UUID, UUID], SeenWorkspace](
     "workspace_seen_by_member",
@@ -113,18 +128,19 @@ async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
 
 async def with_role(
     session: Session, workspace_id: UUID, user_id: UUID, *, lock: bool
-) -> Row[WorkspaceRow, str] | None:
-    """The workspace and the user's role there, or None for who does not belong to it.
+) -> Row[WorkspaceRow, str, str] | None:
+    """The workspace, the user's role there and the role whose permissions they have (see `SeenWorkspace`); None for outsiders.
 
     With `lock` the membership can be neither changed nor taken away until the transaction ends.
     """
+    theirs = aliased(MembershipRow, name="m")
     query = (
-        select(WorkspaceRow, MembershipRow.role)
-        .join(MembershipRow, MembershipRow.workspace_id == WorkspaceRow.id)
-        .where(WorkspaceRow.id == workspace_id, MembershipRow.user_id == user_id)
+        select(WorkspaceRow, theirs.role, literal_column(_ACTING_ROLE, String))
+        .join(theirs, theirs.workspace_id == WorkspaceRow.id)
+        .where(WorkspaceRow.id == workspace_id, theirs.user_id == user_id)
     )
     if lock:
-        query = query.with_for_update(read=True, of=MembershipRow)
+        query = query.with_for_update(read=True, of=theirs)
     return (await session.execute(query)).one_or_none()
 
 

@@ -30,7 +30,10 @@ Workspace: TypeAlias = WorkspaceRow | SeenWorkspace
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceAccess:
-    """A workspace, and the role and permissions that one caller has there; `role` is None for keys."""
+    """A workspace, and the role and permissions that one caller has there; `role` is None for keys.
+
+    An admin who holds no seat has the permissions of a member.
+    """
 
     workspace: Workspace
     role: WorkspaceRole | None
@@ -87,9 +90,9 @@ def access_of(caller: UserCaller | KeyCaller, seen: SeenWorkspace | None) -> Wor
     if seen is None:
         raise NotFound
     if isinstance(caller, UserCaller):
-        if seen.user_id != caller.user_id or seen.role is None:
+        if seen.user_id != caller.user_id or seen.role is None or seen.acting_role is None:
             raise NotFound
-        return _member_access(seen, seen.role)
+        return _member_access(seen, seen.role, seen.acting_role)
     if not caller.is_service and caller.workspace_id != seen.id:
         raise NotFound
     return WorkspaceAccess(seen, None, key_permissions(usable_scopes(caller)))
@@ -109,7 +112,7 @@ def _checked(
 
 
 async def refusals_of(
-    session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission
+    session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission | None
 ) -> dict[Caller, ProtocolError]:
     """The errors that `workspace_for` raises, by caller; a user with several sessions is looked up once."""
     refused: dict[UUID | None, ProtocolError] = {}
@@ -146,9 +149,8 @@ async def _user_access(session: Session, caller: UserCaller, workspace_id: UUID,
     return _member_access(*found)
 
 
-def _member_access(workspace: Workspace, role_name: str) -> WorkspaceAccess:
-    role = WorkspaceRole(role_name)
-    return WorkspaceAccess(workspace, role, ROLE_PERMISSIONS[role])
+def _member_access(workspace: Workspace, role: str, acting_role: str) -> WorkspaceAccess:
+    return WorkspaceAccess(workspace, WorkspaceRole(role), ROLE_PERMISSIONS[WorkspaceRole(acting_role)])
 
 
 async def _key_access(session: Session, caller: KeyCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:

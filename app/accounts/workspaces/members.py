@@ -38,7 +38,9 @@ def manages(own_role: WorkspaceRole | None, other_role: WorkspaceRole) -> bool:
 
 
 def require_manager(access: WorkspaceAccess, *roles: WorkspaceRole) -> None:
-    """Raise `Forbidden` unless the caller may give and take each of the roles."""
+    """Raise `Forbidden` unless the caller, who may hold no seat, may give and take each of the roles."""
+    if WorkspacePermission.MANAGE_MEMBERS not in access.permissions:
+        raise Forbidden
     if not all(manages(access.role, role) for role in roles):
         raise Forbidden("This needs a role at least as high as the one that is given or taken.")
 

@@ -20,6 +20,8 @@ from app.store import billing_accounts as billing_account_store
 from app.store.billing_accounts import Account
 
 TOPIC = "payment_methods"
+DEFAULT_CARD_CHANGED: Final = "default_card_changed"
+"""The task that lets the subscription be charged to another default card, and pays with it what is overdue."""
 
 # While a form to save a card is open, the worker asks for the cards this often: the event that one was saved may be lost.
 CHECK_EVERY: Final = timedelta(seconds=90)
@@ -108,6 +110,8 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet, *, replac
         before, after = card_summary(default_before), card_summary(default)
         summary = "Another card became the default."
         await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
+    if (default.id if default is not None else None) != (default_before.provider_id if default_before else None):
+        session.outbox.enqueue(DEFAULT_CARD_CHANGED, {"workspace_id": str(workspace_id)})
     if changed:
         account.cards_version += 1
         session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)

@@ -10,6 +10,7 @@ from app.error_codes import ErrorCode
 from app.errors import DomainError
 from app.store import billing_accounts as billing_account_store
 from app.store import deletions as deletion_store
+from app.store import subscriptions as subscription_store
 
 
 class WorkspaceClosing(DomainError):
@@ -36,3 +37,5 @@ async def reopen(session: Session, workspace_id: UUID) -> None:
     account = await billing_account_store.lock(session, workspace_id)
     if not await deletion_store.includes_workspace(session, workspace_id):
         account.closing_at = None
+        # what the deletion has ended before it was cancelled is looked at now
+        await subscription_store.check_soon(session, workspace_id)

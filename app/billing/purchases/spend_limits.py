@@ -7,11 +7,10 @@ money back. An operator can raise it for a workspace.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.billing.subscriptions.workspace_plan import plan_of
-from app.catalog import Catalog
+from app.catalog import Catalog, Plan
 from app.db.engine import Session
 from app.db.reads import rows_in
 from app.db.tables.payments import BillingAccountRow
@@ -36,16 +35,18 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
     return start, (start + timedelta(days=32)).replace(day=1)
 
 
-def spend_limit(catalog: Catalog, workspace_id: UUID, account: BillingAccountRow | Account | None) -> Money | None:
-    """The most that may be charged for credits in a month: what an operator set, else the plan's limit; None: no limit."""
+def spend_limit(catalog: Catalog, plan: Plan, account: BillingAccountRow | Account | None) -> Money | None:
+    """The most that may be charged for credits in a month: what an operator set, else the limit of the plan that the workspace is
+    on; None: no limit.
+    """
     if account is not None and account.monthly_spend_limit_minor is not None:
         return Money(account.monthly_spend_limit_minor, catalog.currency)
-    return plan_of(catalog, workspace_id).monthly_spend_limit
+    return plan.monthly_spend_limit
 
 
 async def check_spend_limit(session: Session, catalog: Catalog, account: BillingAccountRow, amount_minor: int) -> None:
     """Raise `SpendLimitReached` if charging `amount_minor` more this month would pass the limit. `account` is locked."""
-    limit = spend_limit(catalog, account.workspace_id, account)
+    limit = spend_limit(catalog, await plan_of(session, catalog, account.workspace_id), account)
     if limit is None:
         return
     since, until = month_of(session.now)
@@ -63,9 +64,10 @@ async def set_limit(session: Session, catalog: Catalog, handle: str, limit: Mone
     if workspace_id is None:
         raise NotFound(f"There is no workspace with the handle {handle!r}.")
     account = await billing_account_store.lock(session, workspace_id)
-    before = spend_limit(catalog, workspace_id, account)
+    plan = await plan_of(session, catalog, workspace_id)
+    before = spend_limit(catalog, plan, account)
     account.monthly_spend_limit_minor = limit.minor if limit is not None else None
-    after = spend_limit(catalog, workspace_id, account)
+    after = spend_limit(catalog, plan, account)
     await audit_log.record(
         session,
         workspace_id,

@@ -80,9 +80,8 @@ async def check_later(session: Session, workspace_id: UUID, checkout_id: UUID) -
     """Look at a page again in a while: it is not closed, or its subscription is not there yet."""
     row = await _locked(session, workspace_id, checkout_id)
     if row.next_check_at is not None:
-        row.next_check_at = max(row.expires_at, session.now + _CHECK_AGAIN)
-        if row.state == CheckoutState.COMPLETE or row.expires_at <= session.now:
-            row.next_check_at = session.now + _CHECK_AGAIN
+        later = session.now + _CHECK_AGAIN
+        row.next_check_at = max(row.expires_at, later) if row.state == CheckoutState.OPEN else later
 
 
 async def _locked(session: Session, workspace_id: UUID, checkout_id: UUID) -> SubscriptionCheckoutRow:

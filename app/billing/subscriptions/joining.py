@@ -19,6 +19,7 @@ from app.idempotency import KEYS_KEPT
 from app.store import billing_accounts as billing_account_store
 from app.store import invitations as invitation_store
 from app.store import memberships as membership_store
+from app.store import subscriptions as subscription_store
 from app.store import workspaces as workspace_store
 
 _PATH = ("input", "token")
@@ -88,6 +89,7 @@ async def _join(session: Session, caller: UserCaller, row: InvitationRow) -> Non
         workspace_id=row.workspace_id, user_id=caller.user_id, role=row.role, joined_at=session.now
     )
     await workspace_store.add_member(session, membership)
+    await subscription_store.members_changed(session, [row.workspace_id])
 
 
 async def _use_up(session: Session, caller: UserCaller, row: InvitationRow, idempotency_key: str) -> None:

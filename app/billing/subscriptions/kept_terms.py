@@ -14,19 +14,34 @@ from app.store import plan_terms as plan_terms_store
 from app.store.plan_terms import KeptTerms
 
 _ID: Final = re.compile(r"[a-z0-9_-]{1,40}-[0-9a-f]{16}", re.ASCII)
+_MOST_FORMER_TERMS: Final = 1_000
+# Terms that are sold no more never change, and customers on them must not wait longer for each page than others.
+_former_terms: dict[str, PlanTerms] = {}
 
 
 def terms_on_sale(catalog: Catalog, terms_id: str) -> PlanTerms | None:
     """The terms with this id, if they are those of today's catalog."""
-    return next((terms for terms in terms_of_plans(catalog) if terms.id == terms_id), None)
+    plan = catalog.plan(terms_id.rpartition("-")[0])
+    terms = plan_terms(catalog, plan) if plan is not None else None
+    return terms if terms is not None and terms.id == terms_id else None
 
 
 async def find_terms(reads: Reads, catalog: Catalog, terms_id: str) -> PlanTerms | None:
     """The terms with this id, of today's catalog or of any before it; None for an id that names none."""
-    if (today := terms_on_sale(catalog, terms_id)) is not None:
-        return today
+    known = _known_terms(catalog, terms_id)
+    if known is not None:
+        return known
     row = await reads.one_of(plan_terms_store.TERMS, terms_id) if _ID.fullmatch(terms_id) else None
-    return _terms(row) if row is not None else None
+    return _remembered(row) if row is not None else None
+
+
+async def find_terms_in(session: Session, catalog: Catalog, terms_id: str) -> PlanTerms | None:
+    """As `find_terms`, for a unit of work."""
+    known = _known_terms(catalog, terms_id)
+    if known is not None:
+        return known
+    row = await plan_terms_store.find(session, terms_id)
+    return _remembered(row) if row is not None else None
 
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:
@@ -54,6 +69,18 @@ async def keep_terms(session: Session, catalog: Catalog) -> None:
 def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
     """The terms of the catalog's plans, legacy ones included."""
     return [plan_terms(catalog, plan) for plan in catalog.plans]
+
+
+def _known_terms(catalog: Catalog, terms_id: str) -> PlanTerms | None:
+    today = terms_on_sale(catalog, terms_id)
+    return today if today is not None else _former_terms.get(terms_id)
+
+
+def _remembered(row: PlanTermsRow | KeptTerms) -> PlanTerms:
+    if len(_former_terms) >= _MOST_FORMER_TERMS:
+        _former_terms.clear()
+    found = _former_terms[row.id] = _terms(row)
+    return found
 
 
 def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:

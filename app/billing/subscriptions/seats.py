@@ -1,19 +1,24 @@
-"""Seats: every member holds one, and a workspace has as many as its plan includes."""
+"""Seats: how many a workspace has, and whether one more may join.
+
+Whoever belongs to a workspace stays, also when it falls to fewer seats than it has members: then the owners hold a seat first, and
+after them who joined first. Who holds one is told by `SEAT_HOLDERS` in `app.store.memberships`, from the memberships as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from app.billing.subscriptions.workspace_plan import plan_of
+from app.billing.subscriptions.pending_changes import PendingChangeKind
 from app.catalog import Catalog
 from app.db.engine import Session
-from app.db.reads import Reads, all_in
+from app.db.reads import all_in
 from app.error_codes import ErrorCode
 from app.errors import DomainError
 from app.store import memberships as membership_store
-from app.store.memberships import MemberCount
+from app.store import subscriptions as subscription_store
 
 
 class SeatsInUse(DomainError):
@@ -24,31 +29,49 @@ class SeatsInUse(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """How many seats a workspace has, and how many of them its members hold."""
+    """How many seats a workspace has, and how many members; `counted` is how many seats count for who wants to join.
+
+    They are fewer than there are while fewer are decided for later, or a change is in flight.
+    """
 
     total: int
-    used: int
+    members: int
+    counted: int
+
+    @property
+    def used(self) -> int:
+        """How many seats are held."""
+        return min(self.total, self.members)
 
     @property
     def available(self) -> int:
         """How many more may join."""
-        return max(0, self.total - self.used)
+        return max(0, self.counted - self.members)
 
 
-async def seats_of(reads: Reads, catalog: Catalog, workspace_id: UUID) -> Seats:
-    """The seats of a workspace."""
-    return _seats(catalog, workspace_id, await reads.all_of(membership_store.COUNTS, workspace_id))
+def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int | None) -> int:
+    """How many seats count for who wants to join: the fewest of those there are, and of those that will be left.
+
+    `pending` is the pending change as it is kept, `seats_left` what a change in flight leaves. With fewer seats decided for later
+    nobody is let in who would have to go. The end of a subscription counts not: it can be taken back until then, and leaves members
+    without a seat anyway; nor does an upgrade that awaits its payment, until it is paid.
+    """
+    counted = total if seats_left is None else min(total, seats_left)
+    choice = pending["choice"] if pending is not None and pending["kind"] == PendingChangeKind.DOWNGRADE else None
+    return counted if choice is None else min(counted, choice["seats"])
 
 
 async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
     """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked.
 
-    That holds for catalogs with automatic seats too: seats can't be bought yet.
+    That holds for catalogs with automatic seats too: nobody buys them as yet but an owner.
     """
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
-    if not _seats(catalog, workspace_id, counted).available:
+    row = await subscription_store.find(session, workspace_id)
+    change = await subscription_store.change_in_flight(session, workspace_id)
+    total = row.seats if row is not None and row.seats is not None else catalog.fallback_plan.seats.included
+    joinable = seats_counted(
+        total, row.pending if row is not None else None, change.seats_left if change is not None else None
+    )
+    if not Seats(total, counted[0].members if counted else 0, joinable).available:
         raise SeatsInUse
-
-
-def _seats(catalog: Catalog, workspace_id: UUID, counted: Sequence[MemberCount]) -> Seats:
-    return Seats(plan_of(catalog, workspace_id).seats.included, counted[0].members if counted else 0)

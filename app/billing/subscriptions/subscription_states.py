@@ -24,9 +24,12 @@ from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 
 TOPIC: Final = "subscription"
+VOID_UNPAID: Final = "void_unpaid"
+"""The task that calls off what is unpaid of a subscription that has ended."""
 
 # Events may never come: what is live is fetched at least this often.
 _CHECK_EVERY: Final = timedelta(days=1)
+_CHECK_AGAIN: Final = timedelta(minutes=5)
 # The provider renews a little after the period's end, and charges about an hour later.
 _RENEWED_BY: Final = timedelta(minutes=1)
 _CHARGED_BY: Final = timedelta(minutes=70)
@@ -129,10 +132,11 @@ def next_check(now: datetime, row: SubscriptionRow, snapshot: Snapshot) -> datet
 
 
 async def check_later(session: Session, workspace_id: UUID) -> None:
-    """Let the worker fetch a subscription again tomorrow, where it can't be fetched now for another reason than an outage."""
+    """Let the worker fetch a subscription again in a while, where it can't be fetched now."""
+    await billing_account_store.lock(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
-    if row is not None and row.provider_id is not None:
-        row.next_check_at = session.now + _CHECK_EVERY
+    if row is not None and row.next_check_at is not None:
+        row.next_check_at = session.now + _CHECK_AGAIN
 
 
 async def _end(session: Session, row: SubscriptionRow) -> None:
@@ -140,6 +144,8 @@ async def _end(session: Session, row: SubscriptionRow) -> None:
     before = _summary(row)
     was_unpaid = row.status == SubscriptionState.PAST_DUE
     await owner_notices.tell_of_end(session, row, was_unpaid=was_unpaid)
+    arguments = {"workspace_id": str(row.workspace_id), "subscription_id": str(row.provider_id)}
+    session.outbox.enqueue(VOID_UNPAID, arguments)
     row.status = SubscriptionState.CANCELED.value
     row.provider_id = row.terms_id = row.interval = row.seats = row.schedule_id = row.pending = None
     row.add_ons = {}

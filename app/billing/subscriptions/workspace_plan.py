@@ -4,9 +4,48 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.catalog import Catalog, Plan
+import structlog
+
+from app.billing.subscriptions.kept_terms import find_terms, find_terms_in
+from app.catalog import Catalog, Plan, PlanTerms, plan_terms
+from app.db.engine import Session
+from app.db.reads import Reads
+from app.store import subscriptions as subscription_store
+from app.store.subscriptions import Subscribed
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def plan_of(catalog: Catalog, workspace_id: UUID) -> Plan:
-    """The workspace's plan. So far that is the catalog's fallback plan for every workspace: no other can be bought yet."""
-    return catalog.fallback_plan
+async def terms_seen(reads: Reads, catalog: Catalog, workspace_id: UUID) -> PlanTerms:
+    """The plan that a workspace is on, with the terms it has it on."""
+    subscribed = await reads.one_of(subscription_store.SUBSCRIBED, workspace_id)
+    return await terms_of_subscribed(reads, catalog, subscribed)
+
+
+async def terms_of_subscribed(reads: Reads, catalog: Catalog, subscribed: Subscribed | None) -> PlanTerms:
+    """The plan that a workspace is on which subscribes to this: the fallback plan where it subscribes to nothing."""
+    terms_id = subscribed.terms_id if subscribed is not None else None
+    if terms_id is None:
+        return fallback_terms(catalog)
+    return known_terms(catalog, terms_id, await find_terms(reads, catalog, terms_id))
+
+
+async def plan_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Plan:
+    """The plan that a workspace is on, as a unit of work sees it."""
+    row = await subscription_store.find(session, workspace_id)
+    if row is None or row.terms_id is None:
+        return catalog.fallback_plan
+    return known_terms(catalog, row.terms_id, await find_terms_in(session, catalog, row.terms_id)).plan
+
+
+def fallback_terms(catalog: Catalog) -> PlanTerms:
+    """What a workspace is on that subscribes to nothing."""
+    return plan_terms(catalog, catalog.fallback_plan)
+
+
+def known_terms(catalog: Catalog, terms_id: str, found: PlanTerms | None) -> PlanTerms:
+    """The terms that were found; the fallback plan's for an id that names none, since nobody gets more than is known to be paid."""
+    if found is None:
+        _log.error("subscription.terms_unknown", terms_id=terms_id)
+        return fallback_terms(catalog)
+    return found

@@ -34,6 +34,7 @@ from app.flows.deletion.provider_closing import (
     rewrite_customers,
 )
 from app.flows.flow_context import FlowContext
+from app.flows.subscriptions.endings import end_subscriptions
 from app.ids import uuid7
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import customers as customer_store
@@ -143,6 +144,8 @@ async def _run(context: FlowContext, keys: Keys, deletion: _Deletion, *, is_resu
         await finish_purchases(context, deletion.workspace_ids)
         if deletion.user_id is not None:
             await require_reachable(context, deletion.user_id, deletion.workspace_ids)
+        # last, since it can't be taken back
+        await end_subscriptions(context, deletion.workspace_ids)
         is_needed = await transact(
             context.database, lambda session: _make_irreversible(session, deletion), step="deletion.settle"
         )

@@ -27,6 +27,7 @@ from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayU
 from app.payments.gateway_values import Checkout, CheckoutStatus, ReturnUrls
 from app.store import billing_accounts as billing_account_store
 from app.store import purchases as purchase_store
+from app.store import subscription_checkouts as subscription_checkout_store
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -140,6 +141,7 @@ async def customer_returned(context: FlowContext, page_id: str) -> None:
         account = await billing_account_store.of_card_page(session, page_id)
         if account is not None:
             await card_mirror.check_soon(session, account.workspace_id)
+        await subscription_checkout_store.check_soon(session, page_id)
 
     await transact(context.database, work, step="page.returned")
 

@@ -275,7 +275,7 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionCheckoutRow) 
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     present = earlier
     while present.state == CheckoutState.OPENING:
-        if present.next_check_at is None or present.next_check_at <= context.database.clock.now():
+        if _is_given_up(context, present):
             await _close(context, present, frees_key=True)
             return None
         if asyncio.get_running_loop().time() >= ends_at:
@@ -292,6 +292,11 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionCheckoutRow) 
             return None
         case _:
             raise CheckoutClosed
+
+
+def _is_given_up(context: FlowContext, row: SubscriptionCheckoutRow) -> bool:
+    """Whether the process died that was opening a page: nobody was given its address."""
+    return row.created_at + checkout_states.OPENING_TAKES <= context.database.clock.now()
 
 
 async def _close_others(context: FlowContext, row: SubscriptionCheckoutRow) -> None:
@@ -323,6 +328,16 @@ async def page_changed(context: FlowContext, session_id: str) -> bool:
     return True
 
 
+async def check_due_checkout(context: FlowContext, workspace_id: UUID, checkout_id: UUID) -> None:
+    """What the worker does with a page that is due: look again later in any case, then `settle_checkout`."""
+    await transact(
+        context.database,
+        lambda session: checkout_states.check_later(session, workspace_id, checkout_id),
+        step="subscribe.check_due",
+    )
+    await settle_checkout(context, workspace_id, checkout_id)
+
+
 async def settle_checkout(context: FlowContext, workspace_id: UUID, checkout_id: UUID) -> None:
     """Look what became of a page, and do what follows: mirror the subscription, let its card be charged everywhere.
 
@@ -333,8 +348,7 @@ async def settle_checkout(context: FlowContext, workspace_id: UUID, checkout_id:
     if row.state in (CheckoutState.SETTLED, CheckoutState.FAILED, CheckoutState.EXPIRED):
         return
     if row.session_id is None:
-        if row.next_check_at is not None and row.next_check_at <= context.database.clock.now():
-            # the process died while it was opened: nobody was given its address
+        if _is_given_up(context, row):
             await _close(context, row, frees_key=True)
         return
     page = await context.gateway.checkout(row.session_id)

@@ -26,7 +26,7 @@ from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.change import decided
+from app.flows.subscriptions.change_results import decided
 from app.flows.subscriptions.checkout import items_to_buy, tax_country
 from app.flows.subscriptions.sync import Sold, read_sold, sync_subscription
 from app.money import Money
@@ -179,6 +179,10 @@ async def _quoted(
     change = _change(snapshot, goal.now, state.sold.prices, prorated_at=prorated_at)
     invoice = await context.gateway.preview_change(snapshot.subscription.id, change)
     expires_at = min(prorated_at + QUOTE_LASTS, snapshot.period_end)
+    if planned.timing is ChangeTiming.MIXED:
+        # what is charged now may have made the period a year
+        ends = [line.period_end for line in invoice.lines if line.is_proration and line.period_end is not None]
+        preview = replace(preview, effective_at=max([snapshot.period_end, *ends]))
     quote = Quote(
         workspace_id=row.workspace_id,
         version=row.version,

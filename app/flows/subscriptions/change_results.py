@@ -1,0 +1,134 @@
+"""What came of a change of a subscription, as its caller is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.billing.payments.payment_errors import PaymentPending, PaymentRefused, PaymentUnavailable
+from app.billing.payments.workspace_closing import require_open
+from app.billing.subscriptions.change_states import ChangeInFlight, Failure
+from app.billing.subscriptions.goals import Goal
+from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
+from app.billing.subscriptions.quotes import PriceChanged
+from app.billing.subscriptions.subscription_states import Offered
+from app.db.engine import Session
+from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow
+from app.error_codes import ErrorCode
+from app.errors import Conflict, DomainError, PaymentActionRequired, PaymentDeclined
+from app.flows.flow_context import FlowContext
+from app.flows.subscriptions.advance import advance
+from app.flows.subscriptions.sync import read_sold, sync_subscription
+from app.flows.subscriptions.upcoming import refresh_upcoming
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
+from app.store import billing_accounts as billing_account_store
+from app.store import subscriptions as subscription_store
+
+
+class NotSubscribed(DomainError):
+    """This workspace has no paid plan yet: begin one with createCheckout."""
+
+    code = ErrorCode.CONFLICT
+
+
+class LapsedUnpaid(DomainError):
+    """The payment was not confirmed in time. Nothing was charged, and the subscription is as it was before."""
+
+    code = ErrorCode.PAYMENT_DECLINED
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """What came of a change: the error for the caller, None where it was made; with `is_replay` an earlier call had begun it."""
+
+    error: DomainError | None
+    is_replay: bool = False
+
+
+async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> ChangeResult:
+    """Make a change that was begun, and say what came of it."""
+    try:
+        present = await advance(context, change.workspace_id, change.id, sends_payment=True)
+    except GatewayRefused as error:
+        raise PaymentRefused from error
+    except GatewayUnavailable:
+        # what was asked may have happened: the worker finds out, and so does a call with the same key
+        async with context.database.read() as session:
+            present = await subscription_store.change(session, change.workspace_id, change.id)
+        if present is None or present.state in (ChangeState.UNDER_WAY, ChangeState.UNDOING):
+            return ChangeResult(PaymentPending() if change.prorated_at is not None else PaymentUnavailable())
+    await refresh_upcoming(context, change.workspace_id)
+    return await result_of(context, present or change)
+
+
+async def result_of(context: FlowContext, change: SubscriptionChangeRow) -> ChangeResult:
+    """What came of a change, as it stands."""
+    match ChangeState(change.state):
+        case ChangeState.DONE:
+            return ChangeResult(None)
+        case ChangeState.AWAITING_PAYMENT:
+            return ChangeResult(await _action_required(context, change))
+        case ChangeState.UNDER_WAY | ChangeState.UNDOING:
+            return ChangeResult(PaymentPending())
+        case ChangeState.LAPSED:
+            return ChangeResult(LapsedUnpaid())
+        case ChangeState.TAKEN_BACK:
+            return ChangeResult(Conflict("This change was taken back."))
+        case ChangeState.FAILED:
+            return ChangeResult(_failed(change))
+
+
+def _failed(change: SubscriptionChangeRow) -> DomainError:
+    match Failure(change.failure or Failure.INTERRUPTED):
+        case Failure.DECLINED:
+            message = change.failure_message or "The card was declined."
+            return PaymentDeclined(message, decline_code=change.decline_code)
+        case Failure.PRICE_CHANGED:
+            return PriceChanged()
+        case Failure.ENDED:
+            return NotSubscribed("The subscription ended before this change was made.")
+        case Failure.REFUSED:
+            return PaymentRefused()
+        case _:
+            return PaymentUnavailable()
+
+
+async def _action_required(context: FlowContext, change: SubscriptionChangeRow) -> DomainError:
+    try:
+        invoice = await context.gateway.invoice(change.invoice_id or "")
+    except (GatewayUnavailable, GatewayRefused):
+        return PaymentPending()
+    if invoice is None or invoice.attempt.client_secret is None:
+        return PaymentPending()
+    return PaymentActionRequired(
+        client_secret=invoice.attempt.client_secret, hosted_url=invoice.attempt.action_url or invoice.hosted_url
+    )
+
+
+async def locked_state(session: Session, context: FlowContext, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
+    """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
+    require_open(await billing_account_store.lock(session, workspace_id))
+    row = await subscription_store.lock(session, workspace_id)
+    if row is None or row.provider_id is None:
+        raise NotSubscribed
+    if await subscription_store.change_in_flight(session, workspace_id) is not None:
+        raise ChangeInFlight
+    sold = await read_sold(session, context)
+    return row, decided(row, sold.offered)
+
+
+def decided(row: SubscriptionRow, offered: Offered) -> Goal:
+    """What is decided for a live subscription and not in flight: a downgrade, or its end."""
+    if row.pending is None or row.pending["kind"] != PendingChangeKind.DOWNGRADE:
+        return Goal(None, ends=row.ends_at is not None)
+    choice = row.pending["choice"]
+    pending = pending_from_json(row.pending, offered.by_id[choice["terms_id"]] if choice is not None else None)
+    return Goal(None, later=pending.choice)
+
+
+async def sync_first(context: FlowContext, workspace_id: UUID) -> None:
+    """Mirror the subscription before it is changed; raises `PaymentUnavailable` where the provider can't be asked."""
+    try:
+        await sync_subscription(context, workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error

@@ -1,0 +1,203 @@
+"""Beginning, changing, canceling and keeping a subscription."""
+
+from collections.abc import Callable
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from app.billing.subscriptions.planner import WantedChange
+from app.billing.subscriptions.quotes import QUOTE_LASTS
+from app.catalog import BillingInterval
+from app.wording import count, duration
+from resolvers import subscription_mutations, subscriptions
+from resolvers.context import Info
+from resolvers.subscription_mutations import MOST_REASON_CHARACTERS, ChangeAnswer
+from schema.input_texts import idempotency_key
+from schema.subscription_inputs import AddOnQuantityInput, add_on_quantities
+from schema.subscriptions import Subscription
+from schema.user_errors import USER_ERRORS, UserError, answer, no_errors, user_error
+
+_ADD_ONS = "How many of which add-ons; those that are not named stay as they are."
+_QUOTE = (
+    f"The quote of subscriptionChangePreview, good for {duration(QUOTE_LASTS)}: then exactly what it says is charged, or nothing, "
+    "and PRICE_CHANGED is answered. Without one, what the change costs at this moment is charged."
+)
+
+
+@strawberry.input(description="The plan to begin with.")
+class CreateCheckoutInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Who subscribes.")
+    plan_code: str = strawberry.field(description="A plan of the catalog that has a recurring price.")
+    interval: BillingInterval = strawberry.field(description="How often it is billed.")
+    idempotency_key: str = strawberry.field(description=idempotency_key("answers with the same page"))
+    seats: int | None = strawberry.field(
+        default=None, description="How many seats, where they are sold; the fewest that the members need if absent."
+    )
+    add_ons: list[AddOnQuantityInput] | None = strawberry.field(
+        default=None, description="How many of which add-ons; none if absent."
+    )
+    success_url: str | None = strawberry.field(default=None, description="Where the page leads to when it is paid.")
+    cancel_url: str | None = strawberry.field(
+        default=None, description="Where the page leads to when it is left without paying."
+    )
+
+
+@strawberry.input(description="What the plan is to become. What is absent stays as it is.")
+class ChangePlanInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose plan it is.")
+    plan_code: str = strawberry.field(description="The plan to change to, or the present one.")
+    idempotency_key: str = strawberry.field(description=idempotency_key("changes and charges nothing twice"))
+    interval: BillingInterval | None = strawberry.field(default=None, description="How often it is to be billed.")
+    seats: int | None = strawberry.field(default=None, description="How many seats there are to be in all.")
+    add_ons: list[AddOnQuantityInput] | None = strawberry.field(default=None, description=_ADD_ONS)
+    quote: str | None = strawberry.field(default=None, description=_QUOTE)
+
+
+@strawberry.input(description="How many seats there are to be.")
+class ChangeSeatsInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose seats they are.")
+    seats: int = strawberry.field(description="How many there are to be in all, never fewer than members hold.")
+    idempotency_key: str = strawberry.field(description=idempotency_key("changes and charges nothing twice"))
+    quote: str | None = strawberry.field(default=None, description=_QUOTE)
+
+
+@strawberry.input(description="Which subscription is to end.")
+class CancelSubscriptionInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose subscription it is.")
+    reason: str | None = strawberry.field(
+        default=None,
+        description=f"Why, for those who sell it: at most {count(MOST_REASON_CHARACTERS, 'character')}.",
+    )
+
+
+@strawberry.input(description="Which subscription is to go on as it is.")
+class KeepSubscriptionInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose subscription it is.")
+
+
+@strawberry.type(description="Where to send the browser.")
+class RedirectPayload:
+    url: str | None = strawberry.field(
+        default=None, description="The page's address; null where userErrors is not empty."
+    )
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The payload of success."""
+        return cls(url=url)
+
+
+@strawberry.type(description="The subscription as it is now.")
+class SubscriptionPayload:
+    workspace_id: strawberry.Private[UUID | None] = None
+    user_errors: list[UserError] = strawberry.field(default_factory=no_errors, description=USER_ERRORS)
+
+    @strawberry.field(
+        description=(
+            "The subscription, whether the change is made or waits; null where nothing was begun: userErrors says why."
+        )
+    )
+    async def subscription(self, info: Info) -> Subscription | None:
+        if self.workspace_id is None:
+            return None
+        return Subscription.of(await subscriptions.subscription_of(info.context, self.workspace_id), sees_billing=True)
+
+    @classmethod
+    def of(cls, changed: ChangeAnswer) -> Self:
+        """The payload of a change that was begun."""
+        errors = [user_error(changed.error)] if changed.error is not None else []
+        return cls(workspace_id=changed.workspace_id, user_errors=errors)
+
+
+@strawberry.type
+class SubscriptionMutation:
+    @strawberry.mutation(
+        description=(
+            "Opens a Stripe Checkout page for the first paid plan, and closes the one opened before; afterwards changePlan. It is "
+            "open for half an hour. Of two that are paid at once the second is canceled and refunded. Owners only."
+        )
+    )
+    async def create_checkout(
+        self, info: Info, input: Annotated[CreateCheckoutInput, strawberry.argument(description="What to begin with.")]
+    ) -> RedirectPayload:
+        return await answer(
+            RedirectPayload,
+            RedirectPayload.of,
+            subscription_mutations.create_checkout(
+                info.context,
+                input.workspace_id,
+                lambda: WantedChange(input.plan_code, input.interval, input.seats, add_on_quantities(input.add_ons)),
+                success_url=input.success_url,
+                cancel_url=input.cancel_url,
+                idempotency_key=input.idempotency_key,
+            ),
+        )
+
+    @strawberry.mutation(
+        description=(
+            "Changes the plan. What rises (a higher plan, yearly instead of monthly, more seats or add-ons) does so at once, and "
+            "the rest of the period is charged now; if that payment is declined nothing changes, and if it needs the cardholder "
+            "the change waits as pendingChange. What falls does so when the period ends; a lower plan makes all of it wait. "
+            "Choosing the plan without a price cancels. Owners only."
+        )
+    )
+    async def change_plan(
+        self, info: Info, input: Annotated[ChangePlanInput, strawberry.argument(description="What it is to become.")]
+    ) -> SubscriptionPayload:
+        def wanted() -> WantedChange:
+            return WantedChange(input.plan_code, input.interval, input.seats, add_on_quantities(input.add_ons))
+
+        return await _change(info, input, "changePlan", wanted)
+
+    @strawberry.mutation(
+        description=(
+            "Changes the number of seats: more at once, and the rest of the period is charged now; fewer when it ends. Owners only."
+        )
+    )
+    async def change_seats(
+        self, info: Info, input: Annotated[ChangeSeatsInput, strawberry.argument(description="How many.")]
+    ) -> SubscriptionPayload:
+        return await _change(info, input, "changeSeats", lambda: WantedChange(seats=input.seats))
+
+    @strawberry.mutation(
+        description=(
+            "Lets the subscription end with its period; then the workspace falls back to the plan without a price, and everything "
+            "in it is kept. A pending downgrade is dropped. Until then keepSubscription takes it back. Owners only."
+        )
+    )
+    async def cancel_subscription(
+        self, info: Info, input: Annotated[CancelSubscriptionInput, strawberry.argument(description="Which one.")]
+    ) -> SubscriptionPayload:
+        work = subscription_mutations.cancel_at_period_end(info.context, input.workspace_id, input.reason)
+        return await answer(SubscriptionPayload, SubscriptionPayload.of, work)
+
+    @strawberry.mutation(
+        description=(
+            "Takes back what is pending: a cancellation, a downgrade, or an upgrade that waits for its payment, and what that one "
+            "had displaced comes back. NO_CHANGE where nothing is pending. Owners only."
+        )
+    )
+    async def keep_subscription(
+        self, info: Info, input: Annotated[KeepSubscriptionInput, strawberry.argument(description="Which one.")]
+    ) -> SubscriptionPayload:
+        work = subscription_mutations.keep(info.context, input.workspace_id)
+        return await answer(SubscriptionPayload, SubscriptionPayload.of, work)
+
+
+async def _change(
+    info: Info, input: ChangePlanInput | ChangeSeatsInput, mutation: str, wanted: Callable[[], WantedChange]
+) -> SubscriptionPayload:
+    return await answer(
+        SubscriptionPayload,
+        SubscriptionPayload.of,
+        subscription_mutations.change(
+            info.context,
+            input.workspace_id,
+            mutation,
+            wanted,
+            quote=input.quote,
+            idempotency_key=input.idempotency_key,
+        ),
+    )

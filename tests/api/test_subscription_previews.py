@@ -10,12 +10,9 @@ from tests.support.subscribers import Subscriber
 
 async def test_try(backend: RunningBackend) -> None:
     me = Subscriber(backend, await backend.sign_up())
-    print(await me.preview(planCode="team", interval="MONTH", seats=3))
     await me.subscribe(WantedChange("team", BillingInterval.MONTH, 3))
-    print(await me.preview(seats=5))
-    print(await me.preview(interval="YEAR"))
-    print(await me.preview(seats=2, interval="YEAR"))
-    print(await me.preview(planCode="personal"))
-    print(await me.preview(planCode="free"))
-    print(await me.preview(planCode="team"))
-    print(await me.preview(planCode="enterprise"))
+    p = await me.preview(seats=2, interval="YEAR")
+    print(p)
+    q = """mutation ($input: ChangePlanInput!) { changePlan(input: $input) { subscription { plan { code } interval seats { total } pendingChange { kind seats effectiveAt } } userErrors { code message path } } }"""
+    print(await backend.api.query(q, {"input": {"workspaceId": me.person.workspace, "planCode": "team", "interval": "YEAR", "seats": 2, "quote": p["quote"], "idempotencyKey": "a"}}, token=me.person.token))
+    for c in await backend.charges(me.person): print(c["amount"])

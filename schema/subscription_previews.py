@@ -109,7 +109,7 @@ class SubscriptionChangePreview:
             subtotal=Money.minor(invoice.subtotal_minor if invoice else 0, currency),
             tax=Money.minor(invoice.tax_minor if invoice else 0, currency),
             credit_applied=Money.minor(invoice.credit_applied_minor if invoice else 0, currency),
-            lines=[],
+            lines=[InvoiceLine.of(line, currency) for line in preview.lines],
             recurring_price=Money.of(preview.recurring_price),
             recurring_total=Money.of(preview.recurring_total),
             replaces=PendingChange.of(preview.replaces, found.workspace_id, sees_billing=True)

@@ -6,12 +6,16 @@ at the provider, and no transaction is open while it is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from app.billing.payments.invoice_lines import lines_as_json
 from app.billing.payments.payment_errors import PaymentRefused
 from app.billing.payments.workspace_closing import require_open
+from app.billing.subscriptions.billed_lines import line_origins
 from app.billing.subscriptions.change_states import ChangeInFlight
 from app.billing.subscriptions.goals import Goal, Prices, Snapshot, item_change
 from app.billing.subscriptions.pending_changes import PendingChange, pending_from_json, pending_terms_id
@@ -53,7 +57,7 @@ class RenewalUnpaid(DomainError):
 class ChangePreview:
     """What a change would come to.
 
-    `invoice` is what would be charged now, None where nothing would. `effective_at` is when the last part of it takes effect.
+    `invoice` is what would be charged now, None where nothing would, and `lines` are its lines as those of invoices are kept. `effective_at` is when the last part of it takes effect.
     `recurring_price` (at the prices) and `recurring_total` (tax included) are what recurs from then on. `replaces` is the pending
     change that this one would drop. `quote` (and until when it holds) is there where a subscription is charged now.
     """
@@ -61,6 +65,7 @@ class ChangePreview:
     timing: ChangeTiming
     effective_at: datetime
     invoice: InvoicePreview | None
+    lines: Sequence[dict[str, Any]] = ()
     recurring_price: Money
     recurring_total: Money
     replaces: PendingChange | None = None
@@ -126,6 +131,7 @@ async def _preview_start(context: FlowContext, state: _State, wanted: WantedChan
         timing=ChangeTiming.IMMEDIATE,
         effective_at=context.database.clock.now(),
         invoice=invoice,
+        lines=await _lines(context, invoice, choice.terms.id),
         recurring_price=_price(context, choice),
         # a first invoice bills one full period of everything that recurs
         recurring_total=Money(invoice.total_minor, invoice.currency),
@@ -192,7 +198,16 @@ async def _quoted(
         tax_minor=invoice.tax_minor,
         expires_at=expires_at,
     )
-    return replace(preview, invoice=invoice, quote=sign(quote_key, quote), quote_expires_at=expires_at)
+    lines = await _lines(context, invoice, goal.now.terms.id, row.terms_id)
+    return replace(preview, invoice=invoice, lines=lines, quote=sign(quote_key, quote), quote_expires_at=expires_at)
+
+
+async def _lines(context: FlowContext, invoice: InvoicePreview, *terms_ids: str | None) -> Sequence[dict[str, Any]]:
+    """The lines, with the plan or the add-on that each bills, on the first of these terms that have its price."""
+    async with context.database.read() as session:
+        bought_on = [each for each in terms_ids if each is not None]
+        origins = await line_origins(session, context.catalog, invoice.lines, bought_on)
+    return lines_as_json(invoice.lines, origins)
 
 
 async def _is_unpaid(context: FlowContext, subscription: ProviderSubscription) -> bool:

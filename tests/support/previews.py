@@ -58,6 +58,10 @@ def time_stands_at(moment: datetime) -> Generator[None]:
 
     So amounts that depend on the moment of a change, to the second, can be worked out beforehand.
     """
+
+    def standing(_: Clock) -> datetime:
+        return moment
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Clock, "now", lambda _: moment)
+        patch.setattr(Clock, "now", standing)
         yield

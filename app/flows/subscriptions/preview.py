@@ -57,9 +57,10 @@ class RenewalUnpaid(DomainError):
 class ChangePreview:
     """What a change would come to.
 
-    `invoice` is what would be charged now, None where nothing would, and `lines` are its lines as those of invoices are kept. `effective_at` is when the last part of it takes effect.
-    `recurring_price` (at the prices) and `recurring_total` (tax included) are what recurs from then on. `replaces` is the pending
-    change that this one would drop. `quote` (and until when it holds) is there where a subscription is charged now.
+    `invoice` is what would be charged now, None where nothing would, and `lines` are its lines as those of invoices are kept.
+    `effective_at` is when the last part of it takes effect. `recurring_price` (at the prices) and `recurring_total` (tax included)
+    are what recurs from then on. `replaces` is the pending change that this one would drop. `quote` (and until when it holds) is
+    there where a subscription is charged now.
     """
 
     timing: ChangeTiming

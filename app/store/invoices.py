@@ -67,7 +67,7 @@ WITH_PROVIDER_ID: Final = Read(
     f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_LISTED}",
     MirroredInvoice,
 )
-"""The issued invoice of a workspace that the provider calls by an id."""
+"""The invoice of a workspace, if it is shown, that the provider calls by an id."""
 
 NEWEST: Final = Read(
     "invoice_page",

@@ -113,7 +113,7 @@ async def subscription_changed(context: FlowContext, customer_id: str | None) ->
 
 
 async def _release_schedule(context: FlowContext, workspace_id: UUID, snapshot: Snapshot) -> None:
-    """Release a schedule of ours whose change was made: the provider lets nobody cancel while one is attached, in its portal too."""
+    """Release a schedule of ours whose change was made: while one is attached the provider lets nobody cancel, as in its portal."""
     async with context.database.read() as session:
         if await subscription_store.change_in_flight(session, workspace_id) is not None:
             return

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -197,6 +197,14 @@ async def changes_due(session: Session, *, limit: int) -> Sequence[tuple[UUID, U
 async def next_change_check_at(session: Session) -> datetime | None:
     """When the next change is to be looked at; None when there is none."""
     return await session.scalar(select(func.min(SubscriptionChangeRow.next_check_at)))
+
+
+async def forget_changes(session: Session, before: datetime) -> None:
+    """Forget the changes that came to their end and were begun before a time, with their idempotency keys."""
+    old = delete(SubscriptionChangeRow).where(
+        SubscriptionChangeRow.created_at < before, SubscriptionChangeRow.state.not_in(IN_FLIGHT)
+    )
+    await session.execute(old.execution_options(synchronize_session=False))
 
 
 async def first_notice(session: Session, workspace_id: UUID, reason: str) -> bool:

@@ -23,6 +23,8 @@ from app.payments.subscription_values import ProviderSubscription, SubscriptionS
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 
+REFRESH_UPCOMING: Final = "refresh_upcoming"
+"""The task that asks the provider for the next bill, whoever changed the subscription."""
 VOID_UNPAID: Final = "void_unpaid"
 """The task that calls off what is unpaid of a subscription that has ended."""
 
@@ -175,6 +177,7 @@ def _changed(session: Session, row: SubscriptionRow) -> None:
     row.changed_at = session.now
     row.version += 1
     subscription_store.hint_changed(session, row.workspace_id)
+    session.outbox.enqueue(REFRESH_UPCOMING, {"workspace_id": str(row.workspace_id)})
 
 
 def _values(

@@ -17,6 +17,7 @@ from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from tests.authorization.callers import SERVICES, Who
+from tests.support import subscribing
 from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.members import let_in
@@ -35,6 +36,7 @@ _EVERYTHING = """query ($id: ID!) {
 }"""
 _HOLD = "mutation ($input: HoldCreditsInput!) { holdCredits(input: $input) { hold { id } userErrors { code } } }"
 _INVITE = "mutation ($input: InviteMemberInput!) { inviteMember(input: $input) { userErrors { code } } }"
+_SEATS = 20
 _A_WEEK_SECONDS = 7 * 24 * 3600
 
 
@@ -147,6 +149,7 @@ async def _furnish(scene: Scene) -> None:
     await transact(backend.database, lambda session: session.execute(statement))
     await backend.verify_phone(owner)
     await backend.add_card(owner)
+    await subscribing.subscribe(backend, owner, "team", seats=_SEATS)
     await backend.recharge(owner)
     await backend.grant(owner, "1000")
     scene.ids["CreditHold"] = await scene.hold()

@@ -115,8 +115,11 @@ def hint_changed(session: Session, workspace_id: UUID) -> None:
     session.outbox.hint(TOPIC, workspace_id, workspace_id, _ANY_VERSION)
 
 
-async def members_changed(session: Session, workspace_ids: Collection[UUID]) -> None:
-    """Let those who watch these workspaces, which are locked, see that somebody took a seat or left one."""
+async def shown_changed(session: Session, workspace_ids: Collection[UUID]) -> None:
+    """Raise the version of what is shown of these workspaces' subscriptions where it is not their row that changed, and tell it.
+
+    The version that is shown counts both, the row's and the workspace's, whose row is locked from here to the end of the unit.
+    """
     raised = update(WorkspaceRow).where(WorkspaceRow.id.in_(workspace_ids)).values(version=WorkspaceRow.version + 1)
     await session.execute(raised.execution_options(synchronize_session="evaluate"))
     for workspace_id in workspace_ids:

@@ -23,7 +23,6 @@ from app.payments.subscription_values import ProviderSubscription, SubscriptionS
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 
-TOPIC: Final = "subscription"
 VOID_UNPAID: Final = "void_unpaid"
 """The task that calls off what is unpaid of a subscription that has ended."""
 
@@ -175,7 +174,7 @@ async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str
 def _changed(session: Session, row: SubscriptionRow) -> None:
     row.changed_at = session.now
     row.version += 1
-    session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)
+    subscription_store.hint_changed(session, row.workspace_id)
 
 
 def _values(

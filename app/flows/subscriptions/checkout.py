@@ -191,7 +191,7 @@ async def _open_page(
     context: FlowContext, row: SubscriptionCheckoutRow, choice: PlanChoice, customer_id: str, urls: ReturnUrls
 ) -> Checkout:
     """Open the page at the provider. Where it refuses a price or a tax rate, sync the catalog and try once more."""
-    country = await _country(context, customer_id)
+    country = await tax_country(context, customer_id)
     try:
         return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}")
     except GatewayRefused as refused:
@@ -202,10 +202,12 @@ async def _open_page(
     return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}-again")
 
 
-async def _country(context: FlowContext, customer_id: str) -> str | None:
+async def tax_country(context: FlowContext, customer_id: str | None) -> str | None:
     """The customer's country where the tax depends on it; raises `BillingAddressRequired` where it is not known."""
     if not context.catalog.tax.needs_address:
         return None
+    if customer_id is None:
+        raise BillingAddressRequired
     address = (await context.gateway.billing_details(customer_id)).address
     if address is None or not address.country:
         raise BillingAddressRequired
@@ -222,7 +224,7 @@ async def _send_page(
     *,
     key: str,
 ) -> Checkout:
-    items, tax_rate_ids = await _items(context, choice, country)
+    items, tax_rate_ids = await items_to_buy(context, choice, country)
     return await context.gateway.open_subscription_page(
         customer_id,
         items,
@@ -241,7 +243,7 @@ async def _send_page(
     )
 
 
-async def _items(
+async def items_to_buy(
     context: FlowContext, choice: PlanChoice, country: str | None
 ) -> tuple[Sequence[PricedQuantity], Sequence[str]]:
     """What is bought and its tax rates by the provider's ids; raises `GatewayRefused` if the catalog has not been synced."""

@@ -119,5 +119,5 @@ async def leave(session: Session, user_id: UUID, workspace_ids: Collection[UUID]
     roles = {row.workspace_id: row.role for row in left}
     # of two who write at once neither knows what came last: the worker leaves these to the deletion, unless that is cut short
     await customer_store.mark_due(session, roles.keys(), after=_CUSTOMERS_WRITTEN_WITHIN)
-    await subscription_store.members_changed(session, roles.keys())
+    await subscription_store.shown_changed(session, roles.keys())
     return roles

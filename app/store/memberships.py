@@ -108,4 +108,4 @@ async def remove(session: Session, workspace_id: UUID, user_id: UUID) -> None:
         .execution_options(synchronize_session=False)
     )
     await customer_store.mark_due(session, [workspace_id])
-    await subscription_store.members_changed(session, [workspace_id])
+    await subscription_store.shown_changed(session, [workspace_id])

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionRow, UpcomingInvoiceRow
+from app.store import subscriptions as subscription_store
 
 
 async def claim(
@@ -55,14 +56,22 @@ async def keep(
     invoice: dict[str, Any] | None,
     recurring_total_minor: int | None,
 ) -> None:
-    """Keep the next bill as it was told for a version of the subscription, unless somebody else asks by now; the claim ends."""
+    """Keep the next bill as it was told for a version of the subscription, unless somebody else asks by now; the claim ends.
+
+    What recurs is shown with the subscription, so who watches that is told of another amount.
+    """
+    before = await session.get(UpcomingInvoiceRow, workspace_id, populate_existing=True)
+    was_told = before is not None and (before.version, before.recurring_total_minor) == (version, recurring_total_minor)
     values = {
         "version": version,
         "asked_at": session.now,
         "invoice": invoice,
         "recurring_total_minor": recurring_total_minor,
     }
-    await session.execute(_claimed(workspace_id, claim_id).values(**values, claim_id=None, claimed_until=None))
+    kept = _claimed(workspace_id, claim_id).values(**values, claim_id=None, claimed_until=None)
+    has_kept = (await session.execute(kept.returning(UpcomingInvoiceRow.workspace_id))).one_or_none() is not None
+    if has_kept and not was_told:
+        await subscription_store.shown_changed(session, [workspace_id])
 
 
 async def end_claim(session: Session, workspace_id: UUID, claim_id: UUID) -> None:

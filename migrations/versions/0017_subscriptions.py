@@ -50,12 +50,19 @@ def _add_subscriptions() -> None:
         sa.Column("schedule_id", sa.Text()),
         sa.Column("pending", JSONB()),
         sa.Column("next_check_at", _TIME),
+        sa.Column("checked_at", _TIME, nullable=False),
         sa.Column("changed_at", _TIME, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("(provider_id IS NULL) = (terms_id IS NULL)", name="live_has_terms"),
         sa.CheckConstraint("(terms_id IS NULL) = (seats IS NULL)", name="terms_have_seats"),
     )
     _index_due("subscriptions")
+    op.create_index(
+        "subscriptions_checked_at_idx",
+        "subscriptions",
+        ["checked_at"],
+        postgresql_where=sa.text("provider_id IS NOT NULL"),
+    )
 
 
 def _add_changes() -> None:

@@ -10,6 +10,7 @@ import pytest_asyncio
 from app.db.engine import Database
 from tests.support.api import Api, running_api
 from tests.support.avatars import AvatarApi, AvatarHolder, running_avatar_api
+from tests.support.databases import cloned_url
 from tests.support.organizations import AccountsApi
 from tests.support.running_backend import CATALOGS
 
@@ -22,9 +23,9 @@ async def api(database: Database) -> AsyncGenerator[Api]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def _ten_seats_api(database: Database) -> AsyncGenerator[Api]:
-    url = database.engine.url.set(drivername="postgresql").render_as_string(False)
-    async with running_api(url, catalog=CATALOGS / "compute.toml") as running:
+async def _ten_seats_api(server_url: str) -> AsyncGenerator[Api]:
+    # in a database of its own, which knows how many seats there are without a subscription
+    async with cloned_url(server_url) as url, running_api(url, catalog=CATALOGS / "compute.toml") as running:
         yield running
 
 

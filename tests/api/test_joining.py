@@ -26,10 +26,12 @@ from tests.support.accounts import Person, at_later, new_address
 from tests.support.api import running_api
 from tests.support.organizations import AccountsApi, Organization
 from tests.support.running_backend import CATALOGS
+from tests.support.subscriptions import choice_of, subscribe
 
 _OFFER = "query ($token: String!) { invitationOffer(token: $token) { organizationName } }"
 _INVITATIONS = "query ($id: ID!) { workspace(id: $id) { invitations { emailAddress } } }"
 _CATALOG = load_catalog(CATALOGS / "compute.toml")
+_ONE_SEAT_CATALOG = load_catalog(CATALOGS / "analytics.toml")
 
 
 def _codes(payload: dict[str, Any]) -> list[str]:
@@ -224,11 +226,12 @@ async def test_a_key_is_its_persons_own(accounts: AccountsApi) -> None:
         assert (await accounts.accept(person, token, "everyone's key"))["userErrors"] == []
 
 
-async def test_a_refused_acceptance_remembers_nothing(one_seat_accounts: AccountsApi, accounts: AccountsApi) -> None:
+async def test_a_refused_acceptance_remembers_nothing(one_seat_accounts: AccountsApi) -> None:
     organization = await one_seat_accounts.organization()
     person, token = await one_seat_accounts.invited(organization)
     assert _codes(await one_seat_accounts.accept(person, token, "a key")) == ["SEATS_IN_USE"]
-    assert (await accounts.accept(person, token, "a key"))["userErrors"] == []
+    await subscribe(one_seat_accounts.database, organization.row_id, choice_of(_ONE_SEAT_CATALOG, "team", 2))
+    assert (await one_seat_accounts.accept(person, token, "a key"))["userErrors"] == []
 
 
 async def test_an_acceptance_is_known_by_its_key_for_90_days_without_the_address(accounts: AccountsApi) -> None:

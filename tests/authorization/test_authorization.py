@@ -22,7 +22,7 @@ from tests.support.digest import digest_of, settled
 ROWS = all_rows()
 # takes a file, which no JSON carries: who may upload is in `tests/api/test_avatars.py` and `tests/asgi/test_uploads.py`
 _IN_TESTS_OF_THEIR_OWN = {"Mutation.uploadAvatar"}
-_WITH_A_ROW_EACH = ("Query", "Mutation", "LiveUpdates", "Workspace", "User")
+_WITH_A_ROW_EACH = ("Query", "Mutation", "LiveUpdates", "Workspace", "Subscription", "User")
 
 
 def _fields() -> set[str]:

@@ -144,3 +144,9 @@ WATCH_BALANCE = """subscription ($id: ID!) {
 WATCH_PURCHASE = """subscription ($id: ID!) {
   creditPurchaseChanged(id: $id) { status version failure invoice { status } }
 }"""
+
+WATCH_SUBSCRIPTION = """subscription ($id: ID!) {
+  subscriptionChanged(workspaceId: $id) {
+    plan { code } status seats { total used available } recurringPrice { amount } cancelAtPeriodEnd version
+  }
+}"""

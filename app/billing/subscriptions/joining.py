@@ -89,7 +89,7 @@ async def _join(session: Session, caller: UserCaller, row: InvitationRow) -> Non
         workspace_id=row.workspace_id, user_id=caller.user_id, role=row.role, joined_at=session.now
     )
     await workspace_store.add_member(session, membership)
-    await subscription_store.members_changed(session, [row.workspace_id])
+    await subscription_store.shown_changed(session, [row.workspace_id])
 
 
 async def _use_up(session: Session, caller: UserCaller, row: InvitationRow, idempotency_key: str) -> None:

@@ -16,6 +16,7 @@ from app import idempotency
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions import checkout_states
@@ -146,6 +147,9 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
+    if context.catalog.phone_required:
+        # the page saves a card
+        await require_phone(session, workspace_id)
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
     choice = plan_start(context.catalog, request.wanted, used_seats=counted[0].members if counted else 0)
     await count(session)

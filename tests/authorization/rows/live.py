@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.authorization.callers import SEE_BILLING
+from tests.authorization.callers import SEE_BILLING, SEE_WORKSPACE
 from tests.authorization.rows.makers import the_workspace
 from tests.authorization.scene import Scene
-from tests.authorization.table import Row, Variables
+from tests.authorization.table import Outcome, Row, Variables, all_of
 from tests.support import operations
 
 
@@ -27,5 +27,21 @@ ROWS = [
         'subscription ($id: ID!) { invoiceChanged(workspaceId: $id, since: "2020-01-01T00:00:00Z") { number } }',
         SEE_BILLING,
         given=the_workspace,
+    ),
+    Row(
+        "LiveUpdates.subscriptionChanged",
+        operations.WATCH_SUBSCRIPTION,
+        SEE_WORKSPACE,
+        given=the_workspace,
+        label="with its plan",
+    ),
+    Row(
+        "LiveUpdates.subscriptionChanged",
+        "subscription ($id: ID!) { subscriptionChanged(workspaceId: $id) { recurringPrice { amount } } }",
+        SEE_BILLING,
+        given=the_workspace,
+        denied=all_of(SEE_WORKSPACE, Outcome.NULL),
+        path=("subscriptionChanged", "recurringPrice"),
+        label="with its price",
     ),
 ]

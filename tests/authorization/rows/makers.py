@@ -34,6 +34,21 @@ def fields_of_workspace(fields: Mapping[str, tuple[str, frozenset[Who]]]) -> lis
     ]
 
 
+def fields_of_subscription(fields: Mapping[str, tuple[str, frozenset[Who]]]) -> list[Row]:
+    """Each field of a workspace's subscription with its selection and who sees it; others who see the workspace are shown null."""
+    return [
+        Row(
+            f"Subscription.{name}",
+            f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {name} {selection} }} }} }}",
+            allowed,
+            given=the_workspace,
+            denied=all_of(SEE_WORKSPACE | OUTSIDERS, Outcome.NULL),
+            path=("workspace", "subscription", name),
+        )
+        for name, (selection, allowed) in fields.items()
+    ]
+
+
 def fields_of_user(fields: Mapping[str, str]) -> list[Row]:
     """Each field with its selection: only the person sees it, and to others there is no such user."""
     return [

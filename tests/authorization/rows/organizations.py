@@ -119,6 +119,16 @@ ROWS = [
         given=the_workspace,
         denied=all_of(frozenset({Who.STRANGER, Who.STRANGERS_KEY}), Outcome.NULL),
         path=("workspace", "members"),
+        label="how many",
+    ),
+    Row(
+        "Workspace.members",
+        "query ($id: ID!) { workspace(id: $id) { members { nodes { holdsSeat } } } }",
+        _SEE_MEMBERS,
+        given=the_workspace,
+        denied=all_of(frozenset({Who.STRANGER, Who.STRANGERS_KEY}), Outcome.NULL),
+        path=("workspace", "members"),
+        label="who holds a seat",
     ),
     *fields_of_workspace(
         {

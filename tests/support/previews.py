@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from app.clock import Clock
+from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
-from tests.support.subscribing import customer_of
+from tests.support.subscribing import customer_of, provider_id
 
 PREVIEW = """query ($input: SubscriptionChangeInput!) { subscriptionChangePreview(input: $input) {
   timing effectiveAt dueNow { amount currency } subtotal { amount } tax { amount } creditApplied { amount }
@@ -43,6 +44,27 @@ async def balance(backend: RunningBackend, person: Person) -> int:
 async def charged(backend: RunningBackend, person: Person) -> int:
     """What the person's cards were charged in all, in the currency's smallest unit."""
     return sum(charge["amount"] for charge in await backend.charges(person))
+
+
+async def charge_to(backend: RunningBackend, person: Person, card: str) -> None:
+    """Save another test card as the default one, and wait until the subscription is charged to it."""
+    before = await _own_card(backend, person)
+    added = await backend.add_card(person, card)
+    await backend.api.query(
+        "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }",
+        {"input": {"id": added}},
+        token=person.token,
+    )
+
+    async def is_charged_to_another() -> bool:
+        return await _own_card(backend, person) != before
+
+    await eventually(is_charged_to_another)
+
+
+async def _own_card(backend: RunningBackend, person: Person) -> str | None:
+    found = await backend.sandbox.fetched(f"/v1/subscriptions/{await provider_id(backend, person)}")
+    return found["default_payment_method"]
 
 
 async def wait_until(backend: RunningBackend, moment: datetime) -> None:

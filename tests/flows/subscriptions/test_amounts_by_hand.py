@@ -70,7 +70,7 @@ async def _all_leave() -> AsyncGenerator[None]:
 
 
 async def begin_on(
-    backend: RunningBackend, month: int, day: int, plan: str, *, leap: bool = False, **wanted: object
+    backend: RunningBackend, month: int, day: int, plan: str, *, leap: bool = False, **wanted: Any
 ) -> Customer:
     """Somebody who begins with a plan on the next such day, in a leap year or in none."""
     now = backend.database.clock.now()

@@ -16,7 +16,7 @@ from tests.crash.customer import Customer, Step
 from tests.crash.steps import ASKING, FAILING, GOOD, killed_at, recharging
 
 # What passes by itself every second or so, or with the clock that only development has.
-_BACKGROUND: Final = ("clean", "clean.keys", "clock.save", "credits.due", "session-used", "stripe.list_events")
+_BACKGROUND: Final = ("clean", "clean.changes", "clean.keys", "clock.save", "credits.due", "session-used", "stripe.list_events")
 
 # What is asked once in the life of a server, which remembers the answer.
 _REMEMBERED: Final = ("stripe.retrieve_tax_rate",)

@@ -107,6 +107,14 @@ class Customer:
         more = "AND status = 'PENDING' AND checkout_url IS NULL"
         return bool(await self.rows("id", "credit_purchases", more))
 
+    async def waits(self) -> bool:
+        """Whether something was left of which a client who asks again hears once it is settled, as time passes."""
+        return (
+            await self.has_unsettled_purchase()
+            or bool(await self.rows("id", "subscription_changes", "AND state IN ('UNDER_WAY', 'UNDOING')"))
+            or bool(await self.rows("id", "subscription_checkouts", "AND state = 'OPENING'"))
+        )
+
 
 async def new_customer(environment: Environment) -> Customer:
     """Someone new, to whom everything that happens from now on belongs; the environment is at rest."""

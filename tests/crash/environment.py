@@ -136,6 +136,10 @@ class Environment:
         await self.sandbox.flush()
         await eventually(self._is_told)
 
+    async def jobs_are_done(self) -> None:
+        """Wait until the worker has emptied its queue."""
+        await eventually(self._has_no_jobs)
+
     async def rows(self, statement: str, *arguments: object) -> list[dict[str, Any]]:
         """What a query finds in the product's database."""
         async with self.database.raw() as connection:
@@ -175,6 +179,9 @@ class Environment:
             " (SELECT count(*) FROM provider_events WHERE processed_at IS NULL) AS events"
         )
         return left == {"jobs": 0, "events": 0}
+
+    async def _has_no_jobs(self) -> bool:
+        return await self.rows("SELECT count(*) AS jobs FROM pgqueuer") == [{"jobs": 0}]
 
     async def _let_half_a_minute_pass(self) -> None:
         """What the queue waits before it takes up the jobs of a worker that died."""

@@ -1,4 +1,4 @@
-"""What servers are killed at: each scenario with every point that it passes, and what must be true in the end.
+"""What servers are killed at with purchases, cards and credits, and, from another module, with subscriptions.
 
 A new scenario is one entry in `SCENARIOS`. A step added to the product makes a scenario's list of points wrong until it is listed,
 and then it is struck. A point costs a part of a second: a customer is made, the server is ended at the point and started again.
@@ -6,68 +6,12 @@ and then it is struck. A point costs a part of a second: a customer is made, the
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from tests.crash import endings, steps
-from tests.crash.customer import Customer, Step
+from tests.crash.scenario import NEW_CUSTOMER, Scenario, calls, commits
 from tests.crash.steps import ASKING, FAILING, GOOD, killed_at, recharging
-
-# What passes by itself every second or so, or with the clock that only development has.
-_BACKGROUND: Final = ("clean", "clean.changes", "clean.keys", "clock.save", "credits.due", "session-used", "stripe.list_events")
-
-# What is asked once in the life of a server, which remembers the answer.
-_REMEMBERED: Final = ("stripe.retrieve_tax_rate",)
-
-Check: TypeAlias = Callable[[Customer, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What happens, every point that is passed by it, and what must be true however often it was interrupted.
-
-    `given` are the steps that lead up to it; `act` is what is interrupted, and done again as whoever does it would. Points passed
-    by the worker come in an order of its own, so that only `in_order` scenarios list them in theirs. `then` is told the point.
-    Where the catalogs differ in more than numbers, every point is struck `in_each_catalog`.
-    """
-
-    name: str
-    given: tuple[Step, ...]
-    act: Step
-    points: tuple[str, ...]
-    then: Check
-    in_order: bool = False
-    in_each_catalog: bool = False
-
-    def passed(self, points: list[str]) -> list[str]:
-        """Those of the points passed that the scenario has to list; the second time that a point is passed is `point#2`."""
-        seen = Counter[str]()
-        passed: list[str] = []
-        for point in points:
-            if point in self.points or point.partition(":")[0] not in _BACKGROUND:
-                seen[point] += 1
-                passed.append(point if seen[point] == 1 else f"{point}#{seen[point]}")
-        return passed if self.in_order else sorted(seen)
-
-
-def is_passed_once(point: str) -> bool:
-    """Whether a server passes a point once in its life, so that it must be a new one that is to be struck there."""
-    return point.partition(":")[0] in _REMEMBERED
-
-
-def commits(*steps: str, nth: int = 1) -> tuple[str, ...]:
-    """The points around commits, passed for the `nth` time."""
-    mark = f"#{nth}" if nth > 1 else ""
-    return tuple(f"{step}:{side}-commit{mark}" for step in steps for side in ("before", "after"))
-
-
-def calls(*names: str) -> tuple[str, ...]:
-    """The points around calls to the provider; `name#2` is the second such call."""
-    parts = [name.partition("#") for name in names]
-    return tuple(f"stripe.{name}:{side}{mark}{time}" for name, mark, time in parts for side in ("before", "after"))
-
+from tests.crash.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 
 _TO_PAYMENT: Final = (
     *commits("recharge.begin"),
@@ -76,12 +20,6 @@ _TO_PAYMENT: Final = (
     *calls("add_charge", "finalize_invoice", "retrieve_tax_rate"),
     *commits("recharge.admit"),
     *calls("pay_invoice", "retrieve_invoice"),
-)
-_NEW_CUSTOMER: Final = (
-    *calls("create_customer"),
-    *commits("customer.save", "customer.begin_write"),
-    *calls("update_customer"),
-    *commits("customer.end_write"),
 )
 _REPORTED: Final = (
     *commits("event.receive", "event.processed", "invoice.mirror"),
@@ -195,7 +133,7 @@ SCENARIOS: Final = (
         steps.checks_out,
         (
             *commits("recharge.begin"),
-            *_NEW_CUSTOMER,
+            *NEW_CUSTOMER,
             *calls("open_payment_page"),
             *commits("checkout.admit"),
         ),
@@ -240,7 +178,7 @@ SCENARIOS: Final = (
         steps.a_card_is_begun,
         (
             *commits("rate-limit"),
-            *_NEW_CUSTOMER,
+            *NEW_CUSTOMER,
             *calls("create_setup_intent", "open_card_page"),
             *commits("cards.page"),
         ),
@@ -264,4 +202,5 @@ SCENARIOS: Final = (
         commits("credits.due"),
         endings.expired_once,
     ),
+    *SUBSCRIPTION_SCENARIOS,
 )

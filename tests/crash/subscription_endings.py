@@ -117,7 +117,9 @@ async def bills_are_right(customer: Customer) -> None:
     assert mirrored.items() <= at_provider.items()
     for table, states in _AT_REST.items():
         assert {row["state"] for row in await customer.rows("state", table)} <= states
-    assert await steps.open_pages(customer, "subscription") == []
+    # one that was opened just before a crash closes by itself: nobody was told its address
+    told = {row["session_id"] for row in await customer.rows("session_id", "subscription_checkouts")}
+    assert told.isdisjoint(page["id"] for page in await steps.open_pages(customer, "subscription"))
     live = await steps.live_subscriptions(customer)
     rows = await customer.rows("provider_id", "subscriptions", "AND provider_id IS NOT NULL")
     assert [row["provider_id"] for row in rows] == [each["id"] for each in live]

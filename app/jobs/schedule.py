@@ -24,12 +24,14 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class DueWork:
     """A kind of work with a due time.
 
-    `next_at` reads when the next of it falls due (None: nothing waits); `run` does some of what is due by now and returns how much.
+    `next_at` reads when the next of it falls due (None: nothing waits); it is None itself for work without due times. `run` does
+    some of what is due by now and returns how much; where that may be more than `next_at` tells, the work `looks_always`.
     """
 
     name: str
-    next_at: Callable[[Session], Awaitable[datetime | None]]
+    next_at: Callable[[Session], Awaitable[datetime | None]] | None
     run: Callable[[], Awaitable[int]]
+    looks_always: bool = False
 
 
 async def each_alone(
@@ -73,8 +75,21 @@ async def run_due(works: Sequence[DueWork], outage_log: OutageLog | None = None)
 async def next_due_at(database: Database, works: Sequence[DueWork], *, after: datetime) -> datetime | None:
     """When the next work after a time falls due; None when there is none."""
     async with database.read() as session:
-        times = [await work.next_at(session) for work in works]
+        times = [await work.next_at(session) for work in works if work.next_at is not None]
     return min((time for time in times if time is not None and time > after), default=None)
+
+
+async def due_by_now(database: Database, works: Sequence[DueWork]) -> list[DueWork]:
+    """Those of the works of which something may be due: they are asked together, in less time than each takes to find nothing."""
+    async with database.read() as session:
+        return [work for work in works if await _may_be_due(session, work)]
+
+
+async def _may_be_due(session: Session, work: DueWork) -> bool:
+    if work.next_at is None or work.looks_always:
+        return True
+    time = await work.next_at(session)
+    return time is not None and time <= session.now
 
 
 async def watch(works: Sequence[DueWork], stopping: asyncio.Event) -> None:

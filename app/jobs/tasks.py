@@ -125,24 +125,30 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("checkouts", checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
-        DueWork("subscriptions", subscription_store.next_check_at, lambda: _check_subscriptions(flow_context)),
+        DueWork(
+            "subscriptions",
+            subscription_store.next_check_at,
+            lambda: _check_subscriptions(flow_context),
+            # also those that were not fetched for a day
+            looks_always=True,
+        ),
         DueWork("refunds", refund_store.next_check_at, lambda: _resume_refunds(flow_context)),
-        DueWork("deletions", _no_due_time, lambda: _resume_deletions(flow_context, keys)),
+        DueWork("deletions", None, lambda: _resume_deletions(flow_context, keys)),
         DueWork(
             "returns",
-            _no_due_time,
+            None,
             _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
         ),
         DueWork(
             "given_up_events",
-            _no_due_time,
+            None,
             _Every(flow_context, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
         ),
-        DueWork("old_rows", _no_due_time, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
+        DueWork("old_rows", None, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
         poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
-        works.append(DueWork("provider_events", _no_due_time, poll.run))
+        works.append(DueWork("provider_events", None, poll.run))
     return works
 
 
@@ -164,17 +170,17 @@ def provider_works(
         return 0
 
     checking = _Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
-    works = [DueWork("event_endpoint", _no_due_time, checking.run)]
+    works = [DueWork("event_endpoint", None, checking.run)]
     if look_every:
         missed = _MissedEvents(flow_context, event_types)
         looking = _Every(flow_context, look_every, missed.receive, at_once=at_once)
-        works.append(DueWork("missed_events", _no_due_time, looking.run))
+        works.append(DueWork("missed_events", None, looking.run))
     return works
 
 
 def customer_works(flow_context: FlowContext) -> list[DueWork]:
     """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
-    return [DueWork("customers", _no_due_time, lambda: _update_customers(flow_context))]
+    return [DueWork("customers", None, lambda: _update_customers(flow_context))]
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
@@ -284,10 +290,6 @@ async def _clean(flow_context: FlowContext) -> int:
 async def _forget_changes(session: Session) -> None:
     await subscription_store.forget_changes(session, session.now - KEYS_KEPT)
     await checkout_store.forget(session, session.now - KEYS_KEPT)
-
-
-async def _no_due_time(_session: Session) -> datetime | None:
-    return None
 
 
 class _Every:

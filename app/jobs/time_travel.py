@@ -12,7 +12,7 @@ from typing import Protocol
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
-from app.jobs.schedule import DueWork, next_due_at, run_due
+from app.jobs.schedule import DueWork, due_by_now, next_due_at, run_due
 from app.store import job_queue as job_queue_store
 from app.store import system as system_store
 
@@ -89,7 +89,7 @@ async def _run_until_idle(database: Database, works: Sequence[DueWork]) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             while True:
-                done = await run_due(works)
+                done = await run_due(await due_by_now(database, works))
                 if await _open_jobs(database) == 0 and done == 0:
                     return
                 await asyncio.sleep(_POLL_EVERY_SECONDS)

@@ -76,10 +76,9 @@ async def _has(
 ) -> None:
     """The product shows this plan, and what is decided for later; the provider bills it, and has the same decided."""
     found = await steps.shown(customer)
-    pending = found["pendingChange"]
-    kind = None if pending is None else pending["kind"]
+    pending: dict[str, Any] = found["pendingChange"] or {}
     assert (found["status"], found["plan"]["code"], found["seats"]["total"]) == ("ACTIVE", plan, seats)
-    assert kind == ("DOWNGRADE" if then is not None else "CANCELLATION" if ends else None)
+    assert pending.get("kind") == ("DOWNGRADE" if then is not None else "CANCELLATION" if ends else None)
     [live] = await steps.live_subscriptions(customer)
     assert (live["status"], live["pending_update"]) == ("active", None)
     assert await _billed(customer, live["items"]["data"]) == (plan, seats)
@@ -94,7 +93,8 @@ async def _has(
 async def _billed(customer: Customer, items: list[dict[str, Any]]) -> tuple[str, int]:
     """What items bill: the plans here cost something for each seat, and nothing besides."""
     [item] = items
-    price_id = item["price"]["id"] if isinstance(item["price"], dict) else item["price"]
+    # a schedule names its prices by their ids alone
+    price_id: str = item["price"] if isinstance(item["price"], str) else item["price"]["id"]
     price = await customer.environment.sandbox.fetched(f"/v1/prices/{price_id}")
     [plan] = [code for code in (HIGHER[0], LOWER[customer.catalog][0]) if code in price["lookup_key"].split("-")]
     return plan, item["quantity"]

@@ -90,7 +90,7 @@ async def _begin(customer: Customer, plan: str, seats: int, *, card: str = GOOD,
     customer_id = await ensure_customer(context, workspace_id)
     attached = await sandbox.post(f"/v1/payment_methods/{card}/attach", customer=customer_id)
     await context.gateway.set_default_card(customer_id, attached["id"])
-    terms = plan_terms(context.catalog, context.catalog.plan(plan))
+    terms = next(plan_terms(context.catalog, each) for each in context.catalog.plans if each.code == plan)
     choice = PlanChoice(terms, BillingInterval.MONTH, seats)
     items, tax_rate_ids = await items_to_buy(context, choice, "NL")
     bought = {f"items[{n}][price]": item.price_id for n, item in enumerate(items)}

@@ -45,6 +45,4 @@ async def invoice_of_purchase(context: Context, workspace_id: UUID, purchase_id:
 
 
 def _cursor(row: MirroredInvoice) -> str:
-    if row.issued_at is None:
-        raise LookupError("a page of invoices holds one that was not issued")
-    return time_and_id(row.issued_at, row.id)
+    return time_and_id(row.listed_at, row.id)

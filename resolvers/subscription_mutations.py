@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,9 +12,8 @@ from app.accounts.access.callers import require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.security.text_input import optional_text
 from app.billing.subscriptions import quotes
-from app.billing.subscriptions.goals import Goal
 from app.billing.subscriptions.planner import WantedChange
-from app.billing.subscriptions.quotes import QuotedPrice
+from app.billing.subscriptions.quotes import Quote
 from app.db.engine import Session
 from app.errors import DomainError, PaymentDeclined
 from app.flows.provider.cards import Authorize
@@ -82,10 +80,8 @@ async def change(
     async with context.runtime.database.read() as session:
         await authorize(session)
 
-    def read_quote(version: int, goal: Goal, now: datetime) -> QuotedPrice:
-        return quotes.read(
-            context.runtime.keys.quotes, quote or "", workspace_id=workspace_id, version=version, goal=goal, now=now
-        )
+    def read_quote() -> Quote:
+        return quotes.read(context.runtime.keys.quotes, quote or "", workspace_id=workspace_id)
 
     request = ChangeRequest(
         workspace_id,

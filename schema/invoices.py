@@ -7,10 +7,13 @@ from typing import Any, Self
 import strawberry
 
 from app.billing.payments import invoice_mirror
+from app.billing.subscriptions import upcoming
 from app.db.tables.payments import InvoiceRow
 from app.ids import GlobalId
 from app.payments.gateway_values import InvoiceStatus
 from app.store.invoices import MirroredInvoice
+from resolvers import catalog
+from resolvers.context import Info
 from resolvers.pagination import Page
 from schema.catalog import AddOn, Plan
 from schema.enums import described
@@ -23,7 +26,7 @@ described(
     InvoiceStatus,
     "Where an invoice is in its life.",
     {
-        InvoiceStatus.DRAFT: "Still being put together.",
+        InvoiceStatus.DRAFT: "Of a subscription's renewal: it is issued and charged about an hour after it was made.",
         InvoiceStatus.OPEN: "Issued and not paid.",
         InvoiceStatus.PAID: "Paid.",
         InvoiceStatus.VOID: "Called off: nothing is to be paid.",
@@ -35,15 +38,34 @@ described(
 @strawberry.type(description="A line of an invoice.")
 class InvoiceLine:
     description: str = strawberry.field(description="What it is for, for people.")
-    plan: Plan | None = strawberry.field(description="Reserved for lines that bill a plan; always null as yet.")
-    add_on: AddOn | None = strawberry.field(description="Reserved for lines that bill an add-on; always null as yet.")
-    quantity: int | None = strawberry.field(description="How many, where it counts something.")
+    terms_id: strawberry.Private[str | None]
+    add_on_code: strawberry.Private[str | None]
+    quantity: int | None = strawberry.field(description="How many, where it counts something, such as seats.")
     unit_amount: Money | None = strawberry.field(
         description="What one costs, where that is a whole number of the smallest unit."
     )
-    amount: Money = strawberry.field(description="What the line comes to, before tax where tax comes on top.")
+    amount: Money = strawberry.field(
+        description="What the line comes to, after discounts, and before tax where tax comes on top."
+    )
     period: Period | None = strawberry.field(description="The time it is for; null for something bought once.")
-    is_proration: bool = strawberry.field(description="Whether it settles a change within a period.")
+    is_proration: bool = strawberry.field(
+        description="Whether it settles a change within a period: the rest of it is charged, or credited with an amount below zero."
+    )
+
+    @strawberry.field(
+        description="The plan that it bills, or whose add-on it bills, on the terms it was sold on; null for anything else."
+    )
+    async def plan(self, info: Info) -> Plan | None:
+        terms = await catalog.plan_terms(info.context, self.terms_id) if self.terms_id is not None else None
+        return Plan.of(terms, info.context.runtime.catalog) if terms is not None else None
+
+    @strawberry.field(description="The add-on that it bills; null for anything else.")
+    async def add_on(self, info: Info) -> AddOn | None:
+        if self.terms_id is None or self.add_on_code is None:
+            return None
+        terms = await catalog.plan_terms(info.context, self.terms_id)
+        add_on = terms.plan.add_on(self.add_on_code) if terms is not None else None
+        return AddOn.of(add_on) if add_on is not None else None
 
     @classmethod
     def of(cls, line: dict[str, Any], currency: str) -> Self:
@@ -52,8 +74,8 @@ class InvoiceLine:
         unit = line["unit_amount_minor"]
         return cls(
             description=line["description"],
-            plan=None,
-            add_on=None,
+            terms_id=line.get("terms_id"),
+            add_on_code=line.get("add_on"),
             quantity=line["quantity"],
             unit_amount=Money.minor(unit, currency) if unit is not None else None,
             amount=Money.minor(line["amount_minor"], currency),
@@ -86,7 +108,7 @@ class Invoice(Node):
     row: strawberry.Private[MirroredInvoice | InvoiceRow]
     number: str | None = strawberry.field(description="Its number, given when it was issued.")
     status: InvoiceStatus = strawberry.field(description="Where it is in its life.")
-    issued_at: datetime | None = strawberry.field(description="When it was issued.")
+    issued_at: datetime | None = strawberry.field(description="When it was issued; null for a draft.")
     due_at: datetime | None = strawberry.field(description="When it is to be paid, where there is such a day.")
     paid_at: datetime | None = strawberry.field(description="When it was paid.")
     version: BigInt = strawberry.field(
@@ -149,6 +171,51 @@ class Invoice(Node):
             hosted_url=invoice.hosted_url,
             pdf_url=invoice.pdf_url,
         )
+
+
+@strawberry.type(
+    description="The next bill of a subscription as it stands, by Stripe's own preview: nothing of it is issued."
+)
+class UpcomingInvoice:
+    bill: strawberry.Private[upcoming.UpcomingInvoice]
+    at: datetime = strawberry.field(description="When it will be charged.")
+    asked_at: datetime = strawberry.field(
+        description="When Stripe was asked. While Stripe is away the last answer stands, also that from before a change."
+    )
+
+    @strawberry.field(
+        description="What will be billed: the renewal, what waits since a change, and what a pending change makes of it."
+    )
+    def lines(self) -> list[InvoiceLine]:
+        return [InvoiceLine.of(line, self.bill.currency) for line in self.bill.lines]
+
+    @strawberry.field(description="The sum of its lines.")
+    def subtotal(self) -> Money:
+        return self._money(self.bill.subtotal_minor)
+
+    @strawberry.field(description="The tax on it, whether the prices include it or not.")
+    def tax(self) -> Money:
+        return self._money(self.bill.tax_minor)
+
+    @strawberry.field(description="What it comes to, tax included; below zero it becomes credit.")
+    def total(self) -> Money:
+        return self._money(self.bill.total_minor)
+
+    @strawberry.field(description="What the customer's credit with the seller will pay of it.")
+    def credit_applied(self) -> Money:
+        return self._money(self.bill.credit_applied_minor)
+
+    @strawberry.field(description="What will be charged.")
+    def amount_due(self) -> Money:
+        return self._money(self.bill.due_minor)
+
+    def _money(self, minor: int) -> Money:
+        return Money.minor(minor, self.bill.currency)
+
+    @classmethod
+    def of(cls, bill: upcoming.UpcomingInvoice) -> Self:
+        """The API's view of the next bill."""
+        return cls(bill=bill, at=bill.at, asked_at=bill.asked_at)
 
 
 @strawberry.type(description="An invoice in a page of them.")

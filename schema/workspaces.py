@@ -18,6 +18,7 @@ from resolvers import (
     phones,
     purchases,
     subscriptions,
+    upcoming_invoices,
     workspaces,
 )
 from resolvers.billing_access import sees_billing
@@ -28,7 +29,7 @@ from schema.audit_log import AuditEventConnection
 from schema.catalog import Plan
 from schema.credits import CreditBalance, read_balance
 from schema.enums import described
-from schema.invoices import InvoiceConnection
+from schema.invoices import InvoiceConnection, UpcomingInvoice
 from schema.members import Invitation, MembershipConnection
 from schema.money import Money, Period
 from schema.node_interface import Node
@@ -152,6 +153,17 @@ class Workspace(Node):
     async def payment_methods(self, info: Info) -> list[PaymentMethod] | None:
         cards = await payment_methods.cards(info.context, self.access)
         return [PaymentMethod.of(card) for card in cards] if cards is not None else None
+
+    @strawberry.field(
+        description=(
+            "The next bill as it stands now, from Stripe's own preview; null when nothing will be billed. Stripe is asked after a "
+            "change, and once a minute at most; UNAVAILABLE, for this field alone, where it never answered yet. Null, without an "
+            "error, for those without VIEW_BILLING."
+        )
+    )
+    async def upcoming_invoice(self, info: Info) -> UpcomingInvoice | None:
+        bill = await upcoming_invoices.upcoming_invoice(info.context, self.access)
+        return UpcomingInvoice.of(bill) if bill is not None else None
 
     @strawberry.field(description="Its invoices, newest first. Null, without an error, for those without VIEW_BILLING.")
     async def invoices(

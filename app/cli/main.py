@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.catalog import CatalogError
-from app.cli import catalog, database, keys, ledger, purchase, schema, servers, workspace
+from app.cli import catalog, database, doctor, keys, ledger, purchase, schema, servers, workspace
 from app.cli.command_error import CommandError
 from app.errors import DomainError, NotFound
 from app.object_storage import StorageMisconfigured
@@ -23,6 +23,7 @@ commands = typer.Typer(
 )
 commands.add_typer(servers.commands)
 commands.add_typer(database.commands)
+commands.add_typer(doctor.commands)
 commands.add_typer(catalog.commands, name="catalog")
 commands.add_typer(keys.commands, name="keys")
 commands.add_typer(purchase.commands, name="purchase")

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from app.billing.payments import invoice_mirror
+from app.billing.subscriptions.billed_lines import mirror_invoice
 from app.db.engine import Database, Session
 from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
@@ -197,8 +198,7 @@ async def _invoice_changed(context: FlowContext, invoice_id: str) -> None:
         await apply_payment_outcome(context, purchase, invoice)
     if account is not None:
         await _drop_cards_saved_again(context, account.workspace_id)
-    # Drafts are not mirrored: a draft may be deleted later, and no event would remove it from the mirror again.
-    if account is not None and invoice.status is not InvoiceStatus.DRAFT:
+    if account is not None and invoice_mirror.is_shown(invoice):
         await _mirror(context, account.workspace_id, invoice)
 
 
@@ -244,7 +244,9 @@ async def _money_returned(context: FlowContext, report: ReturnedMoneyEvent, obje
 
 async def _mirror(context: FlowContext, workspace_id: UUID, invoice: ProviderInvoice) -> None:
     await transact(
-        context.database, lambda session: invoice_mirror.mirror(session, workspace_id, invoice), step="invoice.mirror"
+        context.database,
+        lambda session: mirror_invoice(session, context.catalog, workspace_id, invoice),
+        step="invoice.mirror",
     )
 
 

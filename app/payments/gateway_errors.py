@@ -32,6 +32,10 @@ class ScheduleAttached(GatewayRefused):
         self.schedule_id = schedule_id
 
 
+class NothingToBill(GatewayRefused):
+    """There is no next invoice to preview: the subscription has ended, or ends with nothing to bill."""
+
+
 class InvalidTaxId(GatewayRefused):
     """The text is no tax id of its kind. Whether a well-formed one belongs to anybody is found out later."""
 

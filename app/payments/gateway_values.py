@@ -83,7 +83,7 @@ class PaymentAttempt:
 class InvoiceLine:
     """A line of an invoice; amounts in the currency's smallest unit, after discounts.
 
-    `metadata` is the line's own, of a subscription's item that of the item.
+    `metadata` is the line's own, of one that bills a subscription's item that of the subscription.
     """
 
     description: str
@@ -111,8 +111,8 @@ class ProviderInvoice:
     """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case).
 
     `is_paid_elsewhere`: the seller marked it as paid though no card was charged, since the money came another way.
-    `subscription_id` is the subscription that it bills, if it bills one, `subscription_metadata` that subscription's as it was when
-    the invoice was made.
+    `subtotal_minor` is the sum of the lines. `subscription_id` is the subscription that it bills, if it bills one,
+    `subscription_metadata` that subscription's as it was when the invoice was made.
     """
 
     id: str

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import stripe
 from stripe import V1Services
 
-from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject, NothingToBill
 
 T = TypeVar("T")
 
@@ -70,6 +70,8 @@ async def _as_gateway_errors(call: Callable[[], Awaitable[T]]) -> T:
 
 def _refusal(error: stripe.StripeError) -> GatewayRefused:
     """The refusal, as `GatewayMissing` where an object that the request names is gone."""
+    if error.code == "invoice_upcoming_none":
+        return NothingToBill(str(error))
     found = _MISSING.search(error.user_message or "") if error.code == "resource_missing" else None
     if found is None or _OF_OTHER_MODE in (error.user_message or ""):
         return GatewayRefused(str(error))

@@ -10,7 +10,16 @@ from typing import Any, Final
 import stripe
 
 from app.payments.gateway_errors import GatewayRefused
-from app.payments.stripe_values import id_of, line_value, moment, optional, tax_line_values, texts
+from app.payments.stripe_values import (
+    credit_to_apply,
+    id_of,
+    line_value,
+    moment,
+    optional,
+    subtotal_after_discounts,
+    tax_line_values,
+    texts,
+)
 from app.payments.subscription_values import (
     ChangeBilling,
     EndReason,
@@ -86,10 +95,10 @@ def preview_value(
         currency=invoice.currency.upper(),
         lines=tuple(line_value(line) for line in lines),
         tax_lines=tax_line_values(invoice, tax_rates),
-        subtotal_minor=invoice.subtotal,
+        subtotal_minor=subtotal_after_discounts(invoice),
         tax_minor=sum(tax.amount for tax in invoice.total_taxes or ()),
         total_minor=invoice.total,
-        credit_applied_minor=max(0, min(invoice.total, -invoice.starting_balance)),
+        credit_applied_minor=credit_to_apply(invoice),
         due_minor=invoice.amount_due,
         charged_at=moment(optional(invoice, "next_payment_attempt")),
     )

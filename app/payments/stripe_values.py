@@ -55,13 +55,13 @@ def invoice_value(
         issued_at=moment(transitions.finalized_at),
         due_at=moment(invoice.due_date),
         paid_at=moment(transitions.paid_at),
-        subtotal_minor=invoice.subtotal,
+        subtotal_minor=subtotal_after_discounts(invoice),
         tax_minor=sum(tax.amount for tax in invoice.total_taxes or ()),
         total_minor=invoice.total,
         amount_due_minor=invoice.amount_remaining,
         amount_paid_minor=invoice.amount_paid,
         is_paid_elsewhere=invoice.status == "paid" and 0 < invoice.amount_paid <= (invoice.amount_paid_off_stripe or 0),
-        credit_applied_minor=max(0, (invoice.ending_balance or 0) - invoice.starting_balance),
+        credit_applied_minor=_credit_applied(invoice),
         lines=tuple(line_value(line) for line in lines),
         tax_lines=tax_line_values(invoice, tax_rates),
         hosted_url=invoice.hosted_invoice_url,
@@ -131,6 +131,23 @@ def line_value(line: stripe.InvoiceLineItem) -> InvoiceLine:
         is_proration=bool((item and item.proration) or (subscription_item and subscription_item.proration)),
         metadata=texts(optional(line, "metadata")),
     )
+
+
+def subtotal_after_discounts(invoice: stripe.Invoice) -> int:
+    """The sum of an invoice's lines, after discounts as they are."""
+    return invoice.subtotal - sum(off.amount for off in optional(invoice, "total_discount_amounts") or ())
+
+
+def credit_to_apply(invoice: stripe.Invoice) -> int:
+    """What of an invoice that is not numbered yet the customer's credit will pay, as it stands now."""
+    return max(0, min(invoice.total, -invoice.starting_balance))
+
+
+def _credit_applied(invoice: stripe.Invoice) -> int:
+    # credit is used when the invoice is numbered; until then Stripe tells no balance after it
+    if invoice.status == "draft" or invoice.ending_balance is None:
+        return credit_to_apply(invoice)
+    return max(0, invoice.ending_balance - invoice.starting_balance)
 
 
 def tax_line_values(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> tuple[TaxLine, ...]:

@@ -127,13 +127,13 @@ class PreviewGateway(Protocol):
         ...
 
     async def preview_next(self, subscription_id: str) -> InvoicePreview:
-        """The next renewal, with what waits for it and what a schedule changes; raises `GatewayRefused` where none will come."""
+        """The next renewal, with what waits for it and what a schedule changes; raises `NothingToBill` where none will come."""
         ...
 
     async def preview_recurring(self, subscription_id: str, items: Sequence[ItemChange]) -> InvoicePreview:
         """What recurs once these items have changed: each item for a full period, and nothing that is billed only once.
 
-        Without changes, as the subscription is. Raises `GatewayRefused` for one that has ended.
+        Without changes, as the subscription is. Raises `NothingToBill` for one that has ended.
         """
         ...
 

@@ -38,66 +38,67 @@ class MirroredInvoice(NamedTuple):
     pdf_url: str | None
     changed_at: datetime
     version: int
+    listed_at: datetime
 
 
 _INVOICE: Final = ", ".join(f"i.{name}" for name in MirroredInvoice._fields)
-_IS_ISSUED: Final = "i.workspace_id = $1::uuid AND i.issued_at IS NOT NULL"
+_IS_LISTED: Final = "i.workspace_id = $1::uuid AND i.listed_at IS NOT NULL"
 
 INVOICES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
     "invoices",
     f"SELECT {_INVOICE} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, id)"
-    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.id = k.id AND i.issued_at IS NOT NULL",
+    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.id = k.id AND i.listed_at IS NOT NULL",
     MirroredInvoice,
     lambda invoice: (invoice.workspace_id, invoice.id),
 )
-"""Issued invoices by (workspace, id): a draft is not shown."""
+"""Invoices by (workspace, id), of those that are shown: see `InvoiceRow.listed_at`."""
 
 OF_PURCHASES: Final = KeyedRead[tuple[UUID, UUID], MirroredInvoice](
     "invoices_of_purchases",
     f"SELECT {_INVOICE} FROM unnest($1::uuid[], $2::uuid[]) k (workspace_id, purchase_id)"
-    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.purchase_id = k.purchase_id AND i.issued_at IS NOT NULL",
+    " JOIN invoices i ON i.workspace_id = k.workspace_id AND i.purchase_id = k.purchase_id AND i.listed_at IS NOT NULL",
     MirroredInvoice,
     lambda invoice: (invoice.workspace_id, invoice.purchase_id or invoice.id),
 )
-"""The issued invoices behind purchases, by (workspace, purchase)."""
+"""The invoices behind purchases that are shown, by (workspace, purchase)."""
 
 WITH_PROVIDER_ID: Final = Read(
     "invoice_with_provider_id",
-    f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_ISSUED}",
+    f"SELECT {_INVOICE} FROM invoices i WHERE i.provider_id = $2::text AND {_IS_LISTED}",
     MirroredInvoice,
 )
-"""The issued invoice of a workspace that the provider calls by an id."""
+"""The invoice of a workspace, if it is shown, that the provider calls by an id."""
 
 NEWEST: Final = Read(
     "invoice_page",
-    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_LISTED} ORDER BY i.listed_at DESC, i.id DESC LIMIT $2::bigint",
     MirroredInvoice,
 )
-"""The issued invoices of a workspace, at most so many, the newest first."""
+"""The invoices of a workspace, at most so many, the newest first."""
 
 NEWEST_BEFORE: Final = Read(
     "invoice_page_before",
-    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} AND (i.issued_at, i.id) < ($3::timestamptz, $4::uuid)"
-    " ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_LISTED} AND (i.listed_at, i.id) < ($3::timestamptz, $4::uuid)"
+    " ORDER BY i.listed_at DESC, i.id DESC LIMIT $2::bigint",
     MirroredInvoice,
 )
 """As `NEWEST`, those before a (time, id)."""
 
 NEWEST_WITH_STATUS: Final = Read(
     "invoice_page_with_status",
-    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} AND i.status = $3::text"
-    " AND ($4::timestamptz IS NULL OR (i.issued_at, i.id) < ($4::timestamptz, $5::uuid))"
-    " ORDER BY i.issued_at DESC, i.id DESC LIMIT $2::bigint",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_LISTED} AND i.status = $3::text"
+    " AND ($4::timestamptz IS NULL OR (i.listed_at, i.id) < ($4::timestamptz, $5::uuid))"
+    " ORDER BY i.listed_at DESC, i.id DESC LIMIT $2::bigint",
     MirroredInvoice,
 )
 """As `NEWEST`, those in a state, before a (time, id) if one is given."""
 
 CHANGED_LAST: Final = Read(
     "invoices_changed_last",
-    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_ISSUED} ORDER BY i.changed_at DESC LIMIT $2::bigint",
+    f"SELECT {_INVOICE} FROM invoices i WHERE {_IS_LISTED} ORDER BY i.changed_at DESC LIMIT $2::bigint",
     MirroredInvoice,
 )
-"""The issued invoices of a workspace that changed last, at most so many."""
+"""The invoices of a workspace that changed last, at most so many."""
 
 
 async def lock_with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:

@@ -86,6 +86,12 @@ async def provider_ids(session: Session, keys: Sequence[str]) -> dict[str, str]:
     return {row.key: row.provider_id for row in await session.scalars(found)}
 
 
+async def keys_of(session: Session, provider_ids: Sequence[str]) -> dict[str, str]:
+    """Our keys of the provider's products, prices, tax rates and portals with these ids; those that are not ours are left out."""
+    found = select(ProviderObjectRow).where(ProviderObjectRow.provider_id.in_(provider_ids))
+    return {row.provider_id: row.key for row in await session.scalars(found)} if provider_ids else {}
+
+
 async def is_of_catalog(session: Session, provider_id: str) -> bool:
     """Whether the provider's product, price, tax rate or portal with this id is one that the catalog was synced to."""
     found = select(ProviderObjectRow.key).where(ProviderObjectRow.provider_id == provider_id).limit(1)

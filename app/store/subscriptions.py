@@ -18,7 +18,6 @@ from app.db.tables.subscriptions import (
     NoticeRow,
     SubscriptionChangeRow,
     SubscriptionRow,
-    UpcomingInvoiceRow,
 )
 from app.db.tables.workspaces import WorkspaceRow
 
@@ -84,16 +83,23 @@ class KeptUpcomingInvoice(NamedTuple):
     """The next bill as it was told last; see `UpcomingInvoiceRow`."""
 
     workspace_id: UUID
-    version: int
-    asked_at: datetime
+    version: int | None
+    asked_at: datetime | None
     invoice: dict[str, Any] | None
     recurring_total_minor: int | None
+    tried_version: int | None
+    tried_at: datetime | None
+    claimed_until: datetime | None
+
+    def is_claimed(self, real_now: datetime) -> bool:
+        """Whether somebody is asking the provider at this time, which is the wall's."""
+        return self.claimed_until is not None and self.claimed_until > real_now
 
 
 UPCOMING_INVOICES: Final = KeyedRead[UUID, KeptUpcomingInvoice](
     "upcoming_invoices",
-    "SELECT workspace_id, version, asked_at, invoice, recurring_total_minor FROM upcoming_invoices"
-    " WHERE workspace_id = ANY ($1::uuid[])",
+    "SELECT workspace_id, version, asked_at, invoice, recurring_total_minor, tried_version, tried_at, claimed_until"
+    " FROM upcoming_invoices WHERE workspace_id = ANY ($1::uuid[])",
     KeptUpcomingInvoice,
     lambda kept: kept.workspace_id,
 )
@@ -196,37 +202,6 @@ async def first_notice(session: Session, workspace_id: UUID, reason: str) -> boo
     put = insert(NoticeRow).values(workspace_id=workspace_id, reason=reason, created_at=session.now)
     made = await session.execute(put.on_conflict_do_nothing().returning(NoticeRow.reason))
     return made.one_or_none() is not None
-
-
-async def keep_upcoming_invoice(
-    session: Session,
-    workspace_id: UUID,
-    *,
-    version: int,
-    asked_at: datetime,
-    invoice: dict[str, Any] | None,
-    recurring_total_minor: int | None,
-) -> None:
-    """Keep the next bill as it was told, unless one was told later, or for a newer version of the subscription.
-
-    What recurs is shown with the subscription, so who watches that is told of another amount.
-    """
-    query = select(UpcomingInvoiceRow.version, UpcomingInvoiceRow.recurring_total_minor)
-    before = (await session.execute(query.where(UpcomingInvoiceRow.workspace_id == workspace_id))).one_or_none()
-    values = {
-        "version": version,
-        "asked_at": asked_at,
-        "invoice": invoice,
-        "recurring_total_minor": recurring_total_minor,
-    }
-    put = insert(UpcomingInvoiceRow).values(workspace_id=workspace_id, **values)
-    is_newer = (UpcomingInvoiceRow.version < version) | (
-        (UpcomingInvoiceRow.version == version) & (UpcomingInvoiceRow.asked_at <= asked_at)
-    )
-    put = put.on_conflict_do_update(index_elements=["workspace_id"], set_=values, where=is_newer)
-    kept = (await session.execute(put.returning(UpcomingInvoiceRow.version))).one_or_none()
-    if kept is not None and (before is None or tuple(before) != (version, recurring_total_minor)):
-        await shown_changed(session, [workspace_id])
 
 
 async def keep_fallback_seats(session: Session, seats: int) -> None:

@@ -1,4 +1,4 @@
-"""Subscriptions: what workspaces subscribe to, changes of it, hosted pages, the next bill, and what owners were told."""
+"""Subscriptions: what workspaces subscribe to, changes of it, hosted pages, their bills, and what owners were told."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ def upgrade() -> None:
     _add_subscriptions()
     _add_changes()
     _add_checkouts()
-    op.create_table(
-        "upcoming_invoices",
-        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("asked_at", _TIME, nullable=False),
-        sa.Column("invoice", JSONB()),
-        sa.Column("recurring_total_minor", sa.BigInteger()),
-    )
+    _add_bills()
     op.create_table(
         "notices",
         sa.Column("workspace_id", sa.Uuid(), primary_key=True),
@@ -125,6 +118,28 @@ def _add_checkouts() -> None:
         "subscription_checkouts_key_key", "subscription_checkouts", ["workspace_id", "idempotency_key"], unique=True
     )
     _index_due("subscription_checkouts")
+
+
+def _add_bills() -> None:
+    """Where invoices stand in their list, computed by the database: the last version's servers write invoices too."""
+    op.add_column("invoices", sa.Column("subscription_id", sa.Text()))
+    op.add_column("invoices", sa.Column("made_at", _TIME))
+    place = sa.Computed("CASE WHEN subscription_id IS NULL THEN issued_at ELSE made_at END", persisted=True)
+    op.add_column("invoices", sa.Column("listed_at", _TIME, place))
+    op.create_index("invoices_listed_idx", "invoices", ["workspace_id", "listed_at", "id"])
+    op.drop_index("invoices_listing_idx", "invoices")
+    op.create_table(
+        "upcoming_invoices",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("version", sa.BigInteger()),
+        sa.Column("asked_at", _TIME),
+        sa.Column("invoice", JSONB()),
+        sa.Column("recurring_total_minor", sa.BigInteger()),
+        sa.Column("tried_version", sa.BigInteger()),
+        sa.Column("tried_at", _TIME),
+        sa.Column("claim_id", sa.Uuid()),
+        sa.Column("claimed_until", _TIME),
+    )
 
 
 def _index_due(table: str) -> None:

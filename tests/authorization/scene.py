@@ -20,13 +20,12 @@ from app.db.tables.subscriptions import SubscriptionState
 from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
-from app.store import subscriptions as subscription_store
 from tests.authorization.callers import SERVICES, Who
 from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.members import let_in
 from tests.support.running_backend import Person, RunningBackend
-from tests.support.subscriptions import choice_of, subscribe
+from tests.support.subscriptions import choice_of, subscribe, tell_recurring
 
 T = TypeVar("T")
 
@@ -160,10 +159,7 @@ async def _subscribe(backend: RunningBackend, workspace_id: UUID) -> None:
         trial_ends_at=now,
     )
 
-    async def told(session: Session) -> None:
-        await subscription_store.keep_upcoming_invoice(
-            session, workspace_id, version=1, asked_at=now, invoice=None, recurring_total_minor=19_000
-        )
+    async def mirror(session: Session) -> None:
         session.add(
             InvoiceRow(
                 workspace_id=workspace_id, id=uuid7(), provider_id=_AWAITED, status="OPEN", currency="EUR", issued_at=now,
@@ -172,7 +168,8 @@ async def _subscribe(backend: RunningBackend, workspace_id: UUID) -> None:
             )
         )  # fmt: skip
 
-    await transact(backend.database, told)
+    await transact(backend.database, mirror)
+    await tell_recurring(backend.database, workspace_id, 1, 19_000)
 
 
 async def _furnish(scene: Scene) -> None:

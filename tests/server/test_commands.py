@@ -23,7 +23,7 @@ from app.store import billing_accounts as billing_account_store
 from tests.support.accounts import new_person
 from tests.support.databases import empty_url
 from tests.support.postgres import refusing_postgres
-from tests.support.running_backend import GivenSettings
+from tests.support.running_backend import CATALOGS, GivenSettings
 from tests.support.server import free_ports, run_command, run_until
 
 _PRODUCTION = {
@@ -342,3 +342,12 @@ async def test_a_limit_that_is_no_amount_of_money_is_told_in_a_sentence_and_sets
 
 def test_every_setting_can_be_left_out_in_development() -> None:
     assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []
+
+
+def test_the_doctor_says_what_must_be_set_in_the_dashboard_by_hand() -> None:
+    told = run_command("doctor", environment={"CATALOG": str(CATALOGS / "messaging.toml")})
+
+    assert told.returncode == 0, told.stderr
+    assert "at least 7 days" in told.stdout
+    assert "Leave the subscription past due" in told.stdout
+    assert "Round at line level" in told.stdout

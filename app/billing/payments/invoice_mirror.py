@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
+from app.billing.payments.invoice_lines import LineOrigin, lines_as_json, origins_in, tax_lines_as_json
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.ids import uuid7
@@ -18,16 +20,25 @@ from app.store.invoices import MirroredInvoice
 
 TOPIC = "invoice"
 
+_NO_ORIGINS: Final[Mapping[str, LineOrigin]] = MappingProxyType({})
 
-async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice) -> InvoiceRow:
+
+async def mirror(
+    session: Session,
+    workspace_id: UUID,
+    invoice: ProviderInvoice,
+    origins: Mapping[str, LineOrigin] = _NO_ORIGINS,
+) -> InvoiceRow:
     """Bring the mirrored invoice in line with the provider's, and leave a hint for open screens if anything changed.
 
-    `invoice` must have been fetched after the event that made the caller fetch it: the newest fetch wins. Drafts leave no hint,
-    since the API does not show them.
+    `invoice` must have been fetched after the event that made the caller fetch it: the newest fetch wins. `origins` tells by the
+    provider's id of its price what a line bills; what was known before is kept, since a price that was replaced at the provider
+    is not found any more. Drafts leave no hint unless they are of a subscription: the API shows no others.
     """
     await billing_account_store.lock(session, workspace_id)
-    values = _values(invoice)
     row = await invoice_store.lock_with_provider_id(session, invoice.id)
+    known = origins_in(row.lines) if row is not None else {}
+    values = _values(invoice, {**known, **origins})
     if row is None:
         row = InvoiceRow(
             workspace_id=workspace_id,
@@ -50,9 +61,17 @@ async def mirror(session: Session, workspace_id: UUID, invoice: ProviderInvoice)
             setattr(row, name, value)
         row.changed_at = session.now
         row.version += 1
-    if invoice.status is not InvoiceStatus.DRAFT:
+    if is_shown(invoice):
         session.outbox.hint(TOPIC, workspace_id, row.id, row.version)
     return row
+
+
+def is_shown(invoice: ProviderInvoice) -> bool:
+    """Whether the list shows an invoice: once it is issued, and a subscription's from the first.
+
+    Another draft may be deleted at the provider, and no event would remove it from the list again.
+    """
+    return invoice.subscription_id is not None or invoice.status is not InvoiceStatus.DRAFT
 
 
 async def call_off(session: Session, invoice_id: str) -> None:
@@ -61,7 +80,7 @@ async def call_off(session: Session, invoice_id: str) -> None:
     `invoice_id` is the provider's. The billing account is locked.
     """
     row = await invoice_store.lock_with_provider_id(session, invoice_id)
-    if row is not None and row.status == InvoiceStatus.OPEN:
+    if row is not None and row.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN):
         row.status = InvoiceStatus.VOID.value
         row.changed_at = session.now
         row.version += 1
@@ -105,7 +124,7 @@ def _is_older(row: InvoiceRow, invoice: ProviderInvoice) -> bool:
     return _ORDER[invoice.status] < _ORDER[InvoiceStatus(row.status)]
 
 
-def _values(invoice: ProviderInvoice) -> dict[str, Any]:
+def _values(invoice: ProviderInvoice, origins: Mapping[str, LineOrigin]) -> dict[str, Any]:
     return {
         "purchase_id": UUID(invoice.purchase_id) if invoice.purchase_id else None,
         "number": invoice.number,
@@ -120,21 +139,10 @@ def _values(invoice: ProviderInvoice) -> dict[str, Any]:
         "amount_due_minor": invoice.amount_due_minor,
         "amount_paid_minor": invoice.amount_paid_minor,
         "credit_applied_minor": invoice.credit_applied_minor,
-        "lines": [_json(asdict(line)) for line in invoice.lines],
-        "tax_lines": [_json(asdict(line)) for line in invoice.tax_lines],
+        "lines": lines_as_json(invoice.lines, origins),
+        "tax_lines": tax_lines_as_json(invoice.tax_lines),
         "hosted_url": invoice.hosted_url,
         "pdf_url": invoice.pdf_url,
-    }
-
-
-def _json(value: dict[str, Any]) -> dict[str, Any]:
-    """`value` as it comes back from a JSON column: times in ISO 8601, decimals as text."""
-    plain = (str, int, bool, type(None))
-    return {
-        name: member
-        if isinstance(member, plain)
-        else member.isoformat()
-        if hasattr(member, "isoformat")
-        else str(member)
-        for name, member in value.items()
+        "subscription_id": invoice.subscription_id,
+        "made_at": invoice.created_at,
     }

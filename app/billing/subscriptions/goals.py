@@ -77,6 +77,15 @@ class Snapshot:
         later = [phase for phase in self.schedule.phases if phase.starts_at is not None and phase.starts_at > started]
         return later[0] if later else None
 
+    @property
+    def is_schedule_over(self) -> bool:
+        """Whether a schedule of ours has made its change, and only holds the subscription as it is."""
+        if self.schedule is None or self.next_phase is not None:
+            return False
+        started = self.schedule.phase_started_at
+        current = next((phase for phase in self.schedule.phases if phase.starts_at == started), None)
+        return current is not None and CHANGE_ID in current.metadata and len(self.schedule.phases) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
 from app.db.engine import Session
-from app.db.reads import Reads
+from app.db.reads import Reads, all_in
 from app.db.tables.provider import PlanTermsRow
 from app.store import plan_terms as plan_terms_store
 from app.store.plan_terms import KeptTerms
@@ -42,6 +42,12 @@ async def find_terms_in(session: Session, catalog: Catalog, terms_id: str) -> Pl
         return known
     row = await plan_terms_store.find(session, terms_id)
     return _remembered(row) if row is not None else None
+
+
+async def kept_terms(session: Session, terms_ids: Sequence[str]) -> Sequence[PlanTerms]:
+    """Those of the terms with these ids that were ever synced to the provider."""
+    valid = [each for each in terms_ids if _ID.fullmatch(each)]
+    return [_terms(row) for row in await all_in(session, plan_terms_store.TERMS, valid)] if valid else []
 
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:

@@ -93,33 +93,31 @@ def billed_choice(snapshot: Snapshot, offered: Offered, *, preferred: Iterable[s
     return choice_billed_by(offered.catalog, candidates, quantities)
 
 
-async def mirror(
-    session: Session, workspace_id: UUID, offered: Offered, snapshot: Snapshot | None
-) -> SubscriptionRow | None:
-    """Bring the row in line with the workspace's live subscription (None: there is none), and leave a hint if anything changed.
+async def mirror(session: Session, workspace_id: UUID, offered: Offered, snapshot: Snapshot | None) -> bool:
+    """Bring the row in line with the workspace's live subscription (None: there is none); returns whether anything changed.
 
     `snapshot` was fetched after the event that made the caller fetch it. A price that nobody here knows keeps the plan as it was.
-    Returns None for a workspace that never subscribed.
     """
     await billing_account_store.lock(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
     if snapshot is None:
-        if row is not None and row.provider_id is not None:
+        is_over = row is not None and row.provider_id is not None
+        if row is not None and is_over:
             await _end(session, row)
-        return row
+        return is_over
     change = await subscription_store.change_in_flight(session, workspace_id)
     values = _values(session, offered, row, snapshot, change)
     if values is None:
         _log.warning("subscription.unknown_price", workspace=str(workspace_id), subscription=snapshot.subscription.id)
-        return row
+        return False
     if row is None:
         row = SubscriptionRow(workspace_id=workspace_id, add_ons={}, version=0, status=SubscriptionState.ACTIVE.value)
         row.changed_at = session.now
         session.add(row)
-    await _take_over(session, row, values)
+    is_changed = await _take_over(session, row, values)
     await owner_notices.tell_of_unpaid(session, row, snapshot.subscription.latest_invoice_id)
     row.next_check_at = next_check(session.now, row, snapshot)
-    return row
+    return is_changed
 
 
 def next_check(now: datetime, row: SubscriptionRow, snapshot: Snapshot) -> datetime:
@@ -154,11 +152,11 @@ async def _end(session: Session, row: SubscriptionRow) -> None:
     _changed(session, row)
 
 
-async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str, Any]) -> None:
+async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str, Any]) -> bool:
     before = _summary(row)
     was_new = row.provider_id is None
     if not was_new and all(getattr(row, name) == value for name, value in values.items()):
-        return
+        return False
     for name, value in values.items():
         setattr(row, name, value)
     after = _summary(row)
@@ -171,6 +169,7 @@ async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str
             session, row.workspace_id, SYSTEM, "subscription.changed", summary, before=before, after=after
         )
     _changed(session, row)
+    return True
 
 
 def _changed(session: Session, row: SubscriptionRow) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, Uuid, text
+from sqlalchemy import Computed, Index, LargeBinary, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -94,13 +94,16 @@ class InvoiceRow(Base):
 
     `amount_due_minor` and `credit_applied_minor` are what the provider says, which keeps them when an invoice is voided: what is to
     be shown is in `app/billing/payments/invoice_mirror.py`. `money_checks` counts how often the provider was asked what refunds and
-    disputes have returned of it.
+    disputes have returned of it. `subscription_id` is the provider's, of what it bills; `made_at` is when the provider made it.
+
+    `listed_at` is its place in the list, None for one that is not shown. An invoice of a subscription stands where its draft was
+    made, and stays there when it is issued, so that no reader of page after page misses it; any other is shown once it is issued.
     """
 
     __tablename__ = "invoices"
     erasure = Kept("the law makes a seller keep invoices; nobody can read those of a workspace that is gone")
     __table_args__ = (
-        Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),
+        Index("invoices_listed_idx", "workspace_id", "listed_at", "id"),
         Index("invoices_purchase_idx", "workspace_id", "purchase_id", postgresql_where=text("purchase_id IS NOT NULL")),
     )
 
@@ -128,6 +131,11 @@ class InvoiceRow(Base):
     pdf_url: Mapped[str | None]
     changed_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
+    subscription_id: Mapped[str | None]
+    made_at: Mapped[datetime | None]
+    listed_at: Mapped[datetime | None] = mapped_column(
+        Computed("CASE WHEN subscription_id IS NULL THEN issued_at ELSE made_at END", persisted=True), deferred=True
+    )
 
 
 class InvoicePaymentRow(Base):

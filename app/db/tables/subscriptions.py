@@ -184,18 +184,24 @@ class SubscriptionCheckoutRow(Base):
 class UpcomingInvoiceRow(Base):
     """The next bill of a workspace as the provider told it last, for a version of its subscription.
 
-    `invoice` is None where nothing will be billed, else as `app.billing.subscriptions.upcoming` writes it; `asked_at` is the
-    product's time. `recurring_total_minor` is what recurs, tax included, in the smallest unit of the currency.
+    `version` and `asked_at` (the product's time) are None until it was told once. `invoice` is None where nothing will be billed,
+    else as `app.billing.subscriptions.upcoming` writes it. `recurring_total_minor` is what recurs, tax included, in the smallest
+    unit of the currency. `tried_at` is when the provider was asked last, answered or not, for `tried_version`; until
+    `claimed_until` (the wall's time) somebody with `claim_id` is asking.
     """
 
     __tablename__ = "upcoming_invoices"
     erasure = Erased(workspace="workspace_id")
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-    asked_at: Mapped[datetime]
+    version: Mapped[int | None]
+    asked_at: Mapped[datetime | None]
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     recurring_total_minor: Mapped[int | None]
+    tried_version: Mapped[int | None]
+    tried_at: Mapped[datetime | None]
+    claim_id: Mapped[UUID | None]
+    claimed_until: Mapped[datetime | None]
 
 
 class NoticeRow(Base):

@@ -16,6 +16,7 @@ from app.billing.payments import card_mirror, invoice_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
+from app.billing.subscriptions.billed_lines import mirror_invoice
 from app.db.engine import Session
 from app.db.tables.payments import InvoicePaymentRow, InvoiceRow
 from app.db.unit_of_work import transact
@@ -224,7 +225,7 @@ async def _mirror(context: FlowContext, invoice: InvoiceRow, paid: ProviderInvoi
             await apply_payment_outcome(context, purchase, paid)
     return await transact(
         context.database,
-        lambda session: invoice_mirror.mirror(session, invoice.workspace_id, paid),
+        lambda session: mirror_invoice(session, context.catalog, invoice.workspace_id, paid),
         step="invoice.mirror",
     )
 

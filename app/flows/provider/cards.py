@@ -18,18 +18,26 @@ from app.billing.payments.payment_errors import PaymentUnavailable
 from app.db.engine import Session
 from app.db.tables.payments import CardRow
 from app.db.unit_of_work import transact
-from app.errors import NotFound
+from app.error_codes import ErrorCode
+from app.errors import DomainError, NotFound
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import forget_customer, with_customer
 from app.ids import uuid7
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
 from app.payments.gateway_values import Checkout, ReturnUrls, Wallet
 from app.store import billing_accounts as billing_account_store
+from app.store import subscriptions as subscription_store
 
 # The provider wants at least 30 minutes, counted from when the request arrives there.
 _PAGE_OPEN_FOR: Final = timedelta(hours=1)
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
+
+
+class LastCard(DomainError):
+    """The subscription is charged to this card, and there is no other: add another card, or cancel the subscription, first."""
+
+    code = ErrorCode.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +198,31 @@ async def remove_card(
 ) -> None:
     """Remove a card; where it was the default, the oldest that is left becomes the default.
 
-    `authorize` checks that the caller may, in the transaction that records who asked. Raises `NotFound`, and
+    `authorize` checks that the caller may, in the transaction that records who asked. Raises `NotFound`, `LastCard`, and
     `PaymentUnavailable` when the provider can't be reached: the card may then be removed or not, and the call can be repeated.
     """
+
+    async def authorize_removal(session: Session) -> WorkspaceAccess:
+        access = await authorize(session)
+        await _require_another_card(session, workspace_id, card_id)
+        return access
+
     event = "card.removal_requested", "A card was asked to be removed."
-    card = await _record_request(context, workspace_id, card_id, actor, authorize, *event)
+    card = await _record_request(context, workspace_id, card_id, actor, authorize_removal, *event)
     try:
         await context.gateway.detach_card(card.provider_id)
         await sync_cards(context, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error
+
+
+async def _require_another_card(session: Session, workspace_id: UUID, card_id: UUID) -> None:
+    """Raise `LastCard` for the only card of a workspace whose subscription goes on."""
+    await billing_account_store.lock(session, workspace_id)
+    subscription = await subscription_store.find(session, workspace_id)
+    goes_on = subscription is not None and subscription.provider_id is not None and subscription.ends_at is None
+    if goes_on and {card.id for card in await billing_account_store.cards(session, workspace_id)} == {card_id}:
+        raise LastCard
 
 
 async def _record_request(

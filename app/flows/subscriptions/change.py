@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import Goal, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
-from app.billing.subscriptions.quotes import PriceChanged, QuotedPrice, require_same_price
+from app.billing.subscriptions.quotes import PriceChanged, Quote
 from app.billing.subscriptions.subscription_states import present_choice
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -52,13 +51,13 @@ Count = Callable[[Session], Awaitable[None]]
 class ChangeRequest:
     """A change that somebody asked for by a mutation. `actor` is for the audit log.
 
-    `read_quote` reads what it was said to cost, for a version of the subscription and a goal; it raises `PriceChanged`.
+    `read_quote` reads what it was said to cost, which only a new change needs; it raises `PriceChanged`.
     """
 
     workspace_id: UUID
     mutation: str
     wanted: WantedChange
-    read_quote: Callable[[int, Goal, datetime], QuotedPrice] | None
+    read_quote: Callable[[], Quote] | None
     idempotency_key: str
     actor: Actor
 
@@ -74,7 +73,7 @@ class ChangeRequest:
 class _BegunChange:
     change: SubscriptionChangeRow
     is_new: bool
-    quoted: QuotedPrice | None = None
+    quoted: Quote | None = None
 
 
 async def change_subscription(
@@ -125,7 +124,10 @@ async def _begin_change(
         return _BegunChange(earlier, False)
     row, before = await locked_state(session, context, workspace_id)
     planned = await _planned(session, context, request, row, before)
-    quoted = request.read_quote(row.version, planned.goal, session.now) if request.read_quote is not None else None
+    quoted = request.read_quote() if request.read_quote is not None else None
+    if quoted is not None:
+        quoted.require_current(version=row.version, now=session.now)
+        quoted.require_change(planned.goal)
     if planned.goal.now is not None:
         await count(session)
         await card_mirror.card_to_charge(session, workspace_id, None)
@@ -194,7 +196,7 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionChangeRow) ->
     return replace(await result_of(context, present), is_replay=True)
 
 
-async def _require_quoted_price(context: FlowContext, change: SubscriptionChangeRow, quoted: QuotedPrice) -> None:
+async def _require_quoted_price(context: FlowContext, change: SubscriptionChangeRow, quoted: Quote) -> None:
     """Make the quote's preview again, and give the change up where it says something else by now.
 
     Raises `PriceChanged`, and `PaymentUnavailable` where the provider can't be asked.
@@ -213,7 +215,7 @@ async def _require_quoted_price(context: FlowContext, change: SubscriptionChange
         raise PaymentUnavailable from error
 
 
-async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, quoted: QuotedPrice) -> None:
+async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, quoted: Quote) -> None:
     async with context.database.read() as session:
         sold = await read_sold(session, context)
     snapshot = await fetch_snapshot(context, change.workspace_id)
@@ -223,7 +225,7 @@ async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, qu
     preview = await context.gateway.preview_change(
         snapshot.subscription.id, item_change(snapshot, goal.now, sold.prices, prorated_at=quoted.prorated_at)
     )
-    require_same_price(quoted, preview, period_start=snapshot.period_start)
+    quoted.require_price(preview, period_start=snapshot.period_start)
 
 
 async def _give_up(context: FlowContext, change: SubscriptionChangeRow, failure: Failure) -> None:

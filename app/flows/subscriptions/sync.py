@@ -70,10 +70,9 @@ async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot |
 async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
     """Mirror the workspace's subscription, and return it as the provider has it; a second live one is ended and refunded.
 
-    Of two syncs at once the one that fetched earlier may write last, so each fetches again after writing, until nothing changed.
-    Does nothing for a workspace that is being deleted. Raises `GatewayUnavailable`.
+    Of two syncs at once the one that fetched earlier may write last, so each that changed something fetches again. Does nothing for
+    a workspace that is being deleted. Raises `GatewayUnavailable`.
     """
-    written: object = _NOTHING
     snapshot = None
     for _ in range(_MOST_FETCHES):
         async with context.database.read() as session:
@@ -87,19 +86,19 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
             live = await _fetch_live(context, workspace_id, account.customer_id, sold)
         main = _main(live, row.provider_id if row is not None else None)
         snapshot = await _with_schedule(context, main, sold) if main is not None else None
-        if snapshot == written:
-            return snapshot
         for other in live:
             if main is not None and other.id != main.id:
                 await end_second(context, workspace_id, other)
-        await transact(
+        if not await transact(
             context.database,
             lambda session, sold=sold, snapshot=snapshot: subscription_states.mirror(
                 session, workspace_id, sold.offered, snapshot
             ),
             step="subscription.mirror",
-        )
-        written = snapshot
+        ):
+            break
+    if snapshot is not None and snapshot.is_schedule_over:
+        await _release_schedule(context, workspace_id, snapshot)
     return snapshot
 
 
@@ -113,7 +112,14 @@ async def subscription_changed(context: FlowContext, customer_id: str | None) ->
     return account.workspace_id
 
 
-_NOTHING: Final = object()
+async def _release_schedule(context: FlowContext, workspace_id: UUID, snapshot: Snapshot) -> None:
+    """Release a schedule of ours whose change was made: the provider lets nobody cancel while one is attached, in its portal too."""
+    async with context.database.read() as session:
+        if await subscription_store.change_in_flight(session, workspace_id) is not None:
+            return
+    schedule = snapshot.schedule
+    if schedule is not None:
+        await context.gateway.release_schedule(schedule.id, key=f"over:{schedule.id}")
 
 
 def _main(live: Sequence[ProviderSubscription], mirrored_id: str | None) -> ProviderSubscription | None:

@@ -27,8 +27,13 @@ def lines_before_tax(invoice: Json, items: list[Json]) -> list[Json]:
     ]
 
 
-def subscription_line(line_id: str, item: Json, amount: int, period: Json, description: str, rates: list[str]) -> Json:
-    """Return the line, without discounts and taxes, that bills a subscription's item for a period in full."""
+def subscription_line(
+    line_id: str, item: Json, amount: int, period: Json, description: str, *, rates: list[str], metadata: Json
+) -> Json:
+    """Return the line, without discounts and taxes, that bills a subscription's item for a period in full.
+
+    `metadata` is that of the subscription.
+    """
     price = item["price"]
     return {
         **_empty_line(),
@@ -37,7 +42,7 @@ def subscription_line(line_id: str, item: Json, amount: int, period: Json, descr
         "currency": price["currency"],
         "description": description,
         "discountable": True,
-        "metadata": item["metadata"],
+        "metadata": metadata,
         "parent": {
             "type": "subscription_item_details",
             "invoice_item_details": None,

@@ -47,7 +47,13 @@ async def line_for(tx: Transaction, subscription: Json, item: Json, amount: int,
         at = f" (at {money(unit, item['price']['currency'])} / {every})" if unit is not None else ""
         description = f"{item['quantity']} × {product}{at}"
     return subscription_line(
-        new_id("il"), item, amount, {"start": start, "end": end}, description, rates_of(subscription, item)
+        new_id("il"),
+        item,
+        amount,
+        {"start": start, "end": end},
+        description,
+        rates=rates_of(subscription, item),
+        metadata=subscription["metadata"],
     )
 
 

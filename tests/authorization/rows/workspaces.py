@@ -67,6 +67,7 @@ ROWS = [
             "spend": ("{ spent { amount } }", SEE_BILLING),
             "paymentMethods": ("{ id }", SEE_BILLING),
             "invoices": ("{ nodes { id } }", SEE_BILLING),
+            "upcomingInvoice": ("{ askedAt }", SEE_BILLING),
             "purchases": ("{ nodes { id } }", SEE_BILLING),
             "auditLog": ("{ nodes { id actor detail } }", OWNERS),
             "apiKeys": ("{ id prefix }", OWNERS),

@@ -1,0 +1,50 @@
+"""`doctor`: what an operator has to look after, since no program can."""
+
+from __future__ import annotations
+
+import typer
+
+from app.catalog import Catalog, load_catalog
+from app.cli.command_context import read_settings
+from app.wording import count
+
+commands = typer.Typer(help="What to look after.")
+
+
+@commands.command("doctor")
+def doctor() -> None:
+    """Say what must be set in Stripe's dashboard: Stripe lets no program read or write these settings."""
+    settings = read_settings()
+    print(
+        "To be set in Stripe's dashboard by hand, for test mode and live mode alike. Stripe tells no program how they are set."
+    )
+    for number, (place, what) in enumerate(dashboard_settings(load_catalog(settings.catalog)), 1):
+        print(f"\n{number}. {place}\n   {what}")
+    if settings.stripe_api_key is None:
+        print("\nNow the built-in sandbox stands in for Stripe, and behaves so by itself.")
+
+
+def dashboard_settings(catalog: Catalog) -> list[tuple[str, str]]:
+    """Where each setting is in the dashboard, and what it is to be."""
+    days = count(catalog.grace_days, "day")
+    return [
+        (
+            "Billing > Revenue recovery > Retries",
+            f"Let retries go on for at least {days}, the grace period of the catalog: a card that works again then is charged. "
+            "Smart Retries within two weeks are fine: what is unpaid when the grace period ends is called off, and never charged "
+            "later.",
+        ),
+        (
+            "Billing > Revenue recovery > Retries > If all retries for a payment fail",
+            "Leave the subscription past due. Counterfoil ends it itself when the grace period is over; canceled by Stripe it would "
+            "end when the last retry fails, which may be earlier.",
+        ),
+        (
+            "Billing > Invoices > Tax rounding",
+            "Round at line level, and do not change it later: then an invoice's tax is the sum of what its lines show.",
+        ),
+        (
+            "Billing > Subscriptions and emails > Emails about failed payments, expiring cards and ended subscriptions",
+            "Switch them off: the owners of a workspace are mailed by Counterfoil, and would be told twice.",
+        ),
+    ]

@@ -1,0 +1,122 @@
+"""Subscribing as a customer does: by the API, and on the provider's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from app.store import billing_accounts as billing_account_store
+from app.store import subscriptions as subscription_store
+from tests.support.client import eventually
+from tests.support.operations import ERRORS
+from tests.support.running_backend import Person, RunningBackend
+
+_SUBSCRIPTION = """id plan { code } status interval seats { total used available } addOns { addOn { code } quantity }
+  currentPeriod { start end } renewsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
+  pendingChange { kind plan { code } interval seats effectiveAt expiresAt invoice { id status } }"""
+
+SUBSCRIPTION = f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {_SUBSCRIPTION} }} }} }}"
+CREATE_CHECKOUT = f"mutation ($input: CreateCheckoutInput!) {{ createCheckout(input: $input) {{ url {ERRORS} }} }}"
+CHANGE_PLAN = f"""mutation ($input: ChangePlanInput!) {{
+  changePlan(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+CHANGE_SEATS = f"""mutation ($input: ChangeSeatsInput!) {{
+  changeSeats(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
+  cancelSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
+  keepSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+
+
+async def subscription(backend: RunningBackend, person: Person) -> dict[str, Any]:
+    """The subscription as it stands."""
+    data = await backend.api.query(SUBSCRIPTION, {"id": person.workspace}, token=person.token)
+    return data["workspace"]["subscription"]
+
+
+async def open_page(backend: RunningBackend, person: Person, plan: str, **more: object) -> dict[str, Any]:
+    """The payload of `createCheckout` for a plan, monthly unless `more` says otherwise."""
+    given = {"workspaceId": person.workspace, "planCode": plan, "interval": "MONTH", "idempotencyKey": uuid4().hex}
+    data = await backend.api.query(CREATE_CHECKOUT, {"input": {**given, **more}}, token=person.token)
+    return data["createCheckout"]
+
+
+async def pay_page(backend: RunningBackend, url: str, card: str = "pm_card_visa") -> int:
+    """Pay on a page as a buyer does, with an address; the status of the answer."""
+    form = {"card": card, "name": "Ada Example", "line1": "Damrak 1", "city": "Amsterdam"}
+    form |= {"postal_code": "1012 LG", "country": "NL"}
+    return (await backend.api.http.post(url, data=form, follow_redirects=False)).status_code
+
+
+async def subscribe(
+    backend: RunningBackend, person: Person, plan: str, *, card: str = "pm_card_visa", **more: object
+) -> dict[str, Any]:
+    """Begin with a plan, and wait until it is there and its card is the default; the subscription then."""
+    opened = await open_page(backend, person, plan, **more)
+    assert opened["userErrors"] == []
+    assert await pay_page(backend, opened["url"], card) == 303
+
+    async def has_begun() -> dict[str, Any] | None:
+        found = await subscription(backend, person)
+        return found if found["plan"]["code"] == plan and await backend.cards(person) else None
+
+    found = await eventually(has_begun)
+    assert found is not None
+    return found
+
+
+async def change_plan(backend: RunningBackend, person: Person, plan: str, **more: object) -> dict[str, Any]:
+    """The payload of `changePlan`."""
+    given = {"workspaceId": person.workspace, "planCode": plan, "idempotencyKey": uuid4().hex, **more}
+    return (await backend.api.query(CHANGE_PLAN, {"input": given}, token=person.token))["changePlan"]
+
+
+async def change_seats(backend: RunningBackend, person: Person, seats: int, **more: object) -> dict[str, Any]:
+    """The payload of `changeSeats`."""
+    given = {"workspaceId": person.workspace, "seats": seats, "idempotencyKey": uuid4().hex, **more}
+    return (await backend.api.query(CHANGE_SEATS, {"input": given}, token=person.token))["changeSeats"]
+
+
+async def cancel(backend: RunningBackend, person: Person, **more: object) -> dict[str, Any]:
+    """The payload of `cancelSubscription`."""
+    given = {"workspaceId": person.workspace, **more}
+    return (await backend.api.query(CANCEL, {"input": given}, token=person.token))["cancelSubscription"]
+
+
+async def keep(backend: RunningBackend, person: Person) -> dict[str, Any]:
+    """The payload of `keepSubscription`."""
+    given = {"workspaceId": person.workspace}
+    return (await backend.api.query(KEEP, {"input": given}, token=person.token))["keepSubscription"]
+
+
+async def customer_of(backend: RunningBackend, person: Person) -> str:
+    """Stripe's id of the person's customer, which there is."""
+    async with backend.database.read() as session:
+        account = await billing_account_store.find(session, person.workspace_id)
+    assert account is not None
+    assert account.customer_id is not None
+    return account.customer_id
+
+
+async def stripe_subscriptions(backend: RunningBackend, person: Person) -> list[dict[str, Any]]:
+    """What Stripe has of the person's subscriptions, ended ones too, the newest first."""
+    customer = await customer_of(backend, person)
+    return await backend.sandbox.listed("/v1/subscriptions", customer=customer, status="all")
+
+
+async def provider_id(backend: RunningBackend, person: Person) -> str:
+    """Stripe's id of the live subscription, which there is."""
+    async with backend.database.read() as session:
+        row = await subscription_store.find(session, person.workspace_id)
+    assert row is not None
+    assert row.provider_id is not None
+    return row.provider_id
+
+
+def codes(payload: dict[str, Any]) -> list[str]:
+    """The codes of a payload's `userErrors`."""
+    return [error["code"] for error in payload["userErrors"]]
+
+
+def paid_minor(charges: list[dict[str, Any]]) -> list[int]:
+    """What charges took, the oldest first, in the currency's smallest unit."""
+    return [charge["amount"] for charge in reversed(charges)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,6 +12,9 @@ import pytest_asyncio
 
 from app.accounts.access.api_keys import create_service_key
 from app.accounts.access.permissions import ApiScope
+from app.billing.subscriptions.kept_terms import keep_terms
+from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
+from app.catalog import load_catalog
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
 from bench.page_rows import Page, fill
@@ -19,6 +22,7 @@ from bench.round_trips import RoundTrips, counted_round_trips
 from tests.support.api import Api, running_api
 from tests.support.databases import cloned_url
 from tests.support.running_backend import CATALOGS
+from tests.support.subscriptions import choice_of, subscribe
 
 MOST: Final = 3
 _ROWS: Final = 30
@@ -31,7 +35,8 @@ _BALANCE = """
 _FIELDS: Final = (
     "id name",
     "plan { code }",
-    "subscription { seats { total used } plan { code } }",
+    "subscription { seats { total used } plan { code } status renewsAt recurringPrice { amount } recurringTotal { amount }"
+    " currentPeriod { end } pendingChange { kind plan { code } seats recurringPrice { amount } } version }",
     "spend { spent { amount } limit { amount } }",
     _BALANCE,
     "paymentMethods { id last4 }",
@@ -81,7 +86,7 @@ _DOCUMENTS: Final = {
         MOST + 2,
     ),
     "with everybody in it": (
-        "query ($a: ID!) { workspace(id: $a) { members { totalCount nodes { user { handle } } } invitations { id }"
+        "query ($a: ID!) { workspace(id: $a) { members { totalCount nodes { user { handle } holdsSeat } } invitations { id }"
         " auditLog { nodes { actor detail } } apiKeys { createdBy } phone { masked } } }",
         MOST + 1,
     ),
@@ -167,6 +172,23 @@ async def test_of_a_payload_only_what_is_selected_is_read(counted: Counted) -> N
         assert data["holdCredits"]["userErrors"] == []
         counts.append(count)
     assert counts[1] == counts[0] + 1
+
+
+async def test_so_it_does_for_who_subscribes_on_terms_that_are_sold_no_more(counted: Counted) -> None:
+    catalog = load_catalog(CATALOGS / "analytics.toml")
+    plans = tuple(replace(plan, requests_per_second=99) if plan.prices else plan for plan in catalog.plans)
+    former = replace(catalog, plans=plans)
+    page = await fill(counted.api.database, _ROWS)
+    await transact(counted.api.database, lambda session: keep_terms(session, former))
+    lower = PendingChange(kind=PendingChangeKind.DOWNGRADE, choice=choice_of(former, "personal", 1))
+    await subscribe(counted.api.database, page.workspace_id, choice_of(former, "team", 5), pending=lower)
+    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
+
+    count, data = await counted.count(document, page.token, **page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    subscription = data["workspace"]["subscription"]
+    assert (subscription["plan"], subscription["pendingChange"]["plan"]) == ({"code": "team"}, {"code": "personal"})
 
 
 async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counted) -> None:

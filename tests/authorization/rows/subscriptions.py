@@ -8,14 +8,15 @@ from app.billing.subscriptions.pending_changes import PendingChange, PendingChan
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.store import subscriptions as subscription_store
-from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE
+from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
 from tests.authorization.rows.makers import fields_of_subscription, the_workspace
 from tests.authorization.scene import Scene
 from tests.authorization.table import Outcome, Row, Variables, all_of
 from tests.support.digest import settled
 from tests.support.subscribing import stripe_invoices
-from tests.support.subscriptions import choice_of, tell_recurring
+from tests.support.subscriptions import choice_of
 
+_NEXT_BILL = "query ($id: ID!) { workspace(id: $id) { upcomingInvoice { at } } }"
 _MONEY_OF_PENDING = {"recurringPrice": "{ amount }", "expiresAt": "", "invoice": "{ id }"}
 _PENDING = {
     "kind": "",
@@ -39,13 +40,14 @@ async def _with_everything(scene: Scene) -> Variables:
         expires_at=now + timedelta(days=1),
     )
 
-    async def write(session: Session) -> int:
+    async def write(session: Session) -> None:
         row = await subscription_store.find(session, workspace_id)
         assert row is not None
         row.grace_ends_at, row.trial_ends_at, row.pending = now + timedelta(days=7), now, pending_as_json(upgrade)
-        return row.version
 
-    await tell_recurring(database, workspace_id, await transact(database, write), 19_000)
+    await transact(database, write)
+    # what recurs is told with the next bill
+    await scene.backend.api.query(_NEXT_BILL, {"id": scene.workspace}, token=scene.tokens[Who.OWNER])
     return await the_workspace(scene)
 
 

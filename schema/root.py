@@ -27,13 +27,16 @@ from schema.purchase_mutations import PurchaseMutation
 from schema.scalars import SCALARS
 from schema.sign_in_mutations import SignInMutation
 from schema.subscription_mutations import SubscriptionMutation
+from schema.subscription_previews import SubscriptionPreviewQuery
 from schema.user_errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.users import UserQuery
 from schema.workspaces import WorkspaceQuery
 
 
 @strawberry.type(description="What can be read.")
-class Query(UserQuery, ProfileQuery, InvitationQuery, WorkspaceQuery, CatalogQuery, NodeQuery):
+class Query(
+    UserQuery, ProfileQuery, InvitationQuery, WorkspaceQuery, CatalogQuery, SubscriptionPreviewQuery, NodeQuery
+):
     pass
 
 

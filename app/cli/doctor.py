@@ -36,8 +36,8 @@ def dashboard_settings(catalog: Catalog) -> list[tuple[str, str]]:
         ),
         (
             "Billing > Revenue recovery > Retries > If all retries for a payment fail",
-            "Leave the subscription past due. Counterfoil ends it itself when the grace period is over; canceled by Stripe it would "
-            "end when the last retry fails, which may be earlier.",
+            "Leave the subscription past due. Counterfoil ends it itself when the grace period is over; canceled by Stripe it "
+            "would end when the last retry fails, which may be earlier.",
         ),
         (
             "Billing > Invoices > Tax rounding",

@@ -15,7 +15,7 @@ from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
 from app.billing.subscriptions import owner_notices
-from app.billing.subscriptions.subscription_states import VOID_UNPAID
+from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
 from app.flows import provider_events
@@ -30,6 +30,9 @@ from app.flows.subscriptions.advance import resume_change
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.default_card import apply_default_card
 from app.flows.subscriptions.endings import check_subscription, void_unpaid
+from app.flows.subscriptions.sync import sync_subscription
+from app.flows.subscriptions.upcoming import refresh_upcoming
+from app.idempotency import KEYS_KEPT
 from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
@@ -76,12 +79,17 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
     async def former_customer(arguments: Mapping[str, str]) -> None:
         workspace_id, customer_id = UUID(arguments["workspace_id"]), arguments["customer_id"]
         await end_purchases_with(flow_context, workspace_id, customer_id)
+        # the customer's subscription ended with it
+        await sync_subscription(flow_context, workspace_id)
 
     async def default_card_changed(arguments: Mapping[str, str]) -> None:
         await apply_default_card(flow_context, UUID(arguments["workspace_id"]))
 
     async def void_unpaid_invoices(arguments: Mapping[str, str]) -> None:
         await void_unpaid(flow_context, UUID(arguments["workspace_id"]), arguments["subscription_id"])
+
+    async def next_bill_changed(arguments: Mapping[str, str]) -> None:
+        await refresh_upcoming(flow_context, UUID(arguments["workspace_id"]))
 
     async def owner_notice(arguments: Mapping[str, str]) -> None:
         await transact(
@@ -97,6 +105,7 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         FORMER_CUSTOMER: former_customer,
         DEFAULT_CARD_CHANGED: default_card_changed,
         VOID_UNPAID: void_unpaid_invoices,
+        REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
     }
 
@@ -215,7 +224,8 @@ async def _resume_changes(flow_context: FlowContext) -> int:
 
 async def _check_subscriptions(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
-        due = await subscription_store.due(session, limit=_BATCH)
+        since = session.now - CHECK_EVERY
+        due = await subscription_store.due(session, unchecked_since=since, limit=_BATCH)
     # a workspace has one subscription, so its own id stands in the object's place
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone(
@@ -267,7 +277,13 @@ async def _process_given_up_events(flow_context: FlowContext) -> int:
 async def _clean(flow_context: FlowContext) -> int:
     await transact(flow_context.database, purge.purge_expired, step="clean")
     await transact(flow_context.database, credit_movements.forget_keys, step="clean.keys")
+    await transact(flow_context.database, _forget_changes, step="clean.changes")
     return 0
+
+
+async def _forget_changes(session: Session) -> None:
+    await subscription_store.forget_changes(session, session.now - KEYS_KEPT)
+    await checkout_store.forget(session, session.now - KEYS_KEPT)
 
 
 async def _no_due_time(_session: Session) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.db.engine import Session
 from app.db.tables.subscriptions import CheckoutState, SubscriptionCheckoutRow
@@ -63,6 +63,14 @@ async def due(session: Session, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
 async def next_check_at(session: Session) -> datetime | None:
     """When the next page is to be looked at; None when there is none."""
     return await session.scalar(select(func.min(SubscriptionCheckoutRow.next_check_at)))
+
+
+async def forget(session: Session, before: datetime) -> None:
+    """Forget the pages that came to their end and were asked for before a time, with their idempotency keys."""
+    old = delete(SubscriptionCheckoutRow).where(
+        SubscriptionCheckoutRow.created_at < before, SubscriptionCheckoutRow.next_check_at.is_(None)
+    )
+    await session.execute(old.execution_options(synchronize_session=False))
 
 
 async def check_soon(session: Session, session_id: str) -> None:

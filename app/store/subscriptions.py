@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -145,14 +145,16 @@ async def check_soon(session: Session, workspace_id: UUID) -> None:
     await session.execute(live.values(next_check_at=session.now).execution_options(synchronize_session=False))
 
 
-async def due(session: Session, *, limit: int) -> Sequence[UUID]:
-    """The workspaces whose subscription is to be fetched by now, the longest due first."""
-    query = select(SubscriptionRow.workspace_id).where(SubscriptionRow.next_check_at <= session.now)
-    return (await session.scalars(query.order_by(SubscriptionRow.next_check_at).limit(limit))).all()
+async def due(session: Session, *, unchecked_since: datetime, limit: int) -> Sequence[UUID]:
+    """The workspaces whose subscription is to be fetched by now, the longest due first: it is due, or was not since a time."""
+    due_now = SubscriptionRow.next_check_at <= session.now
+    is_old = SubscriptionRow.provider_id.is_not(None) & (SubscriptionRow.checked_at <= unchecked_since)
+    query = select(SubscriptionRow.workspace_id).where(due_now | is_old)
+    return (await session.scalars(query.order_by(SubscriptionRow.checked_at).limit(limit))).all()
 
 
 async def next_check_at(session: Session) -> datetime | None:
-    """When the next subscription is to be fetched; None when there is none."""
+    """When something of a subscription falls due next; None when there is nothing."""
     return await session.scalar(select(func.min(SubscriptionRow.next_check_at)))
 
 
@@ -195,6 +197,14 @@ async def changes_due(session: Session, *, limit: int) -> Sequence[tuple[UUID, U
 async def next_change_check_at(session: Session) -> datetime | None:
     """When the next change is to be looked at; None when there is none."""
     return await session.scalar(select(func.min(SubscriptionChangeRow.next_check_at)))
+
+
+async def forget_changes(session: Session, before: datetime) -> None:
+    """Forget the changes that came to their end and were begun before a time, with their idempotency keys."""
+    old = delete(SubscriptionChangeRow).where(
+        SubscriptionChangeRow.created_at < before, SubscriptionChangeRow.state.not_in(IN_FLIGHT)
+    )
+    await session.execute(old.execution_options(synchronize_session=False))
 
 
 async def first_notice(session: Session, workspace_id: UUID, reason: str) -> bool:

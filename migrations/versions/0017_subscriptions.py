@@ -50,12 +50,19 @@ def _add_subscriptions() -> None:
         sa.Column("schedule_id", sa.Text()),
         sa.Column("pending", JSONB()),
         sa.Column("next_check_at", _TIME),
+        sa.Column("checked_at", _TIME, nullable=False),
         sa.Column("changed_at", _TIME, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("(provider_id IS NULL) = (terms_id IS NULL)", name="live_has_terms"),
         sa.CheckConstraint("(terms_id IS NULL) = (seats IS NULL)", name="terms_have_seats"),
     )
     _index_due("subscriptions")
+    op.create_index(
+        "subscriptions_checked_at_idx",
+        "subscriptions",
+        ["checked_at"],
+        postgresql_where=sa.text("provider_id IS NOT NULL"),
+    )
 
 
 def _add_changes() -> None:
@@ -127,7 +134,6 @@ def _add_bills() -> None:
     place = sa.Computed("CASE WHEN subscription_id IS NULL THEN issued_at ELSE made_at END", persisted=True)
     op.add_column("invoices", sa.Column("listed_at", _TIME, place))
     op.create_index("invoices_listed_idx", "invoices", ["workspace_id", "listed_at", "id"])
-    op.drop_index("invoices_listing_idx", "invoices")
     op.create_table(
         "upcoming_invoices",
         sa.Column("workspace_id", sa.Uuid(), primary_key=True),

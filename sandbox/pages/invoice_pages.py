@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from html import escape
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.currencies import money
 from sandbox.objects import Json
 from sandbox.pages.invoice_pdf import invoice_pdf
+from sandbox.pages.invoice_texts import InvoiceTexts, invoice_texts
 from sandbox.pages.layout import button, page, page_route, paragraph
 from sandbox.pages.secret_urls import get_by_secret
 from sandbox.resources.invoices.paying import PAYABLE, pay_invoice
@@ -37,62 +36,49 @@ class InvoicePages:
         """Show an invoice, with a button to pay an open one."""
         async with self._store.read() as tx:
             invoice = await get_by_secret(tx, request, "invoice", "_secret")
-        return _invoice_page(invoice)
+            return _invoice_page(invoice, await invoice_texts(tx, invoice))
 
     async def pay(self, request: Request) -> Response:
         """Pay with the customer's default card; redirect to the bank if it requires authentication."""
         async with self._store.write() as tx:
             invoice = await get_by_secret(tx, request, "invoice", "_secret")
             if invoice["status"] not in PAYABLE:
-                return _invoice_page(invoice, f"This invoice can't be paid: its status is {invoice['status']}.")
+                problem = f"This invoice can't be paid: its status is {invoice['status']}."
+                return _invoice_page(invoice, await invoice_texts(tx, invoice), problem)
             error = await pay_invoice(tx, invoice, None, off_session=False)
+            texts = await invoice_texts(tx, invoice)
         intent = error.error.get("payment_intent") if error else None
         if intent and intent["next_action"]:
             return RedirectResponse(intent["next_action"]["redirect_to_url"]["url"], 303)
-        return _invoice_page(invoice, str(error) if error else None)
+        return _invoice_page(invoice, texts, str(error) if error else None)
 
     async def pdf(self, request: Request) -> Response:
         """Answer the invoice as a PDF."""
         async with self._store.read() as tx:
             invoice = await get_by_secret(tx, request, "invoice", "_secret")
-        headers = {"Content-Disposition": f'attachment; filename="Invoice-{invoice["number"]}.pdf"'}
-        return Response(invoice_pdf(invoice), headers=headers, media_type="application/pdf")
+            texts = await invoice_texts(tx, invoice)
+        headers = {"Content-Disposition": f'attachment; filename="Invoice-{texts.number}.pdf"'}
+        return Response(invoice_pdf(texts), headers=headers, media_type="application/pdf")
 
 
-def _invoice_page(invoice: Json, problem: str | None = None) -> Response:
-    currency = invoice["currency"]
-    at = datetime.fromtimestamp(invoice["effective_at"], UTC).date().isoformat()
+def _invoice_page(invoice: Json, texts: InvoiceTexts, problem: str | None = None) -> Response:
     rows = "".join(
-        f"<tr><td>{escape(line['description'] or '')}</td><td>{line['quantity']}</td>"
-        f'<td class="amount">{escape(money(line["amount"], currency))}</td></tr>'
-        for line in invoice["lines"]["data"]
+        f"<tr><td>{escape(line.description)}{f'<br>{line.period}' if line.period else ''}</td><td>{line.quantity}</td>"
+        f'<td class="amount">{escape(line.amount)}</td></tr>'
+        for line in texts.lines
     )
     sums = "".join(
-        f'<tr><th colspan="2">{escape(name)}</th><td class="amount">{escape(money(amount, currency))}</td></tr>'
-        for name, amount in _summary(invoice)
+        f'<tr><th colspan="2">{escape(name)}</th><td class="amount">{escape(amount)}</td></tr>'
+        for name, amount in texts.sums
     )
-    to = " · ".join(text for text in (invoice["customer_name"], invoice["customer_email"]) if text)
     pay = f'<form method="post">{button("pay", "1", "Pay with the card on file", primary=True)}</form>'
     return page(
-        f"Invoice {invoice['number']}",
+        f"Invoice {texts.number}",
         (paragraph(problem, "error") if problem else "")
-        + paragraph(f"{at} · {to}" if to else at)
+        + paragraph(" · ".join((texts.day, *texts.seller)))
+        + paragraph(" · ".join(("Bill to", *texts.buyer)))
         + f'<table><tr><th>Item</th><th>Quantity</th><th class="amount">Amount</th></tr>{rows}{sums}</table>'
         + paragraph(f"Status: {invoice['status']}")
         + (pay if invoice["status"] in PAYABLE else "")
         + f'<p><a href="{escape(invoice["invoice_pdf"])}">Download as PDF</a></p>',
     )
-
-
-def _summary(invoice: Json) -> list[tuple[str, int]]:
-    """Return the invoice's sums with their names, in the order of the page."""
-    taxes = [(f"Tax ({tax['tax_behavior']})", tax["amount"]) for tax in invoice["total_taxes"]]
-    applied = invoice["ending_balance"] - invoice["starting_balance"]
-    return [
-        ("Subtotal", invoice["subtotal"]),
-        *taxes,
-        ("Total", invoice["total"]),
-        *([("Applied balance", -applied)] if applied else []),
-        ("Amount due", invoice["amount_due"]),
-        ("Amount paid", invoice["amount_paid"]),
-    ]

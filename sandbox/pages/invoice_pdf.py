@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from textwrap import wrap
 
 from fpdf import FPDF
 
-from sandbox.currencies import money
-from sandbox.objects import Json
+from sandbox.pages.invoice_texts import InvoiceTexts
+
+_LABEL_CHARACTERS = 70
 
 
-def invoice_pdf(invoice: Json) -> bytes:
-    """Return a one-page PDF of a finalized invoice: its number, date, customer, lines, taxes and sums."""
-    currency = invoice["currency"]
+def invoice_pdf(texts: InvoiceTexts) -> bytes:
+    """Return a PDF of a finalized invoice: its number, day, seller, buyer, lines, taxes and sums, as text."""
     pdf = FPDF()
-    pdf.set_creation_date(datetime.fromtimestamp(invoice["effective_at"], UTC))
+    pdf.set_creation_date(datetime.fromisoformat(texts.day).replace(tzinfo=UTC))
     pdf.add_page()
     pdf.set_font("helvetica", "B", 18)
-    pdf.cell(0, 12, _latin(f"Invoice {invoice['number']}"), new_x="LMARGIN", new_y="NEXT")
+    _paragraph(pdf, f"Invoice {texts.number}", 12)
     pdf.set_font("helvetica", "", 11)
-    at = datetime.fromtimestamp(invoice["effective_at"], UTC).date().isoformat()
-    for text in (at, invoice["account_name"], invoice["customer_name"], invoice["customer_email"]):
-        if text:
-            pdf.cell(0, 6, _latin(text), new_x="LMARGIN", new_y="NEXT")
+    for text in (texts.day, *texts.seller, "", "Bill to", *texts.buyer):
+        _paragraph(pdf, text, 6)
     pdf.ln(6)
-    for line in invoice["lines"]["data"]:
-        label = f"{line['description'] or 'Item'}  x {line['quantity']}"
-        _row(pdf, label, money(line["amount"], currency))
+    for line in texts.lines:
+        period = f", {line.period}" if line.period else ""
+        _row(pdf, f"{line.description}{period}  x {line.quantity}", line.amount)
     pdf.ln(3)
-    for tax in invoice["total_taxes"]:
-        _row(pdf, f"Tax ({tax['tax_behavior']})", money(tax["amount"], currency))
-    for name in ("total", "amount_due", "amount_paid"):
-        _row(pdf, name.replace("_", " ").capitalize(), money(invoice[name], currency))
+    for name, amount in texts.sums:
+        _row(pdf, name, amount)
     return bytes(pdf.output())
 
 
+def _paragraph(pdf: FPDF, text: str, height: float) -> None:
+    for part in wrap(text, _LABEL_CHARACTERS) or [""]:
+        pdf.cell(0, height, _latin(part), new_x="LMARGIN", new_y="NEXT")
+
+
 def _row(pdf: FPDF, label: str, amount: str) -> None:
-    pdf.cell(140, 7, _latin(label[:80]))
+    *parts, last = wrap(label, _LABEL_CHARACTERS)
+    for part in parts:
+        _paragraph(pdf, part, 7)
+    pdf.cell(140, 7, _latin(last))
     pdf.cell(0, 7, _latin(amount), align="R", new_x="LMARGIN", new_y="NEXT")
 
 

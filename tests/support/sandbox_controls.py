@@ -43,6 +43,11 @@ class SandboxControls:
         answer = await self._http.get(f"{self.url}/_sandbox/clock")
         return datetime.fromisoformat(answer.raise_for_status().json()["now"])
 
+    async def move_to(self, moment: datetime) -> None:
+        """Move the sandbox's time forward, and have what is due there happen."""
+        body = {"now": moment.isoformat()}
+        (await self._http.post(f"{self.url}/_sandbox/clock", json=body)).raise_for_status()
+
     async def listed(self, path: str, **parameters: str) -> list[dict[str, Any]]:
         """All objects that a list of the API has, such as `/v1/charges` with `customer`; the newest first."""
         found: list[dict[str, Any]] = []

@@ -23,11 +23,13 @@ from app.payments.subscription_values import ProviderSubscription, SubscriptionS
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 
+REFRESH_UPCOMING: Final = "refresh_upcoming"
+"""The task that asks the provider for the next bill, whoever changed the subscription."""
 VOID_UNPAID: Final = "void_unpaid"
 """The task that calls off what is unpaid of a subscription that has ended."""
 
-# Events may never come: what is live is fetched at least this often.
-_CHECK_EVERY: Final = timedelta(days=1)
+CHECK_EVERY: Final = timedelta(days=1)
+"""Events may never come: what is live is fetched at least this often."""
 _CHECK_AGAIN: Final = timedelta(minutes=5)
 # The provider renews a little after the period's end, and charges about an hour later.
 _RENEWED_BY: Final = timedelta(minutes=1)
@@ -112,28 +114,27 @@ async def mirror(session: Session, workspace_id: UUID, offered: Offered, snapsho
         return False
     if row is None:
         row = SubscriptionRow(workspace_id=workspace_id, add_ons={}, version=0, status=SubscriptionState.ACTIVE.value)
-        row.changed_at = session.now
+        row.changed_at = row.checked_at = session.now
         session.add(row)
     is_changed = await _take_over(session, row, values)
     await owner_notices.tell_of_unpaid(session, row, snapshot.subscription.latest_invoice_id)
-    row.next_check_at = next_check(session.now, row, snapshot)
+    row.next_check_at, row.checked_at = next_check(session.now, row, snapshot), session.now
     return is_changed
 
 
-def next_check(now: datetime, row: SubscriptionRow, snapshot: Snapshot) -> datetime:
-    """When the worker fetches a live subscription next: when something falls due, and at least once a day."""
-    end = snapshot.period_end
-    dues = [end + _RENEWED_BY, end + _CHARGED_BY, snapshot.period_start + _CHARGED_BY]
+def next_check(now: datetime, row: SubscriptionRow, snapshot: Snapshot) -> datetime | None:
+    """When something of a live subscription falls due next: a renewal, its charge, the end, the end of grace."""
+    dues = [snapshot.period_end + _RENEWED_BY, snapshot.period_end + _CHARGED_BY, snapshot.period_start + _CHARGED_BY]
     dues += [moment + _RENEWED_BY for moment in (row.ends_at, row.grace_ends_at) if moment is not None]
-    return min([now + _CHECK_EVERY, *(due for due in dues if due > now)])
+    return min((due for due in dues if due > now), default=None)
 
 
 async def check_later(session: Session, workspace_id: UUID) -> None:
     """Let the worker fetch a subscription again in a while, where it can't be fetched now."""
     await billing_account_store.lock(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
-    if row is not None and row.next_check_at is not None:
-        row.next_check_at = session.now + _CHECK_AGAIN
+    if row is not None and row.provider_id is not None:
+        row.next_check_at, row.checked_at = session.now + _CHECK_AGAIN, session.now
 
 
 async def _end(session: Session, row: SubscriptionRow) -> None:
@@ -176,6 +177,7 @@ def _changed(session: Session, row: SubscriptionRow) -> None:
     row.changed_at = session.now
     row.version += 1
     subscription_store.hint_changed(session, row.workspace_id)
+    session.outbox.enqueue(REFRESH_UPCOMING, {"workspace_id": str(row.workspace_id)})
 
 
 def _values(

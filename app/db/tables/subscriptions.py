@@ -63,7 +63,7 @@ class SubscriptionRow(Base):
     code) are what was paid for, None (and empty) on the fallback plan. `ends_at` is when it will end, None while it goes on.
     `pending` is what is decided for later, as `app.billing.subscriptions.subscription_states` writes it; `grace_ends_at` is when
     access ends unless the overdue invoice is paid. `version` rises with everything that clients are shown. From `next_check_at`
-    on the worker fetches it again.
+    on, when something falls due, the worker fetches it again, and in any case a day after `checked_at`.
     """
 
     __tablename__ = "subscriptions"
@@ -72,6 +72,7 @@ class SubscriptionRow(Base):
         CheckConstraint("(provider_id IS NULL) = (terms_id IS NULL)", name="live_has_terms"),
         CheckConstraint("(terms_id IS NULL) = (seats IS NULL)", name="terms_have_seats"),
         Index("subscriptions_next_check_at_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
+        Index("subscriptions_checked_at_idx", "checked_at", postgresql_where=text("provider_id IS NOT NULL")),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -90,6 +91,7 @@ class SubscriptionRow(Base):
     schedule_id: Mapped[str | None]
     pending: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     next_check_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     version: Mapped[int]
 

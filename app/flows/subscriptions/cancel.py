@@ -20,7 +20,6 @@ from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.advance import advance
 from app.flows.subscriptions.change_results import ChangeResult, finish_change, locked_state, sync_first
-from app.flows.subscriptions.upcoming import refresh_upcoming
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
@@ -124,5 +123,4 @@ async def _take_back_awaited(context: FlowContext, workspace_id: UUID, authorize
         raise PaymentUnavailable from error
     if present is not None and present.state == ChangeState.DONE:
         raise Conflict("This was paid at the same moment: the change is made.")
-    await refresh_upcoming(context, workspace_id)
     return True

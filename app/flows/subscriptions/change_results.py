@@ -19,7 +19,6 @@ from app.errors import Conflict, DomainError, PaymentActionRequired, PaymentDecl
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.advance import advance
 from app.flows.subscriptions.sync import read_sold, sync_subscription
-from app.flows.subscriptions.upcoming import refresh_upcoming
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
@@ -57,7 +56,6 @@ async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> 
             present = await subscription_store.change(session, change.workspace_id, change.id)
         if present is None or present.state in (ChangeState.UNDER_WAY, ChangeState.UNDOING):
             return ChangeResult(PaymentPending() if change.prorated_at is not None else PaymentUnavailable())
-    await refresh_upcoming(context, change.workspace_id)
     return await result_of(context, present or change)
 
 

@@ -16,6 +16,7 @@ from app import idempotency
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions import checkout_states
@@ -146,6 +147,9 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
+    if context.catalog.phone_required:
+        # the page saves a card
+        await require_phone(session, workspace_id)
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
     choice = plan_start(context.catalog, request.wanted, used_seats=counted[0].members if counted else 0)
     await count(session)
@@ -191,7 +195,7 @@ async def _open_page(
     context: FlowContext, row: SubscriptionCheckoutRow, choice: PlanChoice, customer_id: str, urls: ReturnUrls
 ) -> Checkout:
     """Open the page at the provider. Where it refuses a price or a tax rate, sync the catalog and try once more."""
-    country = await _country(context, customer_id)
+    country = await tax_country(context, customer_id)
     try:
         return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}")
     except GatewayRefused as refused:
@@ -202,10 +206,12 @@ async def _open_page(
     return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}-again")
 
 
-async def _country(context: FlowContext, customer_id: str) -> str | None:
+async def tax_country(context: FlowContext, customer_id: str | None) -> str | None:
     """The customer's country where the tax depends on it; raises `BillingAddressRequired` where it is not known."""
     if not context.catalog.tax.needs_address:
         return None
+    if customer_id is None:
+        raise BillingAddressRequired
     address = (await context.gateway.billing_details(customer_id)).address
     if address is None or not address.country:
         raise BillingAddressRequired
@@ -222,7 +228,7 @@ async def _send_page(
     *,
     key: str,
 ) -> Checkout:
-    items, tax_rate_ids = await _items(context, choice, country)
+    items, tax_rate_ids = await items_to_buy(context, choice, country)
     return await context.gateway.open_subscription_page(
         customer_id,
         items,
@@ -241,7 +247,7 @@ async def _send_page(
     )
 
 
-async def _items(
+async def items_to_buy(
     context: FlowContext, choice: PlanChoice, country: str | None
 ) -> tuple[Sequence[PricedQuantity], Sequence[str]]:
     """What is bought and its tax rates by the provider's ids; raises `GatewayRefused` if the catalog has not been synced."""

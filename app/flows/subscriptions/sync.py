@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from app.billing.subscriptions import subscription_states
 from app.billing.subscriptions.goals import WORKSPACE_ID, Prices, Snapshot
 from app.billing.subscriptions.kept_terms import all_terms
@@ -26,8 +24,6 @@ from app.store import provider_events as provider_event_store
 from app.store import subscriptions as subscription_store
 
 _MOST_FETCHES: Final = 5
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,7 @@ async def subscription_changed(context: FlowContext, customer_id: str | None) ->
 
 
 async def _release_schedule(context: FlowContext, workspace_id: UUID, snapshot: Snapshot) -> None:
-    """Release a schedule of ours whose change was made: the provider lets nobody cancel while one is attached, in its portal too."""
+    """Release a schedule of ours whose change was made: while one is attached the provider lets nobody cancel, as in its portal."""
     async with context.database.read() as session:
         if await subscription_store.change_in_flight(session, workspace_id) is not None:
             return
@@ -141,11 +137,7 @@ async def _fetch_live(
     async with context.database.read() as session:
         row = await subscription_store.find(session, workspace_id)
     known_id = row.provider_id if row is not None else None
-    ours = [each for each in live_ones(found) if each.id == known_id or _is_of_catalog(each, sold)]
-    for other in live_ones(found):
-        if other not in ours:
-            _log.info("subscription.not_ours", workspace=str(workspace_id), subscription=other.id)
-    return ours
+    return [each for each in live_ones(found) if each.id == known_id or _is_of_catalog(each, sold)]
 
 
 def _is_of_catalog(subscription: ProviderSubscription, sold: Sold) -> bool:

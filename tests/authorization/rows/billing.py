@@ -19,6 +19,10 @@ async def _an_order(scene: Scene) -> Variables:
     return {"input": {"workspaceId": scene.workspace, "packCode": "starter", "idempotencyKey": uuid4().hex}}
 
 
+async def _a_plan(scene: Scene) -> Variables:
+    return {"input": {"workspaceId": scene.workspace, "planCode": "business", "interval": "MONTH"}}
+
+
 async def _the_card(scene: Scene) -> Variables:
     return {"input": {"id": scene.ids["PaymentMethod"]}}
 
@@ -33,6 +37,12 @@ async def _the_invoice(scene: Scene) -> Variables:
 
 ROWS = [
     Row("Query.catalog", "{ catalog { name } }", EVERYONE),
+    Row(
+        "Query.subscriptionChangePreview",
+        "query ($input: SubscriptionChangeInput!) { subscriptionChangePreview(input: $input) { timing userErrors { code } } }",
+        MANAGE_BILLING,
+        given=_a_plan,
+    ),
     Row("Mutation.rechargeCredits", operations.RECHARGE, MANAGE_BILLING, given=_an_order),
     Row("Mutation.addPaymentMethod", operations.ADD_CARD, MANAGE_BILLING, given=_the_workspace),
     Row(

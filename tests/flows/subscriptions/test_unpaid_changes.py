@@ -23,10 +23,10 @@ DECLINING = "pm_card_chargeCustomerFail"
 ASKING = "pm_card_authenticationRequired"
 
 
-async def _with_card(backend: RunningBackend, card: str, plan: str = "team", **more: object) -> Person:
+async def _with_card(backend: RunningBackend, card: str, *, seats: int) -> Person:
     """Someone who subscribed with a good card, and has another default card since."""
     person = await backend.sign_up()
-    await subscribe(backend, person, plan, **more)
+    await subscribe(backend, person, "team", seats=seats)
     added = await backend.add_card(person, card)
     await backend.api.query(
         "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }",

@@ -82,21 +82,14 @@ class Subscription:
     cancel_at_period_end: bool
     current_period: Period
     recurring_price: Money
-    pending_change: PendingChange | None
+    plan: Plan
     version: str
-
-    @strawberry.field
-    def plan(self) -> Plan:
-        return Plan(**_Parts.plan)
+    pending_change: PendingChange | None = None
 
     @strawberry.field
     async def seats(self) -> Seats:
         async with _Parts.sessions() as session:
-            members = (
-                select(func.count())
-                .select_from(MembershipRow)
-                .where(MembershipRow.workspace_id == self.row.workspace_id)
-            )
+            members = select(func.count()).where(MembershipRow.workspace_id == self.row.workspace_id)
             used = (await session.execute(members)).scalar_one()
         total = self.row.seats or 0
         return Seats(total=total, used=min(used, total), available=max(0, total - used))
@@ -105,9 +98,8 @@ class Subscription:
     async def recurring_total(self) -> Money | None:
         async with _Parts.sessions() as session:
             told = await session.get(UpcomingInvoiceRow, self.row.workspace_id)
-        if told is None or told.recurring_total_minor is None or told.version != self.row.version:
-            return None
-        return _money(told.recurring_total_minor)
+        is_known = told is not None and told.version == self.row.version
+        return _money(told.recurring_total_minor or 0) if told is not None and is_known else None
 
 
 @strawberry.type
@@ -260,13 +252,13 @@ class Workspace:
             return None
         return Subscription(
             row=row,
+            plan=Plan(**_Parts.plan),
             status=row.status,
             interval=(row.interval or "").upper(),
             renews_at=row.period_end if row.ends_at is None else None,
             cancel_at_period_end=row.ends_at is not None,
             current_period=Period(start=row.period_start, end=row.period_end),
             recurring_price=_money(_Parts.seat_minor * (row.seats or 0)),
-            pending_change=PendingChange(kind=row.pending["kind"]) if row.pending is not None else None,
             version=str(row.version + workspace.version),
         )
 

@@ -80,8 +80,8 @@ _FILL: Final = (
 )  # fmt: skip
 _SUBSCRIBE: Final = (
     "INSERT INTO subscriptions (workspace_id, provider_id, status, terms_id, interval, seats, started_at, period_start, period_end,"
-    " changed_at, version) VALUES (:id, :subscription, 'ACTIVE', :terms, 'month', 5, now(), now(), now() + interval '30 days',"
-    " now(), 3)"
+    " changed_at, checked_at, version) VALUES (:id, :subscription, 'ACTIVE', :terms, 'month', 5, now(), now(),"
+    " now() + interval '30 days', now(), now(), 3)"
 )
 _RECURS: Final = (
     "INSERT INTO upcoming_invoices (workspace_id, version, asked_at, recurring_total_minor, tried_version)"

@@ -188,23 +188,6 @@ async def test_of_a_payload_only_what_is_selected_is_read(counted: Counted) -> N
     assert counts[1] == counts[0] + 1
 
 
-async def test_so_it_does_for_who_subscribes_on_terms_that_are_sold_no_more(counted: Counted) -> None:
-    catalog = load_catalog(CATALOGS / "analytics.toml")
-    plans = tuple(replace(plan, requests_per_second=99) if plan.prices else plan for plan in catalog.plans)
-    former = replace(catalog, plans=plans)
-    page = await fill(counted.api.database, _ROWS)
-    await transact(counted.api.database, lambda session: keep_terms(session, former))
-    lower = PendingChange(kind=PendingChangeKind.DOWNGRADE, choice=choice_of(former, "personal", 1))
-    await subscribe(counted.api.database, page.workspace_id, choice_of(former, "team", 5), pending=lower)
-    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
-
-    count, data = await counted.count(document, page.token, **page.variables_named("a"))
-
-    assert count <= MOST, counted.trips.sent
-    subscription = data["workspace"]["subscription"]
-    assert (subscription["plan"], subscription["pendingChange"]["plan"]) == ({"code": "team"}, {"code": "personal"})
-
-
 async def test_a_kept_next_bill_and_what_lines_bill_cost_no_more_round_trips(counted: Counted) -> None:
     catalog = load_catalog(CATALOGS / "analytics.toml")
     [team] = [plan_terms(catalog, plan) for plan in catalog.plans if plan.code == "team"]
@@ -230,6 +213,23 @@ async def test_a_kept_next_bill_and_what_lines_bill_cost_no_more_round_trips(cou
     assert count <= MOST, counted.trips.sent
     assert data["workspace"]["upcomingInvoice"]["amountDue"] == {"amount": "0.00"}
     assert data["workspace"]["bills"]["nodes"][0]["lines"][-1] == {"plan": {"code": "team"}, "addOn": None}
+
+
+async def test_so_it_does_for_who_subscribes_on_terms_that_are_sold_no_more(counted: Counted) -> None:
+    catalog = load_catalog(CATALOGS / "analytics.toml")
+    plans = tuple(replace(plan, requests_per_second=99) if plan.prices else plan for plan in catalog.plans)
+    former = replace(catalog, plans=plans)
+    page = await fill(counted.api.database, _ROWS)
+    await transact(counted.api.database, lambda session: keep_terms(session, former))
+    lower = PendingChange(kind=PendingChangeKind.DOWNGRADE, choice=choice_of(former, "personal", 1))
+    await subscribe(counted.api.database, page.workspace_id, choice_of(former, "team", 5), pending=lower)
+    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
+
+    count, data = await counted.count(document, page.token, **page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    subscription = data["workspace"]["subscription"]
+    assert (subscription["plan"], subscription["pendingChange"]["plan"]) == ({"code": "team"}, {"code": "personal"})
 
 
 async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counted) -> None:

@@ -134,7 +134,6 @@ def _add_bills() -> None:
     place = sa.Computed("CASE WHEN subscription_id IS NULL THEN issued_at ELSE made_at END", persisted=True)
     op.add_column("invoices", sa.Column("listed_at", _TIME, place))
     op.create_index("invoices_listed_idx", "invoices", ["workspace_id", "listed_at", "id"])
-    op.drop_index("invoices_listing_idx", "invoices")
     op.create_table(
         "upcoming_invoices",
         sa.Column("workspace_id", sa.Uuid(), primary_key=True),

@@ -9,18 +9,34 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from app.accounts.access.api_keys import create_service_key
 from app.accounts.access.permissions import ApiScope
+from app.catalog import load_catalog, plan_terms
+from app.db.engine import Session
+from app.db.tables.payments import InvoiceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
 from bench.page_rows import Page, fill
 from bench.round_trips import RoundTrips, counted_round_trips
 from tests.support.api import Api, running_api
 from tests.support.databases import cloned_url
+from tests.support.next_bills import next_bill, tell_next_bill
 from tests.support.running_backend import CATALOGS
+from tests.support.subscriptions import choice_of, subscribe
 
 MOST: Final = 3
+_LINE: Final = {
+    "description": "Team",
+    "quantity": 1,
+    "unit_amount_minor": 100,
+    "amount_minor": 100,
+    "price_id": "price_1",
+    "period_start": None,
+    "period_end": None,
+    "is_proration": False,
+}
 _ROWS: Final = 30
 
 _BALANCE = """
@@ -167,6 +183,33 @@ async def test_of_a_payload_only_what_is_selected_is_read(counted: Counted) -> N
         assert data["holdCredits"]["userErrors"] == []
         counts.append(count)
     assert counts[1] == counts[0] + 1
+
+
+async def test_a_kept_next_bill_and_what_lines_bill_cost_no_more_round_trips(counted: Counted) -> None:
+    catalog = load_catalog(CATALOGS / "analytics.toml")
+    [team] = [plan_terms(catalog, plan) for plan in catalog.plans if plan.code == "team"]
+    workspace_id = counted.page.workspace_id
+
+    await subscribe(counted.api.database, workspace_id, choice_of(catalog, "team", 50))
+
+    async def told(session: Session) -> None:
+        bill = next_bill(session.now)
+        await tell_next_bill(session, workspace_id, version=1, recurring_total_minor=0, invoice=bill)
+        lines = InvoiceRow.lines.op("||")([{"terms_id": team.id, "add_on": None, **_LINE}])
+        await session.execute(update(InvoiceRow).where(InvoiceRow.workspace_id == workspace_id).values(lines=lines))
+
+    await transact(counted.api.database, told)
+    document = f"""query ($a: ID!) {{ workspace(id: $a) {{
+      {_PAGE}
+      upcomingInvoice {{ at askedAt lines {{ plan {{ code }} }} amountDue {{ amount }} }}
+      bills: invoices(first: 30) {{ nodes {{ lines {{ plan {{ code }} addOn {{ code }} }} }} }}
+    }} }}"""
+
+    count, data = await counted.count(document, counted.page.token, **counted.page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    assert data["workspace"]["upcomingInvoice"]["amountDue"] == {"amount": "0.00"}
+    assert data["workspace"]["bills"]["nodes"][0]["lines"][-1] == {"plan": {"code": "team"}, "addOn": None}
 
 
 async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counted) -> None:

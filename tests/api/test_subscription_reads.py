@@ -16,6 +16,7 @@ from app.db.unit_of_work import transact
 from app.ids import uuid7
 from app.store import subscriptions as subscription_store
 from tests.support.accounts import Person, new_address
+from tests.support.next_bills import tell_next_bill
 from tests.support.organizations import AccountsApi, Organization
 from tests.support.running_backend import CATALOGS
 from tests.support.subscriptions import choice_of, end_subscription, subscribe
@@ -94,14 +95,7 @@ async def test_members_see_the_plan_and_no_money(one_seat_accounts: AccountsApi)
     async def told(session: Session) -> None:
         row = await subscription_store.find(session, organization.row_id)
         assert row is not None
-        await subscription_store.keep_upcoming_invoice(
-            session,
-            organization.row_id,
-            version=row.version,
-            asked_at=session.now,
-            invoice=None,
-            recurring_total_minor=9_500,
-        )
+        await tell_next_bill(session, organization.row_id, version=row.version, recurring_total_minor=9_500)
 
     await transact(accounts.database, told)
     own, seen = [await _seen(accounts, who, organization) for who in (organization.owner, member)]

@@ -20,11 +20,11 @@ from app.db.tables.subscriptions import SubscriptionState
 from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
-from app.store import subscriptions as subscription_store
 from tests.authorization.callers import SERVICES, Who
 from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.members import let_in
+from tests.support.next_bills import next_bill, tell_next_bill
 from tests.support.running_backend import Person, RunningBackend
 from tests.support.subscriptions import choice_of, subscribe
 
@@ -161,8 +161,8 @@ async def _subscribe(backend: RunningBackend, workspace_id: UUID) -> None:
     )
 
     async def told(session: Session) -> None:
-        await subscription_store.keep_upcoming_invoice(
-            session, workspace_id, version=1, asked_at=now, invoice=None, recurring_total_minor=19_000
+        await tell_next_bill(
+            session, workspace_id, version=1, recurring_total_minor=19_000, invoice=next_bill(now, due_minor=19_000)
         )
         session.add(
             InvoiceRow(

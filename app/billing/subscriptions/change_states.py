@@ -147,6 +147,7 @@ async def finish(session: Session, workspace_id: UUID, change_id: UUID) -> Subsc
     row.next_check_at = row.seats_left = row.expires_at = None
     if failure in _FREES_KEY:
         row.idempotency_key = None
+    await session.flush()
     if failure is Failure.LAPSED:
         await owner_notices.tell(session, workspace_id, Notice.CHANGE_LAPSED, str(change_id))
     return row

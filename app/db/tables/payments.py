@@ -104,6 +104,8 @@ class InvoiceRow(Base):
     erasure = Kept("the law makes a seller keep invoices; nobody can read those of a workspace that is gone")
     __table_args__ = (
         Index("invoices_listed_idx", "workspace_id", "listed_at", "id"),
+        # for the last version's code, which lists by the day of issue
+        Index("invoices_listing_idx", "workspace_id", "issued_at", "id"),
         Index("invoices_purchase_idx", "workspace_id", "purchase_id", postgresql_where=text("purchase_id IS NOT NULL")),
     )
 

@@ -14,7 +14,7 @@ import structlog
 
 from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
-from app.billing.subscriptions import change_states
+from app.billing.subscriptions import change_states, subscription_states
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import (
     ChangeItems,
@@ -95,13 +95,23 @@ async def _take_step(
         return True
     step = next_step(snapshot, goal, sold.prices, change_id=str(change.id), prorated_at=change.prorated_at)
     if step is None:
-        await _note(context, change_states.finish, change, "change.finish")
+        await _finish(context, change, snapshot, sold)
         return True
     if isinstance(step, ChangeItems):
         return await _change_items(context, change, snapshot, step)
     if await _note(context, change_states.claim_step, change, "change.step") is not None:
         await _send(context, change, snapshot, step)
     return True
+
+
+async def _finish(context: FlowContext, change: SubscriptionChangeRow, snapshot: Snapshot, sold: Sold) -> None:
+    """End the change, and mirror what it came to in the same unit: whoever asks again once it has ended is shown that."""
+
+    async def work(session: Session) -> None:
+        await change_states.finish(session, change.workspace_id, change.id)
+        await subscription_states.mirror(session, change.workspace_id, sold.offered, snapshot)
+
+    await transact(context.database, work, step="change.finish")
 
 
 def _goal(change: SubscriptionChangeRow, sold: Sold) -> Goal:

@@ -12,6 +12,7 @@ import structlog
 
 from app.billing.subscriptions.billed_lines import line_origins
 from app.billing.subscriptions.upcoming import ASK_AGAIN_AFTER, UpcomingInvoice, kept_invoice, upcoming_as_json
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import read_many
 from app.db.tables.subscriptions import SubscriptionRow
@@ -93,7 +94,7 @@ async def _ask(context: FlowContext, subscription: SubscriptionRow, provider_id:
     recurring = await _unless_nothing(context.gateway.preview_recurring(provider_id, ()))
 
     async def keep(session: Session) -> None:
-        invoice = await _as_json(context, session, subscription, preview) if preview is not None else None
+        invoice = await _as_json(session, context.catalog, subscription, preview) if preview is not None else None
         await upcoming_invoice_store.keep(
             session,
             subscription.workspace_id,
@@ -107,10 +108,10 @@ async def _ask(context: FlowContext, subscription: SubscriptionRow, provider_id:
 
 
 async def _as_json(
-    context: FlowContext, session: Session, subscription: SubscriptionRow, preview: InvoicePreview
+    session: Session, catalog: Catalog, subscription: SubscriptionRow, preview: InvoicePreview
 ) -> dict[str, object]:
     bought_on = [subscription.terms_id] if subscription.terms_id is not None else []
-    origins = await line_origins(session, context.catalog, preview.lines, bought_on)
+    origins = await line_origins(session, catalog, preview.lines, bought_on)
     return upcoming_as_json(preview, origins, at=subscription.period_end or session.now)
 
 

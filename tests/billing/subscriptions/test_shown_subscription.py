@@ -19,6 +19,7 @@ from app.errors import NotFound
 from app.ids import uuid7
 from app.store import subscriptions as subscription_store
 from tests.support.accounts import new_person
+from tests.support.next_bills import tell_next_bill
 from tests.support.running_backend import CATALOGS
 from tests.support.subscriptions import choice_of, end_subscription, subscribe
 
@@ -118,9 +119,7 @@ async def test_what_recurs_is_shown_only_as_it_was_told_for_this_version(databas
 
     async def told(version: int, minor: int) -> int | None:
         async def keep(session: Session) -> None:
-            await subscription_store.keep_upcoming_invoice(
-                session, workspace_id, version=version, asked_at=session.now, invoice=None, recurring_total_minor=minor
-            )
+            await tell_next_bill(session, workspace_id, version=version, recurring_total_minor=minor)
 
         await transact(database, keep)
         return (await _shown(database, workspace_id)).recurring_total_minor
@@ -139,9 +138,7 @@ async def test_the_version_rises_with_the_row_with_the_members_and_with_what_rec
         await subscription_store.shown_changed(session, [workspace_id])
 
     async def told(session: Session) -> None:
-        await subscription_store.keep_upcoming_invoice(
-            session, workspace_id, version=1, asked_at=session.now, invoice=None, recurring_total_minor=9_500
-        )
+        await tell_next_bill(session, workspace_id, version=1, recurring_total_minor=9_500)
 
     await subscribe(database, workspace_id, _TEAM)
     versions.append((await _shown(database, workspace_id)).version)

@@ -23,8 +23,6 @@ from app.billing.subscriptions.plan_choice import PlanChoice, billed_quantities,
 from app.billing.subscriptions.planner import ChangeTiming, PlannedChange, WantedChange, plan_change, plan_start
 from app.billing.subscriptions.quotes import QUOTE_LASTS, Quote, digest_of, sign
 from app.billing.subscriptions.subscription_states import present_choice
-from app.catalog import Catalog
-from app.db.engine import Session
 from app.db.reads import all_in
 from app.db.tables.payments import BillingAccountRow
 from app.db.tables.subscriptions import SubscriptionRow
@@ -99,8 +97,7 @@ async def preview_change(
         require_open(await billing_account_store.find(session, workspace_id))
     try:
         snapshot = await sync_subscription(context, workspace_id)
-        async with context.database.read() as session:
-            state = await _state(session, context.catalog, workspace_id)
+        state = await _read_state(context, workspace_id)
         require_open(state.account)
         if snapshot is None:
             return await _preview_start(context, state, wanted)
@@ -109,15 +106,16 @@ async def preview_change(
         raise PaymentRefused from refused
 
 
-async def _state(session: Session, catalog: Catalog, workspace_id: UUID) -> _State:
-    counted = await all_in(session, membership_store.COUNTS, [workspace_id])
-    return _State(
-        account=await billing_account_store.find(session, workspace_id),
-        row=await subscription_store.find(session, workspace_id),
-        is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
-        used_seats=counted[0].members if counted else 0,
-        sold=await read_sold(session, catalog),
-    )
+async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
+    async with context.database.read() as session:
+        counted = await all_in(session, membership_store.COUNTS, [workspace_id])
+        return _State(
+            account=await billing_account_store.find(session, workspace_id),
+            row=await subscription_store.find(session, workspace_id),
+            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
+            used_seats=counted[0].members if counted else 0,
+            sold=await read_sold(session, context.catalog),
+        )
 
 
 async def _preview_start(context: FlowContext, state: _State, wanted: WantedChange) -> ChangePreview:

@@ -69,7 +69,9 @@ async def end_subscription(database: Database, workspace_id: UUID) -> None:
 
 
 async def _put(session: Session, workspace_id: UUID, values: dict[str, Any]) -> None:
-    put = insert(SubscriptionRow).values(workspace_id=workspace_id, version=1, changed_at=session.now, **values)
+    put = insert(SubscriptionRow).values(
+        workspace_id=workspace_id, version=1, changed_at=session.now, checked_at=session.now, **values
+    )
     raised = {"version": SubscriptionRow.version + 1, "changed_at": session.now}
     await session.execute(put.on_conflict_do_update(index_elements=["workspace_id"], set_={**values, **raised}))
     subscription_store.hint_changed(session, workspace_id)

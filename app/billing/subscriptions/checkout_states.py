@@ -11,7 +11,7 @@ from app.db.engine import Session
 from app.db.tables.subscriptions import CheckoutState, SubscriptionCheckoutRow
 from app.ids import uuid7
 from app.store import billing_accounts as billing_account_store
-from app.store import subscription_checkouts as checkout_store
+from app.store import subscription_checkouts as subscription_checkout_store
 
 # Longer than the calls to the provider take that open a page.
 OPENING_TAKES: Final = timedelta(seconds=90)
@@ -42,7 +42,9 @@ async def begin(
 async def opened(session: Session, workspace_id: UUID, checkout_id: UUID, *, session_id: str, url: str | None) -> bool:
     """Keep the page's id and address; False where another page was opened in its place meanwhile: this one is to be closed."""
     row = await _locked(session, workspace_id, checkout_id)
-    newer = [each for each in await checkout_store.unfinished(session, workspace_id) if each.id > checkout_id]
+    newer = [
+        each for each in await subscription_checkout_store.unfinished(session, workspace_id) if each.id > checkout_id
+    ]
     if row.state != CheckoutState.OPENING:
         return False
     row.session_id, row.url = session_id, url
@@ -86,4 +88,4 @@ async def check_later(session: Session, workspace_id: UUID, checkout_id: UUID) -
 
 async def _locked(session: Session, workspace_id: UUID, checkout_id: UUID) -> SubscriptionCheckoutRow:
     await billing_account_store.lock(session, workspace_id)
-    return await checkout_store.get(session, workspace_id, checkout_id)
+    return await subscription_checkout_store.get(session, workspace_id, checkout_id)

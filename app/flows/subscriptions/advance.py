@@ -61,7 +61,7 @@ async def advance(
     for _ in range(_MOST_STEPS):
         async with context.database.read() as session:
             change = await subscription_store.change(session, workspace_id, change_id)
-            sold = await read_sold(session, context)
+            sold = await read_sold(session, context.catalog)
         if change is None or change.state not in IN_FLIGHT:
             break
         snapshot = await fetch_snapshot(context, workspace_id)

@@ -30,7 +30,7 @@ from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.change_results import decided
-from app.flows.subscriptions.checkout import items_to_buy, tax_country
+from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
 from app.flows.subscriptions.sync import Sold, read_sold, sync_subscription
 from app.money import Money
 from app.payments.gateway_errors import GatewayRefused
@@ -114,7 +114,7 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
             row=await subscription_store.find(session, workspace_id),
             is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
             used_seats=counted[0].members if counted else 0,
-            sold=await read_sold(session, context),
+            sold=await read_sold(session, context.catalog),
         )
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE
-from tests.authorization.rows.makers import fields_of_subscription, the_workspace
-from tests.authorization.table import Outcome, Row, all_of
+from datetime import timedelta
 
+from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.store import subscriptions as subscription_store
+from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
+from tests.authorization.rows.makers import fields_of_subscription, the_workspace
+from tests.authorization.scene import Scene
+from tests.authorization.table import Outcome, Row, Variables, all_of
+from tests.support.digest import settled
+from tests.support.subscribing import stripe_invoices
+from tests.support.subscriptions import choice_of
+
+_NEXT_BILL = "query ($id: ID!) { workspace(id: $id) { upcomingInvoice { at } } }"
 _MONEY_OF_PENDING = {"recurringPrice": "{ amount }", "expiresAt": "", "invoice": "{ id }"}
 _PENDING = {
     "kind": "",
@@ -15,6 +26,30 @@ _PENDING = {
     "addOns": "{ quantity }",
     **_MONEY_OF_PENDING,
 }
+
+
+async def _with_everything(scene: Scene) -> Variables:
+    """The workspace, with something to see in each field of its subscription; no subscription has all of it at a time."""
+    database = scene.backend.database
+    await settled(database)
+    now, catalog, workspace_id = database.clock.now(), scene.backend.parts.runtime.catalog, scene.owner.workspace_id
+    upgrade = PendingChange(
+        kind=PendingChangeKind.AWAITING_PAYMENT,
+        choice=choice_of(catalog, "team", 20),
+        invoice_id=(await stripe_invoices(scene.backend, scene.owner))[0]["id"],
+        expires_at=now + timedelta(days=1),
+    )
+
+    async def write(session: Session) -> None:
+        row = await subscription_store.find(session, workspace_id)
+        assert row is not None
+        row.grace_ends_at, row.trial_ends_at, row.pending = now + timedelta(days=7), now, pending_as_json(upgrade)
+
+    await transact(database, write)
+    # what recurs is told with the next bill
+    await scene.backend.api.query(_NEXT_BILL, {"id": scene.workspace}, token=scene.tokens[Who.OWNER])
+    return await the_workspace(scene)
+
 
 ROWS = [
     *fields_of_subscription(
@@ -33,14 +68,15 @@ ROWS = [
             "recurringPrice": ("{ amount }", SEE_BILLING),
             "recurringTotal": ("{ amount }", SEE_BILLING),
             "version": ("", SEE_WORKSPACE),
-        }
+        },
+        _with_everything,
     ),
     *[
         Row(
             "Subscription.pendingChange",
             f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ pendingChange {{ {name} {selection} }} }} }} }}",
             SEE_BILLING if name in _MONEY_OF_PENDING else SEE_WORKSPACE,
-            given=the_workspace,
+            given=_with_everything,
             denied=all_of(SEE_WORKSPACE | OUTSIDERS, Outcome.NULL),
             path=("workspace", "subscription", "pendingChange", name),
             label=name,

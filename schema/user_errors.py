@@ -46,7 +46,7 @@ described(
         ErrorCode.PAYMENT_ACTION_REQUIRED: "The bank wants the cardholder to confirm the payment.",
         ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key: another could pay twice.",
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
-        ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
+        ErrorCode.BILLING_ADDRESS_REQUIRED: "The tax depends on the country: give a billing address first.",
         ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not on this server's list.",
         ErrorCode.SPEND_LIMIT_REACHED: (
             "This would pass the limit of what may be spent on credits in a month. Refunds do not free it; an operator can raise "

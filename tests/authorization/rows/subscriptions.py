@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.store import subscriptions as subscription_store
-from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
+from tests.authorization.callers import MANAGE_BILLING, OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
 from tests.authorization.rows.makers import fields_of_subscription, the_workspace
 from tests.authorization.scene import Scene
-from tests.authorization.table import Outcome, Row, Variables, all_of
+from tests.authorization.table import Given, Outcome, Row, Variables, all_of
+from tests.support import subscribing
 from tests.support.digest import settled
 from tests.support.subscribing import stripe_invoices
 from tests.support.subscriptions import choice_of
@@ -51,7 +53,62 @@ async def _with_everything(scene: Scene) -> Variables:
     return await the_workspace(scene)
 
 
+def _asking(**given: object) -> Given:
+    """What a mutation about the subscription is given: something that it refuses to those who may ask for it."""
+
+    async def variables(scene: Scene) -> Variables:
+        return {"input": {"workspaceId": scene.workspace, **given}}
+
+    return variables
+
+
+def _keyed(**given: object) -> Given:
+    async def variables(scene: Scene) -> Variables:
+        return {"input": {"workspaceId": scene.workspace, "idempotencyKey": uuid4().hex, **given}}
+
+    return variables
+
+
+_MUTATIONS = [
+    Row(
+        "Mutation.createCheckout",
+        subscribing.CREATE_CHECKOUT,
+        MANAGE_BILLING,
+        given=_keyed(planCode="personal", interval="MONTH"),
+        may_answer=frozenset({"CONFLICT"}),
+    ),
+    Row(
+        "Mutation.changePlan",
+        subscribing.CHANGE_PLAN,
+        MANAGE_BILLING,
+        given=_keyed(planCode="no-such-plan"),
+        may_answer=frozenset({"PLAN_UNAVAILABLE"}),
+    ),
+    Row(
+        "Mutation.changeSeats",
+        subscribing.CHANGE_SEATS,
+        MANAGE_BILLING,
+        given=_keyed(seats=-1),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
+        "Mutation.cancelSubscription",
+        subscribing.CANCEL,
+        MANAGE_BILLING,
+        given=_asking(reason="x" * 1_001),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
+        "Mutation.keepSubscription",
+        subscribing.KEEP,
+        MANAGE_BILLING,
+        given=_asking(),
+        may_answer=frozenset({"NO_CHANGE"}),
+    ),
+]
+
 ROWS = [
+    *_MUTATIONS,
     *fields_of_subscription(
         {
             "id": ("", SEE_WORKSPACE),

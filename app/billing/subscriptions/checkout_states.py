@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.billing.payments import card_mirror
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json
 from app.db.engine import Session
 from app.db.tables.subscriptions import CheckoutState, SubscriptionCheckoutRow
@@ -63,9 +64,10 @@ async def complete(session: Session, workspace_id: UUID, checkout_id: UUID, subs
 
 
 async def settled(session: Session, workspace_id: UUID, checkout_id: UUID) -> None:
-    """Note that all that follows from a used page is done."""
+    """Note that all that follows from a used page is done. Another default card that was chosen meanwhile is followed from here."""
     row = await _locked(session, workspace_id, checkout_id)
     row.state, row.next_check_at, row.url = CheckoutState.SETTLED.value, None, None
+    await card_mirror.follow_default(session, workspace_id)
 
 
 async def close(session: Session, workspace_id: UUID, checkout_id: UUID, *, frees_key: bool = False) -> None:

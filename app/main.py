@@ -29,16 +29,16 @@ from app.asgi.health import health_routes
 from app.asgi.outage_errors import classify
 from app.asgi.own_pages import page_routes
 from app.asgi.stripe_events import EVENTS_PATH, stripe_event_routes
-from app.catalog import Catalog, load_catalog
+from app.catalog import load_catalog
 from app.clock import Clock
 from app.db.engine import Database, connect
-from app.db.unit_of_work import transact
 from app.faults import fault_hook
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.event_endpoint import endpoint_problems, ensure_event_endpoint, stored_secret
 from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import customer_returned
+from app.flows.subscriptions.fallback_plan import keep_fallback_seats
 from app.jobs import schedule, time_travel
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
@@ -56,7 +56,6 @@ from app.payments.sandbox_control import SandboxControl
 from app.payments.stripe_event_types import EVENT_TYPES
 from app.payments.stripe_gateway import stripe_gateway
 from app.settings import ExternalIds, RateLimitSwitch, Settings
-from app.store import subscriptions as subscription_store
 from resolvers.context import Runtime
 from resolvers.live_topics import live_topics
 from schema.root import graphql_schema
@@ -145,7 +144,7 @@ async def open_backend(
     )
     try:
         await time_travel.load_offset(database)
-        await _keep_fallback_seats(database, catalog)
+        await keep_fallback_seats(database, catalog)
         if listens:
             await hub.start()
         cipher = Fernet(base64.urlsafe_b64encode(derive_key(secret_key, "stored-secrets")))
@@ -159,13 +158,6 @@ async def open_backend(
         await committer.close()
         await bus.aclose()
         await database.close()
-
-
-async def _keep_fallback_seats(database: Database, catalog: Catalog) -> None:
-    seats = catalog.fallback_plan.seats.included
-    await transact(
-        database, lambda session: subscription_store.keep_fallback_seats(session, seats), step="start.fallback_plan"
-    )
 
 
 def web_app(backend: Backend) -> Application:

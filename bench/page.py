@@ -1,4 +1,5 @@
-"""The billing page over HTTP: plan, seats, spend, balance with grants and ten transactions, cards, ten invoices with their lines.
+"""The billing page over HTTP: plan, subscription, seats, spend, balance with grants and ten transactions, cards, ten invoices with
+their lines.
 
 Side by side, each in a process of its own, on the same rows: the floor (`bench.page_floor`: one statement, written for this page),
 the naive way (`bench.page_naive`), and the product's server. What counts is the CPU time of the server's process for each page.
@@ -23,7 +24,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from app.catalog import load_catalog
+from app.catalog import BillingInterval, PlanTerms, load_catalog, plan_terms
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, connect, open_connection
@@ -52,7 +53,7 @@ _GOAL_ROUND_TRIPS: Final = 3
 _CATALOG: Final = Path(__file__).parents[1] / "catalogs" / "analytics.toml"
 
 PlanFacts: TypeAlias = "tuple[dict[str, str], int, int | None]"
-"""Code and name of the plan, its seats, and what may be spent in a month, in the smallest unit of the currency."""
+"""Code and name of the plan, what a seat costs a month, and what may be spent in one, both in the smallest unit of the currency."""
 
 
 @dataclass(slots=True)
@@ -98,9 +99,21 @@ class Contender:
 
 
 def _plan_facts() -> PlanFacts:
-    plan = load_catalog(_CATALOG).fallback_plan
+    plan = _terms().plan
+    price = plan.price(BillingInterval.MONTH)
+    if price is None:
+        raise RuntimeError(f"{plan.code} has no monthly price")
     limit = plan.monthly_spend_limit
-    return {"code": plan.code, "name": plan.name}, plan.seats.included, limit.minor if limit is not None else None
+    return {"code": plan.code, "name": plan.name}, price.per_seat.minor, limit.minor if limit is not None else None
+
+
+def _terms() -> PlanTerms:
+    """The plan that the workspace subscribes to: one that is billed by the seat."""
+    catalog = load_catalog(_CATALOG)
+    plan = catalog.plan("team")
+    if plan is None:
+        raise RuntimeError("the catalog has no plan called team")
+    return plan_terms(catalog, plan)
 
 
 @asynccontextmanager
@@ -198,7 +211,7 @@ async def main() -> None:
         database = Database(connect(url), Clock())
         stack.push_async_callback(database.close)
         await migrate.upgrade(database.engine)
-        pages = {rows: await fill(database, rows) for rows in _SIZES}
+        pages = {rows: await fill(database, rows, _terms().id) for rows in _SIZES}
         administrator = await open_connection(url)
         await administrator.execute("VACUUM ANALYZE")
         await administrator.close()

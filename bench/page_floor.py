@@ -27,7 +27,7 @@ from app.ids import GlobalId, parse_global_id
 
 _PAGE: Final = """
 WITH seen AS MATERIALIZED (
-    SELECT w.id, w.name, w.handle FROM sessions s
+    SELECT w.id, w.name, w.handle, w.version AS workspace_version FROM sessions s
     JOIN memberships m ON m.user_id = s.user_id AND m.workspace_id = $2 AND m.role = 'OWNER'
     JOIN workspaces w ON w.id = m.workspace_id
     WHERE s.token_hash = $1 AND s.last_seen_at >= $3
@@ -41,6 +41,12 @@ SELECT seen.name, seen.handle,
         UNION SELECT id, total_minor, price_minor FROM credit_purchases
         WHERE workspace_id = seen.id AND status IN ('PENDING', 'ACTION_REQUIRED') AND pay_sent_at IS NOT NULL
     ) charged) AS spent,
+    ARRAY(SELECT r FROM (
+        SELECT s.status, s.interval, s.seats, s.period_start, s.period_end, s.ends_at, s.pending::text,
+            s.version + workspace_version, u.recurring_total_minor
+        FROM subscriptions s LEFT JOIN upcoming_invoices u ON u.workspace_id = s.workspace_id AND u.version = s.version
+        WHERE s.workspace_id = seen.id
+    ) r) AS subscription,
     ARRAY(SELECT r FROM (
         SELECT available, held, version, updated_at FROM ledger_balances WHERE workspace_id = seen.id
     ) r) AS balance,
@@ -120,6 +126,24 @@ def _balance(workspace_id: UUID, row: Any) -> dict[str, Any]:
     }
 
 
+def _subscription(row: Any, plan: dict[str, str], seat_minor: int) -> dict[str, Any]:
+    [(status, interval, seats, start, end, ends_at, pending, version, recurring)] = row["subscription"]
+    used = min(seats, row["members"])
+    return {
+        "plan": plan,
+        "status": status,
+        "interval": interval.upper(),
+        "seats": {"total": seats, "used": used, "available": max(0, seats - row["members"])},
+        "currentPeriod": {"start": _time(start), "end": _time(end)},
+        "renewsAt": _time(end) if ends_at is None else None,
+        "cancelAtPeriodEnd": ends_at is not None,
+        "recurringPrice": _money(seat_minor * seats),
+        "recurringTotal": _money(recurring) if recurring is not None else None,
+        "pendingChange": {"kind": orjson.loads(pending)["kind"]} if pending is not None else None,
+        "version": str(version),
+    }
+
+
 def _invoices(workspace_id: UUID, rows: Sequence[Any]) -> dict[str, Any]:
     last = rows[:10][-1]
     return {
@@ -148,7 +172,7 @@ def _invoices(workspace_id: UUID, rows: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def floor(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -> Starlette:
+def floor(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None) -> Starlette:
     """The application, with what the catalog says of the plan."""
     pool: asyncpg.Pool
 
@@ -174,13 +198,13 @@ def floor(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -
             row: Any = await connection.fetchrow(_PAGE, digest, workspace_id, now - timedelta(days=30), start, end)
         if row is None:
             return Response(b'{"data":{"workspace":null}}', media_type="application/json")
-        used, limit = row["members"], row["spend_limit"] if row["spend_limit"] is not None else limit_minor
+        limit = row["spend_limit"] if row["spend_limit"] is not None else limit_minor
         answer = {
             "id": asked["variables"]["id"],
             "name": row["name"],
             "handle": row["handle"],
             "plan": plan,
-            "subscription": {"seats": {"total": seats, "used": used, "available": max(0, seats - used)}},
+            "subscription": _subscription(row, plan, seat_minor),
             "spend": {
                 "period": {"start": _time(start), "end": _time(end)},
                 "spent": _money(row["spent"]),
@@ -207,8 +231,10 @@ def floor(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -
 
 def main(port: int) -> None:
     """Serve until killed."""
-    plan, seats, limit = orjson.loads(os.environ["PLAN"])
-    uvicorn.run(floor(os.environ["DATABASE_URL"], plan, seats, limit), port=port, log_level="warning", access_log=False)
+    plan, seat_minor, limit = orjson.loads(os.environ["PLAN"])
+    uvicorn.run(
+        floor(os.environ["DATABASE_URL"], plan, seat_minor, limit), port=port, log_level="warning", access_log=False
+    )
 
 
 if __name__ == "__main__":

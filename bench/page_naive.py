@@ -25,6 +25,7 @@ from app.db.tables.ledger import LedgerBalanceRow, LedgerGrantRow, LedgerTransac
 from app.db.tables.payments import BillingAccountRow, CardRow, InvoiceRow
 from app.db.tables.people import SessionRow, UserRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
+from app.db.tables.subscriptions import SubscriptionRow, UpcomingInvoiceRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.ids import parse_global_id
 
@@ -34,7 +35,7 @@ class _Parts:
 
     sessions: async_sessionmaker[AsyncSession]
     plan: dict[str, Any]
-    seats: int
+    seat_minor: int
     limit: int | None
 
 
@@ -62,23 +63,43 @@ class Seats:
 
 
 @strawberry.type
+class Period:
+    start: datetime
+    end: datetime
+
+
+@strawberry.type
+class PendingChange:
+    kind: str
+
+
+@strawberry.type
 class Subscription:
-    workspace_id: strawberry.Private[UUID]
+    row: strawberry.Private[SubscriptionRow]
+    status: str
+    interval: str
+    renews_at: datetime | None
+    cancel_at_period_end: bool
+    current_period: Period
+    recurring_price: Money
+    plan: Plan
+    version: str
+    pending_change: PendingChange | None = None
 
     @strawberry.field
     async def seats(self) -> Seats:
         async with _Parts.sessions() as session:
-            members = (
-                select(func.count()).select_from(MembershipRow).where(MembershipRow.workspace_id == self.workspace_id)
-            )
+            members = select(func.count()).where(MembershipRow.workspace_id == self.row.workspace_id)
             used = (await session.execute(members)).scalar_one()
-        return Seats(total=_Parts.seats, used=used, available=max(0, _Parts.seats - used))
+        total = self.row.seats or 0
+        return Seats(total=total, used=min(used, total), available=max(0, total - used))
 
-
-@strawberry.type
-class Period:
-    start: datetime
-    end: datetime
+    @strawberry.field
+    async def recurring_total(self) -> Money | None:
+        async with _Parts.sessions() as session:
+            told = await session.get(UpcomingInvoiceRow, self.row.workspace_id)
+        is_known = told is not None and told.version == self.row.version
+        return _money(told.recurring_total_minor or 0) if told is not None and is_known else None
 
 
 @strawberry.type
@@ -223,8 +244,23 @@ class Workspace:
         return Plan(**_Parts.plan)
 
     @strawberry.field
-    def subscription(self) -> Subscription:
-        return Subscription(workspace_id=self.workspace_id)
+    async def subscription(self) -> Subscription | None:
+        async with _Parts.sessions() as session:
+            row = await session.get(SubscriptionRow, self.workspace_id)
+            workspace = await session.get(WorkspaceRow, self.workspace_id)
+        if row is None or workspace is None or row.period_start is None or row.period_end is None:
+            return None
+        return Subscription(
+            row=row,
+            plan=Plan(**_Parts.plan),
+            status=row.status,
+            interval=(row.interval or "").upper(),
+            renews_at=row.period_end if row.ends_at is None else None,
+            cancel_at_period_end=row.ends_at is not None,
+            current_period=Period(start=row.period_start, end=row.period_end),
+            recurring_price=_money(_Parts.seat_minor * (row.seats or 0)),
+            version=str(row.version + workspace.version),
+        )
 
     @strawberry.field
     async def spend(self) -> Spend:
@@ -334,11 +370,11 @@ class Query:
         return Workspace(workspace_id=row.id, id=id, name=row.name, handle=row.handle)
 
 
-def naive(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -> Starlette:
+def naive(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None) -> Starlette:
     """The application, with what the catalog says of the plan."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     _Parts.sessions = async_sessionmaker(engine, expire_on_commit=False)
-    _Parts.plan, _Parts.seats, _Parts.limit = plan, seats, limit_minor
+    _Parts.plan, _Parts.seat_minor, _Parts.limit = plan, seat_minor, limit_minor
 
     @asynccontextmanager
     async def connected(_app: Starlette) -> AsyncGenerator[None]:
@@ -352,8 +388,10 @@ def naive(url: str, plan: dict[str, Any], seats: int, limit_minor: int | None) -
 
 def main(port: int) -> None:
     """Serve until killed."""
-    plan, seats, limit = orjson.loads(os.environ["PLAN"])
-    uvicorn.run(naive(os.environ["DATABASE_URL"], plan, seats, limit), port=port, log_level="warning", access_log=False)
+    plan, seat_minor, limit = orjson.loads(os.environ["PLAN"])
+    uvicorn.run(
+        naive(os.environ["DATABASE_URL"], plan, seat_minor, limit), port=port, log_level="warning", access_log=False
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,10 @@ QUERY: Final = """query Page($id: ID!) {
   workspace(id: $id) {
     id name handle
     plan { code name }
-    subscription { seats { total used available } }
+    subscription {
+      plan { code name } status interval seats { total used available } currentPeriod { start end } renewsAt cancelAtPeriodEnd
+      recurringPrice { amount currency } recurringTotal { amount currency } pendingChange { kind } version
+    }
     spend { period { start end } spent { amount currency } limit { amount currency } }
     creditBalance {
       id available held version updatedAt
@@ -75,6 +78,15 @@ _FILL: Final = (
     " SELECT :id, gen_random_uuid(), 'pm_' || gen_random_uuid(), 'visa', '424' || n, 12, 2034, n = 1, now()"
     " FROM generate_series(1, 2) n",
 )  # fmt: skip
+_SUBSCRIBE: Final = (
+    "INSERT INTO subscriptions (workspace_id, provider_id, status, terms_id, interval, seats, started_at, period_start, period_end,"
+    " changed_at, checked_at, version) VALUES (:id, :subscription, 'ACTIVE', :terms, 'month', 5, now(), now(),"
+    " now() + interval '30 days', now(), now(), 3)"
+)
+_RECURS: Final = (
+    "INSERT INTO upcoming_invoices (workspace_id, version, asked_at, recurring_total_minor, tried_version)"
+    " VALUES (:id, 3, now(), 9500, 3)"
+)
 _LINES: Final = (
     '[{"description": "Standard pack", "quantity": 1, "unit_amount_minor": 500, "amount_minor": 500, "price_id": "price_1",'
     ' "period_start": null, "period_end": null, "is_proration": false},'
@@ -103,8 +115,8 @@ class Page:
         return {name: str(GlobalId("Workspace", self.workspace_id))}
 
 
-async def fill(database: Database, rows: int) -> Page:
-    """An organization with so many transactions and invoices."""
+async def fill(database: Database, rows: int, terms_id: str | None = None) -> Page:
+    """An organization with so many transactions and invoices, which subscribes to five seats of these terms, if any are given."""
 
     async def make(session: Session) -> Page:
         people = [
@@ -132,6 +144,11 @@ async def fill(database: Database, rows: int) -> Page:
         for statement in _FILL:
             given = {"id": workspace_id, "rows": rows, "lines": _LINES, "taxes": _TAXES}
             await session.execute(text(statement), {name: given[name] for name in given if f":{name}" in statement})
+        if terms_id is not None:
+            await session.execute(
+                text(_SUBSCRIBE), {"id": workspace_id, "terms": terms_id, "subscription": f"sub_{handle}"}
+            )
+            await session.execute(text(_RECURS), {"id": workspace_id})
         opened = await open_session(session, people[0].id, "bench")
         return Page(opened.token, workspace_id, people[0].personal_workspace_id, handle)
 

@@ -17,7 +17,7 @@ from app.billing.subscriptions.shown_subscription import ShownSubscription, show
 from app.catalog import Catalog
 from app.db.engine import Database
 from app.db.reads import Reads, read_many, read_rows
-from app.errors import ProtocolError, Unauthenticated
+from app.errors import NotFound, ProtocolError, Unauthenticated
 from app.ledger import ledger_reads
 from app.ledger import post_movements as ledger_post
 from app.ledger.ledger_reads import Balance
@@ -93,7 +93,10 @@ def live_topics(database: Database, catalog: Catalog) -> Topics:
     async def subscription(
         workspace_id: UUID, _object_ids: frozenset[UUID] | None
     ) -> Sequence[State[ShownSubscription]]:
-        shown = await shown_subscription(Reads(database), catalog, workspace_id)
+        try:
+            shown = await shown_subscription(Reads(database), catalog, workspace_id)
+        except NotFound:
+            return []
         return [State(workspace_id, shown.version, shown)]
 
     async def refused(

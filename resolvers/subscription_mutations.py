@@ -101,13 +101,16 @@ async def cancel_at_period_end(context: Context, workspace_global_id: str, reaso
     """Let the subscription end with its period."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
+    authorize = billing_authorization(context, workspace_id)
+    async with context.runtime.database.read() as session:
+        await authorize(session)
     said = optional_text(reason, "reason", at_most=MOST_REASON_CHARACTERS, path=("input", "reason"))
     result = await cancel.cancel_subscription(
         context.runtime.flow_context,
         workspace_id,
         reason=said,
         actor=actor_of(context.caller),
-        authorize=billing_authorization(context, workspace_id),
+        authorize=authorize,
     )
     return ChangeAnswer(workspace_id, result.error)
 

@@ -10,7 +10,7 @@ from app.errors import InvalidInput
 @strawberry.input(description="So many of an add-on.")
 class AddOnQuantityInput:
     add_on_code: str = strawberry.field(description="The add-on's code.")
-    quantity: int = strawberry.field(description="How many there are to be in all; 0 for none.")
+    quantity: int = strawberry.field(description="How many there are to be in all; none for zero.")
 
 
 def add_on_quantities(given: Sequence[AddOnQuantityInput] | None) -> dict[str, int] | None:

@@ -9,6 +9,7 @@ import strawberry
 from app.billing.subscriptions.planner import WantedChange
 from app.billing.subscriptions.quotes import QUOTE_LASTS
 from app.catalog import BillingInterval
+from app.flows.subscriptions.checkout import OPEN_FOR
 from app.wording import count, duration
 from resolvers import subscription_mutations, subscriptions
 from resolvers.context import Info
@@ -116,7 +117,7 @@ class SubscriptionMutation:
     @strawberry.mutation(
         description=(
             "Opens a Stripe Checkout page for the first paid plan, and closes the one opened before; afterwards changePlan. It is "
-            "open for half an hour. Of two that are paid at once the second is canceled and refunded. Owners only."
+            f"open for {duration(OPEN_FOR)}. Of two that are paid at once the second is canceled and refunded. Owners only."
         )
     )
     async def create_checkout(

@@ -46,7 +46,7 @@ described(
         ErrorCode.PAYMENT_ACTION_REQUIRED: "The bank wants the cardholder to confirm the payment.",
         ErrorCode.PAYMENT_PENDING: "The payment is under way; watch it, or ask again with the same key: another could pay twice.",
         ErrorCode.PAYMENT_UNAVAILABLE: "The payment provider can't be reached; nothing was charged; try again.",
-        ErrorCode.BILLING_ADDRESS_REQUIRED: "Reserved for taxes that need a billing address; nothing answers it yet.",
+        ErrorCode.BILLING_ADDRESS_REQUIRED: "The tax depends on the country: give a billing address first.",
         ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not on this server's list.",
         ErrorCode.SPEND_LIMIT_REACHED: (
             "This would pass the limit of what may be spent on credits in a month. Refunds do not free it; an operator can raise "
@@ -57,12 +57,12 @@ described(
         ErrorCode.EVENT_TOO_OLD: "Reserved for usage that happened too long ago; nothing answers it yet.",
         ErrorCode.UNKNOWN_RESOURCE: "The catalog has no resource of this code.",
         ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",
-        ErrorCode.PLAN_UNAVAILABLE: "Reserved for choosing a plan; nothing answers it yet.",
-        ErrorCode.SEATS_IN_USE: "No seat is free for one more member.",
-        ErrorCode.SEAT_LIMIT: "Reserved for buying seats; nothing answers it yet.",
+        ErrorCode.PLAN_UNAVAILABLE: "There is no such plan, it is not sold any more, or it is not billed as often as asked.",
+        ErrorCode.SEATS_IN_USE: "No seat is free for one more member, or more members hold one than there would be seats.",
+        ErrorCode.SEAT_LIMIT: "The plan can't have so many seats, or so few; the message says what it can have.",
         ErrorCode.NO_CHANGE: "There is nothing to do: things already are as asked.",
-        ErrorCode.NOT_SELF_SERVE: "Reserved for choosing a plan that is arranged with sales; nothing answers it yet.",
-        ErrorCode.PRICE_CHANGED: "Reserved for prices that were quoted before; nothing answers it yet.",
+        ErrorCode.NOT_SELF_SERVE: "The plan is arranged with sales; the message says where.",
+        ErrorCode.PRICE_CHANGED: "The quote has lapsed or is for something else, or the price is another by now; look at it again.",
         ErrorCode.BONUS_UNAVAILABLE: "Reserved for a welcome bonus; nothing answers it yet.",
     },
 )

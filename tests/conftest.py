@@ -102,6 +102,13 @@ async def own_backend(server_url: str) -> AsyncGenerator[RunningBackend]:
         yield own
 
 
+@pytest_asyncio.fixture
+async def own_messaging(server_url: str) -> AsyncGenerator[RunningBackend]:
+    """The whole product with `messaging`, for a test that moves time far."""
+    async with running_backend(server_url, "messaging") as own:
+        yield own
+
+
 @pytest_asyncio.fixture(scope="session")
 async def sandbox(server_url: str) -> AsyncGenerator[SandboxProcess]:
     """A running sandbox without the product beside it, shared by this worker's tests: a real process on a database of its own."""

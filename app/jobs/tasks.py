@@ -42,7 +42,7 @@ from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
-from app.store import subscription_checkouts as checkout_store
+from app.store import subscription_checkouts as subscription_checkout_store
 from app.store import subscriptions as subscription_store
 
 _BATCH = 50
@@ -123,7 +123,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         ),
         DueWork("purchases", purchase_store.next_check_at, lambda: _reconcile_purchases(flow_context)),
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
-        DueWork("checkouts", checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
+        DueWork("checkouts", subscription_checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
         DueWork(
             "subscriptions",
@@ -212,7 +212,7 @@ async def _check_cards(flow_context: FlowContext) -> int:
 
 async def _check_checkouts(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
-        due = await checkout_store.due(session, limit=_BATCH)
+        due = await subscription_checkout_store.due(session, limit=_BATCH)
     return await each_alone(
         "checkouts",
         due,
@@ -289,7 +289,7 @@ async def _clean(flow_context: FlowContext) -> int:
 
 async def _forget_changes(session: Session) -> None:
     await subscription_store.forget_changes(session, session.now - KEYS_KEPT)
-    await checkout_store.forget(session, session.now - KEYS_KEPT)
+    await subscription_checkout_store.forget(session, session.now - KEYS_KEPT)
 
 
 class _Every:

@@ -60,17 +60,18 @@ async def keep(
 
     What recurs is shown with the subscription, so who watches that is told of another amount.
     """
-    before = await session.get(UpcomingInvoiceRow, workspace_id, populate_existing=True)
-    was_told = before is not None and (before.version, before.recurring_total_minor) == (version, recurring_total_minor)
+    row = UpcomingInvoiceRow
+    known = select(row.recurring_total_minor).where(row.workspace_id == workspace_id, row.version == version)
+    before = await session.scalar(known)
     values = {
         "version": version,
         "asked_at": session.now,
         "invoice": invoice,
         "recurring_total_minor": recurring_total_minor,
     }
-    kept = _claimed(workspace_id, claim_id).values(**values, claim_id=None, claimed_until=None)
-    has_kept = (await session.execute(kept.returning(UpcomingInvoiceRow.workspace_id))).one_or_none() is not None
-    if has_kept and not was_told:
+    put = _claimed(workspace_id, claim_id).values(**values, claim_id=None, claimed_until=None)
+    kept = (await session.execute(put.returning(row.workspace_id))).one_or_none()
+    if kept is not None and before != recurring_total_minor:
         await subscription_store.shown_changed(session, [workspace_id])
 
 

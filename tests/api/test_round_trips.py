@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,6 +13,8 @@ from sqlalchemy import update
 
 from app.accounts.access.api_keys import create_service_key
 from app.accounts.access.permissions import ApiScope
+from app.billing.subscriptions.kept_terms import keep_terms
+from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
 from app.catalog import load_catalog, plan_terms
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
@@ -47,7 +49,8 @@ _BALANCE = """
 _FIELDS: Final = (
     "id name",
     "plan { code }",
-    "subscription { seats { total used } plan { code } }",
+    "subscription { seats { total used } plan { code } status renewsAt recurringPrice { amount } recurringTotal { amount }"
+    " currentPeriod { end } pendingChange { kind plan { code } seats recurringPrice { amount } } version }",
     "spend { spent { amount } limit { amount } }",
     _BALANCE,
     "paymentMethods { id last4 }",
@@ -97,7 +100,7 @@ _DOCUMENTS: Final = {
         MOST + 2,
     ),
     "with everybody in it": (
-        "query ($a: ID!) { workspace(id: $a) { members { totalCount nodes { user { handle } } } invitations { id }"
+        "query ($a: ID!) { workspace(id: $a) { members { totalCount nodes { user { handle } holdsSeat } } invitations { id }"
         " auditLog { nodes { actor detail } } apiKeys { createdBy } phone { masked } } }",
         MOST + 1,
     ),
@@ -210,6 +213,23 @@ async def test_a_kept_next_bill_and_what_lines_bill_cost_no_more_round_trips(cou
     assert count <= MOST, counted.trips.sent
     assert data["workspace"]["upcomingInvoice"]["amountDue"] == {"amount": "0.00"}
     assert data["workspace"]["bills"]["nodes"][0]["lines"][-1] == {"plan": {"code": "team"}, "addOn": None}
+
+
+async def test_so_it_does_for_who_subscribes_on_terms_that_are_sold_no_more(counted: Counted) -> None:
+    catalog = load_catalog(CATALOGS / "analytics.toml")
+    plans = tuple(replace(plan, requests_per_second=99) if plan.prices else plan for plan in catalog.plans)
+    former = replace(catalog, plans=plans)
+    page = await fill(counted.api.database, _ROWS)
+    await transact(counted.api.database, lambda session: keep_terms(session, former))
+    lower = PendingChange(kind=PendingChangeKind.DOWNGRADE, choice=choice_of(former, "personal", 1))
+    await subscribe(counted.api.database, page.workspace_id, choice_of(former, "team", 5), pending=lower)
+    document = f"query ($a: ID!) {{ workspace(id: $a) {{ {_PAGE} }} }}"
+
+    count, data = await counted.count(document, page.token, **page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    subscription = data["workspace"]["subscription"]
+    assert (subscription["plan"], subscription["pendingChange"]["plan"]) == ({"code": "team"}, {"code": "personal"})
 
 
 async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counted) -> None:

@@ -14,12 +14,10 @@ from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
-from app.store import subscriptions as subscription_store
 from tests.support.accounts import Person, new_address
-from tests.support.next_bills import tell_next_bill
 from tests.support.organizations import AccountsApi, Organization
 from tests.support.running_backend import CATALOGS
-from tests.support.subscriptions import choice_of, end_subscription, subscribe
+from tests.support.subscriptions import choice_of, end_subscription, subscribe, tell_recurring
 
 _CATALOG = load_catalog(CATALOGS / "analytics.toml")
 _TEAM = choice_of(_CATALOG, "team", 5)
@@ -91,13 +89,7 @@ async def test_members_see_the_plan_and_no_money(one_seat_accounts: AccountsApi)
         kind=PendingChangeKind.DOWNGRADE, choice=choice_of(_CATALOG, "personal", 1), effective_at=_SOON
     )
     await subscribe(accounts.database, organization.row_id, _TEAM, pending=lower, grace_ends_at=_SOON)
-
-    async def told(session: Session) -> None:
-        row = await subscription_store.find(session, organization.row_id)
-        assert row is not None
-        await tell_next_bill(session, organization.row_id, version=row.version, recurring_total_minor=9_500)
-
-    await transact(accounts.database, told)
+    await tell_recurring(accounts.database, organization.row_id, 2, 9_500)
     own, seen = [await _seen(accounts, who, organization) for who in (organization.owner, member)]
 
     assert {name: own[name] for name in _BILLING_FIELDS} == {

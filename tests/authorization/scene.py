@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from sqlalchemy import update
 
 from app.accounts.access.permissions import ApiScope, WorkspaceRole
 from app.accounts.people.sessions import OpenedSession, open_session
-from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
 from app.db.engine import Session
-from app.db.tables.payments import InvoiceRow
 from app.db.tables.people import UserRow
-from app.db.tables.subscriptions import SubscriptionState
 from app.db.tables.workspaces import HandleRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
@@ -24,9 +20,8 @@ from tests.authorization.callers import SERVICES, Who
 from tests.support.accounts import new_address
 from tests.support.digest import settled
 from tests.support.members import let_in
-from tests.support.next_bills import next_bill, tell_next_bill
 from tests.support.running_backend import Person, RunningBackend
-from tests.support.subscriptions import choice_of, subscribe
+from tests.support.subscribing import subscribe
 
 T = TypeVar("T")
 
@@ -41,7 +36,7 @@ _EVERYTHING = """query ($id: ID!) {
 }"""
 _HOLD = "mutation ($input: HoldCreditsInput!) { holdCredits(input: $input) { hold { id } userErrors { code } } }"
 _INVITE = "mutation ($input: InviteMemberInput!) { inviteMember(input: $input) { userErrors { code } } }"
-_AWAITED = "in_of_an_upgrade"
+_SEATS = 10
 _A_WEEK_SECONDS = 7 * 24 * 3600
 
 
@@ -104,7 +99,7 @@ async def open_scene(backend: RunningBackend) -> Scene:
     owner = replace(people[Who.OWNER], workspace_id=organization.id)
     for who, role in ((Who.ADMIN, WorkspaceRole.ADMIN), (Who.MEMBER, WorkspaceRole.MEMBER)):
         await let_in(backend.database, organization.id, people[who].user_id, role)
-    await _subscribe(backend, organization.id)
+    await subscribe(backend, owner, "team", seats=_SEATS)
     tokens: dict[Who, str | None] = {Who.NOBODY: None, **{who: person.token for who, person in people.items()}}
     for who, scope in ((Who.READ_KEY, ApiScope.BILLING_READ), (Who.WRITE_KEY, ApiScope.BILLING_WRITE)):
         tokens[who] = (await backend.api_key(owner, scope))["secret"]
@@ -139,40 +134,6 @@ async def _organization(backend: RunningBackend, owner: Person) -> WorkspaceRow:
     made = await transact(backend.database, make)
     await let_in(backend.database, made.id, owner.user_id, WorkspaceRole.OWNER)
     return made
-
-
-async def _subscribe(backend: RunningBackend, workspace_id: UUID) -> None:
-    """A subscription of which there is something to see in every field, with a seat for everyone."""
-    now, catalog = backend.database.clock.now(), backend.parts.runtime.catalog
-    upgrade = PendingChange(
-        kind=PendingChangeKind.AWAITING_PAYMENT,
-        choice=choice_of(catalog, "team", 20),
-        invoice_id=_AWAITED,
-        expires_at=now + timedelta(days=1),
-    )
-    await subscribe(
-        backend.database,
-        workspace_id,
-        choice_of(catalog, "team", 10),
-        status=SubscriptionState.PAST_DUE,
-        pending=upgrade,
-        grace_ends_at=now + timedelta(days=7),
-        trial_ends_at=now,
-    )
-
-    async def told(session: Session) -> None:
-        await tell_next_bill(
-            session, workspace_id, version=1, recurring_total_minor=19_000, invoice=next_bill(now, due_minor=19_000)
-        )
-        session.add(
-            InvoiceRow(
-                workspace_id=workspace_id, id=uuid7(), provider_id=_AWAITED, status="OPEN", currency="EUR", issued_at=now,
-                subtotal_minor=1, tax_minor=0, total_minor=1, amount_due_minor=1, amount_paid_minor=0,
-                amount_refunded_minor=0, credit_applied_minor=0, lines=[], tax_lines=[], changed_at=now, version=1,
-            )
-        )  # fmt: skip
-
-    await transact(backend.database, told)
 
 
 async def _furnish(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from app.accounts.access.permissions import WorkspaceRole
 from app.billing.subscriptions.plan_choice import PlanChoice
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.ids import GlobalId, parse_global_id
+from app.ids import GlobalId, parse_global_id, uuid7
 from app.store import subscriptions as subscription_store
 from resolvers.live_topics import State
 from tests.support import operations
@@ -171,10 +171,12 @@ async def test_who_is_removed_watches_it_no_longer(backend: RunningBackend, chan
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "NOT_FOUND")
 
 
-async def test_outsiders_do_not_watch_it(backend: RunningBackend) -> None:
+@pytest.mark.parametrize("exists", [True, False], ids=["of others", "that never was"])
+async def test_outsiders_do_not_watch_it(backend: RunningBackend, exists: bool) -> None:
     organization, stranger = await _organization(backend), await backend.sign_up()
+    workspace = organization.id if exists else str(GlobalId("Workspace", uuid7()))
     async with backend.api.socket(stranger.token) as socket:
-        payload = {"query": operations.WATCH_SUBSCRIPTION, "variables": {"id": organization.id}}
+        payload = {"query": operations.WATCH_SUBSCRIPTION, "variables": {"id": workspace}}
         await socket.send(id="1", type="subscribe", payload=payload)
         answer = await socket.receive()
     assert (answer["type"], answer["payload"][0]["extensions"]["code"]) == ("error", "NOT_FOUND")

@@ -103,6 +103,11 @@ async def stripe_subscriptions(backend: RunningBackend, person: Person) -> list[
     return await backend.sandbox.listed("/v1/subscriptions", customer=customer, status="all")
 
 
+async def stripe_invoices(backend: RunningBackend, person: Person) -> list[dict[str, Any]]:
+    """What Stripe has billed the person's workspace, the newest first."""
+    return await backend.sandbox.listed("/v1/invoices", customer=await customer_of(backend, person))
+
+
 async def provider_id(backend: RunningBackend, person: Person) -> str:
     """Stripe's id of the live subscription, which there is."""
     async with backend.database.read() as session:

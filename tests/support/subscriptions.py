@@ -15,6 +15,7 @@ from app.db.engine import Database, Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow, SubscriptionState
 from app.db.unit_of_work import transact
 from app.store import subscriptions as subscription_store
+from app.store import upcoming_invoices as upcoming_invoice_store
 
 
 def choice_of(
@@ -69,10 +70,27 @@ async def end_subscription(database: Database, workspace_id: UUID) -> None:
 
 
 async def _put(session: Session, workspace_id: UUID, values: dict[str, Any]) -> None:
-    put = insert(SubscriptionRow).values(workspace_id=workspace_id, version=1, changed_at=session.now, **values)
+    put = insert(SubscriptionRow).values(
+        workspace_id=workspace_id, version=1, changed_at=session.now, checked_at=session.now, **values
+    )
     raised = {"version": SubscriptionRow.version + 1, "changed_at": session.now}
     await session.execute(put.on_conflict_do_update(index_elements=["workspace_id"], set_={**values, **raised}))
     subscription_store.hint_changed(session, workspace_id)
+
+
+async def tell_recurring(database: Database, workspace_id: UUID, version: int, total_minor: int) -> None:
+    """Let the provider tell what recurs for a version of a workspace's subscription."""
+    claim_id = uuid4()
+
+    async def tell(session: Session) -> None:
+        await upcoming_invoice_store.claim(
+            session, workspace_id, claim_id, until=session.real_now, ask_again_after=timedelta()
+        )
+        await upcoming_invoice_store.keep(
+            session, workspace_id, claim_id, version=version, invoice=None, recurring_total_minor=total_minor
+        )
+
+    await transact(database, tell)
 
 
 async def begin_change(database: Database, workspace_id: UUID, *, seats_left: int | None) -> None:

@@ -112,14 +112,14 @@ async def mirror(session: Session, workspace_id: UUID, wallet: Wallet, *, replac
         summary = "Another card became the default."
         await _record(session, workspace_id, "card.default_set", summary, before=before, after=after)
     if (default.id if default is not None else None) != (default_before.provider_id if default_before else None):
-        await _follow_default(session, workspace_id)
+        await follow_default(session, workspace_id)
     if changed:
         account.cards_version += 1
         session.outbox.hint(TOPIC, workspace_id, workspace_id, account.cards_version)
     return changed
 
 
-async def _follow_default(session: Session, workspace_id: UUID) -> None:
+async def follow_default(session: Session, workspace_id: UUID) -> None:
     """Have the subscription, if there is one, charged to the card that is the default from now on."""
     subscription = await subscription_store.find(session, workspace_id)
     if subscription is not None and subscription.provider_id is not None:

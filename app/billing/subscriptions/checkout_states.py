@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.billing.payments import card_mirror
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json
 from app.db.engine import Session
 from app.db.tables.subscriptions import CheckoutState, SubscriptionCheckoutRow
 from app.ids import uuid7
 from app.store import billing_accounts as billing_account_store
-from app.store import subscription_checkouts as checkout_store
+from app.store import subscription_checkouts as subscription_checkout_store
 
 # Longer than the calls to the provider take that open a page.
 OPENING_TAKES: Final = timedelta(seconds=90)
@@ -42,7 +43,9 @@ async def begin(
 async def opened(session: Session, workspace_id: UUID, checkout_id: UUID, *, session_id: str, url: str | None) -> bool:
     """Keep the page's id and address; False where another page was opened in its place meanwhile: this one is to be closed."""
     row = await _locked(session, workspace_id, checkout_id)
-    newer = [each for each in await checkout_store.unfinished(session, workspace_id) if each.id > checkout_id]
+    newer = [
+        each for each in await subscription_checkout_store.unfinished(session, workspace_id) if each.id > checkout_id
+    ]
     if row.state != CheckoutState.OPENING:
         return False
     row.session_id, row.url = session_id, url
@@ -61,9 +64,10 @@ async def complete(session: Session, workspace_id: UUID, checkout_id: UUID, subs
 
 
 async def settled(session: Session, workspace_id: UUID, checkout_id: UUID) -> None:
-    """Note that all that follows from a used page is done."""
+    """Note that all that follows from a used page is done. Another default card that was chosen meanwhile is followed from here."""
     row = await _locked(session, workspace_id, checkout_id)
     row.state, row.next_check_at, row.url = CheckoutState.SETTLED.value, None, None
+    await card_mirror.follow_default(session, workspace_id)
 
 
 async def close(session: Session, workspace_id: UUID, checkout_id: UUID, *, frees_key: bool = False) -> None:
@@ -86,4 +90,4 @@ async def check_later(session: Session, workspace_id: UUID, checkout_id: UUID) -
 
 async def _locked(session: Session, workspace_id: UUID, checkout_id: UUID) -> SubscriptionCheckoutRow:
     await billing_account_store.lock(session, workspace_id)
-    return await checkout_store.get(session, workspace_id, checkout_id)
+    return await subscription_checkout_store.get(session, workspace_id, checkout_id)

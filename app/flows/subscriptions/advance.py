@@ -39,7 +39,7 @@ from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.sync import Sold, fetch_snapshot, read_sold, sync_subscription
 from app.payments.gateway_errors import GatewayDeclined, GatewayRefused, ScheduleAttached
 from app.payments.gateway_values import InvoiceStatus, PaymentStatus, ProviderInvoice
-from app.payments.subscription_values import ProviderSubscription
+from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
 from app.store import subscriptions as subscription_store
 
 _ChangeWork: TypeAlias = Callable[[Session, UUID, UUID], Awaitable[object]]
@@ -61,7 +61,7 @@ async def advance(
     for _ in range(_MOST_STEPS):
         async with context.database.read() as session:
             change = await subscription_store.change(session, workspace_id, change_id)
-            sold = await read_sold(session, context)
+            sold = await read_sold(session, context.catalog)
         if change is None or change.state not in IN_FLIGHT:
             break
         snapshot = await fetch_snapshot(context, workspace_id)
@@ -149,8 +149,10 @@ async def _send(context: FlowContext, change: SubscriptionChangeRow, snapshot: S
             return
         _log.warning("change.refused", change=str(change.id), step=type(step).__name__, reason=str(refused))
         if change.state == ChangeState.UNDOING:
-            raise
-        await _undo(context, change, Failure.REFUSED, message=None)
+            # what was before can't be made again, and asking once more changes nothing: no other change must wait for it
+            await _note(context, change_states.finish, change, "change.finish")
+        else:
+            await _undo(context, change, Failure.REFUSED)
 
 
 async def _change_items(
@@ -201,10 +203,14 @@ async def _renewal_is_paid(context: FlowContext, change: SubscriptionChangeRow, 
 
 
 async def _unpaid(context: FlowContext, subscription: ProviderSubscription) -> ProviderInvoice | None:
-    if subscription.latest_invoice_id is None:
-        return None
-    invoice = await context.gateway.invoice(subscription.latest_invoice_id)
-    return invoice if invoice is not None and invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN) else None
+    """The oldest invoice that is a draft or open: of one that is overdue the newest may be another, called off."""
+    invoices: list[ProviderInvoice] = []
+    if subscription.status in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID):
+        invoices += reversed(await context.gateway.subscription_invoices(subscription.id))
+    elif subscription.latest_invoice_id is not None:
+        newest = await context.gateway.invoice(subscription.latest_invoice_id)
+        invoices += [newest] if newest is not None else []
+    return next((each for each in invoices if each.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN)), None)
 
 
 async def _evaluate_pending(context: FlowContext, change: SubscriptionChangeRow, snapshot: Snapshot) -> bool:

@@ -45,7 +45,7 @@ async def cancel_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow | None:
         await authorize(session)
-        row, before = await locked_state(session, context, workspace_id)
+        row, before = await locked_state(session, context.catalog, workspace_id)
         if before.ends:
             return None
         after = {"endsAt": row.period_end.isoformat() if row.period_end is not None else None}
@@ -80,7 +80,7 @@ async def keep_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow:
         await authorize(session)
-        row, before = await locked_state(session, context, workspace_id)
+        row, before = await locked_state(session, context.catalog, workspace_id)
         if row.pending is None:
             raise NothingPending
         summary = "What was pending for the subscription was taken back."

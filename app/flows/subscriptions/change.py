@@ -24,6 +24,7 @@ from app.billing.subscriptions.goals import Goal, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
 from app.billing.subscriptions.quotes import PriceChanged, Quote
 from app.billing.subscriptions.subscription_states import present_choice
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import all_in
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow
@@ -97,7 +98,7 @@ async def change_subscription(
 
     async def begin(session: Session) -> _BegunChange:
         access = await authorize(session)
-        return await _begin_change(session, context, request, access, count)
+        return await _begin_change(session, context.catalog, request, access, count)
 
     try:
         begun = await transact(context.database, begin, step="change.begin")
@@ -113,7 +114,7 @@ async def change_subscription(
 
 
 async def _begin_change(
-    session: Session, context: FlowContext, request: ChangeRequest, access: WorkspaceAccess, count: Count
+    session: Session, catalog: Catalog, request: ChangeRequest, access: WorkspaceAccess, count: Count
 ) -> _BegunChange:
     workspace_id = access.workspace.id
     # who joins locks the workspace first too: so seats are counted right
@@ -122,8 +123,8 @@ async def _begin_change(
     earlier = await _earlier(session, request)
     if earlier is not None:
         return _BegunChange(earlier, False)
-    row, before = await locked_state(session, context, workspace_id)
-    planned = await _planned(session, context, request, row, before)
+    row, before = await locked_state(session, catalog, workspace_id)
+    planned = await _planned(session, catalog, request, row, before)
     quoted = request.read_quote() if request.read_quote is not None else None
     if quoted is not None:
         quoted.require_current(version=row.version, now=session.now)
@@ -149,14 +150,14 @@ async def _begin_change(
 
 
 async def _planned(
-    session: Session, context: FlowContext, request: ChangeRequest, row: SubscriptionRow, before: Goal
+    session: Session, catalog: Catalog, request: ChangeRequest, row: SubscriptionRow, before: Goal
 ) -> PlannedChange:
-    sold = await read_sold(session, context)
+    sold = await read_sold(session, catalog)
     present = present_choice(row, sold.offered)
     assert present is not None, "a live subscription has terms"
     counted = await all_in(session, membership_store.COUNTS, [request.workspace_id])
     return plan_change(
-        context.catalog,
+        catalog,
         present,
         request.wanted,
         used_seats=counted[0].members if counted else 0,
@@ -217,7 +218,7 @@ async def _require_quoted_price(context: FlowContext, change: SubscriptionChange
 
 async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, quoted: Quote) -> None:
     async with context.database.read() as session:
-        sold = await read_sold(session, context)
+        sold = await read_sold(session, context.catalog)
     snapshot = await fetch_snapshot(context, change.workspace_id)
     goal = goal_from_json(change.goal, sold.offered.by_id)
     if snapshot is None or goal.now is None:

@@ -12,6 +12,7 @@ from app.billing.subscriptions.goals import Goal
 from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
 from app.billing.subscriptions.quotes import PriceChanged
 from app.billing.subscriptions.subscription_states import Offered
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow
 from app.error_codes import ErrorCode
@@ -103,7 +104,7 @@ async def _action_required(context: FlowContext, change: SubscriptionChangeRow) 
     )
 
 
-async def locked_state(session: Session, context: FlowContext, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
+async def locked_state(session: Session, catalog: Catalog, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
     """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
     require_open(await billing_account_store.lock(session, workspace_id))
     row = await subscription_store.lock(session, workspace_id)
@@ -111,7 +112,7 @@ async def locked_state(session: Session, context: FlowContext, workspace_id: UUI
         raise NotSubscribed
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight
-    sold = await read_sold(session, context)
+    sold = await read_sold(session, catalog)
     return row, decided(row, sold.offered)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +20,9 @@ from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions import checkout_states
-from app.billing.subscriptions.goals import CHECKOUT_ID, TERMS_ID, WORKSPACE_ID
-from app.billing.subscriptions.plan_choice import PlanChoice, billed_quantities, choice_from_json
+from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import all_in
 from app.db.tables.subscriptions import CheckoutState, SubscriptionCheckoutRow
@@ -30,27 +30,23 @@ from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError, IdempotencyConflict
 from app.flows.flow_context import FlowContext
-from app.flows.provider.catalog_sync import sync_catalog, tax_rate_key
 from app.flows.provider.customers import with_customer
+from app.flows.subscriptions.checkout_page import open_page
 from app.flows.subscriptions.default_card import adopt_card_of_checkout
 from app.flows.subscriptions.sync import read_sold, sync_subscription
-from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
+from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.payments.gateway_values import Checkout, CheckoutStatus, ReturnUrls
-from app.payments.subscription_values import PricedQuantity
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
-from app.store import provider_events as provider_event_store
-from app.store import subscription_checkouts as checkout_store
+from app.store import subscription_checkouts as subscription_checkout_store
 from app.store import subscriptions as subscription_store
 from app.store import workspaces as workspace_store
 
-_OPEN_FOR: Final = timedelta(minutes=30)
+OPEN_FOR: Final = timedelta(minutes=30)
 # The provider wants at least 30 minutes from when the request arrives there, which is later than when it was made.
 _REQUEST_TAKES: Final = timedelta(minutes=1)
 _REPLAY_WAITS_SECONDS: Final = 20.0
 _POLL_EVERY_SECONDS: Final = 0.1
-
-_OF_CATALOG: Final = (MissingObject.PRICE, MissingObject.PRODUCT, MissingObject.TAX_RATE)
 
 Authorize = Callable[[Session], Awaitable[WorkspaceAccess]]
 Count = Callable[[Session], Awaitable[None]]
@@ -68,12 +64,6 @@ class CheckoutClosed(DomainError):
     """This page has closed. Ask for another one, with another idempotency key."""
 
     code = ErrorCode.CONFLICT
-
-
-class BillingAddressRequired(DomainError):
-    """The tax depends on the country: give a billing address first."""
-
-    code = ErrorCode.BILLING_ADDRESS_REQUIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ async def open_checkout(context: FlowContext, request: CheckoutRequest, authoriz
 
     async def begin(session: Session) -> tuple[SubscriptionCheckoutRow, bool]:
         access = await authorize(session)
-        return await _begin(session, context, request, access, count)
+        return await _begin(session, context.catalog, request, access, count)
 
     row, is_new = await transact(context.database, begin, step="subscribe.begin")
     if not is_new:
@@ -135,7 +125,7 @@ async def open_checkout(context: FlowContext, request: CheckoutRequest, authoriz
 
 
 async def _begin(
-    session: Session, context: FlowContext, request: CheckoutRequest, access: WorkspaceAccess, count: Count
+    session: Session, catalog: Catalog, request: CheckoutRequest, access: WorkspaceAccess, count: Count
 ) -> tuple[SubscriptionCheckoutRow, bool]:
     workspace_id = access.workspace.id
     await workspace_store.lock(session, workspace_id)
@@ -147,13 +137,13 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
-    if context.catalog.phone_required:
+    if catalog.phone_required:
         # the page saves a card
         await require_phone(session, workspace_id)
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
-    choice = plan_start(context.catalog, request.wanted, used_seats=counted[0].members if counted else 0)
+    choice = plan_start(catalog, request.wanted, used_seats=counted[0].members if counted else 0)
     await count(session)
-    expires_at = session.now + _OPEN_FOR + _REQUEST_TAKES
+    expires_at = session.now + OPEN_FOR + _REQUEST_TAKES
     made = await checkout_states.begin(
         session,
         workspace_id=workspace_id,
@@ -172,10 +162,10 @@ async def _begin(
 async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: ReturnUrls) -> str:
     await _close_others(context, row)
     async with context.database.read() as session:
-        sold = await read_sold(session, context)
+        sold = await read_sold(session, context.catalog)
     choice = choice_from_json(row.choice, sold.offered.by_id[row.choice["terms_id"]])
     page = await with_customer(
-        context, row.workspace_id, lambda customer_id: _open_page(context, row, choice, customer_id, urls)
+        context, row.workspace_id, lambda customer_id: open_page(context, row, choice, customer_id, urls)
     )
     is_alone = await transact(
         context.database,
@@ -191,81 +181,8 @@ async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: Return
     return page.url
 
 
-async def _open_page(
-    context: FlowContext, row: SubscriptionCheckoutRow, choice: PlanChoice, customer_id: str, urls: ReturnUrls
-) -> Checkout:
-    """Open the page at the provider. Where it refuses a price or a tax rate, sync the catalog and try once more."""
-    country = await tax_country(context, customer_id)
-    try:
-        return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}")
-    except GatewayRefused as refused:
-        if isinstance(refused, GatewayMissing) and refused.kind not in _OF_CATALOG:
-            raise
-        _log.warning("catalog.refused", error=str(refused))
-        await sync_catalog(context)
-    return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}-again")
-
-
-async def tax_country(context: FlowContext, customer_id: str | None) -> str | None:
-    """The customer's country where the tax depends on it; raises `BillingAddressRequired` where it is not known."""
-    if not context.catalog.tax.needs_address:
-        return None
-    if customer_id is None:
-        raise BillingAddressRequired
-    address = (await context.gateway.billing_details(customer_id)).address
-    if address is None or not address.country:
-        raise BillingAddressRequired
-    return address.country
-
-
-async def _send_page(
-    context: FlowContext,
-    row: SubscriptionCheckoutRow,
-    choice: PlanChoice,
-    customer_id: str,
-    country: str | None,
-    urls: ReturnUrls,
-    *,
-    key: str,
-) -> Checkout:
-    items, tax_rate_ids = await items_to_buy(context, choice, country)
-    return await context.gateway.open_subscription_page(
-        customer_id,
-        items,
-        tax_rate_ids=tax_rate_ids,
-        # whoever may account for the tax themselves has to say where they are
-        asks_address=context.catalog.tax.reverse_charge,
-        asks_tax_id=False,
-        urls=urls,
-        metadata={
-            WORKSPACE_ID: str(row.workspace_id),
-            CHECKOUT_ID: str(row.id),
-            TERMS_ID: choice.terms.id,
-        },
-        expires_at=row.expires_at,
-        key=key,
-    )
-
-
-async def items_to_buy(
-    context: FlowContext, choice: PlanChoice, country: str | None
-) -> tuple[Sequence[PricedQuantity], Sequence[str]]:
-    """What is bought and its tax rates by the provider's ids; raises `GatewayRefused` if the catalog has not been synced."""
-    catalog = context.catalog
-    quantities = billed_quantities(catalog, choice)
-    rate = catalog.tax.rate_for(country)
-    rate_key = tax_rate_key(catalog.code, rate) if rate is not None else None
-    keys = [*quantities, *([rate_key] if rate_key is not None else [])]
-    async with context.database.read() as session:
-        ids = await provider_event_store.provider_ids(session, keys)
-    if not ids.keys() >= set(keys):
-        raise GatewayRefused("the catalog has not been synced to the provider: run `counterfoil catalog sync`")
-    items = [PricedQuantity(ids[key], quantity) for key, quantity in quantities.items()]
-    return items, [ids[rate_key]] if rate_key is not None else []
-
-
 async def _earlier(session: Session, request: CheckoutRequest) -> SubscriptionCheckoutRow | None:
-    earlier = await checkout_store.with_key(session, request.workspace_id, request.idempotency_key)
+    earlier = await subscription_checkout_store.with_key(session, request.workspace_id, request.idempotency_key)
     if earlier is not None and earlier.input_hash != request.input_hash:
         raise IdempotencyConflict(path=("input", "idempotencyKey"))
     return earlier
@@ -286,7 +203,7 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionCheckoutRow) 
             raise PaymentUnavailable
         await asyncio.sleep(_POLL_EVERY_SECONDS)
         async with context.database.read() as session:
-            present = await checkout_store.get(session, earlier.workspace_id, earlier.id)
+            present = await subscription_checkout_store.get(session, earlier.workspace_id, earlier.id)
     match CheckoutState(present.state):
         case CheckoutState.OPEN if present.url is not None:
             return present.url
@@ -306,7 +223,7 @@ def _is_given_up(context: FlowContext, row: SubscriptionCheckoutRow) -> bool:
 async def _close_others(context: FlowContext, row: SubscriptionCheckoutRow) -> None:
     """Close the pages that were opened before this one; raises `AlreadySubscribed` where one of them was used."""
     async with context.database.read() as session:
-        others = await checkout_store.unfinished(session, row.workspace_id)
+        others = await subscription_checkout_store.unfinished(session, row.workspace_id)
     for other in others:
         if other.id < row.id and other.session_id is not None:
             page = await context.gateway.expire_checkout(other.session_id)
@@ -325,7 +242,7 @@ async def _close(context: FlowContext, row: SubscriptionCheckoutRow, *, frees_ke
 async def page_changed(context: FlowContext, session_id: str) -> bool:
     """Process the event that a page was used or has closed; False where the page is none on which to subscribe."""
     async with context.database.read() as session:
-        row = await checkout_store.of_session(session, session_id)
+        row = await subscription_checkout_store.of_session(session, session_id)
     if row is None:
         return False
     await settle_checkout(context, row.workspace_id, row.id)
@@ -348,7 +265,7 @@ async def settle_checkout(context: FlowContext, workspace_id: UUID, checkout_id:
     Safe to do twice. Raises `GatewayUnavailable`.
     """
     async with context.database.read() as session:
-        row = await checkout_store.get(session, workspace_id, checkout_id)
+        row = await subscription_checkout_store.get(session, workspace_id, checkout_id)
     if row.state in (CheckoutState.SETTLED, CheckoutState.FAILED, CheckoutState.EXPIRED):
         return
     if row.session_id is None:
@@ -393,7 +310,7 @@ async def _apply_outcome(context: FlowContext, row: SubscriptionCheckoutRow, pag
 async def close_checkouts(context: FlowContext, workspace_id: UUID) -> None:
     """Close every page of a workspace that may still be used: it is being deleted. Raises `GatewayUnavailable`."""
     async with context.database.read() as session:
-        rows = await checkout_store.unfinished(session, workspace_id)
+        rows = await subscription_checkout_store.unfinished(session, workspace_id)
     for row in rows:
         if row.session_id is not None:
             await context.gateway.expire_checkout(row.session_id)

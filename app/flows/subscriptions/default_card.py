@@ -19,7 +19,7 @@ from app.payments.gateway_errors import GatewayRefused
 from app.payments.gateway_values import InvoiceStatus
 from app.payments.subscription_values import SubscriptionStatus
 from app.store import billing_accounts as billing_account_store
-from app.store import subscription_checkouts as checkout_store
+from app.store import subscription_checkouts as subscription_checkout_store
 
 _UNPAID = (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID)
 
@@ -44,7 +44,7 @@ async def apply_default_card(context: FlowContext, workspace_id: UUID) -> None:
     snapshot = await sync_subscription(context, workspace_id)
     async with context.database.read() as session:
         cards = await billing_account_store.cards(session, workspace_id)
-        is_settling = await checkout_store.unsettled(session, workspace_id)
+        is_settling = await subscription_checkout_store.unsettled(session, workspace_id)
     if snapshot is None or is_settling:
         # a page that was just used decides which card is the default
         return

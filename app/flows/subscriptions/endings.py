@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 
-from app.billing.payments import invoice_mirror
 from app.billing.subscriptions import subscription_states
+from app.billing.subscriptions.billed_lines import mirror_invoice
 from app.db.tables.subscriptions import SubscriptionState
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
@@ -61,7 +61,7 @@ async def void_unpaid(context: FlowContext, workspace_id: UUID, subscription_id:
         if voided is not None:
             await transact(
                 context.database,
-                lambda session, voided=voided: invoice_mirror.mirror(session, workspace_id, voided),
+                lambda session, voided=voided: mirror_invoice(session, context.catalog, workspace_id, voided),
                 step="invoice.mirror",
             )
 

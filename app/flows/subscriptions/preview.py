@@ -23,7 +23,6 @@ from app.billing.subscriptions.plan_choice import PlanChoice, billed_quantities,
 from app.billing.subscriptions.planner import ChangeTiming, PlannedChange, WantedChange, plan_change, plan_start
 from app.billing.subscriptions.quotes import QUOTE_LASTS, Quote, digest_of, sign
 from app.billing.subscriptions.subscription_states import present_choice
-from app.db.engine import Session
 from app.db.reads import all_in
 from app.db.tables.payments import BillingAccountRow
 from app.db.tables.subscriptions import SubscriptionRow
@@ -31,7 +30,7 @@ from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.change_results import decided
-from app.flows.subscriptions.checkout import items_to_buy, tax_country
+from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
 from app.flows.subscriptions.sync import Sold, read_sold, sync_subscription
 from app.money import Money
 from app.payments.gateway_errors import GatewayRefused
@@ -98,8 +97,7 @@ async def preview_change(
         require_open(await billing_account_store.find(session, workspace_id))
     try:
         snapshot = await sync_subscription(context, workspace_id)
-        async with context.database.read() as session:
-            state = await _state(session, context, workspace_id)
+        state = await _read_state(context, workspace_id)
         require_open(state.account)
         if snapshot is None:
             return await _preview_start(context, state, wanted)
@@ -108,15 +106,16 @@ async def preview_change(
         raise PaymentRefused from refused
 
 
-async def _state(session: Session, context: FlowContext, workspace_id: UUID) -> _State:
-    counted = await all_in(session, membership_store.COUNTS, [workspace_id])
-    return _State(
-        account=await billing_account_store.find(session, workspace_id),
-        row=await subscription_store.find(session, workspace_id),
-        is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
-        used_seats=counted[0].members if counted else 0,
-        sold=await read_sold(session, context),
-    )
+async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
+    async with context.database.read() as session:
+        counted = await all_in(session, membership_store.COUNTS, [workspace_id])
+        return _State(
+            account=await billing_account_store.find(session, workspace_id),
+            row=await subscription_store.find(session, workspace_id),
+            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
+            used_seats=counted[0].members if counted else 0,
+            sold=await read_sold(session, context.catalog),
+        )
 
 
 async def _preview_start(context: FlowContext, state: _State, wanted: WantedChange) -> ChangePreview:

@@ -11,7 +11,7 @@ from app.billing.subscriptions import subscription_states
 from app.billing.subscriptions.goals import WORKSPACE_ID, Prices, Snapshot
 from app.billing.subscriptions.kept_terms import all_terms
 from app.billing.subscriptions.subscription_states import Offered, live_ones
-from app.catalog import terms_prices
+from app.catalog import Catalog, terms_prices
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
@@ -39,12 +39,12 @@ class Sold:
         return {price_id: key for key, price_id in self.prices.ids.items()}
 
 
-async def read_sold(session: Session, context: FlowContext) -> Sold:
+async def read_sold(session: Session, catalog: Catalog) -> Sold:
     """What is and was sold, as the catalog's last sync left it."""
-    offered = Offered(context.catalog, tuple(await all_terms(session)))
-    keys = {price.lookup_key for terms in offered.by_id.values() for price in terms_prices(context.catalog, terms)}
+    offered = Offered(catalog, tuple(await all_terms(session)))
+    keys = {price.lookup_key for terms in offered.by_id.values() for price in terms_prices(catalog, terms)}
     ids = await provider_event_store.provider_ids(session, sorted(keys))
-    return Sold(offered, Prices(context.catalog, ids))
+    return Sold(offered, Prices(catalog, ids))
 
 
 async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
@@ -55,7 +55,7 @@ async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot |
     async with context.database.read() as session:
         account = await billing_account_store.find(session, workspace_id)
         row = await subscription_store.find(session, workspace_id)
-        sold = await read_sold(session, context)
+        sold = await read_sold(session, context.catalog)
     if account is None or account.customer_id is None:
         return None
     live = await _fetch_live(context, workspace_id, account.customer_id, sold)
@@ -74,7 +74,7 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
         async with context.database.read() as session:
             account = await billing_account_store.find(session, workspace_id)
             row = await subscription_store.find(session, workspace_id)
-            sold = await read_sold(session, context)
+            sold = await read_sold(session, context.catalog)
         if account is None or account.closing_at is not None:
             return None
         live: Sequence[ProviderSubscription] = ()

@@ -121,10 +121,15 @@ async def _change_item(tx: Transaction, subscription: Json, item: Json, old: Jso
 
 
 def _place_added(subscription: Json, item: Json, at: int) -> None:
-    """Give an added item the period of those that are there; with an interval of its own, one from the same start."""
+    """Give an added item the period of those that are there; with an interval of its own, one from the same start.
+
+    A period that ends just now is its own too: then the renewal that follows bills it with the others.
+    """
     anchor, every = subscription["billing_cycle_anchor"], interval_of(item["price"])
-    others = [other for other in items_of(subscription) if other is not item and other["current_period_end"] > at]
-    alike = [other for other in others if interval_of(other["price"]) == every]
+    present = [other for other in items_of(subscription) if other is not item]
+    others = [other for other in present if other["current_period_end"] > at]
+    ending = [other for other in present if other["current_period_start"] < at == other["current_period_end"]]
+    alike = [other for other in others or ending if interval_of(other["price"]) == every]
     if alike:
         start, end = alike[0]["current_period_start"], alike[0]["current_period_end"]
     else:

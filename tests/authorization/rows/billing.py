@@ -19,8 +19,9 @@ async def _an_order(scene: Scene) -> Variables:
     return {"input": {"workspaceId": scene.workspace, "packCode": "starter", "idempotencyKey": uuid4().hex}}
 
 
-async def _a_plan(scene: Scene) -> Variables:
-    return {"input": {"workspaceId": scene.workspace, "planCode": "business", "interval": "MONTH"}}
+async def _a_change_said_twice(scene: Scene) -> Variables:
+    twice = [{"addOnCode": "fax", "quantity": 1}] * 2
+    return {"input": {"workspaceId": scene.workspace, "addOns": twice}}
 
 
 async def _the_card(scene: Scene) -> Variables:
@@ -41,7 +42,9 @@ ROWS = [
         "Query.subscriptionChangePreview",
         "query ($input: SubscriptionChangeInput!) { subscriptionChangePreview(input: $input) { timing userErrors { code } } }",
         MANAGE_BILLING,
-        given=_a_plan,
+        given=_a_change_said_twice,
+        # refused before Stripe is asked, which knows nothing of the scene's subscription
+        may_answer=frozenset({"INVALID_INPUT"}),
     ),
     Row("Mutation.rechargeCredits", operations.RECHARGE, MANAGE_BILLING, given=_an_order),
     Row("Mutation.addPaymentMethod", operations.ADD_CARD, MANAGE_BILLING, given=_the_workspace),

@@ -34,14 +34,14 @@ def fields_of_workspace(fields: Mapping[str, tuple[str, frozenset[Who]]]) -> lis
     ]
 
 
-def fields_of_subscription(fields: Mapping[str, tuple[str, frozenset[Who]]]) -> list[Row]:
+def fields_of_subscription(fields: Mapping[str, tuple[str, frozenset[Who]]], given: Given) -> list[Row]:
     """Each field of a workspace's subscription with its selection and who sees it; others who see the workspace are shown null."""
     return [
         Row(
             f"Subscription.{name}",
             f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {name} {selection} }} }} }}",
             allowed,
-            given=the_workspace,
+            given=given,
             denied=all_of(SEE_WORKSPACE | OUTSIDERS, Outcome.NULL),
             path=("workspace", "subscription", name),
         )

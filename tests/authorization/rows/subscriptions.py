@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from tests.authorization.callers import OUTSIDERS, SEE_BILLING, SEE_WORKSPACE
-from tests.authorization.rows.makers import fields_of_subscription, the_workspace
-from tests.authorization.table import Outcome, Row, all_of
+from datetime import timedelta
+from uuid import uuid4
 
+from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.store import subscriptions as subscription_store
+from tests.authorization.callers import MANAGE_BILLING, OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
+from tests.authorization.rows.makers import fields_of_subscription, the_workspace
+from tests.authorization.scene import Scene
+from tests.authorization.table import Given, Outcome, Row, Variables, all_of
+from tests.support import subscribing
+from tests.support.digest import settled
+from tests.support.subscribing import stripe_invoices
+from tests.support.subscriptions import choice_of
+
+_NEXT_BILL = "query ($id: ID!) { workspace(id: $id) { upcomingInvoice { at } } }"
 _MONEY_OF_PENDING = {"recurringPrice": "{ amount }", "expiresAt": "", "invoice": "{ id }"}
 _PENDING = {
     "kind": "",
@@ -16,7 +29,86 @@ _PENDING = {
     **_MONEY_OF_PENDING,
 }
 
+
+async def _with_everything(scene: Scene) -> Variables:
+    """The workspace, with something to see in each field of its subscription; no subscription has all of it at a time."""
+    database = scene.backend.database
+    await settled(database)
+    now, catalog, workspace_id = database.clock.now(), scene.backend.parts.runtime.catalog, scene.owner.workspace_id
+    upgrade = PendingChange(
+        kind=PendingChangeKind.AWAITING_PAYMENT,
+        choice=choice_of(catalog, "team", 20),
+        invoice_id=(await stripe_invoices(scene.backend, scene.owner))[0]["id"],
+        expires_at=now + timedelta(days=1),
+    )
+
+    async def write(session: Session) -> None:
+        row = await subscription_store.find(session, workspace_id)
+        assert row is not None
+        row.grace_ends_at, row.trial_ends_at, row.pending = now + timedelta(days=7), now, pending_as_json(upgrade)
+
+    await transact(database, write)
+    # what recurs is told with the next bill
+    await scene.backend.api.query(_NEXT_BILL, {"id": scene.workspace}, token=scene.tokens[Who.OWNER])
+    return await the_workspace(scene)
+
+
+def _asking(**given: object) -> Given:
+    """What a mutation about the subscription is given: something that it refuses to those who may ask for it."""
+
+    async def variables(scene: Scene) -> Variables:
+        return {"input": {"workspaceId": scene.workspace, **given}}
+
+    return variables
+
+
+def _keyed(**given: object) -> Given:
+    async def variables(scene: Scene) -> Variables:
+        return {"input": {"workspaceId": scene.workspace, "idempotencyKey": uuid4().hex, **given}}
+
+    return variables
+
+
+_MUTATIONS = [
+    Row(
+        "Mutation.createCheckout",
+        subscribing.CREATE_CHECKOUT,
+        MANAGE_BILLING,
+        given=_keyed(planCode="personal", interval="MONTH"),
+        may_answer=frozenset({"CONFLICT"}),
+    ),
+    Row(
+        "Mutation.changePlan",
+        subscribing.CHANGE_PLAN,
+        MANAGE_BILLING,
+        given=_keyed(planCode="no-such-plan"),
+        may_answer=frozenset({"PLAN_UNAVAILABLE"}),
+    ),
+    Row(
+        "Mutation.changeSeats",
+        subscribing.CHANGE_SEATS,
+        MANAGE_BILLING,
+        given=_keyed(seats=-1),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
+        "Mutation.cancelSubscription",
+        subscribing.CANCEL,
+        MANAGE_BILLING,
+        given=_asking(reason="x" * 1_001),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
+        "Mutation.keepSubscription",
+        subscribing.KEEP,
+        MANAGE_BILLING,
+        given=_asking(),
+        may_answer=frozenset({"NO_CHANGE"}),
+    ),
+]
+
 ROWS = [
+    *_MUTATIONS,
     *fields_of_subscription(
         {
             "id": ("", SEE_WORKSPACE),
@@ -33,14 +125,15 @@ ROWS = [
             "recurringPrice": ("{ amount }", SEE_BILLING),
             "recurringTotal": ("{ amount }", SEE_BILLING),
             "version": ("", SEE_WORKSPACE),
-        }
+        },
+        _with_everything,
     ),
     *[
         Row(
             "Subscription.pendingChange",
             f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ pendingChange {{ {name} {selection} }} }} }} }}",
             SEE_BILLING if name in _MONEY_OF_PENDING else SEE_WORKSPACE,
-            given=the_workspace,
+            given=_with_everything,
             denied=all_of(SEE_WORKSPACE | OUTSIDERS, Outcome.NULL),
             path=("workspace", "subscription", "pendingChange", name),
             label=name,

@@ -19,9 +19,8 @@ from app.errors import NotFound
 from app.ids import uuid7
 from app.store import subscriptions as subscription_store
 from tests.support.accounts import new_person
-from tests.support.next_bills import tell_next_bill
 from tests.support.running_backend import CATALOGS
-from tests.support.subscriptions import choice_of, end_subscription, subscribe
+from tests.support.subscriptions import choice_of, end_subscription, subscribe, tell_recurring
 
 _CATALOG = load_catalog(CATALOGS / "analytics.toml")
 _TEAM = choice_of(_CATALOG, "team", 5)
@@ -118,10 +117,7 @@ async def test_what_recurs_is_shown_only_as_it_was_told_for_this_version(databas
     await subscribe(database, workspace_id, _TEAM)
 
     async def told(version: int, minor: int) -> int | None:
-        async def keep(session: Session) -> None:
-            await tell_next_bill(session, workspace_id, version=version, recurring_total_minor=minor)
-
-        await transact(database, keep)
+        await tell_recurring(database, workspace_id, version, minor)
         return (await _shown(database, workspace_id)).recurring_total_minor
 
     assert await told(1, 9_500) == 9_500
@@ -137,17 +133,15 @@ async def test_the_version_rises_with_the_row_with_the_members_and_with_what_rec
     async def joined(session: Session) -> None:
         await subscription_store.shown_changed(session, [workspace_id])
 
-    async def told(session: Session) -> None:
-        await tell_next_bill(session, workspace_id, version=1, recurring_total_minor=9_500)
-
     await subscribe(database, workspace_id, _TEAM)
     versions.append((await _shown(database, workspace_id)).version)
-    for work in (joined, told):
-        await transact(database, work)
-        versions.append((await _shown(database, workspace_id)).version)
+    await transact(database, joined)
+    versions.append((await _shown(database, workspace_id)).version)
+    await tell_recurring(database, workspace_id, 1, 9_500)
+    versions.append((await _shown(database, workspace_id)).version)
     assert versions == sorted(set(versions))
     # the same amount again is no news
-    await transact(database, told)
+    await tell_recurring(database, workspace_id, 1, 9_500)
     assert (await _shown(database, workspace_id)).version == versions[-1]
 
 

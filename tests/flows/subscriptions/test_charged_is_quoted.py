@@ -23,7 +23,7 @@ from tests.support.previews import balance, charge_to, charged, jump_to, period_
 from tests.support.running_backend import Person, RunningBackend, running_backend
 from tests.support.subscribing import change_plan, codes, customer_of, provider_id, subscribe, subscription
 
-_STEPS = 7
+_STEPS = 5
 _FAULTS = (None, None, None, "drop_after", "drop_before", "error_500")
 _UNSURE = {"PAYMENT_PENDING", "PAYMENT_UNAVAILABLE"}
 

@@ -98,6 +98,22 @@ async def test_a_schedule_that_cancels_sets_the_end_once_its_last_phase_runs(
     assert (await client.v1.subscription_schedules.retrieve_async(schedule.id)).status == "completed"
 
 
+async def test_an_item_that_a_phase_adds_as_the_period_ends_is_billed_by_the_renewal(
+    client: stripe.StripeClient, web: httpx.AsyncClient
+) -> None:
+    subscription = await subscribe(client)
+    other, added = await new_price(client, 300), await new_price(client, 50)
+    items = [{"price": other, "quantity": 2}, {"price": added, "quantity": 3}]
+    await schedule_next(client, subscription, other, items=items)
+
+    await to_renewal(web, subscription)
+
+    renewal = await latest_invoice(client, subscription)
+    assert sorted(line.amount for line in renewal.lines.data) == [150, 600]
+    renewed = await client.v1.subscriptions.retrieve_async(subscription.id)
+    assert len({item.current_period_end for item in renewed["items"].data}) == 1
+
+
 async def test_a_phase_of_years_bills_the_year_only_if_it_restarts_the_cycle(
     client: stripe.StripeClient, web: httpx.AsyncClient
 ) -> None:

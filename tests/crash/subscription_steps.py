@@ -12,7 +12,7 @@ from app.billing.subscriptions.plan_choice import PlanChoice
 from app.catalog import BillingInterval, plan_terms
 from app.flows.provider.cards import sync_cards
 from app.flows.provider.customers import ensure_customer
-from app.flows.subscriptions.checkout import items_to_buy
+from app.flows.subscriptions.checkout_page import items_to_buy
 from app.flows.subscriptions.endings import end_subscriptions
 from app.flows.subscriptions.sync import sync_subscription
 from app.jobs.time_travel import load_offset

@@ -33,9 +33,10 @@ class Scenario:
 
     `given` are the steps that lead up to it; `act` is what is interrupted, and done again as whoever does it would. Points passed
     by the worker come in an order of its own, so that only `in_order` scenarios list them in theirs. What begins with one of
-    `beside` is done by the worker meanwhile, and belongs to another scenario. `then` is told the point; `at_rest` is what holds for
-    whatever happened, and `leaves` ends what would go on. Where the catalogs differ in more than numbers, every point is struck
-    `in_each_catalog` of `catalogs`.
+    `beside` is done by the worker meanwhile, and belongs to another scenario. After those that are `alike` what is left is as after
+    another point, or code goes on with it that another scenario is struck in: they are listed and not struck. `then` is told the
+    point; `at_rest` is what holds for whatever happened, and `leaves` ends what would go on. Where the catalogs differ in more than
+    numbers, every point is struck `in_each_catalog` of `catalogs`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scenario:
     in_each_catalog: bool = False
     catalogs: tuple[str, ...] = CATALOGS
     beside: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
     at_rest: Rest = endings.money_is_right
     leaves: Rest = steps.close_pages
 
@@ -62,7 +64,9 @@ class Scenario:
         first_call = next((point for point in self.points if point.startswith("stripe.")), None)
         kept = {self.points[0], None if self.in_order else first_call}
         return tuple(
-            point for point in self.points if point in kept or (":after" in point and not point.startswith(_READS))
+            point
+            for point in self.points
+            if point in kept or (":after" in point and not point.startswith(_READS) and point not in self.alike)
         )
 
     def passed(self, points: list[str]) -> list[str]:

@@ -13,11 +13,28 @@ _CATALOGS: Final = ("analytics", "messaging")
 # what follows whenever a subscription has changed: the next bill is asked for, and the owners are told
 _BESIDE: Final = ("upcoming.", "stripe.preview_", "stripe.retrieve_tax_rate", "notice.", "inbox")
 
+# before a change is begun the subscription is mirrored: it is as it was
+_UNCHANGED: Final = ("subscription.mirror:after-commit",)
+# what is left of a change once it is made or undone at the provider, as the upgrade is
+_MADE: Final = ("change.finish:after-commit", "subscription.mirror:after-commit#2")
+# what undoes a change: the one that is left with its downgrade released is struck there
+_UNDOING: Final = (
+    *("change.step:after-commit", "change.finish:after-commit", "subscription.check_due:after-commit"),
+    *("subscription.mirror:after-commit", "stripe.create_schedule:after", "stripe.set_phases:after"),
+)
+
 _BEGUN: Final = (*commits("subscription.mirror", "change.begin"), *calls("list_subscriptions#2"))
 
 
 def _scenario(
-    name: str, given: tuple[Step, ...], act: Step, points: tuple[str, ...], then: Check, *, in_order: bool = False
+    name: str,
+    given: tuple[Step, ...],
+    act: Step,
+    points: tuple[str, ...],
+    then: Check,
+    *,
+    in_order: bool = False,
+    alike: tuple[str, ...] = (),
 ) -> Scenario:
     return Scenario(
         name,
@@ -28,6 +45,7 @@ def _scenario(
         in_order=in_order,
         catalogs=_CATALOGS,
         beside=_BESIDE,
+        alike=alike,
         at_rest=endings.bills_are_right,
         leaves=steps.ends_everything,
     )
@@ -75,6 +93,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
         ),
         endings.upgraded_once,
         in_order=True,
+        alike=_UNCHANGED,
     ),
     _scenario(
         "upgrade that drops a downgrade",
@@ -94,6 +113,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
         ),
         endings.seats_added_once,
         in_order=True,
+        alike=(*_UNCHANGED, *_MADE),
     ),
     _scenario(
         "upgrade that drops a downgrade and is left",
@@ -125,6 +145,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
         ),
         endings.downgraded,
         in_order=True,
+        alike=(*_UNCHANGED, *_MADE),
     ),
     _scenario(
         "cancelation",
@@ -145,6 +166,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
         ),
         endings.canceled,
         in_order=True,
+        alike=(*_UNCHANGED, *_MADE),
     ),
     _scenario(
         "upgrade that nobody confirms",
@@ -160,6 +182,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
             *calls("set_phases"),
         ),
         endings.lapsed,
+        alike=_UNDOING,
     ),
     _scenario(
         "end of grace",

@@ -11,14 +11,19 @@ from app.payments.gateway_errors import GatewayRefused
 from app.payments.stripe_invoice_parts import StripeInvoiceParts
 from app.payments.stripe_subscription_values import change_params, item_params, preview_value
 from app.payments.stripe_subscriptions import BILLING_MODE
-from app.payments.subscription_values import InvoicePreview, ItemChange, PricedQuantity, SubscriptionChange
+from app.payments.subscription_values import InvoicePreview, ItemChange, PricedQuantity, SetEndKind, SubscriptionChange
 
 
 class StripePreviews(StripeInvoiceParts):
     """What would be billed."""
 
     async def preview_change(self, subscription_id: str, change: SubscriptionChange) -> InvoicePreview:
-        return await self._preview({"subscription": subscription_id, "subscription_details": change_params(change)})
+        details = change_params(change)
+        if change.taken_back_end is SetEndKind.WITH_PERIOD:
+            details["cancel_at_period_end"] = False
+        elif change.taken_back_end is SetEndKind.AT_TIME:
+            details["cancel_at"] = ""
+        return await self._preview({"subscription": subscription_id, "subscription_details": details})
 
     async def preview_start(
         self, customer_id: str | None, items: Sequence[PricedQuantity], *, tax_rate_ids: Sequence[str]

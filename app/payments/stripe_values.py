@@ -147,7 +147,8 @@ def _credit_applied(invoice: stripe.Invoice) -> int:
     # credit is used when the invoice is numbered; until then Stripe tells no balance after it
     if invoice.status == "draft" or invoice.ending_balance is None:
         return credit_to_apply(invoice)
-    return max(0, invoice.ending_balance - invoice.starting_balance)
+    # below zero is credit; above it is what is owed, such as an amount that is too small to be charged
+    return max(0, min(0, invoice.ending_balance) - min(0, invoice.starting_balance))
 
 
 def tax_line_values(invoice: stripe.Invoice, tax_rates: Mapping[str, tuple[str, Decimal]]) -> tuple[TaxLine, ...]:

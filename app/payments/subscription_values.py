@@ -108,6 +108,13 @@ class ItemChange:
     quantity: int
 
 
+class SetEndKind(StrEnum):
+    """How an end was set: with the period, whenever that ends, or as a time."""
+
+    WITH_PERIOD = "WITH_PERIOD"
+    AT_TIME = "AT_TIME"
+
+
 class ChangeBilling(StrEnum):
     """When the rest of the period is billed for what changed: at once, or not at all (the renewal bills the new items)."""
 
@@ -120,13 +127,15 @@ class SubscriptionChange:
     """A change of items, the same for its preview and for making it. Items that are not named stay as they are.
 
     `prorated_at` is the moment from which the rest of the period counts, to the second: the same for preview and change makes the
-    same amounts. The provider refuses it together with `restarts_period`, which begins a full period now.
+    same amounts. The provider refuses it together with `restarts_period`, which begins a full period now. A preview leaves out the
+    end that is set as `taken_back_end` says; before a change it must have been taken back, since nothing is billed beyond an end.
     """
 
     items: tuple[ItemChange, ...]
     billing: ChangeBilling
     prorated_at: datetime | None = None
     restarts_period: bool = False
+    taken_back_end: SetEndKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from app.store import subscriptions as subscription_store
 
 # Longer than a step takes that is under way, with its calls to the provider.
 STEP_TAKES: Final = timedelta(seconds=90)
+# Longer than a call to the provider ordinarily takes.
+CALL_TAKES: Final = timedelta(seconds=10)
 # So that no old plan renews because a change was still waiting.
 LAPSES_BEFORE_PERIOD_END: Final = timedelta(hours=2)
 
@@ -28,6 +30,18 @@ class ChangeInFlight(DomainError):
     """Another change of this subscription is under way, or waits for its payment. Wait for it, or take it back first."""
 
     code = ErrorCode.PAYMENT_PENDING
+
+
+class EndsOtherwise(DomainError):
+    """The subscription is set to end on another day than its period: take that back first, then change it."""
+
+    code = ErrorCode.CONFLICT
+
+
+class InTrial(DomainError):
+    """The seller has given this subscription a trial: more can be had once that has ended."""
+
+    code = ErrorCode.CONFLICT
 
 
 class Failure(StrEnum):
@@ -95,6 +109,11 @@ async def claim_step(session: Session, workspace_id: UUID, change_id: UUID) -> S
         return None
     row.next_check_at = session.now + STEP_TAKES
     return row
+
+
+def seems_left(change: SubscriptionChangeRow, now: datetime) -> bool:
+    """Whether nobody has taken a step of a change for longer than a call to the provider ordinarily takes."""
+    return change.next_check_at is not None and change.next_check_at - STEP_TAKES + CALL_TAKES <= now
 
 
 async def await_payment(

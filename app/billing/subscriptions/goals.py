@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
 
 from app.billing.subscriptions.plan_choice import (
     PlanChoice,
@@ -27,6 +27,7 @@ from app.payments.subscription_values import (
     ProviderSubscription,
     Schedule,
     SchedulePhase,
+    SetEndKind,
     SubscriptionChange,
 )
 
@@ -35,6 +36,9 @@ CHANGE_ID = "change_id"
 WORKSPACE_ID = "workspace_id"
 CHECKOUT_ID = "checkout_id"
 """What the provider's subscription carries of ours as metadata."""
+
+
+_SAME_MOMENT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,12 @@ class Snapshot:
     def period_start(self) -> datetime:
         """When the period began of the item that ends first."""
         return min(self.subscription.items, key=lambda item: item.period_end).period_start
+
+    @property
+    def ends_otherwise(self) -> bool:
+        """Whether an end is set that is not that of the period: a change could not set it again where its payment fails."""
+        ends_at = self.subscription.ends_at
+        return ends_at is not None and abs(ends_at - self.period_end) > _SAME_MOMENT
 
     @property
     def next_phase(self) -> SchedulePhase | None:
@@ -152,8 +162,9 @@ def next_step(
 ) -> Step | None:
     """The next step toward the goal; None once it is reached.
 
-    Money first: items are changed, and charged, before anything that was decided for later is given up for good. A schedule would
-    overwrite changed items, and forbids to set an end, so it is released before both.
+    Money first: items are changed, and charged, before anything that was decided for later is given up for good. But a schedule
+    would overwrite changed items, and nothing is billed beyond an end that is set. So both are taken away before, and made again
+    where the payment fails.
     """
     subscription, schedule = snapshot.subscription, snapshot.schedule
     if subscription.pending_update is not None:
@@ -161,6 +172,8 @@ def next_step(
     if goal.now is not None and not is_billed(snapshot, goal.now, prices):
         if schedule is not None:
             return ReleaseSchedule(schedule.id)
+        if subscription.ends_at is not None:
+            return TakeBackEnd()
         change = item_change(snapshot, goal.now, prices, prorated_at=prorated_at)
         return ChangeItems(change, {TERMS_ID: goal.now.terms.id, CHANGE_ID: change_id})
     if goal.ends:
@@ -196,7 +209,15 @@ def item_change(
         item_id = going.pop(0).id if going else None
         changes.append(ItemChange(item_id, price_id, quantity))
     changes += [ItemChange(item.id, item.price_id, 0) for item in going]
-    return SubscriptionChange(tuple(changes), ChangeBilling.AT_ONCE, prorated_at=prorated_at)
+    return SubscriptionChange(
+        tuple(changes), ChangeBilling.AT_ONCE, prorated_at=prorated_at, taken_back_end=_end_kind(snapshot.subscription)
+    )
+
+
+def _end_kind(subscription: ProviderSubscription) -> SetEndKind | None:
+    if subscription.ends_at is None:
+        return None
+    return SetEndKind.WITH_PERIOD if subscription.ends_at_period_end else SetEndKind.AT_TIME
 
 
 def _step_for_later(snapshot: Snapshot, goal: Goal, prices: Prices, *, change_id: str) -> Step | None:

@@ -39,10 +39,10 @@ class PriceChanged(DomainError):
 class Quote:
     """The price of a change that is charged at once, for a version of a workspace's subscription.
 
-    `total_minor`, tax included, is what will be charged plus the change of the customer's balance, and `tax_minor` what of it is
-    tax, both in the smallest unit of the catalog's currency. `prorated_at` is the moment from which the rest of the period is
-    charged, to the second. From `expires_at` on the quote is good for nothing. `change` is a digest of what is to become of the
-    subscription.
+    `total_minor`, tax included, is what will be charged plus the change of the customer's balance, `tax_minor` what of it is tax,
+    and `due_minor` what the card was said to be charged, all in the smallest unit of the catalog's currency. `prorated_at` is the
+    moment from which the rest of the period is charged, to the second. From `expires_at` on the quote is good for nothing. `change`
+    is a digest of what is to become of the subscription.
     """
 
     workspace_id: UUID
@@ -51,6 +51,7 @@ class Quote:
     prorated_at: datetime
     total_minor: int
     tax_minor: int
+    due_minor: int
     expires_at: datetime
 
     def require_current(self, *, version: int, now: datetime) -> None:
@@ -64,13 +65,17 @@ class Quote:
             raise PriceChanged
 
     def require_price(self, preview: InvoicePreview, *, period_start: datetime) -> None:
-        """Raise `PriceChanged` unless a preview made just before the change tells the price that was quoted.
+        """Raise `PriceChanged` unless a preview made just before the change tells the price that was quoted, and charges no more.
+
+        Credit that came meanwhile lets the card be charged less; what is owed since would let it be charged more than was shown.
 
         So it does for a moment before the present period: what was quoted of the period before is not to be charged in this one.
         """
         if self.prorated_at < period_start:
             raise PriceChanged
         if (self.total_minor, self.tax_minor) != (preview.total_minor, preview.tax_minor):
+            raise PriceChanged
+        if preview.due_minor > self.due_minor:
             raise PriceChanged
 
 
@@ -84,6 +89,7 @@ def sign(key: bytes, quote: Quote) -> str:
             int(quote.prorated_at.timestamp()),
             quote.total_minor,
             quote.tax_minor,
+            quote.due_minor,
             int(quote.expires_at.timestamp()),
         ],
         separators=(",", ":"),
@@ -101,7 +107,7 @@ def read(key: bytes, token: str, *, workspace_id: UUID) -> Quote:
     if not hmac.compare_digest(_signature(key, payload), _decoded(signature)):
         raise PriceChanged
     # only we sign, so a payload that is signed has the form that `sign` gives it
-    workspace, version, change, prorated_at, total_minor, tax_minor, expires_at = json.loads(payload)
+    workspace, version, change, prorated_at, total_minor, tax_minor, due_minor, expires_at = json.loads(payload)
     if workspace != workspace_id.hex:
         raise PriceChanged
     return Quote(
@@ -111,6 +117,7 @@ def read(key: bytes, token: str, *, workspace_id: UUID) -> Quote:
         prorated_at=datetime.fromtimestamp(prorated_at, UTC),
         total_minor=total_minor,
         tax_minor=tax_minor,
+        due_minor=due_minor,
         expires_at=datetime.fromtimestamp(expires_at, UTC),
     )
 

@@ -49,16 +49,18 @@ class Seats:
         return max(0, self.counted - self.members)
 
 
-def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int | None) -> int:
+def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int | None, *, fallback_seats: int) -> int:
     """How many seats count for who wants to join: the fewest of those there are, and of those that will be left.
 
-    `pending` is the pending change as it is kept, `seats_left` what a change in flight leaves. With fewer seats decided for later
-    nobody is let in who would have to go. The end of a subscription counts not: it can be taken back until then, and leaves members
-    without a seat anyway; nor does an upgrade that awaits its payment, until it is paid.
+    `pending` is the pending change as it is kept, `seats_left` what a change in flight leaves, `fallback_seats` what is left once
+    the subscription has ended. With fewer seats decided for later nobody is let in who would be without one then. An upgrade that
+    awaits its payment does not count until it is paid.
     """
     counted = total if seats_left is None else min(total, seats_left)
-    choice = pending["choice"] if pending is not None and pending["kind"] == PendingChangeKind.DOWNGRADE else None
-    return counted if choice is None else min(counted, choice["seats"])
+    if pending is None or pending["kind"] == PendingChangeKind.AWAITING_PAYMENT:
+        return counted
+    choice = pending["choice"]
+    return min(counted, choice["seats"] if choice is not None else fallback_seats)
 
 
 async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
@@ -69,9 +71,13 @@ async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
     row = await subscription_store.find(session, workspace_id)
     change = await subscription_store.change_in_flight(session, workspace_id)
-    total = row.seats if row is not None and row.seats is not None else catalog.fallback_plan.seats.included
+    fallback_seats = catalog.fallback_plan.seats.included
+    total = row.seats if row is not None and row.seats is not None else fallback_seats
     joinable = seats_counted(
-        total, row.pending if row is not None else None, change.seats_left if change is not None else None
+        total,
+        row.pending if row is not None else None,
+        change.seats_left if change is not None else None,
+        fallback_seats=fallback_seats,
     )
     if not Seats(total, counted[0].members if counted else 0, joinable).available:
         raise SeatsInUse

@@ -57,9 +57,7 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
         workspace_id=workspace_id,
         choice=choice,
         status=SubscriptionState(subscribed.status) if subscribed.status is not None else SubscriptionState.ACTIVE,
-        seats=Seats(
-            choice.seats, subscribed.members, seats_counted(choice.seats, subscribed.pending, subscribed.seats_left)
-        ),
+        seats=Seats(choice.seats, subscribed.members, _seats_counted(catalog, choice, subscribed)),
         period=_period(subscribed, reads.now),
         renews_at=subscribed.period_end if is_live and subscribed.ends_at is None else None,
         trial_ends_at=subscribed.trial_ends_at,
@@ -70,6 +68,11 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
         # of two counters that only rise, so that this does too: the row's, and the workspace's, which counts who comes and goes
         version=(subscribed.version or 0) + subscribed.workspace_version,
     )
+
+
+def _seats_counted(catalog: Catalog, choice: PlanChoice, subscribed: Subscribed) -> int:
+    fallback_seats = catalog.fallback_plan.seats.included
+    return seats_counted(choice.seats, subscribed.pending, subscribed.seats_left, fallback_seats=fallback_seats)
 
 
 async def _choice(reads: Reads, catalog: Catalog, subscribed: Subscribed) -> PlanChoice:

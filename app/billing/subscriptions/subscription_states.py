@@ -202,10 +202,10 @@ def _values(
         known_grace = row.grace_ends_at if row is not None else None
         grace_ends_at = known_grace or session.now + timedelta(days=offered.catalog.grace_days)
     pending = _pending(offered, snapshot, choice, change)
-    kept = pending_as_json(pending) if pending is not None else None
+    kept, ends_at = pending_as_json(pending) if pending is not None else None, subscription.ends_at
     if row is not None and change is not None and change.state != ChangeState.AWAITING_PAYMENT:
         # while a change is being made its steps are nobody's decision: what was pending stays until the change is at its end
-        kept = row.pending
+        kept, ends_at = row.pending, row.ends_at
     return {
         "provider_id": subscription.id,
         "status": state.value,
@@ -213,7 +213,7 @@ def _values(
         "started_at": subscription.started_at,
         "period_start": snapshot.period_start,
         "period_end": snapshot.period_end,
-        "ends_at": subscription.ends_at,
+        "ends_at": ends_at,
         "grace_ends_at": grace_ends_at,
         "schedule_id": snapshot.schedule.id if snapshot.schedule is not None else None,
         "pending": kept,

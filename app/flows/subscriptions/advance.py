@@ -45,6 +45,7 @@ from app.store import subscriptions as subscription_store
 _ChangeWork: TypeAlias = Callable[[Session, UUID, UUID], Awaitable[object]]
 
 _MOST_STEPS: Final = 12
+_RENEWAL_FIRST: Final = "The renewal has to be paid before anything is changed, and its payment did not go through."
 _NOT_SENT: Final = "The change was interrupted before anything was charged."
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -191,14 +192,8 @@ async def _renewal_is_paid(context: FlowContext, change: SubscriptionChangeRow, 
     )
     if paid.status is InvoiceStatus.PAID:
         return True
-    message = "The renewal has to be paid first, and its payment did not go through."
-    await _undo(
-        context,
-        change,
-        Failure.DECLINED,
-        message=paid.attempt.decline_message or message,
-        decline_code=paid.attempt.decline_code,
-    )
+    message = f"{_RENEWAL_FIRST} {paid.attempt.decline_message or ''}".strip()
+    await _undo(context, change, Failure.DECLINED, message=message, decline_code=paid.attempt.decline_code)
     return False
 
 

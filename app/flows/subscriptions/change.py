@@ -20,7 +20,7 @@ from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import Failure
-from app.billing.subscriptions.goals import Goal, goal_from_json, item_change
+from app.billing.subscriptions.goals import Goal, Snapshot, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
 from app.billing.subscriptions.quotes import PriceChanged, Quote
 from app.billing.subscriptions.subscription_states import present_choice
@@ -32,8 +32,15 @@ from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import try_to_sync_cards
-from app.flows.subscriptions.advance import resume_change
-from app.flows.subscriptions.change_results import ChangeResult, finish_change, locked_state, result_of, sync_first
+from app.flows.subscriptions.advance import advance
+from app.flows.subscriptions.change_results import (
+    ChangeResult,
+    finish_change,
+    locked_state,
+    require_chargeable,
+    result_of,
+    sync_first,
+)
 from app.flows.subscriptions.sync import fetch_snapshot, read_sold
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
@@ -94,11 +101,11 @@ async def change_subscription(
         answered = await _answer_again(context, earlier)
         if answered is not None:
             return answered
-    await sync_first(context, request.workspace_id)
+    snapshot = await sync_first(context, request.workspace_id)
 
     async def begin(session: Session) -> _BegunChange:
         access = await authorize(session)
-        return await _begin_change(session, context.catalog, request, access, count)
+        return await _begin_change(session, context.catalog, request, access, count, snapshot)
 
     try:
         begun = await transact(context.database, begin, step="change.begin")
@@ -114,7 +121,12 @@ async def change_subscription(
 
 
 async def _begin_change(
-    session: Session, catalog: Catalog, request: ChangeRequest, access: WorkspaceAccess, count: Count
+    session: Session,
+    catalog: Catalog,
+    request: ChangeRequest,
+    access: WorkspaceAccess,
+    count: Count,
+    snapshot: Snapshot | None,
 ) -> _BegunChange:
     workspace_id = access.workspace.id
     # who joins locks the workspace first too: so seats are counted right
@@ -130,6 +142,8 @@ async def _begin_change(
         quoted.require_current(version=row.version, now=session.now)
         quoted.require_change(planned.goal)
     if planned.goal.now is not None:
+        if snapshot is not None:
+            require_chargeable(snapshot)
         await count(session)
         await card_mirror.card_to_charge(session, workspace_id, None)
     change = await change_states.begin(
@@ -181,9 +195,10 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionChangeRow) ->
     present = earlier
     ends_at = asyncio.get_running_loop().time() + _REPLAY_WAITS_SECONDS
     while present.state in (ChangeState.UNDER_WAY, ChangeState.UNDOING):
-        if present.next_check_at is not None and present.next_check_at <= context.database.clock.now():
+        if change_states.seems_left(present, context.database.clock.now()):
+            # whoever asks again is there to be charged, and each call has its key: nothing is done twice
             try:
-                await resume_change(context, present.workspace_id, present.id)
+                await advance(context, present.workspace_id, present.id, sends_payment=True)
             except (GatewayUnavailable, GatewayRefused):
                 return ChangeResult(PaymentPending(), is_replay=True)
         elif asyncio.get_running_loop().time() >= ends_at:

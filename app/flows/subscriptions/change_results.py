@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.billing.payments.payment_errors import PaymentPending, PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions.change_states import ChangeInFlight, Failure
-from app.billing.subscriptions.goals import Goal
+from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwise, Failure, InTrial
+from app.billing.subscriptions.goals import Goal, Snapshot
 from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
 from app.billing.subscriptions.quotes import PriceChanged
 from app.billing.subscriptions.subscription_states import Offered
@@ -21,6 +22,7 @@ from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.advance import advance
 from app.flows.subscriptions.sync import read_sold, sync_subscription
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
+from app.payments.subscription_values import SubscriptionStatus
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 
@@ -37,6 +39,11 @@ class LapsedUnpaid(DomainError):
     code = ErrorCode.PAYMENT_DECLINED
 
 
+_GOES_ON: Final = "The payment provider did not answer in time. The change goes on by itself as soon as it does; asking again is harmless."
+# An answer that was lost is asked for again, with the same keys, so many times.
+_TRIES: Final = 3
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
     """What came of a change: the error for the caller, None where it was made; with `is_replay` an earlier call had begun it."""
@@ -48,7 +55,7 @@ class ChangeResult:
 async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> ChangeResult:
     """Make a change that was begun, and say what came of it."""
     try:
-        present = await advance(context, change.workspace_id, change.id, sends_payment=True)
+        present = await _advance(context, change)
     except GatewayRefused as error:
         raise PaymentRefused from error
     except GatewayUnavailable:
@@ -56,8 +63,19 @@ async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> 
         async with context.database.read() as session:
             present = await subscription_store.change(session, change.workspace_id, change.id)
         if present is None or present.state in (ChangeState.UNDER_WAY, ChangeState.UNDOING):
-            return ChangeResult(PaymentPending() if change.prorated_at is not None else PaymentUnavailable())
+            return ChangeResult(PaymentPending() if change.prorated_at is not None else PaymentUnavailable(_GOES_ON))
     return await result_of(context, present or change)
+
+
+async def _advance(context: FlowContext, change: SubscriptionChangeRow) -> SubscriptionChangeRow | None:
+    """Make the change. Every call has its key, so that one whose answer was lost is sent again without harm."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return await advance(context, change.workspace_id, change.id, sends_payment=True)
+        except GatewayUnavailable:
+            if not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 async def result_of(context: FlowContext, change: SubscriptionChangeRow) -> ChangeResult:
@@ -104,6 +122,18 @@ async def _action_required(context: FlowContext, change: SubscriptionChangeRow) 
     )
 
 
+def require_chargeable(snapshot: Snapshot) -> None:
+    """Raise where nothing can be charged at once.
+
+    `EndsOtherwise`: an end of another day than the period's could not be set again if the payment failed. `InTrial`: the provider
+    charges nothing in a trial.
+    """
+    if snapshot.ends_otherwise:
+        raise EndsOtherwise
+    if snapshot.subscription.status is SubscriptionStatus.TRIALING:
+        raise InTrial
+
+
 async def locked_state(session: Session, catalog: Catalog, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
     """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
     require_open(await billing_account_store.lock(session, workspace_id))
@@ -125,9 +155,17 @@ def decided(row: SubscriptionRow, offered: Offered) -> Goal:
     return Goal(None, later=pending.choice)
 
 
-async def sync_first(context: FlowContext, workspace_id: UUID) -> None:
-    """Mirror the subscription before it is changed; raises `PaymentUnavailable` where the provider can't be asked."""
+async def sync_first(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
+    """Mirror the subscription before it is changed, and return it as the provider has it.
+
+    A change that charges nothing, and that an outage has left on its way, is finished first. Raises `PaymentUnavailable` where the
+    provider can't be asked.
+    """
     try:
-        await sync_subscription(context, workspace_id)
+        async with context.database.read() as session:
+            left = await subscription_store.change_in_flight(session, workspace_id)
+        if left is not None and left.goal["now"] is None:
+            await advance(context, workspace_id, left.id, sends_payment=False)
+        return await sync_subscription(context, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error

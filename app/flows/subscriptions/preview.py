@@ -29,7 +29,7 @@ from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.change_results import decided
+from app.flows.subscriptions.change_results import decided, require_chargeable
 from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
 from app.flows.subscriptions.sync import Sold, read_sold, sync_subscription
 from app.money import Money
@@ -177,6 +177,7 @@ async def _quoted(
     row, goal = state.row, planned.goal
     assert row is not None, "what is changed has a row"
     assert goal.now is not None, "something is charged now"
+    require_chargeable(snapshot)
     now = context.database.clock.now()
     if now >= snapshot.period_end or await _is_unpaid(context, snapshot.subscription):
         raise RenewalUnpaid
@@ -196,6 +197,7 @@ async def _quoted(
         prorated_at=prorated_at,
         total_minor=invoice.total_minor,
         tax_minor=invoice.tax_minor,
+        due_minor=invoice.due_minor,
         expires_at=expires_at,
     )
     lines = await _lines(context, invoice, goal.now.terms.id, row.terms_id)

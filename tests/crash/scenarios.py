@@ -1,8 +1,8 @@
 """What servers are killed at with purchases, cards and credits, and, from another module, with subscriptions.
 
 A new scenario is one entry in `SCENARIOS`. A step added to the product makes a scenario's list of points wrong until it is listed,
-and then it is struck, unless it leaves nothing else behind. A point costs a second or two: a customer is made, the server is ended at
-the point and started again.
+and then it is struck, unless it leaves nothing else behind. A point costs a second or two: a customer is made, the server is ended
+at the point and started again.
 """
 
 from __future__ import annotations

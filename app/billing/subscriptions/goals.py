@@ -39,6 +39,8 @@ CHECKOUT_ID = "checkout_id"
 
 
 _SAME_MOMENT: Final = timedelta(minutes=1)
+_SHORTEST: Final = {"month": timedelta(days=28), "year": timedelta(days=365)}
+_DAYLIGHT: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,17 @@ class Snapshot:
 
     @property
     def ends_otherwise(self) -> bool:
-        """Whether an end is set that is not that of the period: a change could not set it again where its payment fails."""
+        """Whether an end is set that is not that of the whole period: a change could not set it again where its payment fails.
+
+        An end within a period cuts the period there.
+        """
         ends_at = self.subscription.ends_at
-        return ends_at is not None and abs(ends_at - self.period_end) > _SAME_MOMENT
+        if ends_at is None:
+            return False
+        item = min(self.subscription.items, key=lambda each: each.period_end)
+        whole = _SHORTEST.get(item.interval, timedelta(0)) * item.interval_count
+        is_cut = item.period_end - item.period_start < whole - _DAYLIGHT
+        return is_cut or abs(ends_at - item.period_end) > _SAME_MOMENT
 
     @property
     def next_phase(self) -> SchedulePhase | None:

@@ -108,7 +108,8 @@ async def _take_back_awaited(context: FlowContext, workspace_id: UUID, authorize
         await authorize(session)
         await billing_account_store.lock(session, workspace_id)
         change = await subscription_store.change_in_flight(session, workspace_id)
-        if change is None:
+        if change is None or (change.state != ChangeState.AWAITING_PAYMENT and change.goal["now"] is None):
+            # what an outage has left on its way, and charges nothing, is finished before anything else
             return None
         if change.state != ChangeState.AWAITING_PAYMENT:
             raise ChangeInFlight

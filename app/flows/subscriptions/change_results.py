@@ -39,7 +39,9 @@ class LapsedUnpaid(DomainError):
     code = ErrorCode.PAYMENT_DECLINED
 
 
-_GOES_ON: Final = "The payment provider did not answer in time. The change goes on by itself as soon as it does; asking again is harmless."
+_GOES_ON: Final = (
+    "The payment provider did not answer in time. The change goes on by itself once it does; asking again does no harm."
+)
 # An answer that was lost is asked for again, with the same keys, so many times.
 _TRIES: Final = 3
 

@@ -35,6 +35,7 @@ QUOTE = Quote(
     prorated_at=NOW,
     total_minor=1234,
     tax_minor=214,
+    due_minor=1234,
     expires_at=NOW + QUOTE_LASTS,
 )
 TOKEN = sign(KEY, QUOTE)

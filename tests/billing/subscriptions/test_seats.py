@@ -117,7 +117,7 @@ async def test_nobody_joins_who_would_have_no_seat_once_fewer_are_in_effect(data
     await subscribe(database, workspace_id, _TEAM, pending=_FEWER)
     assert not await _may_join(database, workspace_id)
     await subscribe(database, workspace_id, _TEAM, pending=_END)
-    assert await _may_join(database, workspace_id)
+    assert not await _may_join(database, workspace_id)
 
 
 async def test_seats_that_are_not_paid_yet_can_not_be_taken(database: Database) -> None:

@@ -79,9 +79,7 @@ async def test_where_the_card_would_be_charged_more_than_was_shown_the_price_has
     person = await backend.sign_up()
     await subscribe(backend, person, "team", seats=5)
     shown = await preview(backend, person, planCode="business", seats=5)
-    await backend.sandbox.post(
-        f"/v1/customers/{await customer_of(backend, person)}/balance_transactions", amount="5000", currency="eur"
-    )
+    await backend.sandbox.post(f"/v1/customers/{await customer_of(backend, person)}", balance="5000")
 
     changed = await change_plan(backend, person, "business", seats=5, quote=shown["quote"])
 

@@ -88,11 +88,13 @@ async def backend(
     """The whole product, shared by this worker's tests: each makes people of its own and takes the time from the product's clock,
     which tests before it may have moved forward.
 
-    `@pytest.mark.catalogs("analytics", "compute")` says with which catalogs; faults ordered from the sandbox end with the test.
+    `@pytest.mark.catalogs("analytics", "compute")` says with which catalogs. Faults ordered from the sandbox end with the test, and
+    so do subscriptions, which would renew when another test moves the time.
     """
     shared = await _backends(request.param)
     yield shared
     await shared.sandbox.restore()
+    await shared.end_subscriptions()
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from uuid import UUID, uuid4
 import httpx
 import uvicorn
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy import select
 
 from app.accounts.access.api_keys import create_service_key
 from app.accounts.access.permissions import ApiScope
 from app.db.engine import Database, Session
+from app.db.tables.subscriptions import SubscriptionRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
 from app.main import Backend, open_backend, set_up_provider, web_app, work
@@ -186,6 +188,16 @@ class RunningBackend:
         """Move the product's and the sandbox's time forward by an ISO 8601 duration, and let what falls due happen."""
         answer = await self.api.http.post(f"{self.api.url}/dev/clock", json={"advance": duration})
         assert answer.status_code == 200, answer.text
+
+    async def end_subscriptions(self) -> None:
+        """End what anybody subscribes to, at Stripe."""
+        async with self.database.read() as session:
+            live = select(SubscriptionRow.provider_id).where(SubscriptionRow.provider_id.is_not(None))
+            provider_ids = (await session.scalars(live)).all()
+        for provider_id in provider_ids:
+            # a test may have written a row of its own that Stripe does not know, or ended it already
+            with suppress(httpx.HTTPStatusError):
+                await self.sandbox.delete(f"/v1/subscriptions/{provider_id}")
 
     async def deduct(self, person: Person, amount: object, **more: object) -> dict[str, Any]:
         """The payload of `deductCredits` for `amount`."""

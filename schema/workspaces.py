@@ -18,7 +18,6 @@ from resolvers import (
     phones,
     purchases,
     subscriptions,
-    upcoming_invoices,
     workspaces,
 )
 from resolvers.billing_access import sees_billing
@@ -162,7 +161,7 @@ class Workspace(Node):
         )
     )
     async def upcoming_invoice(self, info: Info) -> UpcomingInvoice | None:
-        bill = await upcoming_invoices.upcoming_invoice(info.context, self.access)
+        bill = await invoices.upcoming_invoice(info.context, self.access)
         return UpcomingInvoice.of(bill) if bill is not None else None
 
     @strawberry.field(description="Its invoices, newest first. Null, without an error, for those without VIEW_BILLING.")

@@ -57,6 +57,8 @@ async def all_terms(session: Session) -> Sequence[PlanTerms]:
 
 async def keep_terms(session: Session, catalog: Catalog) -> None:
     """Write down the terms of the catalog's plans, as they are sold from now on."""
+    # their texts may be others by now
+    _former_terms.clear()
     await plan_terms_store.save(
         session,
         [

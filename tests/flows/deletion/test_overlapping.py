@@ -27,6 +27,7 @@ from tests.support.client import eventually
 from tests.support.digest import settled
 from tests.support.organizations import mutation
 from tests.support.running_backend import Person, RunningBackend
+from tests.support.subscriptions import choice_of, subscribe
 
 # the SDK tries each request once more by itself
 _EACH_TRY = 2
@@ -247,6 +248,8 @@ async def test_leaving_with_ones_account_is_in_the_log_with_the_role_and_so_are_
     backend = own_backend
     owner, admin = await backend.sign_up(), await backend.sign_up()
     organization = await new_organization(backend, f"log-{uuid4().hex[:10]}", owner=owner, admin=admin)
+    # without a seat an admin may not invite
+    await subscribe(backend.database, organization, choice_of(backend.parts.runtime.catalog, "team", 3))
     given = {"workspaceId": as_workspace(organization), "emailAddress": "someone@example.com", "role": "ADMIN"}
     await backend.api.query(mutation("inviteMember"), {"input": given}, token=admin.token)
 

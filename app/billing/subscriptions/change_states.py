@@ -76,7 +76,7 @@ async def begin(
 ) -> SubscriptionChangeRow:
     """Write down a change that is about to be made; the billing account is locked. Raises `ChangeInFlight`.
 
-    `prorated_at` is the moment that was quoted, None for now.
+    `prorated_at` is the moment from which the rest of the period is charged, in whole seconds, if something is charged now.
     """
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight
@@ -90,8 +90,7 @@ async def begin(
         subscription_id=subscription_id,
         goal=goal_as_json(goal),
         before=goal_as_json(before),
-        # whole seconds, as the provider counts
-        prorated_at=prorated_at or session.now.replace(microsecond=0) if goal.now is not None else None,
+        prorated_at=prorated_at if goal.now is not None else None,
         seats_left=goal.later.seats if goal.later is not None else None,
         reason=reason,
         next_check_at=session.now + STEP_TAKES,

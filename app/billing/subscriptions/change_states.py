@@ -110,6 +110,21 @@ async def claim_step(session: Session, workspace_id: UUID, change_id: UUID) -> S
     return row
 
 
+async def claim_charge(session: Session, workspace_id: UUID, change_id: UUID) -> SubscriptionChangeRow | None:
+    """Note that what a change costs is about to be charged; None where the change is being undone, or at its end, by now."""
+    row = await claim_step(session, workspace_id, change_id)
+    return row if row is not None and row.state == ChangeState.UNDER_WAY else None
+
+
+async def take_over(session: Session, workspace_id: UUID, change_id: UUID, *, seen: datetime | None) -> bool:
+    """Go on with a change that somebody has left; False where another did so first. `seen` is its due time as it was read."""
+    row = await _locked(session, workspace_id, change_id)
+    if row is None or row.state not in IN_FLIGHT or row.next_check_at != seen:
+        return False
+    row.next_check_at = session.now + STEP_TAKES
+    return True
+
+
 def seems_left(change: SubscriptionChangeRow, now: datetime) -> bool:
     """Whether nobody has taken a step of a change for longer than a call to the provider ordinarily takes."""
     return change.next_check_at is not None and change.next_check_at - STEP_TAKES + CALL_TAKES <= now

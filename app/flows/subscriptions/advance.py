@@ -162,7 +162,7 @@ async def _change_items(
     """Send what is charged at once. It is made once it is paid; otherwise it waits for its holder, or is undone."""
     if not await _renewal_is_paid(context, change, snapshot):
         return True
-    if await _note(context, change_states.claim_step, change, "change.charge") is None:
+    if await _note(context, change_states.claim_charge, change, "change.charge") is None:
         return True
     try:
         await context.gateway.change_subscription(
@@ -257,12 +257,23 @@ async def _note(context: FlowContext, work: _ChangeWork, change: SubscriptionCha
 
 async def resume_change(context: FlowContext, workspace_id: UUID, change_id: UUID) -> None:
     """Finish a change that nobody is making any more, or that waits for its payment. Raises `GatewayUnavailable`."""
-    await transact(
+    async with context.database.read() as session:
+        change = await subscription_store.change(session, workspace_id, change_id)
+    if change is not None and change.next_check_at is not None and change.next_check_at <= context.database.clock.now():
+        await take_over_and_advance(context, change, sends_payment=False)
+
+
+async def take_over_and_advance(context: FlowContext, change: SubscriptionChangeRow, *, sends_payment: bool) -> None:
+    """Go on with a change that somebody has left, unless another does so by now: one undoes what the other would charge.
+
+    Raises `GatewayUnavailable`.
+    """
+    if await transact(
         context.database,
-        lambda session: change_states.claim_step(session, workspace_id, change_id),
+        lambda session: change_states.take_over(session, change.workspace_id, change.id, seen=change.next_check_at),
         step="change.resume",
-    )
-    await advance(context, workspace_id, change_id, sends_payment=False)
+    ):
+        await advance(context, change.workspace_id, change.id, sends_payment=sends_payment)
 
 
 async def settle_in_flight(context: FlowContext, workspace_id: UUID) -> None:

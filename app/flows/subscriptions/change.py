@@ -33,7 +33,7 @@ from app.db.unit_of_work import transact
 from app.errors import IdempotencyConflict
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import try_to_sync_cards
-from app.flows.subscriptions.advance import advance
+from app.flows.subscriptions.advance import take_over_and_advance
 from app.flows.subscriptions.change_results import (
     ChangeResult,
     finish_change,
@@ -205,7 +205,7 @@ async def _answer_again(context: FlowContext, earlier: SubscriptionChangeRow) ->
         if change_states.seems_left(present, context.database.clock.now()):
             # whoever asks again is there to be charged, and each call has its key: nothing is done twice
             try:
-                await advance(context, present.workspace_id, present.id, sends_payment=True)
+                await take_over_and_advance(context, present, sends_payment=True)
             except (GatewayUnavailable, GatewayRefused):
                 return ChangeResult(PaymentPending(), is_replay=True)
         elif asyncio.get_running_loop().time() >= ends_at:

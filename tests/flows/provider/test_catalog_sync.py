@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from app.billing.subscriptions.kept_terms import find_terms
 from app.catalog import BillingInterval, Catalog, Plan, PricePart, plan_prices, plan_terms, terms_prices
@@ -15,7 +17,7 @@ from app.flows.provider.catalog_sync import sync_catalog
 from app.money import Money
 from app.store import provider_events as provider_event_store
 from tests.support.client import eventually
-from tests.support.running_backend import RunningBackend
+from tests.support.running_backend import RunningBackend, running_backend
 
 _KEY = {"authorization": "Bearer sk_test_sandbox"}
 
@@ -122,8 +124,15 @@ async def test_a_tax_rate_that_lost_our_key_gets_it_back(backend: RunningBackend
     assert (await _rate(backend))["id"] == rate["id"]
 
 
-@pytest.mark.catalogs("compute")
-async def test_a_product_that_was_deleted_is_made_again_under_another_id(backend: RunningBackend) -> None:
+@pytest_asyncio.fixture
+async def own_compute(server_url: str) -> AsyncGenerator[RunningBackend]:
+    """The whole product with `compute`, in which nobody has bought anything: a product with prices can't be deleted."""
+    async with running_backend(server_url, "compute") as own:
+        yield own
+
+
+async def test_a_product_that_was_deleted_is_made_again_under_another_id(own_compute: RunningBackend) -> None:
+    backend = own_compute
     person = await backend.sign_up()
     await backend.add_card(person)
     products = await backend.sandbox.listed("/v1/products")

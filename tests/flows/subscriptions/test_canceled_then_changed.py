@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.support.client import eventually
 from tests.support.previews import preview
@@ -34,6 +34,23 @@ async def test_a_yearly_upgrade_of_a_canceled_subscription_charges_the_whole_yea
     assert await backend.sandbox.listed("/v1/invoiceitems", customer=customer, pending="true") == []
     assert float(shown["dueNow"]["amount"]) >= 855
     assert paid_minor(await backend.charges(person))[-1] >= 85500
+
+
+async def test_an_end_that_the_portal_set_as_a_time_is_taken_back_before_the_year_is_charged(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up()
+    begun = await subscribe(backend, person, "team", seats=5)
+    end = int(datetime.fromisoformat(begun["currentPeriod"]["end"]).timestamp())
+    await backend.sandbox.post(f"/v1/subscriptions/{await provider_id(backend, person)}", cancel_at=str(end))
+
+    shown = await preview(backend, person, interval="YEAR")
+    changed = await change_plan(backend, person, "team", interval="YEAR", quote=shown["quote"])
+
+    assert codes(changed) == []
+    assert (changed["subscription"]["interval"], changed["subscription"]["cancelAtPeriodEnd"]) == ("YEAR", False)
+    assert float(shown["dueNow"]["amount"]) >= 855
+    assert paid_minor(await backend.charges(person))[-1] == round(float(shown["dueNow"]["amount"]) * 100)
 
 
 async def test_where_the_upgrade_of_a_canceled_subscription_is_declined_it_ends_as_before(

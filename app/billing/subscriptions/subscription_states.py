@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +15,7 @@ from app.billing.subscriptions import owner_notices
 from app.billing.subscriptions.goals import CHANGE_ID, TERMS_ID, Snapshot, goal_from_json, terms_ids_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, choice_billed_by, choice_from_json
-from app.catalog import Catalog, PlanTerms, plan_terms
+from app.billing.subscriptions.sold_terms import Sold
 from app.db.engine import Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow, SubscriptionState
 from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
@@ -58,44 +57,23 @@ _STATE: Final = {
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """The catalog, and all terms that were ever sold by it."""
-
-    catalog: Catalog
-    kept: tuple[PlanTerms, ...]
-
-    @property
-    def by_id(self) -> dict[str, PlanTerms]:
-        """All terms by their ids; today's texts win."""
-        today = (plan_terms(self.catalog, plan) for plan in self.catalog.plans)
-        return {each.id: each for each in (*self.kept, *today)}
-
-    def candidates(self, *preferred: str | None) -> list[PlanTerms]:
-        """All terms in the order in which prices are taken for theirs: the preferred ones, today's, then the others."""
-        by_id = self.by_id
-        today = [plan_terms(self.catalog, plan).id for plan in self.catalog.plans]
-        order = dict.fromkeys([*preferred, *today, *by_id])
-        return [by_id[each] for each in order if each in by_id]
-
-
-def present_choice(row: SubscriptionRow, offered: Offered) -> PlanChoice | None:
+def present_choice(row: SubscriptionRow, sold: Sold) -> PlanChoice | None:
     """What the mirrored subscription was paid for; None on the fallback plan."""
     if row.terms_id is None:
         return None
     kept = {"interval": row.interval, "seats": row.seats, "add_ons": row.add_ons}
-    return choice_from_json(kept, offered.by_id[row.terms_id])
+    return choice_from_json(kept, sold.by_id[row.terms_id])
 
 
-def billed_choice(snapshot: Snapshot, offered: Offered, *, preferred: Iterable[str | None] = ()) -> PlanChoice | None:
+def billed_choice(snapshot: Snapshot, sold: Sold, *, preferred: Iterable[str | None] = ()) -> PlanChoice | None:
     """What a provider's subscription is for; None where it has a price that is not of our making, or a mixture of plans."""
     subscription = snapshot.subscription
     quantities = {snapshot.lookup_key(item.price_id): item.quantity for item in subscription.items}
-    candidates = offered.candidates(subscription.metadata.get(TERMS_ID), *preferred)
-    return choice_billed_by(offered.catalog, candidates, quantities)
+    candidates = sold.candidates(subscription.metadata.get(TERMS_ID), *preferred)
+    return choice_billed_by(sold.catalog, candidates, quantities)
 
 
-async def mirror(session: Session, workspace_id: UUID, offered: Offered, snapshot: Snapshot | None) -> bool:
+async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Snapshot | None) -> bool:
     """Bring the row in line with the workspace's live subscription (None: there is none); returns whether anything changed.
 
     `snapshot` was fetched after the event that made the caller fetch it. A price that nobody here knows keeps the plan as it was.
@@ -108,7 +86,7 @@ async def mirror(session: Session, workspace_id: UUID, offered: Offered, snapsho
             await _end(session, row)
         return is_over
     change = await subscription_store.change_in_flight(session, workspace_id)
-    values = _values(session, offered, row, snapshot, change)
+    values = _values(session, sold, row, snapshot, change)
     if values is None:
         _log.warning("subscription.unknown_price", workspace=str(workspace_id), subscription=snapshot.subscription.id)
         return False
@@ -182,7 +160,7 @@ def _changed(session: Session, row: SubscriptionRow) -> None:
 
 def _values(
     session: Session,
-    offered: Offered,
+    sold: Sold,
     row: SubscriptionRow | None,
     snapshot: Snapshot,
     change: SubscriptionChangeRow | None,
@@ -190,9 +168,9 @@ def _values(
     """The row's columns as the provider has it; None where nothing tells which plan it is."""
     subscription = snapshot.subscription
     known = row.terms_id if row is not None and row.provider_id == subscription.id else None
-    choice = billed_choice(snapshot, offered, preferred=[known])
+    choice = billed_choice(snapshot, sold, preferred=[known])
     if choice is None:
-        choice = present_choice(row, offered) if row is not None and known is not None else None
+        choice = present_choice(row, sold) if row is not None and known is not None else None
         if choice is None:
             return None
         _log.warning("subscription.unknown_price", subscription=subscription.id)
@@ -200,8 +178,8 @@ def _values(
     grace_ends_at = None
     if state is SubscriptionState.PAST_DUE:
         known_grace = row.grace_ends_at if row is not None else None
-        grace_ends_at = known_grace or session.now + timedelta(days=offered.catalog.grace_days)
-    pending = _pending(offered, snapshot, choice, change)
+        grace_ends_at = known_grace or session.now + timedelta(days=sold.catalog.grace_days)
+    pending = _pending(sold, snapshot, choice, change)
     kept, ends_at = pending_as_json(pending) if pending is not None else None, subscription.ends_at
     if row is not None and change is not None and change.state != ChangeState.AWAITING_PAYMENT:
         # while a change is being made its steps are nobody's decision: what was pending stays until the change is at its end
@@ -221,12 +199,12 @@ def _values(
 
 
 def _pending(
-    offered: Offered, snapshot: Snapshot, present: PlanChoice, change: SubscriptionChangeRow | None
+    sold: Sold, snapshot: Snapshot, present: PlanChoice, change: SubscriptionChangeRow | None
 ) -> PendingChange | None:
     """What is decided for later. An upgrade that awaits its payment stands before what it would displace."""
     subscription = snapshot.subscription
     if subscription.pending_update is not None:
-        awaited = _awaited(offered, snapshot, present, change)
+        awaited = _awaited(sold, snapshot, present, change)
         expires_at = subscription.pending_update.expires_at
         if change is not None and change.expires_at is not None:
             expires_at = min(expires_at, change.expires_at)
@@ -241,30 +219,28 @@ def _pending(
     phase = snapshot.next_phase
     if phase is None:
         return None
-    later = _phase_choice(offered, snapshot, present)
+    later = _phase_choice(sold, snapshot, present)
     return PendingChange(kind=PendingChangeKind.DOWNGRADE, choice=later or present, effective_at=phase.starts_at)
 
 
-def _awaited(
-    offered: Offered, snapshot: Snapshot, present: PlanChoice, change: SubscriptionChangeRow | None
-) -> PlanChoice:
+def _awaited(sold: Sold, snapshot: Snapshot, present: PlanChoice, change: SubscriptionChangeRow | None) -> PlanChoice:
     """What the pending update would make of the subscription: as our own change says, or else as its prices tell."""
     pending = snapshot.subscription.pending_update
     if change is not None and change.goal["now"] is not None:
-        known = {each: offered.by_id[each] for each in terms_ids_of(change.goal)}
+        known = {each: sold.by_id[each] for each in terms_ids_of(change.goal)}
         return goal_from_json(change.goal, known).now or present
     quantities = {snapshot.lookup_key(item.price_id): item.quantity for item in (pending.items if pending else ())}
-    candidates = offered.candidates(pending.metadata.get(TERMS_ID) if pending else None, present.terms.id)
-    return choice_billed_by(offered.catalog, candidates, quantities) or present
+    candidates = sold.candidates(pending.metadata.get(TERMS_ID) if pending else None, present.terms.id)
+    return choice_billed_by(sold.catalog, candidates, quantities) or present
 
 
-def _phase_choice(offered: Offered, snapshot: Snapshot, present: PlanChoice) -> PlanChoice | None:
+def _phase_choice(sold: Sold, snapshot: Snapshot, present: PlanChoice) -> PlanChoice | None:
     phase = snapshot.next_phase
     if phase is None:
         return None
     quantities = {snapshot.lookup_key(item.price_id): item.quantity for item in phase.items}
-    candidates = offered.candidates(phase.metadata.get(TERMS_ID), present.terms.id)
-    return choice_billed_by(offered.catalog, candidates, quantities)
+    candidates = sold.candidates(phase.metadata.get(TERMS_ID), present.terms.id)
+    return choice_billed_by(sold.catalog, candidates, quantities)
 
 
 def _summary(row: SubscriptionRow) -> dict[str, object]:

@@ -31,15 +31,16 @@ from app.billing.subscriptions.goals import (
     is_billed,
     next_step,
 )
+from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import is_of_change, is_waited_for
 from app.db.engine import Session
 from app.db.tables.subscriptions import IN_FLIGHT, ChangeState, SubscriptionChangeRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.sync import Sold, fetch_snapshot, read_sold, sync_subscription
+from app.flows.subscriptions.sync import fetch_snapshot, sync_subscription
+from app.flows.subscriptions.unpaid_invoices import oldest_unpaid
 from app.payments.gateway_errors import GatewayDeclined, GatewayRefused, ScheduleAttached
-from app.payments.gateway_values import InvoiceStatus, PaymentStatus, ProviderInvoice
-from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
+from app.payments.gateway_values import InvoiceStatus, PaymentStatus
 from app.store import subscriptions as subscription_store
 
 _ChangeWork: TypeAlias = Callable[[Session, UUID, UUID], Awaitable[object]]
@@ -59,13 +60,14 @@ async def advance(
     With `sends_payment` the caller who asked for it is there, and what it costs is charged; without, a change that was not sent is
     undone. Raises `GatewayUnavailable`: then it goes on later.
     """
+    async with context.database.read() as session:
+        sold = await read_sold(session, context.catalog)
     for _ in range(_MOST_STEPS):
         async with context.database.read() as session:
             change = await subscription_store.change(session, workspace_id, change_id)
-            sold = await read_sold(session, context.catalog)
         if change is None or change.state not in IN_FLIGHT:
             break
-        snapshot = await fetch_snapshot(context, workspace_id)
+        snapshot = await fetch_snapshot(context, workspace_id, sold)
         if snapshot is None or snapshot.subscription.id != change.subscription_id:
             await _note(context, change_states.end_with_subscription, change, "change.ended")
             break
@@ -110,14 +112,14 @@ async def _finish(context: FlowContext, change: SubscriptionChangeRow, snapshot:
 
     async def work(session: Session) -> None:
         await change_states.finish(session, change.workspace_id, change.id)
-        await subscription_states.mirror(session, change.workspace_id, sold.offered, snapshot)
+        await subscription_states.mirror(session, change.workspace_id, sold, snapshot)
 
     await transact(context.database, work, step="change.finish")
 
 
 def _goal(change: SubscriptionChangeRow, sold: Sold) -> Goal:
     is_undone = change.state == ChangeState.UNDOING
-    return goal_from_json(change.before if is_undone else change.goal, sold.offered.by_id)
+    return goal_from_json(change.before if is_undone else change.goal, sold.by_id)
 
 
 async def _send(context: FlowContext, change: SubscriptionChangeRow, snapshot: Snapshot, step: Step) -> None:
@@ -178,7 +180,7 @@ async def _change_items(
 
 async def _renewal_is_paid(context: FlowContext, change: SubscriptionChangeRow, snapshot: Snapshot) -> bool:
     """Pay the renewal first, if it is a draft or unpaid: otherwise the change would credit time that was never paid for."""
-    invoice = await _unpaid(context, snapshot.subscription)
+    invoice = await oldest_unpaid(context, snapshot.subscription)
     if invoice is None:
         return True
     try:
@@ -195,17 +197,6 @@ async def _renewal_is_paid(context: FlowContext, change: SubscriptionChangeRow, 
     message = f"{_RENEWAL_FIRST} {paid.attempt.decline_message or ''}".strip()
     await _undo(context, change, Failure.DECLINED, message=message, decline_code=paid.attempt.decline_code)
     return False
-
-
-async def _unpaid(context: FlowContext, subscription: ProviderSubscription) -> ProviderInvoice | None:
-    """The oldest invoice that is a draft or open: of one that is overdue the newest may be another, called off."""
-    invoices: list[ProviderInvoice] = []
-    if subscription.status in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID):
-        invoices += reversed(await context.gateway.subscription_invoices(subscription.id))
-    elif subscription.latest_invoice_id is not None:
-        newest = await context.gateway.invoice(subscription.latest_invoice_id)
-        invoices += [newest] if newest is not None else []
-    return next((each for each in invoices if each.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN)), None)
 
 
 async def _evaluate_pending(context: FlowContext, change: SubscriptionChangeRow, snapshot: Snapshot) -> bool:

@@ -12,6 +12,8 @@ from app.billing.payments.payment_errors import PaymentUnavailable
 from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import ChangeInFlight, Failure
 from app.billing.subscriptions.goals import Goal
+from app.billing.subscriptions.present_state import locked_state
+from app.billing.subscriptions.sold_terms import read_sold
 from app.db.engine import Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow
 from app.db.unit_of_work import transact
@@ -19,7 +21,7 @@ from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.advance import advance
-from app.flows.subscriptions.change_results import ChangeResult, finish_change, locked_state, sync_first
+from app.flows.subscriptions.change_results import ChangeResult, finish_change, sync_first
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
@@ -45,7 +47,8 @@ async def cancel_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow | None:
         await authorize(session)
-        row, before = await locked_state(session, context.catalog, workspace_id)
+        sold = await read_sold(session, context.catalog)
+        row, before = await locked_state(session, sold, workspace_id)
         if before.ends:
             return None
         after = {"endsAt": row.period_end.isoformat() if row.period_end is not None else None}
@@ -80,7 +83,8 @@ async def keep_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow:
         await authorize(session)
-        row, before = await locked_state(session, context.catalog, workspace_id)
+        sold = await read_sold(session, context.catalog)
+        row, before = await locked_state(session, sold, workspace_id)
         if row.pending is None:
             raise NothingPending
         summary = "What was pending for the subscription was taken back."

@@ -23,7 +23,9 @@ from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import Goal, Snapshot, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
+from app.billing.subscriptions.present_state import locked_state, require_chargeable
 from app.billing.subscriptions.quotes import PriceChanged, Quote
+from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
 from app.catalog import Catalog
 from app.db.engine import Session
@@ -37,12 +39,10 @@ from app.flows.subscriptions.advance import take_over_and_advance
 from app.flows.subscriptions.change_results import (
     ChangeResult,
     finish_change,
-    locked_state,
-    require_chargeable,
     result_of,
     sync_first,
 )
-from app.flows.subscriptions.sync import fetch_snapshot, read_sold
+from app.flows.subscriptions.sync import fetch_snapshot
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
@@ -136,8 +136,9 @@ async def _begin_change(
     earlier = await _earlier(session, request)
     if earlier is not None:
         return _BegunChange(earlier, False)
-    row, before = await locked_state(session, catalog, workspace_id)
-    planned = await _planned(session, catalog, request, row, before)
+    sold = await read_sold(session, catalog)
+    row, before = await locked_state(session, sold, workspace_id)
+    planned = await _planned(session, sold, request, row, before)
     quoted = request.read_quote() if request.read_quote is not None else None
     if quoted is not None:
         quoted.require_current(version=row.version, now=session.now)
@@ -171,14 +172,13 @@ def _prorated_at(session: Session, snapshot: Snapshot | None) -> datetime:
 
 
 async def _planned(
-    session: Session, catalog: Catalog, request: ChangeRequest, row: SubscriptionRow, before: Goal
+    session: Session, sold: Sold, request: ChangeRequest, row: SubscriptionRow, before: Goal
 ) -> PlannedChange:
-    sold = await read_sold(session, catalog)
-    present = present_choice(row, sold.offered)
+    present = present_choice(row, sold)
     assert present is not None, "a live subscription has terms"
     counted = await all_in(session, membership_store.COUNTS, [request.workspace_id])
     return plan_change(
-        catalog,
+        sold.catalog,
         present,
         request.wanted,
         used_seats=counted[0].members if counted else 0,
@@ -241,8 +241,8 @@ async def _require_quoted_price(context: FlowContext, change: SubscriptionChange
 async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, quoted: Quote) -> None:
     async with context.database.read() as session:
         sold = await read_sold(session, context.catalog)
-    snapshot = await fetch_snapshot(context, change.workspace_id)
-    goal = goal_from_json(change.goal, sold.offered.by_id)
+    snapshot = await fetch_snapshot(context, change.workspace_id, sold)
+    goal = goal_from_json(change.goal, sold.by_id)
     if snapshot is None or goal.now is None:
         raise PriceChanged
     preview = await context.gateway.preview_change(

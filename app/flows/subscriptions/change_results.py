@@ -7,30 +7,18 @@ from typing import Final
 from uuid import UUID
 
 from app.billing.payments.payment_errors import PaymentPending, PaymentRefused, PaymentUnavailable
-from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwise, Failure, InTrial
-from app.billing.subscriptions.goals import Goal, Snapshot
-from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
+from app.billing.subscriptions.change_states import Failure
+from app.billing.subscriptions.goals import Snapshot
+from app.billing.subscriptions.present_state import NotSubscribed
 from app.billing.subscriptions.quotes import PriceChanged
-from app.billing.subscriptions.subscription_states import Offered
-from app.catalog import Catalog
-from app.db.engine import Session
-from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow
+from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.advance import advance
-from app.flows.subscriptions.sync import read_sold, sync_subscription
+from app.flows.subscriptions.sync import sync_subscription
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
-from app.payments.subscription_values import SubscriptionStatus
-from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
-
-
-class NotSubscribed(DomainError):
-    """This workspace has no paid plan yet: begin one with createCheckout."""
-
-    code = ErrorCode.CONFLICT
 
 
 class LapsedUnpaid(DomainError):
@@ -122,39 +110,6 @@ async def _action_required(context: FlowContext, change: SubscriptionChangeRow) 
     return PaymentActionRequired(
         client_secret=invoice.attempt.client_secret, hosted_url=invoice.attempt.action_url or invoice.hosted_url
     )
-
-
-def require_chargeable(snapshot: Snapshot) -> None:
-    """Raise where nothing can be charged at once.
-
-    `EndsOtherwise`: an end of another day than the period's could not be set again if the payment failed. `InTrial`: the provider
-    charges nothing in a trial.
-    """
-    if snapshot.ends_otherwise:
-        raise EndsOtherwise
-    if snapshot.subscription.status is SubscriptionStatus.TRIALING:
-        raise InTrial
-
-
-async def locked_state(session: Session, catalog: Catalog, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
-    """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
-    require_open(await billing_account_store.lock(session, workspace_id))
-    row = await subscription_store.lock(session, workspace_id)
-    if row is None or row.provider_id is None:
-        raise NotSubscribed
-    if await subscription_store.change_in_flight(session, workspace_id) is not None:
-        raise ChangeInFlight
-    sold = await read_sold(session, catalog)
-    return row, decided(row, sold.offered)
-
-
-def decided(row: SubscriptionRow, offered: Offered) -> Goal:
-    """What is decided for a live subscription and not in flight: a downgrade, or its end."""
-    if row.pending is None or row.pending["kind"] != PendingChangeKind.DOWNGRADE:
-        return Goal(None, ends=row.ends_at is not None)
-    choice = row.pending["choice"]
-    pending = pending_from_json(row.pending, offered.by_id[choice["terms_id"]] if choice is not None else None)
-    return Goal(None, later=pending.choice)
 
 
 async def sync_first(context: FlowContext, workspace_id: UUID) -> Snapshot | None:

@@ -22,6 +22,7 @@ from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions import checkout_states
 from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
+from app.billing.subscriptions.sold_terms import read_sold
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -33,7 +34,7 @@ from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import with_customer
 from app.flows.subscriptions.checkout_page import open_page
 from app.flows.subscriptions.default_card import adopt_card_of_checkout
-from app.flows.subscriptions.sync import read_sold, sync_subscription
+from app.flows.subscriptions.sync import sync_subscription
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.payments.gateway_values import Checkout, CheckoutStatus, ReturnUrls
 from app.store import billing_accounts as billing_account_store
@@ -163,7 +164,7 @@ async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: Return
     await _close_others(context, row)
     async with context.database.read() as session:
         sold = await read_sold(session, context.catalog)
-    choice = choice_from_json(row.choice, sold.offered.by_id[row.choice["terms_id"]])
+    choice = choice_from_json(row.choice, sold.by_id[row.choice["terms_id"]])
     page = await with_customer(
         context, row.workspace_id, lambda customer_id: open_page(context, row, choice, customer_id, urls)
     )

@@ -21,7 +21,9 @@ from app.billing.subscriptions.goals import Goal, Prices, Snapshot, item_change
 from app.billing.subscriptions.pending_changes import PendingChange, pending_from_json, pending_terms_id
 from app.billing.subscriptions.plan_choice import PlanChoice, billed_quantities, recurring_price
 from app.billing.subscriptions.planner import ChangeTiming, PlannedChange, WantedChange, plan_change, plan_start
+from app.billing.subscriptions.present_state import decided, require_chargeable
 from app.billing.subscriptions.quotes import QUOTE_LASTS, Quote, digest_of, sign
+from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
 from app.db.reads import all_in
 from app.db.tables.payments import BillingAccountRow
@@ -29,17 +31,14 @@ from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.change_results import decided, require_chargeable
 from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
-from app.flows.subscriptions.sync import Sold, read_sold, sync_subscription
+from app.flows.subscriptions.sync import sync_subscription
+from app.flows.subscriptions.unpaid_invoices import oldest_unpaid
 from app.money import Money
 from app.payments.gateway_errors import GatewayRefused
-from app.payments.gateway_values import InvoiceStatus
 from app.payments.subscription_values import (
     InvoicePreview,
-    ProviderSubscription,
     SubscriptionChange,
-    SubscriptionStatus,
 )
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
@@ -147,9 +146,9 @@ async def _preview_change(
         raise Conflict
     if state.is_changing:
         raise ChangeInFlight
-    present = present_choice(row, sold.offered)
+    present = present_choice(row, sold)
     assert present is not None, "a live subscription has terms"
-    before = decided(row, sold.offered)
+    before = decided(row, sold)
     planned = plan_change(
         context.catalog, present, wanted, used_seats=state.used_seats, pending=before if before != Goal(None) else None
     )
@@ -179,7 +178,7 @@ async def _quoted(
     assert goal.now is not None, "something is charged now"
     require_chargeable(snapshot)
     now = context.database.clock.now()
-    if now >= snapshot.period_end or await _is_unpaid(context, snapshot.subscription):
+    if now >= snapshot.period_end or await oldest_unpaid(context, snapshot.subscription) is not None:
         raise RenewalUnpaid
     # whole seconds, as the provider counts; our clock may be a little behind the one that began the period
     prorated_at = max(now.replace(microsecond=0), snapshot.period_start)
@@ -212,16 +211,6 @@ async def _lines(context: FlowContext, invoice: InvoicePreview, *terms_ids: str 
     return lines_as_json(invoice.lines, origins)
 
 
-async def _is_unpaid(context: FlowContext, subscription: ProviderSubscription) -> bool:
-    """Whether the last renewal is not paid yet, or still a draft; no change of items waits for its payment."""
-    if subscription.status in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID):
-        return True
-    if subscription.latest_invoice_id is None:
-        return False
-    invoice = await context.gateway.invoice(subscription.latest_invoice_id)
-    return invoice is not None and invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN)
-
-
 async def _recurring_total(context: FlowContext, snapshot: Snapshot, planned: PlannedChange, prices: Prices) -> Money:
     """What recurs once all of it is in effect, tax included; nothing once the subscription has ended."""
     if planned.result is None:
@@ -249,4 +238,4 @@ def _pending(row: SubscriptionRow, sold: Sold) -> PendingChange | None:
     if row.pending is None:
         return None
     terms_id = pending_terms_id(row.pending)
-    return pending_from_json(row.pending, sold.offered.by_id[terms_id] if terms_id is not None else None)
+    return pending_from_json(row.pending, sold.by_id[terms_id] if terms_id is not None else None)

@@ -8,11 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from app.billing.subscriptions import subscription_states
-from app.billing.subscriptions.goals import WORKSPACE_ID, Prices, Snapshot
-from app.billing.subscriptions.kept_terms import all_terms
-from app.billing.subscriptions.subscription_states import Offered, live_ones
-from app.catalog import Catalog, terms_prices
-from app.db.engine import Session
+from app.billing.subscriptions.goals import WORKSPACE_ID, Snapshot
+from app.billing.subscriptions.sold_terms import Sold, read_sold
+from app.billing.subscriptions.subscription_states import live_ones
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import forget_customer
@@ -20,47 +18,26 @@ from app.flows.subscriptions.second_subscriptions import end_second
 from app.payments.gateway_errors import GatewayMissing, MissingObject
 from app.payments.subscription_values import ProviderSubscription, Schedule
 from app.store import billing_accounts as billing_account_store
-from app.store import provider_events as provider_event_store
 from app.store import subscriptions as subscription_store
 
 _MOST_FETCHES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
-    """What is and was sold, and the provider's ids of its recurring prices."""
+class _Found:
+    """The live subscriptions at the provider: the one that counts, and others. `is_closing`: the workspace is being deleted."""
 
-    offered: Offered
-    prices: Prices
-
-    @property
-    def lookup_keys(self) -> dict[str, str]:
-        """The lookup keys of the recurring prices, by the provider's ids."""
-        return {price_id: key for key, price_id in self.prices.ids.items()}
+    snapshot: Snapshot | None
+    others: Sequence[ProviderSubscription] = ()
+    is_closing: bool = False
 
 
-async def read_sold(session: Session, catalog: Catalog) -> Sold:
-    """What is and was sold, as the catalog's last sync left it."""
-    offered = Offered(catalog, tuple(await all_terms(session)))
-    keys = {price.lookup_key for terms in offered.by_id.values() for price in terms_prices(catalog, terms)}
-    ids = await provider_event_store.provider_ids(session, sorted(keys))
-    return Sold(offered, Prices(catalog, ids))
-
-
-async def fetch_snapshot(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
+async def fetch_snapshot(context: FlowContext, workspace_id: UUID, sold: Sold) -> Snapshot | None:
     """The live subscription of a workspace as the provider has it now; None where there is none.
 
     Where there are several, the one that is mirrored, else the oldest. Raises `GatewayUnavailable`.
     """
-    async with context.database.read() as session:
-        account = await billing_account_store.find(session, workspace_id)
-        row = await subscription_store.find(session, workspace_id)
-        sold = await read_sold(session, context.catalog)
-    if account is None or account.customer_id is None:
-        return None
-    live = await _fetch_live(context, workspace_id, account.customer_id, sold)
-    main = _main(live, row.provider_id if row is not None else None)
-    return await _with_schedule(context, main, sold) if main is not None else None
+    return (await _find(context, workspace_id, sold)).snapshot
 
 
 async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
@@ -69,33 +46,41 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
     Of two syncs at once the one that fetched earlier may write last, so each that changed something fetches again. Does nothing for
     a workspace that is being deleted. Raises `GatewayUnavailable`.
     """
+    async with context.database.read() as session:
+        sold = await read_sold(session, context.catalog)
     snapshot = None
     for _ in range(_MOST_FETCHES):
-        async with context.database.read() as session:
-            account = await billing_account_store.find(session, workspace_id)
-            row = await subscription_store.find(session, workspace_id)
-            sold = await read_sold(session, context.catalog)
-        if account is None or account.closing_at is not None:
+        found = await _find(context, workspace_id, sold)
+        if found.is_closing:
             return None
-        live: Sequence[ProviderSubscription] = ()
-        if account.customer_id is not None:
-            live = await _fetch_live(context, workspace_id, account.customer_id, sold)
-        main = _main(live, row.provider_id if row is not None else None)
-        snapshot = await _with_schedule(context, main, sold) if main is not None else None
-        for other in live:
-            if main is not None and other.id != main.id:
-                await end_second(context, workspace_id, other)
+        snapshot = found.snapshot
+        for other in found.others:
+            await end_second(context, workspace_id, other)
         if not await transact(
             context.database,
-            lambda session, sold=sold, snapshot=snapshot: subscription_states.mirror(
-                session, workspace_id, sold.offered, snapshot
-            ),
+            lambda session, snapshot=snapshot: subscription_states.mirror(session, workspace_id, sold, snapshot),
             step="subscription.mirror",
         ):
             break
     if snapshot is not None and snapshot.is_schedule_over:
         await _release_schedule(context, workspace_id, snapshot)
     return snapshot
+
+
+async def _find(context: FlowContext, workspace_id: UUID, sold: Sold) -> _Found:
+    async with context.database.read() as session:
+        account = await billing_account_store.find(session, workspace_id)
+        row = await subscription_store.find(session, workspace_id)
+    if account is None:
+        return _Found(None)
+    if account.customer_id is None:
+        return _Found(None, is_closing=account.closing_at is not None)
+    mirrored_id = row.provider_id if row is not None else None
+    live = await _fetch_live(context, workspace_id, account.customer_id, sold, mirrored_id)
+    main = next((each for each in live if each.id == mirrored_id), live[0] if live else None)
+    snapshot = await _with_schedule(context, main, sold) if main is not None else None
+    others = [each for each in live if each is not main]
+    return _Found(snapshot, others, is_closing=account.closing_at is not None)
 
 
 async def subscription_changed(context: FlowContext, customer_id: str | None) -> UUID | None:
@@ -118,12 +103,8 @@ async def _release_schedule(context: FlowContext, workspace_id: UUID, snapshot: 
         await context.gateway.release_schedule(schedule.id, key=f"over:{schedule.id}")
 
 
-def _main(live: Sequence[ProviderSubscription], mirrored_id: str | None) -> ProviderSubscription | None:
-    return next((each for each in live if each.id == mirrored_id), live[0] if live else None)
-
-
 async def _fetch_live(
-    context: FlowContext, workspace_id: UUID, customer_id: str, sold: Sold
+    context: FlowContext, workspace_id: UUID, customer_id: str, sold: Sold, mirrored_id: str | None
 ) -> list[ProviderSubscription]:
     """The customer's live subscriptions that are of the catalog, the oldest first: the seller may bill other things too."""
     try:
@@ -134,10 +115,7 @@ async def _fetch_live(
         # its subscriptions ended with it
         await forget_customer(context, workspace_id, customer_id)
         return []
-    async with context.database.read() as session:
-        row = await subscription_store.find(session, workspace_id)
-    known_id = row.provider_id if row is not None else None
-    return [each for each in live_ones(found) if each.id == known_id or _is_of_catalog(each, sold)]
+    return [each for each in live_ones(found) if each.id == mirrored_id or _is_of_catalog(each, sold)]
 
 
 def _is_of_catalog(subscription: ProviderSubscription, sold: Sold) -> bool:

@@ -1,0 +1,56 @@
+"""The subscription as it stands before a change: what is live, what is decided, whether something can be charged at once."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.billing.payments.workspace_closing import require_open
+from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwise, InTrial
+from app.billing.subscriptions.goals import Goal, Snapshot
+from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
+from app.billing.subscriptions.sold_terms import Sold
+from app.db.engine import Session
+from app.db.tables.subscriptions import SubscriptionRow
+from app.error_codes import ErrorCode
+from app.errors import DomainError
+from app.payments.subscription_values import SubscriptionStatus
+from app.store import billing_accounts as billing_account_store
+from app.store import subscriptions as subscription_store
+
+
+class NotSubscribed(DomainError):
+    """This workspace has no paid plan yet: begin one with createCheckout."""
+
+    code = ErrorCode.CONFLICT
+
+
+def require_chargeable(snapshot: Snapshot) -> None:
+    """Raise where nothing can be charged at once.
+
+    `EndsOtherwise`: an end of another day than the period's could not be set again if the payment failed. `InTrial`: the provider
+    charges nothing in a trial.
+    """
+    if snapshot.ends_otherwise:
+        raise EndsOtherwise
+    if snapshot.subscription.status is SubscriptionStatus.TRIALING:
+        raise InTrial
+
+
+async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
+    """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
+    require_open(await billing_account_store.lock(session, workspace_id))
+    row = await subscription_store.lock(session, workspace_id)
+    if row is None or row.provider_id is None:
+        raise NotSubscribed
+    if await subscription_store.change_in_flight(session, workspace_id) is not None:
+        raise ChangeInFlight
+    return row, decided(row, sold)
+
+
+def decided(row: SubscriptionRow, sold: Sold) -> Goal:
+    """What is decided for a live subscription and not in flight: a downgrade, or its end."""
+    if row.pending is None or row.pending["kind"] != PendingChangeKind.DOWNGRADE:
+        return Goal(None, ends=row.ends_at is not None)
+    choice = row.pending["choice"]
+    pending = pending_from_json(row.pending, sold.by_id[choice["terms_id"]] if choice is not None else None)
+    return Goal(None, later=pending.choice)

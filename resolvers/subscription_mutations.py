@@ -49,11 +49,7 @@ async def create_checkout(
     idempotency_key: str,
 ) -> str:
     """The address of a page on which the workspace begins to subscribe."""
-    require_authenticated(context.caller)
-    workspace_id = global_ids.workspace_id(workspace_global_id)
-    authorize = _payer_authorization(context, workspace_id)
-    async with context.runtime.database.read() as session:
-        await authorize(session)
+    workspace_id, authorize = await _authorized(context, workspace_global_id, _payer_authorization)
     request = CheckoutRequest(
         workspace_id,
         wanted(),
@@ -74,11 +70,7 @@ async def change(
     idempotency_key: str,
 ) -> ChangeAnswer:
     """Change what the workspace subscribes to; `mutation` is whose idempotency key it is."""
-    require_authenticated(context.caller)
-    workspace_id = global_ids.workspace_id(workspace_global_id)
-    authorize = _payer_authorization(context, workspace_id)
-    async with context.runtime.database.read() as session:
-        await authorize(session)
+    workspace_id, authorize = await _authorized(context, workspace_global_id, _payer_authorization)
 
     def read_quote() -> Quote:
         return quotes.read(context.runtime.keys.quotes, quote or "", workspace_id=workspace_id)
@@ -99,11 +91,7 @@ async def change(
 
 async def cancel_at_period_end(context: Context, workspace_global_id: str, reason: str | None) -> ChangeAnswer:
     """Let the subscription end with its period."""
-    require_authenticated(context.caller)
-    workspace_id = global_ids.workspace_id(workspace_global_id)
-    authorize = billing_authorization(context, workspace_id)
-    async with context.runtime.database.read() as session:
-        await authorize(session)
+    workspace_id, authorize = await _authorized(context, workspace_global_id, billing_authorization)
     said = optional_text(reason, "reason", at_most=MOST_REASON_CHARACTERS, path=("input", "reason"))
     result = await cancel.cancel_subscription(
         context.runtime.flow_context,
@@ -117,13 +105,12 @@ async def cancel_at_period_end(context: Context, workspace_global_id: str, reaso
 
 async def keep(context: Context, workspace_global_id: str) -> ChangeAnswer:
     """Take back what is pending for the subscription."""
-    require_authenticated(context.caller)
-    workspace_id = global_ids.workspace_id(workspace_global_id)
+    workspace_id, authorize = await _authorized(context, workspace_global_id, billing_authorization)
     result = await cancel.keep_subscription(
         context.runtime.flow_context,
         workspace_id,
         actor=actor_of(context.caller),
-        authorize=billing_authorization(context, workspace_id),
+        authorize=authorize,
     )
     return ChangeAnswer(workspace_id, result.error)
 
@@ -132,6 +119,18 @@ async def _answer(context: Context, workspace_id: UUID, result: ChangeResult) ->
     if isinstance(result.error, PaymentDeclined) and not result.is_replay:
         await note_decline(context, workspace_id)
     return ChangeAnswer(workspace_id, result.error)
+
+
+async def _authorized(
+    context: Context, workspace_global_id: str, authorization: Callable[[Context, UUID], Authorize]
+) -> tuple[UUID, Authorize]:
+    """The workspace, and the check that the caller may, made once here, and to be made again on locked rows."""
+    require_authenticated(context.caller)
+    workspace_id = global_ids.workspace_id(workspace_global_id)
+    authorize = authorization(context, workspace_id)
+    async with context.runtime.database.read() as session:
+        await authorize(session)
+    return workspace_id, authorize
 
 
 def _payer_authorization(context: Context, workspace_id: UUID) -> Authorize:

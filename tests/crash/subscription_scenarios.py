@@ -57,7 +57,7 @@ SUBSCRIPTION_SCENARIOS: Final = (
         (steps.reports_are_held,),
         steps.opens_a_page,
         (
-            *commits("subscribe.begin"),
+            *commits("subscription.mirror", "subscribe.begin"),
             *NEW_CUSTOMER,
             *calls("open_subscription_page"),
             *commits("subscribe.opened"),

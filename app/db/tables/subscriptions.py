@@ -57,10 +57,11 @@ class CheckoutState(StrEnum):
 
 
 class SubscriptionRow(Base):
-    """What a workspace subscribes to, mirrored from the provider. A workspace that never subscribed has no row.
+    """What a workspace is on: mirrored from the provider, or given. A workspace that was always on the fallback plan has no row.
 
-    `provider_id` is the live subscription, None once it has ended. `terms_id`, `interval`, `seats` and `add_ons` (quantities by
-    code) are what was paid for, None (and empty) on the fallback plan. `ends_at` is when it will end, None while it goes on.
+    `provider_id` is the live subscription, None without one. `terms_id`, `interval`, `seats` and `add_ons` (quantities by code) are
+    what it bills; without `provider_id` a plan that was given, as a trial or by an operator, and None (and empty) on the fallback
+    plan. `ends_at` is when it will end, None while it goes on.
     `pending` is what is decided for later, as `app.billing.subscriptions.subscription_states` writes it; `grace_ends_at` is when
     access ends unless the overdue invoice is paid. `version` rises with everything that clients are shown. From `next_check_at`
     on, when something falls due, the worker fetches it again, and in any case a day after `checked_at`.
@@ -69,7 +70,7 @@ class SubscriptionRow(Base):
     __tablename__ = "subscriptions"
     erasure = Erased(workspace="workspace_id")
     __table_args__ = (
-        CheckConstraint("(provider_id IS NULL) = (terms_id IS NULL)", name="live_has_terms"),
+        CheckConstraint("provider_id IS NULL OR terms_id IS NOT NULL", name="live_has_terms"),
         CheckConstraint("(terms_id IS NULL) = (seats IS NULL)", name="terms_have_seats"),
         Index("subscriptions_next_check_at_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
         Index("subscriptions_checked_at_idx", "checked_at", postgresql_where=text("provider_id IS NOT NULL")),

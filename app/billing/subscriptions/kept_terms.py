@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
 from app.db.engine import Session
@@ -44,39 +45,49 @@ async def find_terms_in(session: Session, catalog: Catalog, terms_id: str) -> Pl
     return _remembered(row) if row is not None else None
 
 
-async def kept_terms(session: Session, terms_ids: Sequence[str]) -> Sequence[PlanTerms]:
-    """Those of the terms with these ids that were ever synced to the provider."""
+async def kept_terms(session: Session, terms_ids: Sequence[str], workspace_id: UUID | None) -> Sequence[PlanTerms]:
+    """Those of the terms with these ids that were ever synced to the provider, but for those of another workspace."""
     valid = [each for each in terms_ids if _ID.fullmatch(each)]
-    return [_terms(row) for row in await all_in(session, plan_terms_store.TERMS, valid)] if valid else []
+    found = [_terms(row) for row in await all_in(session, plan_terms_store.TERMS, valid)] if valid else []
+    return [each for each in found if each.workspace_id in (None, workspace_id)]
 
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:
-    """All terms that were ever synced to the provider."""
+    """All terms that were ever synced to the provider, those of single workspaces too."""
     return [_terms(row) for row in await plan_terms_store.every(session)]
+
+
+async def terms_open_to(session: Session, workspace_id: UUID | None) -> Sequence[PlanTerms]:
+    """All terms that were ever sold to everybody, and those that were made for this workspace."""
+    return [_terms(row) for row in await plan_terms_store.open_to(session, workspace_id)]
+
+
+async def keep_own_terms(session: Session, terms: PlanTerms) -> None:
+    """Write down terms that were made for one workspace."""
+    await plan_terms_store.save(session, [_row(terms)])
 
 
 async def keep_terms(session: Session, catalog: Catalog) -> None:
     """Write down the terms of the catalog's plans, as they are sold from now on."""
     # their texts may be others by now
     _former_terms.clear()
-    await plan_terms_store.save(
-        session,
-        [
-            {
-                "id": terms.id,
-                "plan_code": terms.plan.code,
-                "catalog_code": terms.catalog_code,
-                "prices_include_tax": terms.prices_include_tax,
-                "terms": terms_of(terms.plan),
-            }
-            for terms in terms_of_plans(catalog)
-        ],
-    )
+    await plan_terms_store.save(session, [_row(terms) for terms in terms_of_plans(catalog)])
 
 
 def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
     """The terms of the catalog's plans, legacy ones included."""
     return [plan_terms(catalog, plan) for plan in catalog.plans]
+
+
+def _row(terms: PlanTerms) -> dict[str, object]:
+    return {
+        "id": terms.id,
+        "plan_code": terms.plan.code,
+        "catalog_code": terms.catalog_code,
+        "prices_include_tax": terms.prices_include_tax,
+        "terms": terms_of(terms.plan),
+        "workspace_id": terms.workspace_id,
+    }
 
 
 def _known_terms(catalog: Catalog, terms_id: str) -> PlanTerms | None:
@@ -97,4 +108,5 @@ def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:
         plan=plan_from_terms(row.terms),
         catalog_code=row.catalog_code,
         prices_include_tax=row.prices_include_tax,
+        workspace_id=row.workspace_id,
     )

@@ -47,7 +47,7 @@ async def cancel_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow | None:
         await authorize(session)
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
         if before.ends:
             return None
@@ -83,7 +83,7 @@ async def keep_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow:
         await authorize(session)
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
         if row.pending is None:
             raise NothingPending

@@ -163,7 +163,7 @@ async def _begin(
 async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: ReturnUrls) -> str:
     await _close_others(context, row)
     async with context.database.read() as session:
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, row.workspace_id)
     choice = choice_from_json(row.choice, sold.by_id[row.choice["terms_id"]])
     page = await with_customer(
         context, row.workspace_id, lambda customer_id: open_page(context, row, choice, customer_id, urls)

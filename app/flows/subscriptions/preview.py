@@ -113,7 +113,7 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
             row=await subscription_store.find(session, workspace_id),
             is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
             used_seats=counted[0].members if counted else 0,
-            sold=await read_sold(session, context.catalog),
+            sold=await read_sold(session, context.catalog, workspace_id),
         )
 
 
@@ -207,7 +207,7 @@ async def _lines(context: FlowContext, invoice: InvoicePreview, *terms_ids: str 
     """The lines, with the plan or the add-on that each bills, on the first of these terms that have its price."""
     async with context.database.read() as session:
         bought_on = [each for each in terms_ids if each is not None]
-        origins = await line_origins(session, context.catalog, invoice.lines, bought_on)
+        origins = await line_origins(session, context.catalog, workspace_id, invoice.lines, bought_on)
     return lines_as_json(invoice.lines, origins)
 
 

@@ -175,7 +175,7 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
 
 def renewal_failed(to: str, handle: str, until: datetime | None) -> Mail:
     """For the owners of a workspace whose renewal could not be charged."""
-    last_day = f" until {until.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if until is not None else ""
+    last_day = f" until {_moment(until)}" if until is not None else ""
     return _mail(
         to,
         "Your subscription could not be renewed",
@@ -236,11 +236,57 @@ def change_lapsed(to: str, handle: str) -> Mail:
     )
 
 
+def trial_ends_soon(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace on a free trial, some days before its end."""
+    last_day = f" on {_moment(until)}" if until is not None else " soon"
+    return _mail(
+        to,
+        "Your free trial ends soon",
+        f"The free trial of {_workspace(handle)} ends{last_day}. Choose a plan on the billing page to go on without a break.",
+        "If you do nothing, nothing is charged, a saved card neither, and what you have is kept.",
+    )
+
+
+def trial_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose free trial has ended."""
+    return _mail(
+        to,
+        "Your free trial has ended",
+        f"The free trial of {_workspace(handle)} has ended. What you have is kept.",
+        "Nothing was charged, and nothing will be. You can choose a plan on the billing page.",
+    )
+
+
+def plan_given(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace that those who run the service have put on a plan."""
+    last_day = f" It ends on {_moment(until)}." if until is not None else ""
+    return _mail(
+        to,
+        "Your plan has changed",
+        f"Those who run this service have put {_workspace(handle)} on another plan.{last_day}",
+        "What it includes is on the billing page. Nothing is charged for it here.",
+    )
+
+
+def given_plan_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose plan, which those who run the service had given it, has ended."""
+    return _mail(
+        to,
+        "Your plan has ended",
+        f"The plan of {_workspace(handle)}, which those who run this service had set, has ended. What you have is kept.",
+        "You can choose a plan on the billing page.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
         f"{code} is your code to verify this phone number. It is good for {duration(CODE_LIFETIME)}. Never pass it on."
     )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
 
 
 def _account(handle: str) -> str:

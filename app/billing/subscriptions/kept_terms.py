@@ -62,32 +62,22 @@ async def terms_open_to(session: Session, workspace_id: UUID | None) -> Sequence
     return [_terms(row) for row in await plan_terms_store.open_to(session, workspace_id)]
 
 
-async def keep_own_terms(session: Session, terms: PlanTerms) -> None:
-    """Write down terms that were made for one workspace."""
-    await plan_terms_store.save(session, [_row(terms)])
-
-
 async def keep_terms(session: Session, catalog: Catalog) -> None:
     """Write down the terms of the catalog's plans, as they are sold from now on."""
     # their texts may be others by now
     _former_terms.clear()
-    await plan_terms_store.save(session, [_row(terms) for terms in terms_of_plans(catalog)])
+    await plan_terms_store.save(session, [_values(terms) for terms in terms_of_plans(catalog)])
+
+
+async def keep_terms_of(session: Session, terms: PlanTerms) -> None:
+    """Write down terms that somebody is about to have, whether or not the catalog was ever synced to the provider."""
+    if await plan_terms_store.find(session, terms.id) is None:
+        await plan_terms_store.save(session, [_values(terms)])
 
 
 def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
     """The terms of the catalog's plans, legacy ones included."""
     return [plan_terms(catalog, plan) for plan in catalog.plans]
-
-
-def _row(terms: PlanTerms) -> dict[str, object]:
-    return {
-        "id": terms.id,
-        "plan_code": terms.plan.code,
-        "catalog_code": terms.catalog_code,
-        "prices_include_tax": terms.prices_include_tax,
-        "terms": terms_of(terms.plan),
-        "workspace_id": terms.workspace_id,
-    }
 
 
 def _known_terms(catalog: Catalog, terms_id: str) -> PlanTerms | None:
@@ -100,6 +90,17 @@ def _remembered(row: PlanTermsRow | KeptTerms) -> PlanTerms:
         _former_terms.clear()
     found = _former_terms[row.id] = _terms(row)
     return found
+
+
+def _values(terms: PlanTerms) -> dict[str, object]:
+    return {
+        "id": terms.id,
+        "plan_code": terms.plan.code,
+        "catalog_code": terms.catalog_code,
+        "prices_include_tax": terms.prices_include_tax,
+        "terms": terms_of(terms.plan),
+        "workspace_id": terms.workspace_id,
+    }
 
 
 def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:

@@ -33,6 +33,10 @@ class Notice(StrEnum):
     LAST_CARD_GONE = "LAST_CARD_GONE"
     PAID_TWICE = "PAID_TWICE"
     CHANGE_LAPSED = "CHANGE_LAPSED"
+    TRIAL_ENDS_SOON = "TRIAL_ENDS_SOON"
+    TRIAL_ENDED = "TRIAL_ENDED"
+    PLAN_GIVEN = "PLAN_GIVEN"
+    GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
 
 
 async def tell(
@@ -83,3 +87,11 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
             return message_texts.paid_twice(to, handle)
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
+        case Notice.TRIAL_ENDS_SOON:
+            return message_texts.trial_ends_soon(to, handle, until)
+        case Notice.TRIAL_ENDED:
+            return message_texts.trial_ended(to, handle)
+        case Notice.PLAN_GIVEN:
+            return message_texts.plan_given(to, handle, until)
+        case Notice.GIVEN_PLAN_ENDED:
+            return message_texts.given_plan_ended(to, handle)

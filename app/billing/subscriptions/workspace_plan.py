@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from app.billing.subscriptions.given_plans import as_of, is_in_force
 from app.billing.subscriptions.kept_terms import find_terms, find_terms_in
 from app.catalog import Catalog, Plan, PlanTerms, plan_terms
 from app.db.engine import Session
@@ -19,7 +20,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 async def terms_seen(reads: Reads, catalog: Catalog, workspace_id: UUID) -> PlanTerms:
     """The plan that a workspace is on, with the terms it has it on."""
     subscribed = await reads.one_of(subscription_store.SUBSCRIBED, workspace_id)
-    return await terms_of_subscribed(reads, catalog, subscribed)
+    return await terms_of_subscribed(reads, catalog, as_of(subscribed, reads.now) if subscribed is not None else None)
 
 
 async def terms_of_subscribed(reads: Reads, catalog: Catalog, subscribed: Subscribed | None) -> PlanTerms:
@@ -33,7 +34,7 @@ async def terms_of_subscribed(reads: Reads, catalog: Catalog, subscribed: Subscr
 async def plan_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Plan:
     """The plan that a workspace is on, as a unit of work sees it."""
     row = await subscription_store.find(session, workspace_id)
-    if row is None or row.terms_id is None:
+    if row is None or row.terms_id is None or not is_in_force(row, session.now):
         return catalog.fallback_plan
     return known_terms(catalog, row.terms_id, await find_terms_in(session, catalog, row.terms_id)).plan
 

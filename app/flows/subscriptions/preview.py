@@ -76,6 +76,7 @@ class ChangePreview:
 class _State:
     """What is known here of a workspace at one moment."""
 
+    workspace_id: UUID
     account: BillingAccountRow | None
     row: SubscriptionRow | None
     is_changing: bool
@@ -109,6 +110,7 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
     async with context.database.read() as session:
         counted = await all_in(session, membership_store.COUNTS, [workspace_id])
         return _State(
+            workspace_id=workspace_id,
             account=await billing_account_store.find(session, workspace_id),
             row=await subscription_store.find(session, workspace_id),
             is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
@@ -130,7 +132,7 @@ async def _preview_start(context: FlowContext, state: _State, wanted: WantedChan
         timing=ChangeTiming.IMMEDIATE,
         effective_at=context.database.clock.now(),
         invoice=invoice,
-        lines=await _lines(context, invoice, choice.terms.id),
+        lines=await _lines(context, state.workspace_id, invoice, choice.terms.id),
         recurring_price=_price(context, choice),
         # a first invoice bills one full period of everything that recurs
         recurring_total=Money(invoice.total_minor, invoice.currency),
@@ -199,11 +201,13 @@ async def _quoted(
         due_minor=invoice.due_minor,
         expires_at=expires_at,
     )
-    lines = await _lines(context, invoice, goal.now.terms.id, row.terms_id)
+    lines = await _lines(context, row.workspace_id, invoice, goal.now.terms.id, row.terms_id)
     return replace(preview, invoice=invoice, lines=lines, quote=sign(quote_key, quote), quote_expires_at=expires_at)
 
 
-async def _lines(context: FlowContext, invoice: InvoicePreview, *terms_ids: str | None) -> Sequence[dict[str, Any]]:
+async def _lines(
+    context: FlowContext, workspace_id: UUID, invoice: InvoicePreview, *terms_ids: str | None
+) -> Sequence[dict[str, Any]]:
     """The lines, with the plan or the add-on that each bills, on the first of these terms that have its price."""
     async with context.database.read() as session:
         bought_on = [each for each in terms_ids if each is not None]

@@ -205,6 +205,17 @@ def subscription_ended(to: str, handle: str) -> Mail:
     )
 
 
+def plan_moved(to: str, handle: str, plan: str, refund: str | None) -> Mail:
+    """For the owners of a workspace that moved to another plan; `refund` is what goes back, with its currency, None for nothing."""
+    back = f" {refund} is refunded to the card that paid it." if refund is not None else ""
+    return _mail(
+        to,
+        f"You moved to {plan}",
+        f"{_workspace(handle)} is on the plan {plan} from now on.{back}",
+        "The plan before has ended, and nothing more will be charged for it. What you have is kept.",
+    )
+
+
 def last_card_gone(to: str, handle: str) -> Mail:
     """For the owners of a workspace with a paid subscription and no card."""
     return _mail(

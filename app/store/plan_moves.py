@@ -86,4 +86,6 @@ async def failed_refunds(session: Session, workspace_id: UUID | None = None) -> 
     query = select(PlanRefundRow).where(PlanRefundRow.status == RefundState.FAILED, ~PlanRefundRow.is_settled)
     if workspace_id is not None:
         query = query.where(PlanRefundRow.workspace_id == workspace_id)
-    return (await session.scalars(query.order_by(PlanRefundRow.created_at).execution_options(populate_existing=True))).all()
+    return (
+        await session.scalars(query.order_by(PlanRefundRow.created_at).execution_options(populate_existing=True))
+    ).all()

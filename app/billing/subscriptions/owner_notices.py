@@ -37,15 +37,26 @@ class Notice(StrEnum):
     TRIAL_ENDED = "TRIAL_ENDED"
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
+    PLAN_MOVED = "PLAN_MOVED"
 
 
 async def tell(
-    session: Session, workspace_id: UUID, notice: Notice, reason: str, *, until: datetime | None = None
+    session: Session,
+    workspace_id: UUID,
+    notice: Notice,
+    reason: str,
+    *,
+    until: datetime | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> None:
-    """Have the owners mailed, unless they were for this reason. `until` is the time that the mail names, if it names one."""
+    """Have the owners mailed, unless they were for this reason.
+
+    `until` is the time that the mail names, if it names one; `details` are what else it tells, nothing personal among it.
+    """
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
     arguments = {"workspace_id": str(workspace_id), "notice": notice.value}
+    arguments |= dict(details or {})
     session.outbox.enqueue(OWNER_NOTICE, arguments | ({"until": until.isoformat()} if until is not None else {}))
 
 
@@ -70,10 +81,10 @@ async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]
         return
     until = datetime.fromisoformat(arguments["until"]) if "until" in arguments else None
     for user_id, address in await customer_store.owners_to_tell(session, workspace_id):
-        queue_mail(session, _mail(notice, address, workspace.handle, until), keys.mail, about=user_id)
+        queue_mail(session, _mail(notice, address, workspace.handle, until, arguments), keys.mail, about=user_id)
 
 
-def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
+def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details: Mapping[str, str]) -> Mail:
     match notice:
         case Notice.PAYMENT_FAILED:
             return message_texts.renewal_failed(to, handle, until)
@@ -95,3 +106,5 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
             return message_texts.plan_given(to, handle, until)
         case Notice.GIVEN_PLAN_ENDED:
             return message_texts.given_plan_ended(to, handle)
+        case Notice.PLAN_MOVED:
+            return message_texts.plan_moved(to, handle, details["plan"], details.get("refund"))

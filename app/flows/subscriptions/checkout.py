@@ -19,7 +19,7 @@ from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import checkout_states
+from app.billing.subscriptions import change_states, checkout_states
 from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
 from app.billing.subscriptions.sold_terms import read_sold
@@ -89,7 +89,7 @@ async def open_checkout(context: FlowContext, request: CheckoutRequest, authoriz
     """Open a page for the first paid plan, close the one open before, and return its address.
 
     `authorize` and `count` work in the transaction that writes the page down. Raises what the planner refuses, `AlreadySubscribed`,
-    `CheckoutClosed`, `IdempotencyConflict`, `BillingAddressRequired`, `PaymentUnavailable` and `PaymentRefused`.
+    `ChangeInFlight`, `CheckoutClosed`, `IdempotencyConflict`, `BillingAddressRequired`, `PaymentUnavailable` and `PaymentRefused`.
     """
     async with context.database.read() as session:
         earlier = await _earlier(session, request)
@@ -138,6 +138,7 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
+    await change_states.require_no_move(session, workspace_id)
     if catalog.phone_required:
         # the page saves a card
         await require_phone(session, workspace_id)

@@ -42,6 +42,7 @@ from app.payments.subscription_values import (
 )
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
+from app.store import plan_moves as plan_move_store
 from app.store import subscriptions as subscription_store
 
 
@@ -113,7 +114,8 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
             workspace_id=workspace_id,
             account=await billing_account_store.find(session, workspace_id),
             row=await subscription_store.find(session, workspace_id),
-            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
+            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None
+            or await plan_move_store.under_way(session, workspace_id) is not None,
             used_seats=counted[0].members if counted else 0,
             sold=await read_sold(session, context.catalog, workspace_id),
         )

@@ -28,7 +28,9 @@ described(
     "Where a subscription is. A workspace that subscribes to nothing is on the fallback plan.",
     {
         SubscriptionState.TRIALING: "In a free trial.",
-        SubscriptionState.ACTIVE: "Paid, or on the fallback plan without ever having subscribed.",
+        SubscriptionState.ACTIVE: (
+            "Paid, set by those who sell it, or on the fallback plan: without ever having subscribed, or after moving to it at once."
+        ),
         SubscriptionState.PAST_DUE: "A renewal was not paid. Everything stays until graceEndsAt.",
         SubscriptionState.INCOMPLETE: "The first payment is not through.",
         SubscriptionState.CANCELED: "A subscription has ended, and the workspace is on the fallback plan.",

@@ -30,6 +30,7 @@ from app.flows.subscriptions.advance import resume_change
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.default_card import apply_default_card
 from app.flows.subscriptions.endings import check_subscription, void_unpaid
+from app.flows.subscriptions.move import resume_move
 from app.flows.subscriptions.sync import sync_subscription
 from app.flows.subscriptions.upcoming import refresh_upcoming
 from app.idempotency import KEYS_KEPT
@@ -39,6 +40,7 @@ from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
+from app.store import plan_moves as plan_move_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
@@ -125,6 +127,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("checkouts", subscription_checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
+        DueWork("plan_moves", plan_move_store.next_check_at, lambda: _resume_moves(flow_context)),
         DueWork(
             "subscriptions",
             subscription_store.next_check_at,
@@ -225,6 +228,14 @@ async def _resume_changes(flow_context: FlowContext) -> int:
         due = await subscription_store.changes_due(session, limit=_BATCH)
     return await each_alone(
         "changes", due, lambda workspace_id, change_id: resume_change(flow_context, workspace_id, change_id)
+    )
+
+
+async def _resume_moves(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await plan_move_store.due(session, limit=_BATCH)
+    return await each_alone(
+        "plan_moves", due, lambda workspace_id, move_id: resume_move(flow_context, workspace_id, move_id)
     )
 
 

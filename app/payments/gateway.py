@@ -166,7 +166,7 @@ class RefundGateway(Protocol):
         ...
 
     async def payments_of_invoice(self, invoice_id: str) -> Sequence[InvoicePayment]:
-        """The payments by card of an invoice, partial ones too, with what is left of each; none where the money came another way."""
+        """The payments by card of an invoice with what is left of each; none where the money came another way."""
         ...
 
     async def refunds_of_payment(self, payment_id: str) -> Sequence[ProviderRefund]:

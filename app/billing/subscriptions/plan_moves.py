@@ -24,6 +24,8 @@ from app.billing.subscriptions.unused_time import PartToRefund
 from app.db.engine import Session
 from app.db.tables.plan_moves import MoveKind, MoveState, PlanMoveRow
 from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
+from app.error_codes import ErrorCode
+from app.errors import DomainError
 from app.ids import uuid7
 from app.store import billing_accounts as billing_account_store
 from app.store import plan_moves as plan_move_store
@@ -34,6 +36,12 @@ MOVE_ID: Final = "move_id"
 """What the provider's subscription that a move begins carries of it as metadata."""
 
 _AT_END: Final = (MoveState.DONE, MoveState.FAILED)
+
+
+class AlreadyLive(DomainError):
+    """Another paid plan of this workspace is live by now."""
+
+    code = ErrorCode.CONFLICT
 
 
 async def begin(
@@ -100,6 +108,15 @@ async def decide(
     return True
 
 
+async def give_up(session: Session, workspace_id: UUID, move_id: UUID, reason: str) -> None:
+    """Give a move up before anything was ended; its key is free."""
+    move = await _locked(session, workspace_id, move_id)
+    if move is not None and move.state in (MoveState.UNDER_WAY, MoveState.ENDING):
+        await plan_move_store.forget_refunds(session, workspace_id, move_id)
+        move.state, move.failure = MoveState.FAILED.value, reason
+        move.next_check_at = move.idempotency_key = None
+
+
 async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold) -> PlanMoveRow | None:
     """Note that the plan before is at its end, and put the workspace on the next one where nothing is paid for that."""
     move = await _locked(session, workspace_id, move_id)
@@ -125,12 +142,15 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
 async def claim_begin(session: Session, workspace_id: UUID, move_id: UUID) -> PlanMoveRow | None:
     """Note that the next paid plan is about to be begun, and with which card, which stays the same however often it is tried.
 
-    None where that is done by now. Raises `PaymentMethodRequired` and `WorkspaceClosing`.
+    None where that is done by now. Raises `AlreadyLive`, `PaymentMethodRequired` and `WorkspaceClosing`.
     """
     move = await _locked(session, workspace_id, move_id)
     if move is None or move.state != MoveState.BEGINNING:
         return None
     require_open(await billing_account_store.find(session, workspace_id))
+    row = await subscription_store.lock(session, workspace_id)
+    if row is not None and row.provider_id is not None:
+        raise AlreadyLive
     if move.card_id is None:
         move.card_id = (await card_mirror.card_to_charge(session, workspace_id, None)).provider_id
     move.next_check_at = session.now + STEP_TAKES
@@ -142,6 +162,10 @@ async def arrive(session: Session, workspace_id: UUID, move_id: UUID, *, failure
     move = await _locked(session, workspace_id, move_id)
     if move is not None and move.state == MoveState.BEGINNING:
         move.failure = failure
+        row = await subscription_store.lock(session, workspace_id)
+        if failure is not None and row is not None and row.terms_id is None:
+            row.status = SubscriptionState.CANCELED.value
+            subscription_states.changed(session, row)
         _arrived(session, move)
 
 

@@ -1,4 +1,4 @@
-"""The states of refunds of time that was paid for and not used. One that fails is told to the operator, and may be asked for again."""
+"""The states of refunds of time that was paid for and not used. One that fails is told to the operator, who may repeat it."""
 
 from __future__ import annotations
 

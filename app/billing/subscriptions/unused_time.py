@@ -1,8 +1,8 @@
 """What goes back of a paid plan that is ended at once: the worth of the time that was paid for and not used. Pure.
 
-What ending now would credit is the provider's own preview. Of that goes back to the cards at most what they paid for the time that
-is left, and what was neither refunded nor disputed since. What credit paid for stays where it is, and so does credit itself. What is
-unpaid is called off, so it counts against the worth: time that nobody paid for is worth nothing to anybody.
+What ending now would credit is the provider's own preview. Of that goes back to the cards at most what they paid for the time
+that is left, and what was neither refunded nor disputed since. What credit paid for does not go back, and credit itself stays. What
+is unpaid is called off, so it counts against the worth: time that nobody paid for is worth nothing to anybody.
 """
 
 from __future__ import annotations

@@ -43,9 +43,10 @@ class PlanMoveRow(Base):
     """A move of a workspace to another plan at once, written down before anything is ended, refunded or begun.
 
     `subscription_id`, the provider's, is what it ends, None where nothing is paid; `from_terms_id` is what the workspace was on,
-    `goal` what it is to be on (as `app.billing.subscriptions.plan_choice` writes it), None for the fallback plan, and `ends_at` when
-    that is to end. `card_id`, the provider's, is what a paid goal is charged to. `moved_at` is when the workspace was on its new
-    plan: for a transition the time from which the welcome bonus may be claimed once more. `failure` is why the goal was not begun.
+    `goal` what it is to be on (as `app.billing.subscriptions.plan_choice` writes it), None for the fallback plan, and `ends_at`
+    when that is to end. `card_id`, the provider's, is what a paid goal is charged to. `moved_at` is when the workspace was on
+    its new plan: for a transition the time from which the welcome bonus may be claimed once more. `failure` is why the goal was
+    not begun.
     """
 
     __tablename__ = "plan_moves"

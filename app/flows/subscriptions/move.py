@@ -11,12 +11,10 @@ from uuid import UUID
 
 import structlog
 
-from app.billing.payments.card_mirror import PaymentMethodRequired
-from app.billing.payments.workspace_closing import WorkspaceClosing
 from app.billing.subscriptions import plan_moves
 from app.billing.subscriptions.goals import TERMS_ID, WORKSPACE_ID
 from app.billing.subscriptions.plan_choice import choice_from_json
-from app.billing.subscriptions.plan_moves import MOVE_ID
+from app.billing.subscriptions.plan_moves import MOVE_ID, AlreadyLive
 from app.billing.subscriptions.plan_refunds import SEND_WITHIN
 from app.billing.subscriptions.sold_terms import read_sold
 from app.db.engine import Session
@@ -68,21 +66,42 @@ async def _leave(context: FlowContext, move: PlanMoveRow) -> None:
     if move.subscription_id is not None:
         subscription = await _fetch(context, move.subscription_id)
         if subscription is not None and not subscription.has_ended:
-            # decided each time anew: since the last time it may have been renewed
-            worth = await unused_worth(context, subscription)
-            if not await transact(
-                context.database,
-                lambda session: plan_moves.decide(session, move.workspace_id, move.id, worth.parts, worth.currency),
-                step="move.decide",
-            ):
+            try:
+                if not await _end(context, move, subscription):
+                    return
+            except GatewayRefused as refused:
+                await _give_up(context, move, str(refused))
                 return
-            await context.gateway.end_now(move.subscription_id)
 
     async def leave(session: Session) -> None:
         sold = await read_sold(session, context.catalog, move.workspace_id)
         await plan_moves.leave(session, move.workspace_id, move.id, sold)
 
     await transact(context.database, leave, step="move.leave")
+
+
+async def _end(context: FlowContext, move: PlanMoveRow, subscription: ProviderSubscription) -> bool:
+    """Decide what goes back, and end the subscription without billing anything; False where somebody has done so by now."""
+    # decided each time anew: since the last time it may have been renewed
+    worth = await unused_worth(context, subscription)
+    if not await transact(
+        context.database,
+        lambda session: plan_moves.decide(session, move.workspace_id, move.id, worth.parts, worth.currency),
+        step="move.decide",
+    ):
+        return False
+    await context.gateway.end_now(subscription.id)
+    return True
+
+
+async def _give_up(context: FlowContext, move: PlanMoveRow, reason: str) -> None:
+    """Give a move up of which nothing has happened: the provider refuses it, and would again."""
+    _log.error("move.refused", workspace=str(move.workspace_id), move=str(move.id), reason=reason)
+    await transact(
+        context.database,
+        lambda session: plan_moves.give_up(session, move.workspace_id, move.id, reason),
+        step="move.give_up",
+    )
 
 
 async def _fetch(context: FlowContext, subscription_id: str) -> ProviderSubscription | None:
@@ -96,6 +115,9 @@ async def _begin(context: FlowContext, move: PlanMoveRow) -> None:
     """Begin the next paid plan on the card on file, unless that is done by now; what keeps it from being begun is noted."""
     try:
         failure = None if await _has_begun(context, move) else await _create(context, move)
+    except AlreadyLive as live:
+        # perhaps the very one, begun by another who makes this move at the same time
+        failure = None if await _has_begun(context, move) else live.message
     except (DomainError, GatewayRefused) as refused:
         failure = refused.message if isinstance(refused, DomainError) else str(refused)
         _log.warning("move.not_begun", workspace=str(move.workspace_id), move=str(move.id), reason=failure)

@@ -29,7 +29,7 @@ described(
     {
         SubscriptionState.TRIALING: "In a free trial.",
         SubscriptionState.ACTIVE: (
-            "Paid, set by those who sell it, or on the fallback plan: without ever having subscribed, or after moving to it at once."
+            "Paid, set by those who sell it, or on the fallback plan without ever having subscribed, or after moving to it."
         ),
         SubscriptionState.PAST_DUE: "A renewal was not paid. Everything stays until graceEndsAt.",
         SubscriptionState.INCOMPLETE: "The first payment is not through.",

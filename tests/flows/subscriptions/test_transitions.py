@@ -78,7 +78,7 @@ async def test_half_a_month_of_essential_goes_back_to_the_cent(dollars: RunningB
     assert await refunded(dollars, person) == [1624]
     assert [each["status"] for each in await stripe_subscriptions(dollars, person)] == ["canceled"]
     [invoice] = await dollars.invoices(person)
-    assert invoice["amountRefunded"]["amount"] == "16.24"
+    assert invoice["refunded"]["amount"] == "16.24"
     assert await told(dollars, person) is None
     [_, move] = await moves(dollars, person)
     assert (move.state, move.kind, move.moved_at is not None) == ("DONE", "TRANSITION", True)

@@ -13,7 +13,7 @@ from tests.support.running_backend import Person, RunningBackend
 
 _SUBSCRIPTION = """id plan { code } status interval seats { total used available } addOns { addOn { code } quantity }
   currentPeriod { start end } renewsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
-  pendingChange { kind plan { code } interval seats effectiveAt expiresAt invoice { id status } }"""
+  pendingChange { kind plan { code } interval seats addOns { quantity } effectiveAt expiresAt invoice { id status } }"""
 
 SUBSCRIPTION = f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {_SUBSCRIPTION} }} }} }}"
 CREATE_CHECKOUT = f"mutation ($input: CreateCheckoutInput!) {{ createCheckout(input: $input) {{ url {ERRORS} }} }}"
@@ -21,6 +21,8 @@ CHANGE_PLAN = f"""mutation ($input: ChangePlanInput!) {{
   changePlan(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 CHANGE_SEATS = f"""mutation ($input: ChangeSeatsInput!) {{
   changeSeats(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+SET_ADD_ON_QUANTITY = f"""mutation ($input: SetAddOnQuantityInput!) {{
+  setAddOnQuantity(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
   cancelSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
@@ -74,6 +76,21 @@ async def change_seats(backend: RunningBackend, person: Person, seats: int, **mo
     """The payload of `changeSeats`."""
     given = {"workspaceId": person.workspace, "seats": seats, "idempotencyKey": uuid4().hex, **more}
     return (await backend.api.query(CHANGE_SEATS, {"input": given}, token=person.token))["changeSeats"]
+
+
+async def set_phone_numbers(
+    backend: RunningBackend, person: Person, quantity: int, *, token: str | None = None, **more: object
+) -> dict[str, Any]:
+    """The payload of `setAddOnQuantity` for phone numbers, asked by the person, or by whoever has another token."""
+    given = {"workspaceId": person.workspace, "addOnCode": "phone-numbers", "quantity": quantity}
+    given |= {"idempotencyKey": uuid4().hex, **more}
+    data = await backend.api.query(SET_ADD_ON_QUANTITY, {"input": given}, token=token or person.token)
+    return data["setAddOnQuantity"]
+
+
+def phone_numbers(subscription: dict[str, Any]) -> int:
+    """How many phone numbers a subscription has."""
+    return sum(each["quantity"] for each in subscription["addOns"] if each["addOn"]["code"] == "phone-numbers")
 
 
 async def cancel(backend: RunningBackend, person: Person, **more: object) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.billing.payments import card_mirror
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.subscriptions import change_states
+from app.billing.subscriptions.additions import WantedQuantity, plan_quantity
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import Goal, Snapshot, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
@@ -65,7 +66,7 @@ class ChangeRequest:
 
     workspace_id: UUID
     mutation: str
-    wanted: WantedChange
+    wanted: WantedChange | WantedQuantity
     read_quote: Callable[[], Quote] | None
     idempotency_key: str
     actor: Actor
@@ -74,6 +75,8 @@ class ChangeRequest:
     def input_hash(self) -> bytes:
         """What the idempotency key is bound to."""
         wanted = self.wanted
+        if isinstance(wanted, WantedQuantity):
+            return idempotency.input_hash(wanted.add_on_code, wanted.quantity, wanted.expected)
         add_ons = sorted(wanted.add_ons.items()) if wanted.add_ons is not None else None
         return idempotency.input_hash(wanted.plan_code, wanted.interval, wanted.seats, add_ons)
 
@@ -177,13 +180,11 @@ async def _planned(
     present = present_choice(row, sold)
     assert present is not None, "a live subscription has terms"
     counted = await all_in(session, membership_store.COUNTS, [request.workspace_id])
-    return plan_change(
-        sold.catalog,
-        present,
-        request.wanted,
-        used_seats=counted[0].members if counted else 0,
-        pending=before if before.later is not None or before.ends else None,
-    )
+    used_seats = counted[0].members if counted else 0
+    if isinstance(request.wanted, WantedQuantity):
+        return plan_quantity(sold.catalog, present, before, request.wanted, used_seats=used_seats)
+    pending = before if before.later is not None or before.ends else None
+    return plan_change(sold.catalog, present, request.wanted, used_seats=used_seats, pending=pending)
 
 
 async def _earlier(session: Session, request: ChangeRequest) -> SubscriptionChangeRow | None:

@@ -28,6 +28,8 @@ CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
 KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
   keepSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 
+_SET_DEFAULT = "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }"
+
 
 async def subscription(backend: RunningBackend, person: Person) -> dict[str, Any]:
     """The subscription as it stands."""
@@ -132,6 +134,26 @@ async def provider_id(backend: RunningBackend, person: Person) -> str:
     assert row is not None
     assert row.provider_id is not None
     return row.provider_id
+
+
+async def charge_to(backend: RunningBackend, person: Person, card: str) -> None:
+    """Make a new card the default, and wait until the subscription is charged to it."""
+    added = await backend.add_card(person, card)
+    await backend.api.query(_SET_DEFAULT, {"input": {"id": added}}, token=person.token)
+
+    async def is_charged_to_it() -> bool:
+        stripe = await backend.sandbox.fetched(f"/v1/subscriptions/{await provider_id(backend, person)}")
+        methods = await backend.sandbox.listed(f"/v1/customers/{stripe['customer']}/payment_methods")
+        return stripe["default_payment_method"] == methods[0]["id"]
+
+    await eventually(is_charged_to_it)
+
+
+async def confirm_payment(backend: RunningBackend, invoice_id: str) -> None:
+    """Answer the bank that asks for the payment of an invoice (Stripe's id), as its cardholder."""
+    payments = await backend.sandbox.listed("/v1/invoice_payments", invoice=invoice_id)
+    intent = await backend.sandbox.fetched(f"/v1/payment_intents/{payments[0]['payment']['payment_intent']}")
+    await backend.sandbox.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], "complete")
 
 
 def codes(payload: dict[str, Any]) -> list[str]:

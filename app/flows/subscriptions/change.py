@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from app.billing.subscriptions.additions import WantedQuantity, plan_quantity
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import Goal, Snapshot, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
-from app.billing.subscriptions.present_state import locked_state, require_chargeable
+from app.billing.subscriptions.present_state import locked_state, prorated_from, require_chargeable
 from app.billing.subscriptions.quotes import PriceChanged, Quote
 from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
@@ -160,18 +159,12 @@ async def _begin_change(
         key_hash=request.input_hash,
         goal=planned.goal,
         before=before,
-        prorated_at=quoted.prorated_at if quoted is not None else _prorated_at(session, snapshot),
+        prorated_at=quoted.prorated_at if quoted is not None else prorated_from(session.now, snapshot),
     )
     after = {"timing": planned.timing.value, **{name: value for name, value in change.goal.items() if value}}
     summary = "A change of the subscription was asked for."
     await audit_log.record(session, workspace_id, request.actor, "subscription.change_requested", summary, after=after)
     return _BegunChange(change, True, quoted)
-
-
-def _prorated_at(session: Session, snapshot: Snapshot | None) -> datetime:
-    """Now in whole seconds, as the provider counts; never before the period, which may have begun by a clock ahead of ours."""
-    now = session.now.replace(microsecond=0)
-    return max(now, snapshot.period_start) if snapshot is not None else now
 
 
 async def _planned(

@@ -38,6 +38,8 @@ class Notice(StrEnum):
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
     PLAN_MOVED = "PLAN_MOVED"
+    SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
+    SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
 
 
 async def tell(
@@ -47,17 +49,19 @@ async def tell(
     reason: str,
     *,
     until: datetime | None = None,
+    page: str | None = None,
     details: Mapping[str, str] | None = None,
 ) -> None:
     """Have the owners mailed, unless they were for this reason.
 
-    `until` is the time that the mail names, if it names one; `details` are what else it tells, nothing personal among it.
+    `until` and `page` are the time and the address that the mail names, if it names any; `details` are what else it tells, nothing
+    personal among it.
     """
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
-    arguments = {"workspace_id": str(workspace_id), "notice": notice.value}
-    arguments |= dict(details or {})
-    session.outbox.enqueue(OWNER_NOTICE, arguments | ({"until": until.isoformat()} if until is not None else {}))
+    arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(details or {})}
+    named = {"until": until.isoformat() if until is not None else None, "page": page}
+    session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
 
 
 async def tell_of_unpaid(session: Session, row: SubscriptionRow, invoice_id: str | None) -> None:
@@ -81,7 +85,8 @@ async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]
         return
     until = datetime.fromisoformat(arguments["until"]) if "until" in arguments else None
     for user_id, address in await customer_store.owners_to_tell(session, workspace_id):
-        queue_mail(session, _mail(notice, address, workspace.handle, until, arguments), keys.mail, about=user_id)
+        mail = _mail(notice, address, workspace.handle, until, arguments)
+        queue_mail(session, mail, keys.mail, about=user_id)
 
 
 def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details: Mapping[str, str]) -> Mail:
@@ -108,3 +113,7 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details:
             return message_texts.given_plan_ended(to, handle)
         case Notice.PLAN_MOVED:
             return message_texts.plan_moved(to, handle, details["plan"], details.get("refund"))
+        case Notice.SEAT_AWAITS_PAYMENT:
+            return message_texts.seat_awaits_payment(to, handle, until, details.get("page"))
+        case Notice.SEAT_NOT_BOUGHT:
+            return message_texts.seat_not_bought(to, handle)

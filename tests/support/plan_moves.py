@@ -8,18 +8,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import httpx
 from sqlalchemy import select
 
 from app.billing.subscriptions.set_plans import PlanOrder
 from app.catalog import BillingInterval
 from app.db.tables.access import AuditEventRow
-from app.db.tables.plan_moves import PlanMoveRow
+from app.db.tables.plan_moves import PlanMoveRow, PlanRefundRow
 from app.flows.flow_context import FlowContext
+from app.flows.provider.customers import ensure_customer
 from app.flows.subscriptions.set_plan import plan_to_set, set_plan
 from app.money import Money
 from tests.support.operations import ERRORS
 from tests.support.running_backend import Person, RunningBackend
-from tests.support.subscribing import customer_of, stripe_subscriptions
+from tests.support.subscribing import stripe_subscriptions
 
 PLAN_TRANSITION = """query ($id: ID!) { workspace(id: $id) { planTransition {
   from { code } to { code } message refund { amount currency } } } }"""
@@ -124,5 +126,19 @@ async def audited(backend: RunningBackend, person: Person) -> list[tuple[str, st
 
 async def give_credit(backend: RunningBackend, person: Person, minor: int) -> None:
     """Let the seller give the person's customer credit in Stripe's dashboard."""
-    customer = await customer_of(backend, person)
-    await backend.sandbox.post(f"/v1/customers/{customer}/balance_transactions", amount=str(-minor), currency="usd")
+    customer = await ensure_customer(backend.parts.flow_context, person.workspace_id)
+    await backend.sandbox.post(f"/v1/customers/{customer}", balance=str(-minor))
+
+
+async def dispute(backend: RunningBackend, charge: dict[str, Any]) -> None:
+    """Let the cardholder dispute all that is left of a charge."""
+    async with httpx.AsyncClient(base_url=backend.sandbox.url) as http:
+        order = {"payment_intent": charge["payment_intent"]}
+        (await http.post("/_sandbox/disputes", json=order)).raise_for_status()
+
+
+async def plan_refunds(backend: RunningBackend, person: Person) -> list[PlanRefundRow]:
+    """The refunds of the person's moves, the oldest first."""
+    query = select(PlanRefundRow).where(PlanRefundRow.workspace_id == person.workspace_id).order_by(PlanRefundRow.id)
+    async with backend.database.read() as session:
+        return list(await session.scalars(query))

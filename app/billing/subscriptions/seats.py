@@ -77,9 +77,3 @@ async def seats_now(session: Session, catalog: Catalog, workspace_id: UUID) -> S
         fallback_seats=fallback_seats,
     )
     return Seats(total, counted[0].members if counted else 0, joinable)
-
-
-async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
-    """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked."""
-    if not (await seats_now(session, catalog, workspace_id)).available:
-        raise SeatsInUse

@@ -7,6 +7,7 @@ from typing import Final
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.users import NewUser, create_user
 from app.accounts.security.passwords import Passwords
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.shared_errors import EmailTaken
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -17,7 +18,7 @@ DEMO_ADDRESS: Final = "demo@example.com"
 DEMO_PASSWORD: Final = "counterfoil-demo"
 
 
-async def seed_demo(database: Database, abuse_key: bytes) -> bool:
+async def seed_demo(database: Database, abuse_key: HashKeys) -> bool:
     """Make the demo user, verified and with neither phone nor card; False when it is there already."""
     hashed = await Passwords().hash(DEMO_PASSWORD)
 

@@ -205,10 +205,10 @@ async def hold_handle(session: Session, handle_hash: bytes, workspace_id: UUID, 
     await session.execute(held.on_conflict_do_update(index_elements=[HandleHoldRow.handle_hash], set_=values))
 
 
-async def handle_hold(session: Session, handle_hash: bytes, *, at: datetime) -> HandleHoldRow | None:
-    """For whom a handle is kept at a time, if for anybody."""
-    query = select(HandleHoldRow).where(HandleHoldRow.handle_hash == handle_hash, HandleHoldRow.held_until > at)
-    return await session.scalar(query)
+async def handle_hold(session: Session, hashes: Sequence[bytes], *, at: datetime) -> HandleHoldRow | None:
+    """For whom a handle is kept at a time, if for anybody; `hashes` are all that may be stored of it."""
+    query = select(HandleHoldRow).where(HandleHoldRow.handle_hash.in_(hashes), HandleHoldRow.held_until > at)
+    return await session.scalar(query.order_by(HandleHoldRow.held_until.desc()).limit(1))
 
 
 async def forget_handle_holds(session: Session, *, at: datetime) -> None:

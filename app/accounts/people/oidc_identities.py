@@ -21,7 +21,7 @@ from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import HandleInvalid, check_handle
 from app.accounts.people.issuer_addresses import ToldEmail, find_identity, take_told_address, vouch_for
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
-from app.accounts.security.secrets import Keys, keyed_hash
+from app.accounts.security.secrets import HashKeys, Keys
 from app.accounts.security.shared_errors import EmailTaken
 from app.accounts.security.text_input import cleaned_line
 from app.db.engine import Database, Session
@@ -71,19 +71,20 @@ async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: st
     return UserCaller(known.user_id, None, claims.expires_at)
 
 
-async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: bytes) -> None:
+async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: HashKeys) -> None:
     """Keep tokens that were issued until now from opening an account again: called by the deletion of the user's account.
 
     Keeps a hash of each identity, made with `abuse_key`, for `ERASED_LIFETIME`.
     """
-    hashes = [_hash(abuse_key, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
+    identities = await oidc_identity_store.of_user(session, user_id)
+    hashes = [abuse_key.hash(*_guarded(row.issuer, row.subject)) for row in identities]
     await oidc_identity_store.lock(session, hashes)
     now = session.real_now
     await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_LIFETIME)
 
 
 async def _first_sign_in(
-    database: Database, issuer: Issuer, abuse_key: bytes, token: str, claims: TokenClaims
+    database: Database, issuer: Issuer, abuse_key: HashKeys, token: str, claims: TokenClaims
 ) -> UUID | None:
     profile = await issuer.profile(token, claims)
     email = _email_of(profile)
@@ -107,7 +108,7 @@ async def _first_sign_in(
     raise Unavailable
 
 
-async def _sign_in_new(database: Database, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+async def _sign_in_new(database: Database, abuse_key: HashKeys, claims: TokenClaims, new: NewUser) -> UUID | None:
     return await transact(
         database,
         lambda session: _find_or_create_user(session, abuse_key, claims, new),
@@ -115,8 +116,8 @@ async def _sign_in_new(database: Database, abuse_key: bytes, claims: TokenClaims
     )
 
 
-async def _find_or_create_user(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
-    await oidc_identity_store.lock(session, [_hash(abuse_key, claims.issuer, claims.subject)])
+async def _find_or_create_user(session: Session, abuse_key: HashKeys, claims: TokenClaims, new: NewUser) -> UUID | None:
+    await oidc_identity_store.lock(session, [abuse_key.hash(*_guarded(claims.issuer, claims.subject))])
     known = await find_identity(session, claims, None)
     if known is not None:
         return known.user_id
@@ -158,12 +159,12 @@ async def _record_link(session: Session, user_id: UUID) -> None:
         await audit_log.record(session, found[1].id, Actor(user_id=user_id), "identity.linked", summary)
 
 
-async def _may_open_account(session: Session, abuse_key: bytes, claims: TokenClaims) -> bool:
+async def _may_open_account(session: Session, abuse_key: HashKeys, claims: TokenClaims) -> bool:
     """Whether a token may open an account: issued after the deletion of an earlier one, even if clocks differ by `_LEEWAY`."""
     if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_LIFETIME:
         return False
-    identity_hash = _hash(abuse_key, claims.issuer, claims.subject)
-    erased: datetime | None = await oidc_identity_store.erased_at(session, identity_hash, at=session.real_now)
+    hashes = abuse_key.hashes(*_guarded(claims.issuer, claims.subject))
+    erased: datetime | None = await oidc_identity_store.erased_at(session, hashes, at=session.real_now)
     return erased is None or claims.issued_at > erased + _LEEWAY
 
 
@@ -201,5 +202,6 @@ def _handle_of(profile: Profile) -> str | None:
         return None
 
 
-def _hash(abuse_key: bytes, issuer: str, subject: str) -> bytes:
-    return keyed_hash(abuse_key, "identity", issuer, subject)
+def _guarded(issuer: str, subject: str) -> tuple[str, str, str]:
+    """The parts of what is hashed of an identity."""
+    return "identity", issuer, subject

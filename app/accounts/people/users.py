@@ -15,6 +15,7 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.people.email_syntax import EmailAddress
 from app.accounts.people.handles import claim_generated_handle, claim_handle
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -112,7 +113,7 @@ def name_of(first_name: str | None, last_name: str | None, handle: str) -> str:
     return full_name(first_name, last_name) or handle
 
 
-async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
+async def create_user(session: Session, abuse_key: HashKeys, new: NewUser) -> User:
     """Make an account with its address and its personal workspace, of which the user is the owner.
 
     A verified address becomes the primary one; an unverified one stays that, also if other accounts have it.
@@ -149,7 +150,7 @@ async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
     return made
 
 
-async def _open_personal_workspace(session: Session, abuse_key: bytes, user: UserRow, new: NewUser) -> None:
+async def _open_personal_workspace(session: Session, abuse_key: HashKeys, user: UserRow, new: NewUser) -> None:
     workspace_id = uuid7()
     name = full_name(new.first_name, new.last_name)
     handle = new.handle

@@ -21,6 +21,7 @@ from app.accounts.people.handles import (
 )
 from app.accounts.people.users import lock_joining_user
 from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.text_input import one_line
 from app.accounts.workspaces.members import lock_workspace
 from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
@@ -61,7 +62,7 @@ class WorkspaceChange:
 
 async def create_organization(
     database: Database,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     limits: RateLimits,
     caller: Caller,
     form: NewOrganization,
@@ -94,7 +95,7 @@ async def create_organization(
 
 
 async def _create(
-    session: Session, abuse_key: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
+    session: Session, abuse_key: HashKeys, user: UserCaller, name: str, handle: str | None, external_id: str | None
 ) -> WorkspaceAccess:
     await lock_joining_user(session, user.user_id)
     workspace_id = uuid7()
@@ -126,7 +127,7 @@ async def _create(
 async def update_workspace(
     database: Database,
     limits: RateLimits,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     caller: Caller,
     workspace_id: UUID,
     change: WorkspaceChange,
@@ -203,7 +204,7 @@ def _checked_external_id(text: str | None) -> str | None:
 
 async def _apply(
     session: Session,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     caller: Caller,
     workspace: WorkspaceRow,
     change: WorkspaceChange,

@@ -7,7 +7,7 @@ nobody can learn by it whether it has an account.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import HandleInvalid, check_handle
 from app.accounts.people.issuer_addresses import ToldEmail, find_identity, take_told_address, vouch_for
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.secrets import HashKeys, Keys
 from app.accounts.security.shared_errors import EmailTaken
@@ -43,16 +44,26 @@ _TRIES: Final = 3
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What opening an account needs beside the claims."""
+
+    abuse_key: HashKeys
+    milestones: Milestones | None
+
+
 class _OfAnotherSubject(Exception):  # not an error: the account is made in another way
     """The account with the verified address has an identity of this issuer, with another subject."""
 
 
-async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: str) -> Caller:
+async def authenticate(
+    database: Database, issuer: Issuer, keys: Keys, token: str, milestones: Milestones | None = None
+) -> Caller:
     """The user of a token of the issuer, who gets an account at the first sign-in; `Anonymous` for any other token.
 
     An account follows its issuer to another verified address (see `take_told_address`), but for tokens without time of issue.
-    `keys` hash the identities of deleted accounts, and encrypt mails. Raises `IssuerUnavailable` when the issuer must be asked and
-    can't be reached.
+    `keys` hash the identities of deleted accounts, and encrypt mails; `milestones` are told of verified addresses. Raises
+    `IssuerUnavailable` when the issuer must be asked and can't be reached.
     """
     claims = await issuer.verify(token, database.clock.real_now())
     if claims is None:
@@ -62,10 +73,15 @@ async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: st
         known = await find_identity(session, claims, told)
         may_open_account = known is not None or await _may_open_account(session, keys.abuse_key, claims)
     if known is None:
-        user_id = await _first_sign_in(database, issuer, keys.abuse_key, token, claims) if may_open_account else None
+        opening = _Opening(keys.abuse_key, milestones)
+        user_id = await _first_sign_in(database, issuer, opening, token, claims) if may_open_account else None
         return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
     if told is not None and known.is_address_due:
-        await transact(database, lambda session: take_told_address(session, keys, claims, told), step="identity.email")
+        await transact(
+            database,
+            lambda session: take_told_address(session, keys, claims, told, milestones),
+            step="identity.email",
+        )
     if known.is_address_taken and issuer.is_first_warning(claims.subject):
         _log.warning("identity.address_taken", hint="another account has verified the address: it was not added")
     return UserCaller(known.user_id, None, claims.expires_at)
@@ -84,7 +100,7 @@ async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: HashK
 
 
 async def _first_sign_in(
-    database: Database, issuer: Issuer, abuse_key: HashKeys, token: str, claims: TokenClaims
+    database: Database, issuer: Issuer, opening: _Opening, token: str, claims: TokenClaims
 ) -> UUID | None:
     profile = await issuer.profile(token, claims)
     email = _email_of(profile)
@@ -95,7 +111,7 @@ async def _first_sign_in(
     new = _new_user(profile, email, claims.issuer)
     for _ in range(_TRIES):
         try:
-            return await _sign_in_new(database, abuse_key, claims, new)
+            return await _sign_in_new(database, opening, claims, new)
         except EmailTaken:
             # an account has just verified the address: the next attempt finds it
             continue
@@ -104,19 +120,20 @@ async def _first_sign_in(
                 "the provider told an address of somebody it knows by another subject: they get an account without it"
             )
             _log.warning("identity.second_subject", hint=hint)
-            return await _sign_in_new(database, abuse_key, claims, replace(new, is_email_verified=False))
+            return await _sign_in_new(database, opening, claims, replace(new, is_email_verified=False))
     raise Unavailable
 
 
-async def _sign_in_new(database: Database, abuse_key: HashKeys, claims: TokenClaims, new: NewUser) -> UUID | None:
+async def _sign_in_new(database: Database, opening: _Opening, claims: TokenClaims, new: NewUser) -> UUID | None:
     return await transact(
         database,
-        lambda session: _find_or_create_user(session, abuse_key, claims, new),
+        lambda session: _find_or_create_user(session, opening, claims, new),
         step="identity.first-sight",
     )
 
 
-async def _find_or_create_user(session: Session, abuse_key: HashKeys, claims: TokenClaims, new: NewUser) -> UUID | None:
+async def _find_or_create_user(session: Session, opening: _Opening, claims: TokenClaims, new: NewUser) -> UUID | None:
+    abuse_key = opening.abuse_key
     await oidc_identity_store.lock(session, [abuse_key.hash(*_guarded(claims.issuer, claims.subject))])
     known = await find_identity(session, claims, None)
     if known is not None:
@@ -125,7 +142,7 @@ async def _find_or_create_user(session: Session, abuse_key: HashKeys, claims: To
         return None
     user_id = await _link(session, claims, new) if new.is_email_verified else None
     if user_id is None:
-        user_id = (await create_user(session, abuse_key, new)).id
+        user_id = (await create_user(session, abuse_key, new, opening.milestones)).id
     row = IdentityRow(
         issuer=claims.issuer,
         subject=claims.subject,

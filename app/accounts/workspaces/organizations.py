@@ -19,6 +19,7 @@ from app.accounts.people.handles import (
     claim_handle,
     counting_refusals,
 )
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import lock_joining_user
 from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused
 from app.accounts.security.secrets import HashKeys
@@ -68,8 +69,9 @@ async def create_organization(
     form: NewOrganization,
     *,
     owners_set_external_ids: bool,
+    milestones: Milestones | None = None,
 ) -> WorkspaceAccess:
-    """Create an organization, of which the caller is the owner.
+    """Create an organization, of which the caller is the owner; `milestones` are told of it.
 
     Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
     for any external id unless `owners_set_external_ids`, `AccountClosing`, and `RateLimited` by `PER_USER_A_DAY` or for too many
@@ -83,7 +85,10 @@ async def create_organization(
         raise Forbidden("Here only the host product's servers set external ids.")
 
     async def create(session: Session) -> WorkspaceAccess:
-        return await _create(session, abuse_key, user, name, handle, external_id)
+        access = await _create(session, abuse_key, user, name, handle, external_id)
+        if milestones is not None:
+            await milestones.organization_created(session, user.user_id, access.workspace.id)
+        return access
 
     async def create_limited() -> WorkspaceAccess:
         work = partial(transact, database, create, step="create-organization")

@@ -1,7 +1,7 @@
 """Seats: how many a workspace has, and whether one more may join.
 
 Whoever belongs to a workspace stays, also when it falls to fewer seats than it has members: then the owners hold a seat first, and
-after them who joined first. Who holds one is told by `SEAT_HOLDERS` in `app.store.memberships`, from the memberships as they are.
+after them who joined first. Who holds one is told by `SEAT_PLACES` in `app.store.memberships`, from the memberships as they are.
 """
 
 from __future__ import annotations

@@ -258,6 +258,48 @@ def seat_not_bought(to: str, handle: str) -> Mail:
     )
 
 
+def trial_ends_soon(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace on a free trial, some days before its end."""
+    last_day = f" on {_moment(until)}" if until is not None else " soon"
+    return _mail(
+        to,
+        "Your free trial ends soon",
+        f"The free trial of {_workspace(handle)} ends{last_day}. Choose a plan on the billing page to go on without a break.",
+        "If you do nothing, nothing is charged, a saved card neither, and what you have is kept.",
+    )
+
+
+def trial_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose free trial has ended."""
+    return _mail(
+        to,
+        "Your free trial has ended",
+        f"The free trial of {_workspace(handle)} has ended. What you have is kept.",
+        "Nothing was charged, and nothing will be. You can choose a plan on the billing page.",
+    )
+
+
+def plan_given(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace that those who run the service have put on a plan."""
+    last_day = f" It ends on {_moment(until)}." if until is not None else ""
+    return _mail(
+        to,
+        "Your plan has changed",
+        f"Those who run this service have put {_workspace(handle)} on another plan.{last_day}",
+        "What it includes is on the billing page. Nothing is charged for it here.",
+    )
+
+
+def given_plan_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose plan, which those who run the service had given it, has ended."""
+    return _mail(
+        to,
+        "Your plan has ended",
+        f"The plan of {_workspace(handle)}, which those who run this service had set, has ended. What you have is kept.",
+        "You can choose a plan on the billing page.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
@@ -266,7 +308,11 @@ def phone_code(code: str) -> str:
 
 
 def _until(moment: datetime | None) -> str:
-    return f" until {moment.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if moment is not None else ""
+    return f" until {_moment(moment)}" if moment is not None else ""
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
 
 
 def _account(handle: str) -> str:

@@ -35,6 +35,10 @@ class Notice(StrEnum):
     CHANGE_LAPSED = "CHANGE_LAPSED"
     SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
     SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
+    TRIAL_ENDS_SOON = "TRIAL_ENDS_SOON"
+    TRIAL_ENDED = "TRIAL_ENDED"
+    PLAN_GIVEN = "PLAN_GIVEN"
+    GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
 
 
 async def tell(
@@ -98,3 +102,11 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, page: st
             return message_texts.seat_awaits_payment(to, handle, until, page)
         case Notice.SEAT_NOT_BOUGHT:
             return message_texts.seat_not_bought(to, handle)
+        case Notice.TRIAL_ENDS_SOON:
+            return message_texts.trial_ends_soon(to, handle, until)
+        case Notice.TRIAL_ENDED:
+            return message_texts.trial_ended(to, handle)
+        case Notice.PLAN_GIVEN:
+            return message_texts.plan_given(to, handle, until)
+        case Notice.GIVEN_PLAN_ENDED:
+            return message_texts.given_plan_ended(to, handle)

@@ -12,6 +12,7 @@ from app.db.tables import (
     security,
     subscriptions,
     system,
+    trials,
     workspaces,
 )
 from app.db.tables.base import Base
@@ -29,5 +30,6 @@ __all__ = [
     "security",
     "subscriptions",
     "system",
+    "trials",
     "workspaces",
 ]

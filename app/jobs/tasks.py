@@ -48,6 +48,7 @@ from app.store import refunds as refund_store
 from app.store import seat_requests as seat_request_store
 from app.store import subscription_checkouts as subscription_checkout_store
 from app.store import subscriptions as subscription_store
+from app.store import trial_uses as trial_use_store
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
@@ -304,6 +305,7 @@ async def _process_given_up_events(flow_context: FlowContext) -> int:
 
 async def _clean(flow_context: FlowContext) -> int:
     await transact(flow_context.database, purge.purge_expired, step="clean")
+    await transact(flow_context.database, trial_use_store.forget_lapsed, step="clean.trials")
     await transact(flow_context.database, credit_movements.forget_keys, step="clean.keys")
     await transact(flow_context.database, _forget_changes, step="clean.changes")
     return 0

@@ -246,6 +246,29 @@ def change_lapsed(to: str, handle: str) -> Mail:
     )
 
 
+def seat_awaits_payment(to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
+    """For the owners of a workspace in which somebody waits for a seat that the bank wants confirmed; `page` is where."""
+    return _mail(
+        to,
+        "Confirm the payment of a seat",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Your bank wants you to confirm the "
+        f"payment of another one{_until(until)}.",
+        "They join by themselves once it is paid. Without it nothing is charged, and nobody joins.",
+        link=page,
+    )
+
+
+def seat_not_bought(to: str, handle: str) -> Mail:
+    """For the owners of a workspace in which somebody waited for a seat that could not be paid for."""
+    return _mail(
+        to,
+        "A seat could not be paid for",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Another one could not be paid for with "
+        "your default card. Nothing was charged, and nobody has joined.",
+        "Choose another card on the billing page, or make room. The link of the invitation can then be followed again.",
+    )
+
+
 def trial_ends_soon(to: str, handle: str, until: datetime | None) -> Mail:
     """For the owners of a workspace on a free trial, some days before its end."""
     last_day = f" on {_moment(until)}" if until is not None else " soon"
@@ -288,29 +311,6 @@ def given_plan_ended(to: str, handle: str) -> Mail:
     )
 
 
-def seat_awaits_payment(to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
-    """For the owners of a workspace in which somebody waits for a seat that the bank wants confirmed; `page` is where."""
-    return _mail(
-        to,
-        "Confirm the payment of a seat",
-        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Your bank wants you to confirm the "
-        f"payment of another one{_until(until)}.",
-        "They join by themselves once it is paid. Without it nothing is charged, and nobody joins.",
-        link=page,
-    )
-
-
-def seat_not_bought(to: str, handle: str) -> Mail:
-    """For the owners of a workspace in which somebody waited for a seat that could not be paid for."""
-    return _mail(
-        to,
-        "A seat could not be paid for",
-        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Another one could not be paid for with "
-        "your default card. Nothing was charged, and nobody has joined.",
-        "Choose another card on the billing page, or make room. The link of the invitation can then be followed again.",
-    )
-
-
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
@@ -318,12 +318,12 @@ def phone_code(code: str) -> str:
     )
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
-
-
 def _until(moment: datetime | None) -> str:
     return f" until {_moment(moment)}" if moment is not None else ""
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
 
 
 def _account(handle: str) -> str:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _add_own_terms()
     _add_plan_moves()
     _add_plan_refunds()
+    _add_trials_and_sales_requests()
 
 
 def _let_plans_be_given() -> None:
@@ -126,3 +127,21 @@ def _add_seat_requests() -> None:
         postgresql_where=sa.text("next_check_at IS NOT NULL"),
     )
     op.create_index("seat_requests_user_id_idx", "seat_requests", ["user_id"])
+
+
+def _add_trials_and_sales_requests() -> None:
+    op.create_table(
+        "trial_uses",
+        sa.Column("identity_hash", sa.LargeBinary(), primary_key=True),
+        sa.Column("kept_until", _TIME, nullable=False, index=True),
+    )
+    op.create_table(
+        "sales_requests",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("message", sa.Text()),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_index("sales_requests_user_id_idx", "sales_requests", ["user_id"])
+    op.create_index("sales_requests_created_at_idx", "sales_requests", ["created_at"])

@@ -67,7 +67,7 @@ async def accept(backend: RunningBackend, person: Person, token: str, *, key: st
 
 
 async def member_ids(backend: RunningBackend, owner: Person) -> list[str]:
-    """The API's ids of those who belong to the organization, who joined first before the others."""
+    """The API's ids of those who belong to the organization."""
     found = await backend.api.query(_MEMBERS, {"id": owner.workspace}, token=owner.token)
     return [each["user"]["id"] for each in found["workspace"]["members"]["nodes"]]
 

@@ -33,13 +33,13 @@ class Notice(StrEnum):
     LAST_CARD_GONE = "LAST_CARD_GONE"
     PAID_TWICE = "PAID_TWICE"
     CHANGE_LAPSED = "CHANGE_LAPSED"
+    SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
+    SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
     TRIAL_ENDS_SOON = "TRIAL_ENDS_SOON"
     TRIAL_ENDED = "TRIAL_ENDED"
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
     PLAN_MOVED = "PLAN_MOVED"
-    SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
-    SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
 
 
 async def tell(
@@ -103,6 +103,10 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details:
             return message_texts.paid_twice(to, handle)
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
+        case Notice.SEAT_AWAITS_PAYMENT:
+            return message_texts.seat_awaits_payment(to, handle, until, details.get("page"))
+        case Notice.SEAT_NOT_BOUGHT:
+            return message_texts.seat_not_bought(to, handle)
         case Notice.TRIAL_ENDS_SOON:
             return message_texts.trial_ends_soon(to, handle, until)
         case Notice.TRIAL_ENDED:
@@ -113,7 +117,3 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details:
             return message_texts.given_plan_ended(to, handle)
         case Notice.PLAN_MOVED:
             return message_texts.plan_moved(to, handle, details["plan"], details.get("refund"))
-        case Notice.SEAT_AWAITS_PAYMENT:
-            return message_texts.seat_awaits_payment(to, handle, until, details.get("page"))
-        case Notice.SEAT_NOT_BOUGHT:
-            return message_texts.seat_not_bought(to, handle)

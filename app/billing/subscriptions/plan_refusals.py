@@ -60,6 +60,12 @@ class NotSelfServe(DomainError):
         where = f": {plan.contact_url}" if plan.contact_url else "."
         return cls(f"{plan.name} is sold by contract. Talk to sales{where}", path=_PLAN)
 
+    @classmethod
+    def present(cls, plan: Plan) -> NotSelfServe:
+        """The workspace is on a plan that was agreed with the seller; the message says where to have it changed."""
+        where = f": {plan.contact_url}" if plan.contact_url else "."
+        return cls(f"This workspace is on {plan.name}, by contract. To change that, talk to sales{where}")
+
 
 class SeatLimit(DomainError):
     """The plan can't have so many seats, or so few."""

@@ -119,10 +119,10 @@ def plan_start(catalog: Catalog, wanted: WantedChange, *, used_seats: int) -> Pl
     return result
 
 
-def require_self_serve(plan: Plan) -> None:
+def require_no_contract(plan: Plan) -> None:
     """Raise `NotSelfServe` for a plan that is sold by contract: its customers neither change nor cancel it by themselves."""
     if plan.kind is PlanKind.ENTERPRISE:
-        raise NotSelfServe.plan(plan)
+        raise NotSelfServe.present(plan)
 
 
 def _require_numbers(wanted: WantedChange) -> None:
@@ -137,7 +137,7 @@ def _terms_wanted(catalog: Catalog, present: PlanTerms, plan_code: str | None) -
 
     What was sold by contract is changed and left by contract.
     """
-    require_self_serve(present.plan)
+    require_no_contract(present.plan)
     if plan_code is None or plan_code == present.plan.code:
         return present
     return _terms_for_sale(catalog, plan_code)

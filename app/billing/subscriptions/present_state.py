@@ -10,6 +10,7 @@ from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwis
 from app.billing.subscriptions.goals import Goal, Snapshot
 from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
 from app.billing.subscriptions.sold_terms import Sold
+from app.billing.subscriptions.workspace_plan import require_self_serve
 from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
@@ -47,10 +48,14 @@ def prorated_from(now: datetime, snapshot: Snapshot | None) -> datetime:
 
 
 async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
-    """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
+    """The live subscription, locked, and what is decided for it.
+
+    Raises `NotSubscribed`, `NotSelfServe` for a plan by contract, `ChangeInFlight` and `WorkspaceClosing`.
+    """
     require_open(await billing_account_store.lock(session, workspace_id))
     row = await subscription_store.lock(session, workspace_id)
     if row is None or row.provider_id is None:
+        await require_self_serve(session, sold.catalog, workspace_id)
         raise NotSubscribed
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight

@@ -1,7 +1,7 @@
 """Seats: how many a workspace has, and whether one more may join.
 
 Whoever belongs to a workspace stays, also when it falls to fewer seats than it has members: then the owners hold a seat first, and
-after them who joined first. Who holds one is told by `SEAT_HOLDERS` in `app.store.memberships`, from the memberships as they are.
+after them who joined first. Who holds one is told by `SEAT_PLACES` in `app.store.memberships`, from the memberships as they are.
 """
 
 from __future__ import annotations
@@ -79,9 +79,3 @@ async def seats_now(session: Session, catalog: Catalog, workspace_id: UUID) -> S
         fallback_seats=fallback_seats,
     )
     return Seats(total, counted[0].members if counted else 0, joinable)
-
-
-async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
-    """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked."""
-    if not (await seats_now(session, catalog, workspace_id)).available:
-        raise SeatsInUse

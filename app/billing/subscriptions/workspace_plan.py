@@ -8,7 +8,8 @@ import structlog
 
 from app.billing.subscriptions.given_plans import as_of, is_in_force
 from app.billing.subscriptions.kept_terms import find_terms, find_terms_in
-from app.catalog import Catalog, Plan, PlanTerms, plan_terms
+from app.billing.subscriptions.plan_refusals import NotSelfServe
+from app.catalog import Catalog, Plan, PlanKind, PlanTerms, plan_terms
 from app.db.engine import Session
 from app.db.reads import Reads
 from app.store import subscriptions as subscription_store
@@ -37,6 +38,13 @@ async def plan_of(session: Session, catalog: Catalog, workspace_id: UUID) -> Pla
     if row is None or row.terms_id is None or not is_in_force(row, session.now):
         return catalog.fallback_plan
     return known_terms(catalog, row.terms_id, await find_terms_in(session, catalog, row.terms_id)).plan
+
+
+async def require_self_serve(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
+    """Raise `NotSelfServe` for a workspace without a paid subscription that is on a plan by contract, which operators give."""
+    plan = await plan_of(session, catalog, workspace_id)
+    if plan.kind is PlanKind.ENTERPRISE:
+        raise NotSelfServe.present(plan)
 
 
 def fallback_terms(catalog: Catalog) -> PlanTerms:

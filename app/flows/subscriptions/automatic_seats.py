@@ -29,6 +29,7 @@ from app.billing.subscriptions.goals import Snapshot
 from app.billing.subscriptions.joining import Acceptance
 from app.billing.subscriptions.owner_notices import Notice
 from app.billing.subscriptions.present_state import locked_state, prorated_from, require_chargeable
+from app.billing.subscriptions.seats import seats_now
 from app.billing.subscriptions.sold_terms import read_sold
 from app.billing.subscriptions.subscription_states import present_choice
 from app.catalog import Catalog
@@ -148,8 +149,13 @@ async def _begin(
     async def begin(session: Session) -> SubscriptionChangeRow | None:
         await workspace_store.lock(session, workspace_id)
         await billing_account_store.lock(session, workspace_id)
-        waiting = await seat_request_store.waiting(session, workspace_id)
-        if not waiting or await subscription_store.change_in_flight(session, workspace_id) is not None:
+        if await subscription_store.change_in_flight(session, workspace_id) is not None:
+            return None
+        # a change may have ended since those were let in for whom there was a seat: the first in the row have one by now
+        free = (await seats_now(session, context.catalog, workspace_id)).available
+        waiting = (await seat_request_store.waiting(session, workspace_id))[free:]
+        if not waiting:
+            await seat_request_store.look_again(session, workspace_id, session.now)
             return None
         room = await joining.room_to_buy(session, context.catalog, workspace_id)
         await seat_request_store.give_up(session, workspace_id, [each.invitation_id for each in waiting[room:]])

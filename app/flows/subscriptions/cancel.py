@@ -12,7 +12,7 @@ from app.billing.payments.payment_errors import PaymentUnavailable
 from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import ChangeInFlight, Failure
 from app.billing.subscriptions.goals import Goal
-from app.billing.subscriptions.planner import require_self_serve
+from app.billing.subscriptions.planner import require_no_contract
 from app.billing.subscriptions.present_state import locked_state
 from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
@@ -51,7 +51,7 @@ async def cancel_subscription(
         await authorize(session)
         sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
-        _require_self_serve(row, sold)
+        _require_no_contract(row, sold)
         if before.ends:
             return None
         after = {"endsAt": row.period_end.isoformat() if row.period_end is not None else None}
@@ -88,7 +88,7 @@ async def keep_subscription(
         await authorize(session)
         sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
-        _require_self_serve(row, sold)
+        _require_no_contract(row, sold)
         if row.pending is None:
             raise NothingPending
         summary = "What was pending for the subscription was taken back."
@@ -109,10 +109,10 @@ async def keep_subscription(
     return await finish_change(context, await transact(context.database, begin, step="keep.begin"))
 
 
-def _require_self_serve(row: SubscriptionRow, sold: Sold) -> None:
+def _require_no_contract(row: SubscriptionRow, sold: Sold) -> None:
     present = present_choice(row, sold)
     if present is not None:
-        require_self_serve(present.terms.plan)
+        require_no_contract(present.terms.plan)
 
 
 async def _take_back_awaited(context: FlowContext, workspace_id: UUID, authorize: Authorize) -> bool:

@@ -23,6 +23,7 @@ from app.billing.subscriptions import change_states, checkout_states
 from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
 from app.billing.subscriptions.sold_terms import read_sold
+from app.billing.subscriptions.workspace_plan import require_self_serve
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -139,6 +140,7 @@ async def _begin(
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
     await change_states.require_no_move(session, workspace_id)
+    await require_self_serve(session, catalog, workspace_id)
     if catalog.phone_required:
         # the page saves a card
         await require_phone(session, workspace_id)

@@ -67,10 +67,10 @@ async def _next_april(backend: RunningBackend) -> datetime:
     return moment
 
 
-async def _half_a_month_used(backend: RunningBackend, **order: object) -> Person:
+async def _half_a_month_used(backend: RunningBackend) -> Person:
     """Someone on Essential, of whose April half is over."""
     began_at = await _next_april(backend)
-    person = await on_legacy(backend, **order)
+    person = await on_legacy(backend)
     await jump_to(backend, began_at + timedelta(days=15))
     return person
 

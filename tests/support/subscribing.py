@@ -12,7 +12,7 @@ from tests.support.operations import ERRORS
 from tests.support.running_backend import Person, RunningBackend
 
 _SUBSCRIPTION = """id plan { code } status interval seats { total used available } addOns { addOn { code } quantity }
-  currentPeriod { start end } renewsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
+  currentPeriod { start end } renewsAt trialEndsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
   pendingChange { kind plan { code } interval seats effectiveAt expiresAt invoice { id status } }"""
 
 SUBSCRIPTION = f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {_SUBSCRIPTION} }} }} }}"
@@ -25,6 +25,10 @@ CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
   cancelSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
   keepSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+
+CONTACT_SALES = (
+    f"""mutation ($input: ContactSalesInput!) {{ contactSales(input: $input) {{ schedulingUrl {ERRORS} }} }}"""
+)
 
 
 async def subscription(backend: RunningBackend, person: Person) -> dict[str, Any]:

@@ -177,11 +177,10 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
 
 def renewal_failed(to: str, handle: str, until: datetime | None) -> Mail:
     """For the owners of a workspace whose renewal could not be charged."""
-    last_day = f" until {_moment(until)}" if until is not None else ""
     return _mail(
         to,
         "Your subscription could not be renewed",
-        f"The card of {_workspace(handle)} could not be charged for its subscription. Everything stays as it is{last_day}.",
+        f"The card of {_workspace(handle)} could not be charged for its subscription. Everything stays as it is{_until(until)}.",
         "Add another card, or pay the open invoice, on the billing page. If the invoice stays unpaid, the subscription ends then, "
         "what you have is kept, and the invoice is called off.",
     )
@@ -235,6 +234,29 @@ def change_lapsed(to: str, handle: str) -> Mail:
         "A change of your subscription was not made",
         f"A change of the subscription of {_workspace(handle)} waited for its payment, which was not confirmed in time.",
         "Nothing was charged, and the subscription is as it was before. You can ask for the change again on the billing page.",
+    )
+
+
+def seat_awaits_payment(to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
+    """For the owners of a workspace in which somebody waits for a seat that the bank wants confirmed; `page` is where."""
+    return _mail(
+        to,
+        "Confirm the payment of a seat",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Your bank wants you to confirm the "
+        f"payment of another one{_until(until)}.",
+        "They join by themselves once it is paid. Without it nothing is charged, and nobody joins.",
+        link=page,
+    )
+
+
+def seat_not_bought(to: str, handle: str) -> Mail:
+    """For the owners of a workspace in which somebody waited for a seat that could not be paid for."""
+    return _mail(
+        to,
+        "A seat could not be paid for",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Another one could not be paid for with "
+        "your default card. Nothing was charged, and nobody has joined.",
+        "Choose another card on the billing page, or make room. The link of the invitation can then be followed again.",
     )
 
 
@@ -296,6 +318,10 @@ def phone_code(code: str) -> str:
     return (
         f"{code} is your code to verify this phone number. It is good for {duration(CODE_LIFETIME)}. Never pass it on."
     )
+
+
+def _until(moment: datetime | None) -> str:
+    return f" until {_moment(moment)}" if moment is not None else ""
 
 
 def _moment(at: datetime) -> str:

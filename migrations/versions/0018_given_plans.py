@@ -1,4 +1,4 @@
-"""Plans that are given, without anything at the provider, and what comes with them."""
+"""Plans that are given, without anything at the provider, and seats that accepted invitations wait for."""
 
 from __future__ import annotations
 
@@ -12,11 +12,43 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Let a workspace be on terms that nothing at the provider bills; remember who had a trial, and who asked for the sellers."""
+    """Let a workspace be on terms that nothing at the provider bills; add the tables."""
+    _let_plans_be_given()
+    _add_seat_requests()
+    _add_trials_and_sales_requests()
+
+
+def _let_plans_be_given() -> None:
     op.drop_constraint(op.f("subscriptions_live_has_terms_check"), "subscriptions", type_="check")
     op.create_check_constraint(
         op.f("subscriptions_live_has_terms_check"), "subscriptions", "provider_id IS NULL OR terms_id IS NOT NULL"
     )
+
+
+def _add_seat_requests() -> None:
+    op.create_table(
+        "seat_requests",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("invitation_id", sa.Uuid(), primary_key=True),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("change_id", sa.Uuid()),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "invitation_id"], ["invitations.workspace_id", "invitations.id"], ondelete="CASCADE"
+        ),
+    )
+    op.create_index(
+        "seat_requests_next_check_at_idx",
+        "seat_requests",
+        ["next_check_at"],
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )
+    op.create_index("seat_requests_user_id_idx", "seat_requests", ["user_id"])
+
+
+def _add_trials_and_sales_requests() -> None:
     op.create_table(
         "trial_uses",
         sa.Column("identity_hash", sa.LargeBinary(), primary_key=True),

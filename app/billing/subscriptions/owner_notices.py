@@ -33,6 +33,8 @@ class Notice(StrEnum):
     LAST_CARD_GONE = "LAST_CARD_GONE"
     PAID_TWICE = "PAID_TWICE"
     CHANGE_LAPSED = "CHANGE_LAPSED"
+    SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
+    SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
     TRIAL_ENDS_SOON = "TRIAL_ENDS_SOON"
     TRIAL_ENDED = "TRIAL_ENDED"
     PLAN_GIVEN = "PLAN_GIVEN"
@@ -40,13 +42,21 @@ class Notice(StrEnum):
 
 
 async def tell(
-    session: Session, workspace_id: UUID, notice: Notice, reason: str, *, until: datetime | None = None
+    session: Session,
+    workspace_id: UUID,
+    notice: Notice,
+    reason: str,
+    *,
+    until: datetime | None = None,
+    page: str | None = None,
 ) -> None:
-    """Have the owners mailed, unless they were for this reason. `until` is the time that the mail names, if it names one."""
+    """Have the owners mailed, unless they were for this reason. `until` and `page` are the time and the address that the mail
+    names, if it names any."""
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
     arguments = {"workspace_id": str(workspace_id), "notice": notice.value}
-    session.outbox.enqueue(OWNER_NOTICE, arguments | ({"until": until.isoformat()} if until is not None else {}))
+    named = {"until": until.isoformat() if until is not None else None, "page": page}
+    session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
 
 
 async def tell_of_unpaid(session: Session, row: SubscriptionRow, invoice_id: str | None) -> None:
@@ -70,10 +80,11 @@ async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]
         return
     until = datetime.fromisoformat(arguments["until"]) if "until" in arguments else None
     for user_id, address in await customer_store.owners_to_tell(session, workspace_id):
-        queue_mail(session, _mail(notice, address, workspace.handle, until), keys.mail, about=user_id)
+        mail = _mail(notice, address, workspace.handle, until, arguments.get("page"))
+        queue_mail(session, mail, keys.mail, about=user_id)
 
 
-def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
+def _mail(notice: Notice, to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
     match notice:
         case Notice.PAYMENT_FAILED:
             return message_texts.renewal_failed(to, handle, until)
@@ -87,6 +98,10 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None) -> Mail:
             return message_texts.paid_twice(to, handle)
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
+        case Notice.SEAT_AWAITS_PAYMENT:
+            return message_texts.seat_awaits_payment(to, handle, until, page)
+        case Notice.SEAT_NOT_BOUGHT:
+            return message_texts.seat_not_bought(to, handle)
         case Notice.TRIAL_ENDS_SOON:
             return message_texts.trial_ends_soon(to, handle, until)
         case Notice.TRIAL_ENDED:

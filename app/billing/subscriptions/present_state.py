@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from app.billing.payments.workspace_closing import require_open
@@ -35,6 +36,15 @@ def require_chargeable(snapshot: Snapshot) -> None:
         raise EndsOtherwise
     if snapshot.subscription.status is SubscriptionStatus.TRIALING:
         raise InTrial
+
+
+def prorated_from(now: datetime, snapshot: Snapshot | None) -> datetime:
+    """The moment from which a change charges the rest of the period: now in whole seconds, as the provider counts.
+
+    Never before the period, which may have begun by a clock ahead of ours.
+    """
+    at = now.replace(microsecond=0)
+    return max(at, snapshot.period_start) if snapshot is not None else at
 
 
 async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:

@@ -64,11 +64,8 @@ def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int
     return min(counted, choice["seats"] if choice is not None else fallback_seats)
 
 
-async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
-    """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked.
-
-    That holds for catalogs with automatic seats too: nobody buys them as yet but an owner.
-    """
+async def seats_now(session: Session, catalog: Catalog, workspace_id: UUID) -> Seats:
+    """The seats of a workspace, which the caller has locked."""
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
     row = await subscription_store.find(session, workspace_id)
     change = await subscription_store.change_in_flight(session, workspace_id)
@@ -81,5 +78,4 @@ async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -
         change.seats_left if change is not None else None,
         fallback_seats=fallback_seats,
     )
-    if not Seats(total, counted[0].members if counted else 0, joinable).available:
-        raise SeatsInUse
+    return Seats(total, counted[0].members if counted else 0, joinable)

@@ -11,7 +11,7 @@ from app.accounts.access.callers import UserCaller
 from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
 from app.accounts.access.workspace_access import workspace_for, workspace_seen_by, workspaces_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
-from app.billing.subscriptions.seats import Seats, SeatsInUse, require_seat, seats_counted
+from app.billing.subscriptions.seats import Seats, seats_counted, seats_now
 from app.catalog import load_catalog
 from app.db.engine import Database, Session
 from app.db.reads import Reads, read_many
@@ -85,15 +85,11 @@ async def _workspace(database: Database, *roles: WorkspaceRole) -> tuple[UUID, l
 
 
 async def _may_join(database: Database, workspace_id: UUID) -> bool:
-    async def ask(session: Session) -> None:
+    async def ask(session: Session) -> bool:
         await workspace_store.lock(session, workspace_id)
-        await require_seat(session, _CATALOG, workspace_id)
+        return (await seats_now(session, _CATALOG, workspace_id)).available > 0
 
-    try:
-        await transact(database, ask)
-    except SeatsInUse:
-        return False
-    return True
+    return await transact(database, ask)
 
 
 async def _holders(database: Database, workspace_id: UUID, people: list[UUID]) -> list[int]:

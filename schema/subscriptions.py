@@ -169,7 +169,7 @@ class Subscription(Node):
     )
     cancel_at_period_end: bool = strawberry.field(
         description=(
-            "Whether it is set to end, by whom ever: here, on Stripe's portal or in its dashboard, or by the seller who gave the plan."
+            "Whether it is set to end, by whom ever: here, on Stripe's portal, in its dashboard, or by the seller who gave it."
         )
     )
     version: BigInt = strawberry.field(

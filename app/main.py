@@ -141,6 +141,7 @@ async def open_backend(
         return_origins=frozenset(settings.return_origins),
         returns_to_loopback=not settings.is_production,
         owners_set_external_ids=settings.external_ids is ExternalIds.OWNERS,
+        sales_address=settings.sales_email,
     )
     try:
         await time_travel.load_offset(database)

@@ -24,6 +24,7 @@ from schema.phone_mutations import PhoneMutation
 from schema.profile_mutations import ProfileMutation
 from schema.profiles import ProfileQuery
 from schema.purchase_mutations import PurchaseMutation
+from schema.sales_mutations import SalesMutation
 from schema.scalars import SCALARS
 from schema.sign_in_mutations import SignInMutation
 from schema.subscription_mutations import SubscriptionMutation
@@ -61,6 +62,7 @@ class Mutation(
     InvoiceMutation,
     PurchaseMutation,
     SubscriptionMutation,
+    SalesMutation,
     CreditMutation,
 ):
     pass

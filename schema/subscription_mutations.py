@@ -138,7 +138,8 @@ class SubscriptionPayload:
 class SubscriptionMutation:
     @strawberry.mutation(
         description=(
-            "Opens a Stripe Checkout page for the first paid plan, and closes the one opened before; afterwards changePlan. It is "
+            "Opens a Stripe Checkout page for the first paid plan, which ends a free trial, and closes the one opened before; "
+            "afterwards changePlan. It is "
             f"open for {duration(OPEN_FOR)}. Of two that are paid at once the second is canceled and refunded. Owners only."
         )
     )

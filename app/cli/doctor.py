@@ -1,4 +1,4 @@
-"""`doctor`: what an operator has to look after, since no program can, or since one could not."""
+"""`doctor`: what an operator has to look after, since no program can or could, and what of the settings is better set otherwise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ commands = typer.Typer(help="What to look after.")
 
 @commands.command("doctor")
 def doctor() -> None:
-    """Say what must be set in Stripe's dashboard: Stripe lets no program read or write these settings."""
+    """Say what must be set in Stripe's dashboard, since Stripe lets no program read or write that, and what of our settings."""
     settings = read_settings()
     print(
         "To be set in Stripe's dashboard by hand, for test mode and live mode alike. Stripe tells no program how they are set."
@@ -30,6 +30,31 @@ def doctor() -> None:
         print(f"\n{sentence}")
     if settings.stripe_api_key is None:
         print("\nNow the built-in sandbox stands in for Stripe, and behaves so by itself.")
+    for name, what in setting_advice(settings):
+        print(f"\n{name}\n   {what}")
+
+
+def setting_advice(settings: Settings) -> list[tuple[str, str]]:
+    """Which settings are better set otherwise, and why."""
+    advice: list[tuple[str, str]] = []
+    if settings.abuse_pepper is None:
+        advice.append(
+            (
+                "ABUSE_PEPPER is missing",
+                "What guards against abuse (freed handles, phone numbers, who had a trial) is hashed with SECRET_KEY, and "
+                "forgotten when that changes. Production needs a pepper; what SECRET_KEY has hashed is found again.",
+            )
+        )
+    if settings.abuse_pepper is not None and settings.abuse_pepper in settings.abuse_pepper_old:
+        advice.append(("ABUSE_PEPPER_OLD", "It names the present ABUSE_PEPPER too, which does nothing: take it away."))
+    if settings.sales_email is None:
+        advice.append(
+            (
+                "SALES_EMAIL is missing",
+                "Requests for sales are kept and mailed to nobody: look at `counterfoil sales list` from time to time.",
+            )
+        )
+    return advice
 
 
 def _failed_refunds(settings: Settings) -> list[str]:

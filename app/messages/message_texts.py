@@ -1,12 +1,14 @@
 """The texts of all mails (plain text and HTML) and text messages.
 
-No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. Only the User ID
+No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. (What goes to
+the sellers does, since they asked for it, and gave their address.) Only the User ID
 of an account, or a workspace's, is named, where a mail must say what it is about: it is short, can hold no link, and stands between
 quotation marks, where a name is expected.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import escape
 
@@ -311,6 +313,17 @@ def given_plan_ended(to: str, handle: str) -> Mail:
     )
 
 
+def sales_request(to: str, handle: str, answer_to: str, message: str | None) -> Mail:
+    """For the sellers, whom an owner of a workspace asked to get in touch; an answer goes to the owner."""
+    mail = _mail(
+        to,
+        f'A request for sales from "{handle}"',
+        f"An owner of {_workspace(handle)} asks you to get in touch. Answer this mail, or write to {answer_to}.",
+        f"What they wrote:\n\n{message}" if message else "They wrote nothing about it.",
+    )
+    return replace(mail, reply_to=answer_to)
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
@@ -339,7 +352,7 @@ def _mail(
 ) -> Mail:
     paragraphs = [opening, *([link] if link else []), closing]
     blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
-    body = "\n".join(f"<p>{block}</p>" for block in blocks)
+    body = "\n".join(f"<p>{block}</p>".replace("\n", "<br>\n") for block in blocks)
     return Mail(
         id=str(uuid7()),
         to=to,

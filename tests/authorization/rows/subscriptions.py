@@ -12,7 +12,7 @@ from app.catalog import PlanTransition, plan_terms
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.store import subscriptions as subscription_store
-from tests.authorization.callers import MANAGE_BILLING, OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
+from tests.authorization.callers import KEYS, MANAGE_BILLING, OUTSIDERS, OWNERS, SEE_BILLING, SEE_WORKSPACE, Who
 from tests.authorization.rows.makers import fields_of_subscription, the_workspace
 from tests.authorization.scene import Scene
 from tests.authorization.table import Given, Outcome, Row, Variables, all_of
@@ -125,6 +125,14 @@ _MUTATIONS = [
         subscribing.CANCEL,
         MANAGE_BILLING,
         given=_asking(reason="x" * 1_001),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
+        "Mutation.contactSales",
+        subscribing.CONTACT_SALES,
+        OWNERS,
+        given=_asking(message="x" * 2_001),
+        denied=all_of(KEYS, Outcome.FORBIDDEN),
         may_answer=frozenset({"INVALID_INPUT"}),
     ),
     Row(

@@ -14,7 +14,7 @@ from app.accounts.security.secrets import Keys
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
-from app.billing.subscriptions import owner_notices
+from app.billing.subscriptions import owner_notices, plan_refunds
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -68,8 +68,13 @@ _LOOKS_OVERLAP = timedelta(minutes=10)
 _FIRST_LOOK_OVERLAPS = timedelta(hours=1)
 
 
-def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
-    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`."""
+def tasks(
+    flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str, operator_address: str | None
+) -> dict[str, Task]:
+    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`.
+
+    `operator_address` is who is mailed what operators have to look after, None for nobody.
+    """
 
     async def send_mail(arguments: Mapping[str, str]) -> None:
         await deliver(mailer, arguments, keys.mail)
@@ -103,8 +108,12 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
             step="notice.mail",
         )
 
+    async def failed_refund(arguments: Mapping[str, str]) -> None:
+        await _mail_failed_refund(flow_context, keys, arguments, operator_address)
+
     return {
         SEND_MAIL: send_mail,
+        plan_refunds.MAIL_FAILED_REFUND: failed_refund,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
@@ -113,6 +122,16 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
     }
+
+
+async def _mail_failed_refund(
+    flow_context: FlowContext, keys: Keys, arguments: Mapping[str, str], operator_address: str | None
+) -> None:
+    await transact(
+        flow_context.database,
+        lambda session: plan_refunds.mail_failed(session, keys, arguments, operator_address),
+        step="plan_refund.mail",
+    )
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:

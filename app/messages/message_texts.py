@@ -324,6 +324,16 @@ def sales_request(to: str, handle: str, answer_to: str, message: str | None) -> 
     return replace(mail, reply_to=answer_to)
 
 
+def refund_failed(to: str, handle: str, amount: str, reason: str | None) -> Mail:
+    """For those who run the service: a refund of time that was paid for and not used has failed."""
+    return _mail(
+        to,
+        f'A refund to "{handle}" failed',
+        f"A refund of {amount} to {_workspace(handle)}, which left a plan, has failed: {reason or 'Stripe gives no reason'}.",
+        f"`counterfoil workspace refund-again {handle}` repeats it. Otherwise return the money in another way.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -11,18 +11,24 @@ import structlog
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
+from app.accounts.security.secrets import Keys
 from app.billing.subscriptions.unused_time import PartToRefund
 from app.db.engine import Session
 from app.db.tables.plan_moves import PlanMoveRow, PlanRefundRow
 from app.db.tables.purchases import RefundState
 from app.ids import uuid7
+from app.messages import message_texts
+from app.messages.mail import queue_mail
 from app.money import Money
 from app.payments.gateway_values import ProviderRefund
 from app.store import billing_accounts as billing_account_store
 from app.store import plan_moves as plan_move_store
+from app.store import workspaces as workspace_store
 
 # The provider may forget an idempotency key after 24 hours: from then on the same refund could be made twice.
 SEND_WITHIN: Final = timedelta(hours=23)
+MAIL_FAILED_REFUND: Final = "mail_failed_refund"
+"""The task that mails the operator that a refund failed."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -93,6 +99,9 @@ async def note_returned(session: Session, workspace_id: UUID, found: Sequence[Pr
 
 async def _tell_failed(session: Session, row: PlanRefundRow) -> None:
     amount = Money(row.amount_minor, row.currency)
+    session.outbox.enqueue(
+        MAIL_FAILED_REFUND, {"workspace_id": str(row.workspace_id), "refund_id": str(row.id), "amount": str(amount)}
+    )
     _log.error("plan_refund.failed", workspace=str(row.workspace_id), refund=str(row.id), reason=row.failure)
     await audit_log.record(
         session,
@@ -102,6 +111,16 @@ async def _tell_failed(session: Session, row: PlanRefundRow) -> None:
         "A refund of unused time failed.",
         after={"amount": str(amount), "refund": str(row.id)},
     )
+
+
+async def mail_failed(session: Session, keys: Keys, arguments: Mapping[str, str], operator: str | None) -> None:
+    """The job `MAIL_FAILED_REFUND`: mail the operator, if they have given an address, that a refund failed, and why."""
+    workspace = await workspace_store.get(session, UUID(arguments["workspace_id"]))
+    row = await plan_move_store.refund(session, UUID(arguments["workspace_id"]), UUID(arguments["refund_id"]))
+    if operator is None or workspace is None or row is None:
+        return
+    mail = message_texts.refund_failed(operator, workspace.handle, arguments["amount"], row.failure)
+    queue_mail(session, mail, keys.mail)
 
 
 def _uuid(text: str) -> UUID | None:

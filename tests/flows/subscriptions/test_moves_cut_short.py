@@ -21,6 +21,7 @@ from app.payments.gateway_errors import GatewayRefused
 from app.payments.gateway_values import ProviderRefund
 from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from tests.support.client import eventually
+from tests.support.development_inbox import mails_to
 from tests.support.plan_moves import (
     audited,
     dispute,
@@ -57,10 +58,13 @@ _REPLACING: Final = (
 )
 
 
+_OPERATOR: Final = "operator@example.com"
+
+
 @pytest_asyncio.fixture(scope="module")
 async def dollars(server_url: str) -> AsyncGenerator[RunningBackend]:
     """Compute, with a worker of its own."""
-    async with running_backend(server_url, "compute") as running:
+    async with running_backend(server_url, "compute", sales_email=_OPERATOR) as running:
         yield running
 
 
@@ -222,6 +226,11 @@ async def test_a_refund_that_stripe_refuses_is_told_to_the_operator_who_can_repe
     assert (failed.status, failed.failure) == (RefundState.FAILED, "Refunds are not possible at the moment.")
     assert (await subscription(dollars, person))["plan"]["code"] == "pay-as-you-go"
     assert ("subscription.refund_failed", "system") in await audited(dollars, person)
+
+    async def is_mailed() -> bool:
+        return any("32.48 USD" in mail["text"] for mail in await mails_to(dollars, _OPERATOR))
+
+    await eventually(is_mailed)
     assert await refund_again(dollars.parts.flow_context, person.workspace_id) == 1
     assert await refund_again(dollars.parts.flow_context, person.workspace_id) == 0
     assert await refunded(dollars, person) == [3248]

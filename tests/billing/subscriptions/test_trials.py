@@ -15,9 +15,11 @@ from app.accounts.people import email_addresses
 from app.billing.subscriptions.trials import Trials
 from app.catalog import AddOnQuantity, load_catalog
 from app.db.engine import Database
+from app.db.tables.people import UserRow
 from app.db.tables.subscriptions import SubscriptionState
 from app.db.tables.trials import TrialUseRow
 from app.db.unit_of_work import transact
+from app.server.demo_user import seed_demo
 from tests.support.accounts import (
     KEYS,
     at_later,
@@ -29,6 +31,7 @@ from tests.support.running_backend import CATALOGS
 from tests.support.trials import (
     DAY,
     TRIAL,
+    TRIALS,
     Provider,
     check,
     come,
@@ -84,6 +87,15 @@ async def test_the_link_to_the_first_address_begins_the_trial_of_an_account_that
     user_id = await provider.sign_in(database, email=new_address(), email_verified=False)
     await verify_address(database, UserCaller(user_id, None, None), new_address())
     assert await has_trial(database, user_id)
+
+
+async def test_the_demo_user_of_development_has_the_trial_of_its_catalog(fresh_database: Database) -> None:
+    assert await seed_demo(fresh_database, KEYS.abuse_key, TRIALS)
+    async with fresh_database.read() as session:
+        user_id = await session.scalar(select(UserRow.id))
+    assert user_id is not None
+    assert await has_trial(fresh_database, user_id)
+    assert not await seed_demo(fresh_database, KEYS.abuse_key, TRIALS)
 
 
 async def test_a_catalog_without_a_trial_gives_none_and_remembers_nobody(fresh_database: Database) -> None:

@@ -134,7 +134,11 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
         return move
     if goal is not None:
         actor = OPERATOR if move.kind == MoveKind.OPERATOR else SYSTEM
-        await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
+        try:
+            await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
+        except DomainError as refused:
+            # the workspace is being deleted, another plan was paid for meanwhile, or its end has passed
+            move.failure = refused.message
     _arrived(session, move)
     return move
 
@@ -207,16 +211,12 @@ async def finish(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold
     move.next_check_at = None
     back = plan_refunds.returned(refunds)
     after = {"terms": move.goal["terms_id"] if move.goal is not None else None, "refunded": str(back) if back else None}
-    summary = "The workspace moved to another plan." if move.failure is None else "The next plan could not be begun."
-    await audit_log.record(
-        session,
-        workspace_id,
-        SYSTEM,
-        "subscription.moved" if move.failure is None else "subscription.not_begun",
-        summary,
-        before={"terms": move.from_terms_id},
-        after=after,
-    )
+    action, summary = ("subscription.moved", "The workspace moved to another plan.")
+    if move.failure is not None:
+        action, summary = ("subscription.not_begun", "The next plan could not be begun.")
+    if not any(each.is_settled for each in refunds):
+        before = {"terms": move.from_terms_id}
+        await audit_log.record(session, workspace_id, SYSTEM, action, summary, before=before, after=after)
     goal = _goal(move, sold) if move.failure is None else None
     is_told = goal is not None and goal.interval is None and not refunds
     if not is_told and await workspace_store.get(session, workspace_id) is not None:

@@ -314,3 +314,18 @@ async def test_no_page_to_subscribe_on_is_opened_while_a_workspace_is_moved(own_
 
     assert (await subscription(own_messaging, person))["plan"]["code"] == "starter"
     assert len(await live_at_stripe(own_messaging, person)) == 1
+
+
+async def test_a_plan_whose_end_passes_before_it_is_given_is_not_given(dollars: RunningBackend) -> None:
+    person = await dollars.sign_up()
+    ends_at = dollars.database.clock.now() + timedelta(hours=1)
+    context = crashing(dollars, "set_plan.begin:after-commit", passing=1)
+    with pytest.raises(Crash):
+        await set_by_operator(dollars, person, "enterprise", context=context, ends_at=ends_at)
+
+    await jump_to(dollars, ends_at + timedelta(hours=1))
+    await dollars.advance("PT2M")
+
+    [move] = await moves(dollars, person)
+    assert move.state == "FAILED"
+    assert (await subscription(dollars, person))["plan"]["code"] == "pay-as-you-go"

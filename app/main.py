@@ -195,7 +195,11 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
     events = EVENT_TYPES if backend.polls_events else ()
     async with asyncio.TaskGroup() as group:
         by_name = tasks(
-            backend.flow_context, backend.mailer, backend.runtime.keys, public_url=backend.runtime.public_url
+            backend.flow_context,
+            backend.mailer,
+            backend.runtime.keys,
+            public_url=backend.runtime.public_url,
+            operator_address=backend.runtime.sales_address,
         )
         group.create_task(consume(backend.database_url, by_name, stopping))
         works = due_works(backend.flow_context, backend.runtime.keys, polled_events=events)

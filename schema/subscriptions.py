@@ -28,7 +28,7 @@ described(
     "Where a subscription is. A workspace that subscribes to nothing is on the fallback plan.",
     {
         SubscriptionState.TRIALING: "In a free trial, until trialEndsAt.",
-        SubscriptionState.ACTIVE: "Paid, given by the seller, or on the fallback plan without ever having been on another.",
+        SubscriptionState.ACTIVE: "Paid, given by the seller, or on the fallback plan: never on another, or moved to it at once.",
         SubscriptionState.PAST_DUE: "A renewal was not paid. Everything stays until graceEndsAt.",
         SubscriptionState.INCOMPLETE: "The first payment is not through.",
         SubscriptionState.CANCELED: (

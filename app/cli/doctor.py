@@ -1,12 +1,17 @@
-"""`doctor`: what an operator has to look after, since no program can, and what of the settings is better set otherwise."""
+"""`doctor`: what an operator has to look after, since no program can or could, and what of the settings is better set otherwise."""
 
 from __future__ import annotations
 
 import typer
 
 from app.catalog import Catalog, load_catalog
-from app.cli.command_context import read_settings
+from app.cli.command_context import read_settings, with_database
+from app.db.engine import Database
+from app.money import Money
+from app.server.start_error import StartError
 from app.settings import Settings
+from app.store import plan_moves as plan_move_store
+from app.store import workspaces as workspace_store
 from app.wording import count
 
 commands = typer.Typer(help="What to look after.")
@@ -21,6 +26,8 @@ def doctor() -> None:
     )
     for number, (place, what) in enumerate(dashboard_settings(load_catalog(settings.catalog)), 1):
         print(f"\n{number}. {place}\n   {what}")
+    for sentence in _failed_refunds(settings):
+        print(f"\n{sentence}")
     if settings.stripe_api_key is None:
         print("\nNow the built-in sandbox stands in for Stripe, and behaves so by itself.")
     for name, what in setting_advice(settings):
@@ -48,6 +55,31 @@ def setting_advice(settings: Settings) -> list[tuple[str, str]]:
             )
         )
     return advice
+
+
+def _failed_refunds(settings: Settings) -> list[str]:
+    """What operators have to look after of refunds, as far as there is a database to ask."""
+    if settings.database_url is None and not (settings.counterfoil_home / "postgres").exists():
+        return []
+    try:
+        found = with_database(_find_failed_refunds)
+    except StartError as error:
+        return [f"Refunds that failed could not be looked for. {error}"]
+    return [
+        f"A refund of {amount} to {handle} failed: {reason}. `workspace refund-again {handle}` repeats it."
+        for handle, amount, reason in found
+    ]
+
+
+async def _find_failed_refunds(database: Database) -> list[tuple[str, Money, str]]:
+    async with database.read() as session:
+        rows = await plan_move_store.failed_refunds(session)
+        found: list[tuple[str, Money, str]] = []
+        for row in rows:
+            workspace = await workspace_store.get(session, row.workspace_id)
+            handle = workspace.handle if workspace is not None else str(row.workspace_id)
+            found.append((handle, Money(row.amount_minor, row.currency), row.failure or "no reason given"))
+    return found
 
 
 def dashboard_settings(catalog: Catalog) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from app.accounts.security.secrets import Keys
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.purchases import credit_movements
-from app.billing.subscriptions import owner_notices
+from app.billing.subscriptions import owner_notices, plan_refunds
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -31,6 +31,7 @@ from app.flows.subscriptions.automatic_seats import seat_waiting
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.default_card import apply_default_card
 from app.flows.subscriptions.endings import check_subscription, void_unpaid
+from app.flows.subscriptions.move import resume_move
 from app.flows.subscriptions.sync import sync_subscription
 from app.flows.subscriptions.upcoming import refresh_upcoming
 from app.idempotency import KEYS_KEPT
@@ -40,6 +41,7 @@ from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
+from app.store import plan_moves as plan_move_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
@@ -66,8 +68,13 @@ _LOOKS_OVERLAP = timedelta(minutes=10)
 _FIRST_LOOK_OVERLAPS = timedelta(hours=1)
 
 
-def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
-    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`."""
+def tasks(
+    flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str, operator_address: str | None
+) -> dict[str, Task]:
+    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`.
+
+    `operator_address` is who is mailed what operators have to look after, None for nobody.
+    """
 
     async def send_mail(arguments: Mapping[str, str]) -> None:
         await deliver(mailer, arguments, keys.mail)
@@ -101,8 +108,12 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
             step="notice.mail",
         )
 
+    async def failed_refund(arguments: Mapping[str, str]) -> None:
+        await _mail_failed_refund(flow_context, keys, arguments, operator_address)
+
     return {
         SEND_MAIL: send_mail,
+        plan_refunds.MAIL_FAILED_REFUND: failed_refund,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
@@ -111,6 +122,16 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
     }
+
+
+async def _mail_failed_refund(
+    flow_context: FlowContext, keys: Keys, arguments: Mapping[str, str], operator_address: str | None
+) -> None:
+    await transact(
+        flow_context.database,
+        lambda session: plan_refunds.mail_failed(session, keys, arguments, operator_address),
+        step="plan_refund.mail",
+    )
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
@@ -128,6 +149,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("checkouts", subscription_checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
+        DueWork("plan_moves", plan_move_store.next_check_at, lambda: _resume_moves(flow_context)),
         DueWork("seats", seat_request_store.next_check_at, lambda: _seat_waiting(flow_context)),
         DueWork(
             "subscriptions",
@@ -229,6 +251,14 @@ async def _resume_changes(flow_context: FlowContext) -> int:
         due = await subscription_store.changes_due(session, limit=_BATCH)
     return await each_alone(
         "changes", due, lambda workspace_id, change_id: resume_change(flow_context, workspace_id, change_id)
+    )
+
+
+async def _resume_moves(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await plan_move_store.due(session, limit=_BATCH)
+    return await each_alone(
+        "plan_moves", due, lambda workspace_id, move_id: resume_move(flow_context, workspace_id, move_id)
     )
 
 

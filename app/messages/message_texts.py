@@ -206,6 +206,17 @@ def subscription_ended(to: str, handle: str) -> Mail:
     )
 
 
+def plan_moved(to: str, handle: str, plan: str, refund: str | None) -> Mail:
+    """For the owners of a workspace that moved to another plan; `refund` is what goes back, with its currency, None for nothing."""
+    back = f" {refund} is refunded to the card that paid it." if refund is not None else ""
+    return _mail(
+        to,
+        f"You moved to {plan}",
+        f"{_workspace(handle)} is on the plan {plan} from now on.{back}",
+        "The plan before has ended, and nothing more will be charged for it. What you have is kept.",
+    )
+
+
 def last_card_gone(to: str, handle: str) -> Mail:
     """For the owners of a workspace with a paid subscription and no card."""
     return _mail(
@@ -311,6 +322,16 @@ def sales_request(to: str, handle: str, answer_to: str, message: str | None) -> 
         f"What they wrote:\n\n{message}" if message else "They wrote nothing about it.",
     )
     return replace(mail, reply_to=answer_to)
+
+
+def refund_failed(to: str, handle: str, amount: str, reason: str | None) -> Mail:
+    """For those who run the service: a refund of time that was paid for and not used has failed."""
+    return _mail(
+        to,
+        f'A refund to "{handle}" failed',
+        f"A refund of {amount} to {_workspace(handle)}, which left a plan, has failed: {reason or 'Stripe gives no reason'}.",
+        f"`counterfoil workspace refund-again {handle}` repeats it. Otherwise return the money in another way.",
+    )
 
 
 def phone_code(code: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0018_given_plans"
 down_revision = "0017_subscriptions"
@@ -15,6 +16,9 @@ def upgrade() -> None:
     """Let a workspace be on terms that nothing at the provider bills; add the tables."""
     _let_plans_be_given()
     _add_seat_requests()
+    _add_own_terms()
+    _add_plan_moves()
+    _add_plan_refunds()
     _add_trials_and_sales_requests()
 
 
@@ -22,6 +26,83 @@ def _let_plans_be_given() -> None:
     op.drop_constraint(op.f("subscriptions_live_has_terms_check"), "subscriptions", type_="check")
     op.create_check_constraint(
         op.f("subscriptions_live_has_terms_check"), "subscriptions", "provider_id IS NULL OR terms_id IS NOT NULL"
+    )
+
+
+def _add_own_terms() -> None:
+    """Terms may be made for one workspace."""
+    op.add_column("plan_terms", sa.Column("workspace_id", sa.Uuid()))
+    op.create_index(
+        "plan_terms_workspace_id_idx",
+        "plan_terms",
+        ["workspace_id"],
+        postgresql_where=sa.text("workspace_id IS NOT NULL"),
+    )
+
+
+def _add_plan_moves() -> None:
+    op.create_table(
+        "plan_moves",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text()),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("subscription_id", sa.Text()),
+        sa.Column("from_terms_id", sa.Text()),
+        sa.Column("goal", JSONB()),
+        sa.Column("ends_at", _TIME),
+        sa.Column("card_id", sa.Text()),
+        sa.Column("failure", sa.Text()),
+        sa.Column("moved_at", _TIME),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_index(
+        "plan_moves_under_way_key",
+        "plan_moves",
+        ["workspace_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('UNDER_WAY', 'ENDING', 'BEGINNING')"),
+    )
+    op.create_index(
+        "plan_moves_idempotency_key_key",
+        "plan_moves",
+        ["workspace_id", "idempotency_key"],
+        unique=True,
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_index(
+        "plan_moves_next_check_at_idx",
+        "plan_moves",
+        ["next_check_at"],
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )
+
+
+def _add_plan_refunds() -> None:
+    op.create_table(
+        "plan_refunds",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("move_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Text()),
+        sa.Column("failure", sa.Text()),
+        sa.Column("is_settled", sa.Boolean(), nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name="amount"),
+    )
+    op.create_index("plan_refunds_move_id_idx", "plan_refunds", ["workspace_id", "move_id"])
+    op.create_index(
+        "plan_refunds_failed_idx",
+        "plan_refunds",
+        ["created_at"],
+        postgresql_where=sa.text("status = 'FAILED' AND NOT is_settled"),
     )
 
 

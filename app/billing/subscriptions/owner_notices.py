@@ -39,6 +39,7 @@ class Notice(StrEnum):
     TRIAL_ENDED = "TRIAL_ENDED"
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
+    PLAN_MOVED = "PLAN_MOVED"
 
 
 async def tell(
@@ -49,12 +50,16 @@ async def tell(
     *,
     until: datetime | None = None,
     page: str | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> None:
-    """Have the owners mailed, unless they were for this reason. `until` and `page` are the time and the address that the mail
-    names, if it names any."""
+    """Have the owners mailed, unless they were for this reason.
+
+    `until` and `page` are the time and the address that the mail names, if it names any; `details` are what else it tells, nothing
+    personal among it.
+    """
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
-    arguments = {"workspace_id": str(workspace_id), "notice": notice.value}
+    arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(details or {})}
     named = {"until": until.isoformat() if until is not None else None, "page": page}
     session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
 
@@ -80,11 +85,11 @@ async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]
         return
     until = datetime.fromisoformat(arguments["until"]) if "until" in arguments else None
     for user_id, address in await customer_store.owners_to_tell(session, workspace_id):
-        mail = _mail(notice, address, workspace.handle, until, arguments.get("page"))
+        mail = _mail(notice, address, workspace.handle, until, arguments)
         queue_mail(session, mail, keys.mail, about=user_id)
 
 
-def _mail(notice: Notice, to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
+def _mail(notice: Notice, to: str, handle: str, until: datetime | None, details: Mapping[str, str]) -> Mail:
     match notice:
         case Notice.PAYMENT_FAILED:
             return message_texts.renewal_failed(to, handle, until)
@@ -99,7 +104,7 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, page: st
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
         case Notice.SEAT_AWAITS_PAYMENT:
-            return message_texts.seat_awaits_payment(to, handle, until, page)
+            return message_texts.seat_awaits_payment(to, handle, until, details.get("page"))
         case Notice.SEAT_NOT_BOUGHT:
             return message_texts.seat_not_bought(to, handle)
         case Notice.TRIAL_ENDS_SOON:
@@ -110,3 +115,5 @@ def _mail(notice: Notice, to: str, handle: str, until: datetime | None, page: st
             return message_texts.plan_given(to, handle, until)
         case Notice.GIVEN_PLAN_ENDED:
             return message_texts.given_plan_ended(to, handle)
+        case Notice.PLAN_MOVED:
+            return message_texts.plan_moved(to, handle, details["plan"], details.get("refund"))

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
-from app.accounts.access.callers import UserCaller, require_authenticated
+from app.accounts.access.callers import KeyCaller, UserCaller, require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.security.text_input import optional_text
 from app.billing.subscriptions import quotes
@@ -102,10 +102,12 @@ async def set_add_on_quantity(
     idempotency_key: str,
 ) -> ChangeAnswer:
     """Let the workspace have so many of an add-on. A program's change leaves what is pending; an owner's own takes its place."""
-    is_owner = isinstance(context.caller, UserCaller)
+    caller = context.caller
+    is_sellers = isinstance(caller, KeyCaller) and caller.is_service
 
     def wanted() -> WantedQuantity:
-        return WantedQuantity(add_on_code, quantity, expected, drops_pending=is_owner)
+        drops_pending = isinstance(caller, UserCaller)
+        return WantedQuantity(add_on_code, quantity, expected, drops_pending=drops_pending, is_sellers=is_sellers)
 
     return await change(
         context, workspace_global_id, "setAddOnQuantity", wanted, quote=quote, idempotency_key=idempotency_key

@@ -56,12 +56,8 @@ async def _joins(backend: RunningBackend, owner: Person) -> None:
     assert codes(await accept(backend, person, token)) == []
 
 
-async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
-    backend = own_messaging
-    owner = await organization_of(backend, await backend.sign_up(with_trial=True))
-    server = await backend.service_key(ApiScope.BILLING_READ, ApiScope.BILLING_WRITE)
-
-    # the trial: the full product for five, without a card, and nobody else is let in
+async def _the_trial_passes(backend: RunningBackend, owner: Person) -> None:
+    """The full product for five, without a card, until its day."""
     trial = await subscription(backend, owner)
     assert (trial["status"], trial["plan"]["code"], trial["seats"]["total"]) == ("TRIALING", "business", 5)
     for _ in range(3):
@@ -77,13 +73,14 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
     )
     assert [each["holdsSeat"] for each in (await _bills(backend, owner))["members"]["nodes"]].count(True) == 1
 
-    # the first plan, monthly: four seats and two phone numbers
+
+async def _the_first_plan_grows(backend: RunningBackend, owner: Person, server: str) -> None:
+    """Four seats and two phone numbers, monthly; half of a month later two join, and a server adds three numbers."""
     numbers = [{"addOnCode": "phone-numbers", "quantity": 2}]
     await subscribe(backend, owner, "business", seats=4, addOns=numbers)
     expected = [_taxed(4 * _SEAT + 2 * _NUMBER)]
     assert paid_minor(await backend.charges(owner)) == expected
 
-    # half of a month later two join, and a server adds three numbers: each pays for the half that is left
     start, end = await _period(backend, owner)
     await _until(backend, start + (end - start) / 2)
     await _joins(backend, owner)
@@ -95,7 +92,10 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
     for amount, half in zip(charged, (_SEAT, _SEAT, 3 * _NUMBER), strict=True):
         assert abs(amount - _taxed(half // 2)) <= 2
 
-    # two numbers are given up, one person leaves, and the owner gives their seat back: all of it when the period ends
+
+async def _it_shrinks_when_the_period_ends(backend: RunningBackend, owner: Person, server: str) -> None:
+    """Two numbers are given up, one person leaves, and the owner gives their seat back."""
+    _, end = await _period(backend, owner)
     answer = await set_phone_numbers(backend, owner, 3, token=server, expectedQuantity=5)
     assert codes(answer) == []
     leaving = next(each for each in (await _bills(backend, owner))["members"]["nodes"] if each["role"] == "MEMBER")
@@ -117,7 +117,9 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
     found = await subscription(backend, owner)
     assert (found["seats"]["total"], phone_numbers(found), found["pendingChange"]) == (5, 3, None)
 
-    # yearly from the third month on, for exactly what was quoted
+
+async def _it_becomes_yearly(backend: RunningBackend, owner: Person) -> None:
+    """Yearly from the third month on, for exactly what was quoted."""
     await backend.advance("P10D")
     given = {"workspaceId": owner.workspace, "planCode": "business", "interval": "YEAR"}
     shown = (await backend.api.query(_PREVIEW, {"input": given}, token=owner.token))["subscriptionChangePreview"]
@@ -128,7 +130,9 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
     quoted = round(float(shown["dueNow"]["amount"]) * 100)
     assert paid_minor(await backend.charges(owner))[5:] == [quoted]
 
-    # half a year later somebody joins, which costs half of a year
+
+async def _a_year_passes(backend: RunningBackend, owner: Person) -> None:
+    """Half a year later somebody joins; then it renews."""
     start, end = await _period(backend, owner)
     await _until(backend, start + (end - start) / 2)
     await _joins(backend, owner)
@@ -136,9 +140,12 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
     # five have joined and one has left, so the sixth seat is bought
     assert abs(joined - _taxed(_SEAT_A_YEAR // 2)) <= 20
 
-    # the year ends: it renews for six, and then the owner lets it go
     await _until(backend, end + timedelta(hours=2))
     assert paid_minor(await backend.charges(owner))[7:] == [_taxed(6 * _SEAT_A_YEAR + 3 * _NUMBER_A_YEAR)]
+
+
+async def _it_is_let_go(backend: RunningBackend, owner: Person) -> None:
+    """The owner cancels, and everything there was to pay was paid."""
     assert codes(await cancel(backend, owner)) == []
     _, end = await _period(backend, owner)
     await _until(backend, end + timedelta(hours=2))
@@ -155,3 +162,16 @@ async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
         return bool(await mails_about(backend, owner, "ended"))
 
     await eventually(is_told)
+
+
+async def test_a_year_of_messaging(own_messaging: RunningBackend) -> None:
+    backend = own_messaging
+    owner = await organization_of(backend, await backend.sign_up(with_trial=True))
+    server = await backend.service_key(ApiScope.BILLING_READ, ApiScope.BILLING_WRITE)
+
+    await _the_trial_passes(backend, owner)
+    await _the_first_plan_grows(backend, owner, server)
+    await _it_shrinks_when_the_period_ends(backend, owner, server)
+    await _it_becomes_yearly(backend, owner)
+    await _a_year_passes(backend, owner)
+    await _it_is_let_go(backend, owner)

@@ -11,9 +11,15 @@ from typing import Final
 
 from app.billing.subscriptions.goals import Goal
 from app.billing.subscriptions.plan_choice import PlanChoice, add_on_quantities
-from app.billing.subscriptions.plan_refusals import AddOnUnavailable, NegativeNumber, NothingToChange, OtherQuantity
+from app.billing.subscriptions.plan_refusals import (
+    AddOnUnavailable,
+    NegativeNumber,
+    NothingToChange,
+    NotSelfServe,
+    OtherQuantity,
+)
 from app.billing.subscriptions.planner import ChangeTiming, PlannedChange, WantedChange, plan_change, require_offered
-from app.catalog import Catalog
+from app.catalog import Catalog, PlanKind
 
 _ADD_ON_CODE: Final = ("input", "addOnCode")
 _QUANTITY: Final = ("input", "quantity")
@@ -23,27 +29,30 @@ _QUANTITY: Final = ("input", "quantity")
 class WantedQuantity:
     """How many of an add-on there are to be; `expected` is how many there were for who counts them, None where that is not said.
 
-    `drops_pending` is for an owner's own change, which takes the place of what is pending.
+    `drops_pending` is for an owner's own change, which takes the place of what is pending; `is_sellers` for one by the seller's
+    own servers, which alone may change what was sold by contract.
     """
 
     add_on_code: str
     quantity: int
     expected: int | None = None
     drops_pending: bool = False
+    is_sellers: bool = False
 
 
 def room_for_seats(catalog: Catalog, present: PlanChoice, decided: Goal) -> int:
     """How many more seats accepted invitations may buy: none where the subscription ends, or where the plan sells no seats.
 
-    The present plan and the one that follows bound them, and the catalog's cap on seats that are bought automatically.
+    None either of what was sold by contract. The present plan and the one that follows bound them, and the catalog's cap on seats
+    that are bought automatically.
     """
     if decided.ends or catalog.automatic_seats_cap is None:
         return 0
     choices = [present, decided.later] if decided.later is not None else [present]
     rooms = [catalog.automatic_seats_cap - present.seats]
     for choice in choices:
-        policy = choice.terms.plan.seats
-        if not policy.is_per_seat:
+        plan, policy = choice.terms.plan, choice.terms.plan.seats
+        if not policy.is_per_seat or plan.kind is PlanKind.ENTERPRISE:
             return 0
         if policy.maximum is not None:
             rooms.append(policy.maximum - choice.seats)
@@ -65,10 +74,12 @@ def plan_quantity(
 ) -> PlannedChange:
     """Plan another quantity of an add-on: more at once, fewer when the period ends.
 
-    Raises `NegativeNumber`, `AddOnUnavailable`, `OtherQuantity`, what `plan_change` refuses, and `NothingToChange` where nothing
-    would be other than it is or will be; so for fewer where the subscription ends anyway.
+    Raises `NotSelfServe`, `NegativeNumber`, `AddOnUnavailable`, `OtherQuantity`, what `plan_change` refuses, and
+    `NothingToChange` where nothing would be other than it is or will be; so for fewer where the subscription ends anyway.
     """
     code, quantity = wanted.add_on_code, wanted.quantity
+    if present.terms.plan.kind is PlanKind.ENTERPRISE and not wanted.is_sellers:
+        raise NotSelfServe.plan(present.terms.plan)
     if quantity < 0:
         raise NegativeNumber.of_add_ons(path=_QUANTITY)
     add_on = require_offered(catalog, present.terms.plan, code, path=_ADD_ON_CODE)

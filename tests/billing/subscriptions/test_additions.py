@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.billing.subscriptions.additions import WantedQuantity, plan_quantity, room_for_seats, with_seats
 from app.billing.subscriptions.goals import Goal
 from app.billing.subscriptions.plan_choice import PlanChoice
 from app.billing.subscriptions.planner import ChangeTiming, PlannedChange
+from app.catalog import PlanKind
 from app.errors import DomainError
 from tests.billing.subscriptions.choices import ANALYTICS, MESSAGING, YEAR, choice
 
@@ -141,3 +144,22 @@ def test_an_add_on_that_the_plan_can_not_be_had_with_is_refused(drops_pending: b
     with pytest.raises(DomainError) as refused:
         plan_quantity(MESSAGING, _BUSINESS, _NOTHING, wanted, used_seats=1)
     assert refused.value.path == ("input", "addOnCode")
+
+
+# what was sold by contract
+
+_CONTRACT = replace(
+    _BUSINESS, terms=replace(_BUSINESS.terms, plan=replace(_BUSINESS.terms.plan, kind=PlanKind.ENTERPRISE))
+)
+
+
+@pytest.mark.parametrize("drops_pending", [True, False])
+def test_of_what_was_sold_by_contract_the_seller_alone_changes_add_ons(drops_pending: bool) -> None:
+    assert _refusal(4, _CONTRACT, drops_pending=drops_pending).code == "NOT_SELF_SERVE"
+    planned = _planned(4, _CONTRACT, is_sellers=True)
+    assert planned.goal.now is not None
+    assert planned.goal.now.quantity_of("phone-numbers") == 4
+
+
+def test_invitations_buy_no_seats_of_what_was_sold_by_contract() -> None:
+    assert room_for_seats(MESSAGING, _CONTRACT, _NOTHING) == 0

@@ -14,7 +14,16 @@ CATALOGS: Final = ("analytics", "compute", "messaging")
 
 # What passes by itself every second or so, or with the clock that only development has.
 _BACKGROUND: Final = (
-    *("clean", "clean.changes", "clean.keys", "clock.save", "credits.due", "session-used", "stripe.list_events"),
+    *(
+        "clean",
+        "clean.changes",
+        "clean.keys",
+        "clean.trials",
+        "clock.save",
+        "credits.due",
+        "session-used",
+        "stripe.list_events",
+    ),
 )
 
 # What is asked once in the life of a server, which remembers the answer.

@@ -13,6 +13,7 @@ from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
+from app.billing.payments.details_sync import TAX_COUNTRY_CHANGED
 from app.billing.purchases import credit_movements
 from app.billing.subscriptions import owner_notices
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
@@ -23,6 +24,7 @@ from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import check_due_cards
 from app.flows.provider.customers import update_customer
+from app.flows.provider.tax_details import sync_details
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
 from app.flows.purchases.former_customers import end_purchases_with
@@ -37,6 +39,7 @@ from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
+from app.store import billing_details as billing_details_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
@@ -85,6 +88,10 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
     async def default_card_changed(arguments: Mapping[str, str]) -> None:
         await apply_default_card(flow_context, UUID(arguments["workspace_id"]))
 
+    async def tax_country_changed(arguments: Mapping[str, str]) -> None:
+        # which lets it be taxed at the rates of the country
+        await sync_subscription(flow_context, UUID(arguments["workspace_id"]))
+
     async def void_unpaid_invoices(arguments: Mapping[str, str]) -> None:
         await void_unpaid(flow_context, UUID(arguments["workspace_id"]), arguments["subscription_id"])
 
@@ -104,6 +111,7 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
         DEFAULT_CARD_CHANGED: default_card_changed,
+        TAX_COUNTRY_CHANGED: tax_country_changed,
         VOID_UNPAID: void_unpaid_invoices,
         REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
@@ -180,7 +188,10 @@ def provider_works(
 
 def customer_works(flow_context: FlowContext) -> list[DueWork]:
     """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
-    return [DueWork("customers", None, lambda: _update_customers(flow_context))]
+    return [
+        DueWork("customers", None, lambda: _update_customers(flow_context)),
+        DueWork("details", None, lambda: _sync_details(flow_context)),
+    ]
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
@@ -254,6 +265,13 @@ async def _update_customers(flow_context: FlowContext) -> int:
         due = await customer_store.due(session, limit=_BATCH)
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone("customers", pairs, lambda workspace_id, _: update_customer(flow_context, workspace_id))
+
+
+async def _sync_details(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await billing_details_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("details", pairs, lambda workspace_id, _: sync_details(flow_context, workspace_id))
 
 
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:

@@ -80,8 +80,8 @@ class BillingDetailMutation:
             "Changes whom the workspace's invoices are made out to, from the next one on. A tax id is looked up soon after: a VAT "
             "id of the European Union lets its holder account for the tax (reverse charge) once it is VERIFIED, if it is of the "
             "billing address's country and not of the seller's. INVALID_INPUT for what can't be right, with Stripe's words for a "
-            "tax id, and nothing is changed then; BILLING_ADDRESS_REQUIRED where a paid subscription is taxed by the country that would be "
-            "cleared. Owners only."
+            "tax id, and nothing is changed then; BILLING_ADDRESS_REQUIRED where a paid subscription is taxed by the country that "
+            "would be cleared. Owners only."
         )
     )
     async def update_billing_details(

@@ -14,6 +14,7 @@ from app.accounts.security.secrets import Keys
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.payments.details_sync import TAX_COUNTRY_CHANGED
+from app.billing.payments.invoice_mirror import INVOICE_PAID
 from app.billing.purchases import credit_movements
 from app.billing.subscriptions import owner_notices
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
@@ -105,6 +106,13 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
             step="notice.mail",
         )
 
+    async def invoice_paid(arguments: Mapping[str, str]) -> None:
+        await transact(
+            flow_context.database,
+            lambda session: owner_notices.tell_of_paid(session, arguments),
+            step="notice.paid",
+        )
+
     return {
         SEND_MAIL: send_mail,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
@@ -115,6 +123,7 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         VOID_UNPAID: void_unpaid_invoices,
         REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
+        INVOICE_PAID: invoice_paid,
     }
 
 

@@ -7,6 +7,7 @@ quotation marks, where a name is expected.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
 
@@ -173,15 +174,62 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
     )
 
 
-def renewal_failed(to: str, handle: str, until: datetime | None) -> Mail:
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """An invoice as a mail tells it: amounts as people read them, with their currency; `page` is where it is shown and paid."""
+
+    number: str | None
+    total: str
+    paid_by_credit: str | None
+    due: str
+    page: str | None
+
+
+def invoice_paid(to: str, handle: str, bill: Bill) -> Mail:
+    """For the owners of a workspace whose invoice was paid."""
+    named = f"Invoice {bill.number}" if bill.number is not None else "An invoice"
+    credit = f" Of that, {bill.paid_by_credit} was paid by credit." if bill.paid_by_credit is not None else ""
+    return _mail(
+        to,
+        f"{named} is paid: {bill.total}",
+        f"{named} of {_workspace(handle)} over {bill.total} is paid.{credit}",
+        "It is also on the billing page, with all others.",
+        link=bill.page,
+    )
+
+
+def plan_changed(to: str, handle: str, *, before: str, now: str) -> Mail:
+    """For the owners of a workspace that has another plan, other seats or other add-ons."""
+    return _mail(
+        to,
+        "Your subscription has changed",
+        f"The subscription of {_workspace(handle)} has changed. Now: {now}. Before: {before}.",
+        "If you did not expect that, look at the billing page, and at the audit log, which tells who asked for it.",
+    )
+
+
+def subscription_canceled(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace whose subscription was set to end."""
+    last_day = f" on {_moment(until)}" if until is not None else ""
+    return _mail(
+        to,
+        "Your subscription is canceled",
+        f"The subscription of {_workspace(handle)} is canceled: it ends{last_day}. Until then everything stays as it is.",
+        "It can be taken back on the billing page until then.",
+    )
+
+
+def renewal_failed(to: str, handle: str, until: datetime | None, bill: Bill | None = None) -> Mail:
     """For the owners of a workspace whose renewal could not be charged."""
-    last_day = f" until {until.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if until is not None else ""
+    last_day = f" until {_moment(until)}" if until is not None else ""
+    amount = f" {bill.due}" if bill is not None else ""
     return _mail(
         to,
         "Your subscription could not be renewed",
-        f"The card of {_workspace(handle)} could not be charged for its subscription. Everything stays as it is{last_day}.",
+        f"The card of {_workspace(handle)} could not be charged{amount} for its subscription. Everything stays as it is{last_day}.",
         "Add another card, or pay the open invoice, on the billing page. If the invoice stays unpaid, the subscription ends then, "
         "what you have is kept, and the invoice is called off.",
+        link=bill.page if bill is not None else None,
     )
 
 
@@ -241,6 +289,10 @@ def phone_code(code: str) -> str:
     return (
         f"{code} is your code to verify this phone number. It is good for {duration(CODE_LIFETIME)}. Never pass it on."
     )
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
 
 
 def _account(handle: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -48,11 +49,12 @@ async def update_details(
         await count(session)
         return await billing_details.write(session, context.catalog.tax, workspace_id, wanted, actor)
 
+    if tax_ids:
+        # without a customer nobody looks a tax id up; where the provider is away, the next one that is made gets it
+        with suppress(GatewayUnavailable, GatewayRefused):
+            await ensure_customer(context, workspace_id)
     before = await transact(context.database, write, step="details.write")
     try:
-        if tax_ids:
-            # which writes the details too
-            await ensure_customer(context, workspace_id)
         await sync_when_free(context, workspace_id)
         refused = await _dropped(context, workspace_id, tax_ids, before)
     except TaxIdRefused as error:

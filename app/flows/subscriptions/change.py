@@ -93,7 +93,8 @@ async def change_subscription(
 
     `authorize` checks the caller on locked rows, `count` counts a change that charges, both in the transaction that begins it.
     Raises what the planner refuses, `NotSubscribed`, `ChangeInFlight`, `PriceChanged`, `PaymentMethodRequired`,
-    `BillingAddressRequired`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused`. A decline, and a payment that waits for its holder, is returned.
+    `BillingAddressRequired`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused`. A decline, and a payment that waits for
+    its holder, is returned.
     """
     while True:
         async with context.database.read() as session:

@@ -6,6 +6,7 @@ import strawberry
 
 from app.accounts.workspaces.partial_changes import UNCHANGED
 from app.billing.payments.billing_details import (
+    ADDRESS_PARTS,
     MOST_ADDRESS_CHARACTERS,
     MOST_NAME_CHARACTERS,
     MOST_TAX_ID_CHARACTERS,
@@ -14,7 +15,7 @@ from app.billing.payments.billing_details import (
     TaxIdGiven,
 )
 from app.wording import count, number
-from resolvers import billing_details
+from resolvers import billing_detail_mutations
 from resolvers.context import Info
 from schema.input_texts import EMAIL_FORM
 from schema.subscription_mutations import RedirectPayload
@@ -89,7 +90,7 @@ class BillingDetailMutation:
         info: Info,
         input: Annotated[UpdateBillingDetailsInput, strawberry.argument(description="What is to change.")],
     ) -> WorkspacePayload:
-        work = billing_details.update_billing_details(info.context, input.workspace_id, _change(input))
+        work = billing_detail_mutations.update_billing_details(info.context, input.workspace_id, _change(input))
         return await answer(WorkspacePayload, WorkspacePayload.of, work)
 
     @strawberry.mutation(
@@ -104,7 +105,7 @@ class BillingDetailMutation:
         info: Info,
         input: Annotated[CreateBillingPortalInput, strawberry.argument(description="Which workspace.")],
     ) -> RedirectPayload:
-        work = billing_details.create_billing_portal(info.context, input.workspace_id, input.return_url)
+        work = billing_detail_mutations.create_billing_portal(info.context, input.workspace_id, input.return_url)
         return await answer(RedirectPayload, RedirectPayload.of, work)
 
 
@@ -122,8 +123,7 @@ def _change(input: UpdateBillingDetailsInput) -> DetailsChange:
 def _address_parts(address: AddressInput | None) -> dict[str, str | None] | None:
     if address is None:
         return None
-    names = ("line1", "line2", "city", "state", "postal_code", "country")
-    return {name: part for name in names if (part := getattr(address, name)) is not strawberry.UNSET}
+    return {name: part for name in ADDRESS_PARTS if (part := getattr(address, name)) is not strawberry.UNSET}
 
 
 def _or_unchanged(value: Any) -> Any:

@@ -100,18 +100,12 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         await refresh_upcoming(flow_context, UUID(arguments["workspace_id"]))
 
     async def owner_notice(arguments: Mapping[str, str]) -> None:
-        await transact(
-            flow_context.database,
-            lambda session: owner_notices.mail_owners(session, keys, arguments),
-            step="notice.mail",
+        await _in_one_unit(
+            flow_context, lambda session: owner_notices.mail_owners(session, keys, arguments), "notice.mail"
         )
 
     async def invoice_paid(arguments: Mapping[str, str]) -> None:
-        await transact(
-            flow_context.database,
-            lambda session: owner_notices.tell_of_paid(session, arguments),
-            step="notice.paid",
-        )
+        await _in_one_unit(flow_context, lambda session: owner_notices.tell_of_paid(session, arguments), "notice.paid")
 
     return {
         SEND_MAIL: send_mail,
@@ -125,6 +119,10 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
         owner_notices.OWNER_NOTICE: owner_notice,
         INVOICE_PAID: invoice_paid,
     }
+
+
+async def _in_one_unit(flow_context: FlowContext, work: Callable[[Session], Awaitable[None]], step: str) -> None:
+    await transact(flow_context.database, work, step=step)
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:

@@ -24,7 +24,7 @@ from tests.support.client import eventually
 from tests.support.running_backend import Person, RunningBackend
 from tests.support.subscribing import customer_of, subscribe
 
-_NOTHING = {"name": None, "email": None, "address": None, "taxIds": []}
+_NOTHING: dict[str, Any] = {"name": None, "email": None, "address": None, "taxIds": []}
 _FULL_ADDRESS = dict.fromkeys(("line1", "line2", "city", "state", "postalCode", "country"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -180,7 +181,7 @@ def _set_tax_ids(
         is_wanted = left.pop(TaxIdGiven(row.kind, row.value).key, None) is not None
         changed |= row.is_removed == is_wanted
         row.is_removed = not is_wanted
-    for given in left.values():
+    for place, given in enumerate(left.values()):
         session.add(
             TaxIdRow(
                 workspace_id=workspace_id,
@@ -189,7 +190,8 @@ def _set_tax_ids(
                 value=given.value,
                 status=TaxIdStatus.PENDING.value,
                 is_removed=False,
-                created_at=session.now,
+                # shown in the order in which they were given
+                created_at=session.now + timedelta(microseconds=place),
             )
         )
     return changed or bool(left)

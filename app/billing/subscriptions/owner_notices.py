@@ -83,7 +83,8 @@ async def tell_of_change(
 ) -> None:
     """Tell that the workspace has another plan, other seats or add-ons than `before`; None: it had nothing paid.
 
-    What it has is the reason, within a period and after a change: a mirror that was fetched earlier and written later tells nothing.
+    What it has is the reason, within a period and after a change: a mirror that was fetched earlier and written later tells
+    nothing.
     """
     has = orjson.dumps(choice_as_json(now), option=orjson.OPT_SORT_KEYS).decode()
     reason = f"{row.provider_id}:{change_id or ''}:{row.period_start}:{has}"

@@ -70,13 +70,13 @@ async def open_portal(
 
 
 async def _open(context: FlowContext, customer_id: str, key: str, return_url: str) -> str:
-    """Open the page; where its configuration is not there (any more), make it and try once more."""
+    """Open the page; where its configuration is not there, or was switched off, make it usable and try once more."""
     portal_id = await _portal_id(context, key)
     if portal_id is not None:
         try:
             return await context.gateway.open_portal(customer_id, portal_id=portal_id, return_url=return_url)
-        except GatewayMissing as missing:
-            if missing.kind is not MissingObject.PORTAL:
+        except GatewayRefused as refused:
+            if isinstance(refused, GatewayMissing) and refused.kind is not MissingObject.PORTAL:
                 raise
     await sync_portals(context)
     portal_id = await _portal_id(context, key)

@@ -23,6 +23,7 @@ from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
+from app.flows.invoices.history_import import import_history
 from app.flows.provider.cards import check_due_cards
 from app.flows.provider.customers import update_customer
 from app.flows.provider.tax_details import sync_details
@@ -41,6 +42,7 @@ from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
 from app.store import billing_details as billing_details_store
+from app.store import customer_imports as customer_import_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
@@ -198,6 +200,7 @@ def customer_works(flow_context: FlowContext) -> list[DueWork]:
     return [
         DueWork("customers", None, lambda: _update_customers(flow_context)),
         DueWork("details", None, lambda: _sync_details(flow_context)),
+        DueWork("imports", None, lambda: _go_on_importing(flow_context)),
     ]
 
 
@@ -279,6 +282,13 @@ async def _sync_details(flow_context: FlowContext) -> int:
         due = await billing_details_store.due(session, limit=_BATCH)
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone("details", pairs, lambda workspace_id, _: sync_details(flow_context, workspace_id))
+
+
+async def _go_on_importing(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await customer_import_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("imports", pairs, lambda workspace_id, _: import_history(flow_context, workspace_id))
 
 
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:

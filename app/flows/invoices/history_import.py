@@ -121,7 +121,8 @@ async def _import_invoices(context: FlowContext, row: CustomerImportRow, page: i
     async def store(session: Session) -> None:
         # whoever mirrors an invoice locks the account first
         await billing_account_store.lock(session, row.workspace_id)
-        for invoice in filter(invoice_mirror.is_shown, found.found):
+        # the oldest first: of those issued within one second the one that was stored last is listed first
+        for invoice in filter(invoice_mirror.is_shown, reversed(found.found)):
             kept = await invoice_store.lock_with_provider_id(session, invoice.id)
             if kept is None or kept.changed_at < fetched_at:
                 await mirror_invoice(session, context.catalog, row.workspace_id, invoice)

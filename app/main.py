@@ -109,7 +109,7 @@ async def open_backend(
     catalog with mistakes in it and `StorageMisconfigured` for a storage that can't be; neither it nor the provider need answer yet.
     """
     fault = fault_hook(settings.fault_point, settings.fault_log, settings.fault_file)
-    keys = derive_keys(secret_key)
+    keys = derive_keys(secret_key, settings.abuse_pepper, settings.abuse_pepper_old)
     bus = Bus(settings.broadcast_url or database_url)
     database = Database(connect(database_url), Clock(), bus, fault)
     catalog = load_catalog(settings.catalog)

@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from email.errors import ObsoleteHeaderDefect
-from email.headerregistry import Address, Group, HeaderRegistry
+from email.headerregistry import Address as HeaderAddress
+from email.headerregistry import Group, HeaderRegistry
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Protocol, cast
 from urllib.parse import urlsplit
@@ -125,7 +126,7 @@ class _Senders(Protocol):
     """What a header with addresses is known by."""
 
     @property
-    def addresses(self) -> Sequence[Address]: ...
+    def addresses(self) -> Sequence[HeaderAddress]: ...
 
     @property
     def groups(self) -> Sequence[Group]: ...
@@ -148,6 +149,18 @@ def _sender(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+", text, re.ASCII):
+        raise ValueError("one e-mail address without a name, such as sales@example.com")
+    return text
+
+
+def _pepper(text: str) -> str:
+    if len(text) < _LEAST_PEPPER:
+        raise ValueError(f"a pepper has at least {_LEAST_PEPPER} characters, at random")
+    return text
+
+
 def _is_plain(text: str) -> bool:
     return text.isprintable() and " " not in text
 
@@ -166,6 +179,7 @@ def is_secret(url: str, *, allows_loopback: bool) -> bool:
 _FROM = cast("Callable[[str, str], _Senders]", HeaderRegistry())
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LEAST_PEPPER = 16
 _POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
 _NEVER_IN_PUBLIC_URLS = re.compile(r"[<>\"'\\^`{|}*@?#]")
 
@@ -192,6 +206,15 @@ PublicUrl = Annotated[str, AfterValidator(_public_url)]
 
 Sender = Annotated[str, AfterValidator(_sender)]
 """One e-mail address, with a name or without."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""One e-mail address without a name."""
+
+Pepper = Annotated[str, AfterValidator(_pepper)]
+"""A secret that only hashes are made with."""
+
+Peppers = Annotated[tuple[Pepper, ...], NoDecode, BeforeValidator(_words)]
+"""A list of peppers."""
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 """A list, written with commas between its members, or as JSON."""

@@ -17,6 +17,8 @@ from app.setting_values import (
     Networks,
     Options,
     Origins,
+    Pepper,
+    Peppers,
     PublicUrl,
     PublishableKey,
     Sender,
@@ -51,6 +53,7 @@ class ExternalIds(StrEnum):
 # In production each of these must be given; the description says what goes wrong without it.
 _REQUIRED_IN_PRODUCTION = {
     "secret_key": "signs codes and encrypts stored secrets",
+    "abuse_pepper": "hashes what guards against abuse, such as whose trial is used up; another secret than SECRET_KEY",
     "database_url": "the PostgreSQL that keeps the data",
     "public_url": "where mailed links and Stripe's webhooks lead",
     "stripe_api_key": "the secret key of the Stripe account",
@@ -78,6 +81,8 @@ class Settings(BaseSettings):
     event_check_seconds: int = Field(60, ge=0)
     public_url: PublicUrl | None = None
     secret_key: str | None = Field(None, min_length=16)
+    abuse_pepper: Pepper | None = None
+    abuse_pepper_old: Peppers = ()
     rate_limits: RateLimitSwitch = RateLimitSwitch.ON
     external_ids: ExternalIds = ExternalIds.OWNERS
     phone_countries: Countries = ()
@@ -127,6 +132,14 @@ class Settings(BaseSettings):
             missing.append("FAULT_LOG is refused in production: it writes a file at every step")
         if missing:
             raise ValueError("\n".join(missing))
+        return self
+
+    @model_validator(mode="after")
+    def _the_pepper_is_another_secret(self) -> Self:
+        if self.abuse_pepper is not None and self.abuse_pepper == self.secret_key:
+            raise ValueError(
+                "ABUSE_PEPPER is another secret than SECRET_KEY, so that either can be changed without the other"
+            )
         return self
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ import orjson
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import open_session
 from app.accounts.people.users import NewUser, create_user
+from app.accounts.security.secrets import HashKeys
 from app.clock import Clock
 from app.db import embedded, migrate
 from app.db.engine import Database, Session, connect, open_connection
@@ -202,7 +203,7 @@ async def _owner(database: Database, sessions: int) -> tuple[Spend, list[str]]:
 
     async def make(session: Session) -> tuple[Spend, list[str]]:
         new = NewUser(parse_email("bench@example.com"), password_hash=None, handle=None)
-        user = await create_user(session, secrets.token_bytes(32), new)
+        user = await create_user(session, HashKeys(secrets.token_bytes(32)), new)
         tokens = [(await open_session(session, user.id, "bench")).token for _ in range(sessions)]
         owned = user.personal_workspace_id
         grant = Grant(workspace_id=owned, amount=10**12, source=Source.PROMOTION, description="Bench")

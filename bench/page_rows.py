@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.accounts.people.email_syntax import parse_email
 from app.accounts.people.sessions import open_session
 from app.accounts.people.users import NewUser, create_user
+from app.accounts.security.secrets import HashKeys
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
@@ -121,7 +122,9 @@ async def fill(database: Database, rows: int, terms_id: str | None = None) -> Pa
     async def make(session: Session) -> Page:
         people = [
             await create_user(
-                session, secrets.token_bytes(32), NewUser(parse_email(f"page{number}@{uuid7()}.example"), None)
+                session,
+                HashKeys(secrets.token_bytes(32)),
+                NewUser(parse_email(f"page{number}@{uuid7()}.example"), None),
             )
             for number in range(_MEMBERS)
         ]

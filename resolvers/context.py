@@ -13,6 +13,7 @@ from app.accounts.avatars.stored_images import AvatarImages
 from app.accounts.security.passwords import Passwords
 from app.accounts.security.rate_limits import RateLimits
 from app.accounts.security.secrets import Keys
+from app.billing.subscriptions.trials import Trials
 from app.catalog import Catalog
 from app.db.engine import Database
 from app.db.reads import Reads
@@ -55,6 +56,11 @@ class Runtime:
     return_origins: frozenset[str] = frozenset()
     returns_to_loopback: bool = False
     owners_set_external_ids: bool = True
+
+    @property
+    def trials(self) -> Trials:
+        """Who is told of those who come, since they may be given a trial."""
+        return Trials(self.catalog, self.keys.abuse_key)
 
     @property
     def flow_context(self) -> FlowContext:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from app.accounts.access.callers import require_user
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.security.text_input import pasted
 from app.accounts.workspaces import invitations, members
 from app.accounts.workspaces.invitations import NewInvitation
-from app.billing.subscriptions import joining
 from app.db.engine import Session
 from app.db.unit_of_work import transact
+from app.flows.subscriptions import automatic_seats
+from app.flows.subscriptions.automatic_seats import SeatPending
 from app.ledger.movements import Key
 from resolvers import global_ids
 from resolvers.context import Context
+from resolvers.payment_rate_limits import charge_limits, note_decline
 
 
 async def invite_member(
@@ -45,15 +49,19 @@ async def revoke_invitation(context: Context, invitation_id: str) -> WorkspaceAc
 
 
 async def accept_invitation(context: Context, token: str, idempotency_key: str) -> WorkspaceAccess | None:
-    """Follow a mailed link into an organization."""
+    """Follow a mailed link into an organization; raises `SeatPending` where the seat is not paid for yet."""
     caller = require_user(context.caller)
     key = Key.of("acceptInvitation", idempotency_key).value
-    runtime = context.runtime
 
-    async def accept(session: Session) -> WorkspaceAccess | None:
-        return await joining.accept_invitation(session, runtime.catalog, caller, pasted(token), key)
+    async def count(session: Session, workspace_id: UUID) -> None:
+        await charge_limits(context, workspace_id)(session)
 
-    return await transact(runtime.database, accept, step="accept-invitation")
+    joined = await automatic_seats.accept_invitation(context.runtime.flow_context, caller, pasted(token), key, count)
+    if joined.waits_in is not None:
+        if joined.was_declined:
+            await note_decline(context, joined.waits_in)
+        raise SeatPending
+    return joined.access
 
 
 async def change_member_role(context: Context, membership_id: str, role: WorkspaceRole) -> WorkspaceAccess:

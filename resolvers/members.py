@@ -42,7 +42,8 @@ async def member_count(context: Context, workspace_id: UUID) -> int:
 
 async def holds_seat(context: Context, workspace_id: UUID, user_id: UUID) -> bool:
     """Whether a member holds a seat, for callers whose rights were checked."""
-    return await context.reads.one_of(membership_store.SEAT_HOLDERS, (workspace_id, user_id)) is not None
+    place = await context.reads.one_of(membership_store.SEAT_PLACES, (workspace_id, user_id))
+    return place is not None and place.holds_at(context.reads.now)
 
 
 async def membership(context: Context, membership_id: str) -> SeenMembership | None:

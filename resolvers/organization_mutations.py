@@ -21,6 +21,7 @@ async def create_organization(context: Context, form: NewOrganization) -> Worksp
         context.caller,
         form,
         owners_set_external_ids=runtime.owners_set_external_ids,
+        milestones=runtime.trials,
     )
 
 

@@ -54,6 +54,7 @@ async def verify_email(context: Context, token: str, *, issue_token: bool) -> Si
         user_agent=context.user_agent,
         replaces=replaced_session(context, issue_token=issue_token),
         before_opening=lambda: require_hand_over(context, issue_token=issue_token),
+        milestones=runtime.trials,
     )
     if verified.opened is not None:
         return await signed_in(context, verified.opened, issue_token=issue_token)

@@ -8,10 +8,11 @@ from typing import Final
 from uuid import UUID
 
 from app.accounts.access.audit_log import actor_of
-from app.accounts.access.callers import require_authenticated
+from app.accounts.access.callers import UserCaller, require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.security.text_input import optional_text
 from app.billing.subscriptions import quotes
+from app.billing.subscriptions.additions import WantedQuantity
 from app.billing.subscriptions.planner import WantedChange
 from app.billing.subscriptions.quotes import Quote
 from app.db.engine import Session
@@ -64,7 +65,7 @@ async def change(
     context: Context,
     workspace_global_id: str,
     mutation: str,
-    wanted: Callable[[], WantedChange],
+    wanted: Callable[[], WantedChange | WantedQuantity],
     *,
     quote: str | None,
     idempotency_key: str,
@@ -87,6 +88,27 @@ async def change(
         context.runtime.flow_context, request, authorize, charge_limits(context, workspace_id)
     )
     return await _answer(context, workspace_id, result)
+
+
+async def set_add_on_quantity(
+    context: Context,
+    workspace_global_id: str,
+    add_on_code: str,
+    quantity: int,
+    *,
+    expected: int | None,
+    quote: str | None,
+    idempotency_key: str,
+) -> ChangeAnswer:
+    """Let the workspace have so many of an add-on. A program's change leaves what is pending; an owner's own takes its place."""
+    is_owner = isinstance(context.caller, UserCaller)
+
+    def wanted() -> WantedQuantity:
+        return WantedQuantity(add_on_code, quantity, expected, drops_pending=is_owner)
+
+    return await change(
+        context, workspace_global_id, "setAddOnQuantity", wanted, quote=quote, idempotency_key=idempotency_key
+    )
 
 
 async def cancel_at_period_end(context: Context, workspace_global_id: str, reason: str | None) -> ChangeAnswer:

@@ -66,10 +66,11 @@ class MemberMutation:
     @strawberry.mutation(
         description=(
             "Joins an organization by a mailed link. EMAIL_UNVERIFIED until the caller has verified the address it was mailed to; "
-            "SEATS_IN_USE while no seat is free; TOKEN_EXPIRED for a link that is used, revoked, unknown or older than "
-            f"{duration(invitations.LIFETIME)}, or "
-            "whose sender may no longer invite; CONFLICT while the organization or the caller's account is being deleted. Who is a "
-            "member already stays what they are."
+            "SEATS_IN_USE while no seat is free, unless the catalog lets accepted invitations buy theirs: then PAYMENT_PENDING "
+            "while it is being paid for, and the caller joins by themselves as soon as it is. TOKEN_EXPIRED for a link that is "
+            f"used, revoked, unknown or older than {duration(invitations.LIFETIME)}, or whose sender may no longer invite; "
+            "CONFLICT while the organization or the caller's account is being deleted. Who is a member already stays what they "
+            "are."
         )
     )
     async def accept_invitation(

@@ -63,6 +63,22 @@ class ChangeSeatsInput:
     quote: str | None = strawberry.field(default=None, description=_QUOTE)
 
 
+@strawberry.input(description="How many of an add-on there are to be.")
+class SetAddOnQuantityInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose subscription it is.")
+    add_on_code: str = strawberry.field(description="An add-on of the present plan.")
+    quantity: int = strawberry.field(description="How many there are to be in all.")
+    idempotency_key: str = strawberry.field(description=idempotency_key("changes and charges nothing twice"))
+    expected_quantity: int | None = strawberry.field(
+        default=None,
+        description=(
+            "How many you believe there are, with what is given up already taken off; CONFLICT where that is not so. Of many "
+            "servers that count at the same time none overwrites the other then: who is told CONFLICT reads again."
+        ),
+    )
+    quote: str | None = strawberry.field(default=None, description=_QUOTE)
+
+
 @strawberry.input(description="Which subscription is to end.")
 class CancelSubscriptionInput:
     workspace_id: strawberry.ID = strawberry.field(description="Whose subscription it is.")
@@ -161,6 +177,28 @@ class SubscriptionMutation:
         self, info: Info, input: Annotated[ChangeSeatsInput, strawberry.argument(description="How many.")]
     ) -> SubscriptionPayload:
         return await _change(info, input, "changeSeats", lambda: WantedChange(seats=input.seats))
+
+    @strawberry.mutation(
+        description=(
+            "Changes how many there are of an add-on, such as a phone number: more at once, and the rest of the period is charged "
+            "now; fewer when it ends. For owners, whose change takes the place of what is pending, and for keys with "
+            "BILLING_WRITE: theirs goes to the present plan and to a pending one alike, and drops neither a downgrade nor a "
+            "cancellation."
+        )
+    )
+    async def set_add_on_quantity(
+        self, info: Info, input: Annotated[SetAddOnQuantityInput, strawberry.argument(description="How many.")]
+    ) -> SubscriptionPayload:
+        work = subscription_mutations.set_add_on_quantity(
+            info.context,
+            input.workspace_id,
+            input.add_on_code,
+            input.quantity,
+            expected=input.expected_quantity,
+            quote=input.quote,
+            idempotency_key=input.idempotency_key,
+        )
+        return await answer(SubscriptionPayload, SubscriptionPayload.of, work)
 
     @strawberry.mutation(
         description=(

@@ -13,6 +13,7 @@ from tests.support.running_backend import GivenSettings
 _PRODUCTION: dict[str, Any] = {
     "environment": "production",
     "secret_key": "a secret key for tests only",
+    "abuse_pepper": "a pepper for tests only",
     "database_url": "postgresql://db.example.com/counterfoil",
     "public_url": "https://billing.example.com",
     "stripe_api_key": "sk_test_x",

@@ -14,7 +14,6 @@ from app.accounts.people import oidc_identities
 from app.accounts.people.handles import give_up_handle
 from app.accounts.people.password_changes import MAIL_RESET_LINK
 from app.accounts.security.secrets import Keys
-from app.accounts.workspaces.phone_numbers import number_hash
 from app.db.engine import Session
 from app.db.tables.workspaces import WorkspaceRow
 from app.messages.mail import SEND_MAIL, decrypt, is_about, queued_mail
@@ -65,7 +64,9 @@ async def _erase_inbox_messages(
 ) -> None:
     hashes = await erasure_store.phone_hashes(session, [workspace.id for workspace in workspaces])
     texted = {
-        number for number in await erasure_store.texted_numbers(session) if number_hash(keys.phones, number) in hashes
+        number
+        for number in await erasure_store.texted_numbers(session)
+        if not hashes.isdisjoint(keys.phones.hashes(number))
     }
     await erasure_store.clear_inbox(session, {*claimed, *texted})
 

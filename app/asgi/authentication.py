@@ -67,7 +67,9 @@ class Authentication:
         runtime, bearer = self.runtime, request.bearer_token
         # only what was sent on purpose: a cookie is sent along by pages of others too
         if runtime.issuer is not None and bearer is not None and looks_like_token(bearer):
-            caller = await oidc_identities.authenticate(runtime.database, runtime.issuer, runtime.keys, bearer)
+            caller = await oidc_identities.authenticate(
+                runtime.database, runtime.issuer, runtime.keys, bearer, runtime.trials
+            )
             return Identified(caller), False
         if bearer is None and request.session_cookie is not None and request.takes_cookies:
             return await sessions.identify_by_cookie(runtime.database, request.session_cookie)

@@ -30,7 +30,8 @@ def seed() -> None:
         raise CommandError("`counterfoil seed` is for development: everybody knows the demo user's password.")
 
     async def work(backend: Backend) -> bool:
-        return await seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
+        runtime = backend.runtime
+        return await seed_demo(runtime.database, runtime.keys.abuse_key, runtime.trials)
 
     made = with_backend(work)
     print("The demo user is ready." if made else "The demo user was there already.")

@@ -31,6 +31,7 @@ from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
 from app.flows.purchases.former_customers import end_purchases_with
 from app.flows.subscriptions.advance import resume_change
+from app.flows.subscriptions.automatic_seats import seat_waiting
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.default_card import apply_default_card
 from app.flows.subscriptions.endings import check_subscription, void_unpaid
@@ -48,8 +49,10 @@ from app.store import deletions as deletion_store
 from app.store import provider_events as provider_event_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
+from app.store import seat_requests as seat_request_store
 from app.store import subscription_checkouts as subscription_checkout_store
 from app.store import subscriptions as subscription_store
+from app.store import trial_uses as trial_use_store
 
 _BATCH = 50
 _POLL_EVERY = timedelta(seconds=2)
@@ -142,6 +145,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("checkouts", subscription_checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
+        DueWork("seats", seat_request_store.next_check_at, lambda: _seat_waiting(flow_context)),
         DueWork(
             "subscriptions",
             subscription_store.next_check_at,
@@ -249,6 +253,14 @@ async def _resume_changes(flow_context: FlowContext) -> int:
     )
 
 
+async def _seat_waiting(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await seat_request_store.due(session, limit=_BATCH)
+    # all who wait in a workspace are seated together, so its own id stands in the object's place
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("seats", pairs, lambda workspace_id, _: seat_waiting(flow_context, workspace_id))
+
+
 async def _check_subscriptions(flow_context: FlowContext) -> int:
     async with flow_context.database.read() as session:
         since = session.now - CHECK_EVERY
@@ -317,6 +329,7 @@ async def _process_given_up_events(flow_context: FlowContext) -> int:
 
 async def _clean(flow_context: FlowContext) -> int:
     await transact(flow_context.database, purge.purge_expired, step="clean")
+    await transact(flow_context.database, trial_use_store.forget_lapsed, step="clean.trials")
     await transact(flow_context.database, credit_movements.forget_keys, step="clean.keys")
     await transact(flow_context.database, _forget_changes, step="clean.changes")
     return 0

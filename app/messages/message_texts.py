@@ -7,12 +7,13 @@ quotation marks, where a name is expected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from html import escape
 
-from app.ids import uuid7
 from app.messages.mail import Mail
+from app.messages.mail_parts import mail as _mail
+from app.messages.mail_parts import moment as _moment
+from app.messages.mail_parts import until as _until
+from app.messages.mail_parts import workspace as _workspace
 from app.messages.sms_codes import CODE_LIFETIME
 from app.wording import duration
 
@@ -174,65 +175,6 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """An invoice as a mail tells it: amounts as people read them, with their currency; `page` is where it is shown and paid."""
-
-    number: str | None
-    total: str
-    paid_by_credit: str | None
-    due: str
-    page: str | None
-
-
-def invoice_paid(to: str, handle: str, bill: Bill) -> Mail:
-    """For the owners of a workspace whose invoice was paid."""
-    named = f"Invoice {bill.number}" if bill.number is not None else "An invoice"
-    credit = f" Of that, {bill.paid_by_credit} was paid by credit." if bill.paid_by_credit is not None else ""
-    return _mail(
-        to,
-        f"{named} is paid: {bill.total}",
-        f"{named} of {_workspace(handle)} over {bill.total} is paid.{credit}",
-        "It is also on the billing page, with all others.",
-        link=bill.page,
-    )
-
-
-def plan_changed(to: str, handle: str, *, before: str, now: str) -> Mail:
-    """For the owners of a workspace that has another plan, other seats or other add-ons."""
-    return _mail(
-        to,
-        "Your subscription has changed",
-        f"The subscription of {_workspace(handle)} has changed. Now: {now}. Before: {before}.",
-        "If you did not expect that, look at the billing page, and at the audit log, which tells who asked for it.",
-    )
-
-
-def subscription_canceled(to: str, handle: str, until: datetime | None) -> Mail:
-    """For the owners of a workspace whose subscription was set to end."""
-    last_day = f" on {_moment(until)}" if until is not None else ""
-    return _mail(
-        to,
-        "Your subscription is canceled",
-        f"The subscription of {_workspace(handle)} is canceled: it ends{last_day}. Until then everything stays as it is.",
-        "It can be taken back on the billing page until then.",
-    )
-
-
-def renewal_failed(to: str, handle: str, until: datetime | None, bill: Bill | None = None) -> Mail:
-    """For the owners of a workspace whose renewal could not be charged."""
-    last_day = f" until {_moment(until)}" if until is not None else ""
-    amount = f" {bill.due}" if bill is not None else ""
-    return _mail(
-        to,
-        "Your subscription could not be renewed",
-        f"The card of {_workspace(handle)} could not be charged{amount} for its subscription. Everything stays as it is{last_day}.",
-        "Add another card, or pay the open invoice, on the billing page. If the invoice stays unpaid, the subscription ends then, "
-        "what you have is kept, and the invoice is called off.",
-        link=bill.page if bill is not None else None,
-    )
-
-
 def ended_unpaid(to: str, handle: str) -> Mail:
     """For the owners of a workspace whose subscription ended since nobody paid it."""
     return _mail(
@@ -284,6 +226,71 @@ def change_lapsed(to: str, handle: str) -> Mail:
     )
 
 
+def seat_awaits_payment(to: str, handle: str, until: datetime | None, page: str | None) -> Mail:
+    """For the owners of a workspace in which somebody waits for a seat that the bank wants confirmed; `page` is where."""
+    return _mail(
+        to,
+        "Confirm the payment of a seat",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Your bank wants you to confirm the "
+        f"payment of another one{_until(until)}.",
+        "They join by themselves once it is paid. Without it nothing is charged, and nobody joins.",
+        link=page,
+    )
+
+
+def seat_not_bought(to: str, handle: str) -> Mail:
+    """For the owners of a workspace in which somebody waited for a seat that could not be paid for."""
+    return _mail(
+        to,
+        "A seat could not be paid for",
+        f"Somebody accepted an invitation to {_workspace(handle)}, and no seat was free. Another one could not be paid for with "
+        "your default card. Nothing was charged, and nobody has joined.",
+        "Choose another card on the billing page, or make room. The link of the invitation can then be followed again.",
+    )
+
+
+def trial_ends_soon(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace on a free trial, some days before its end."""
+    last_day = f" on {_moment(until)}" if until is not None else " soon"
+    return _mail(
+        to,
+        "Your free trial ends soon",
+        f"The free trial of {_workspace(handle)} ends{last_day}. Choose a plan on the billing page to go on without a break.",
+        "If you do nothing, nothing is charged, a saved card neither, and what you have is kept.",
+    )
+
+
+def trial_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose free trial has ended."""
+    return _mail(
+        to,
+        "Your free trial has ended",
+        f"The free trial of {_workspace(handle)} has ended. What you have is kept.",
+        "Nothing was charged, and nothing will be. You can choose a plan on the billing page.",
+    )
+
+
+def plan_given(to: str, handle: str, until: datetime | None) -> Mail:
+    """For the owners of a workspace that those who run the service have put on a plan."""
+    last_day = f" It ends on {_moment(until)}." if until is not None else ""
+    return _mail(
+        to,
+        "Your plan has changed",
+        f"Those who run this service have put {_workspace(handle)} on another plan.{last_day}",
+        "What it includes is on the billing page. Nothing is charged for it here.",
+    )
+
+
+def given_plan_ended(to: str, handle: str) -> Mail:
+    """For the owners of a workspace whose plan, which those who run the service had given it, has ended."""
+    return _mail(
+        to,
+        "Your plan has ended",
+        f"The plan of {_workspace(handle)}, which those who run this service had set, has ended. What you have is kept.",
+        "You can choose a plan on the billing page.",
+    )
+
+
 def phone_code(code: str) -> str:
     """The text message with a code."""
     return (
@@ -291,30 +298,5 @@ def phone_code(code: str) -> str:
     )
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
-
-
 def _account(handle: str) -> str:
     return f'the account with the User ID "{handle}"'
-
-
-def _workspace(handle: str) -> str:
-    return f'the workspace "{handle}"'
-
-
-def _mail(
-    to: str, subject: str, opening: str, closing: str, *, link: str | None = None, code: str | None = None
-) -> Mail:
-    paragraphs = [opening, *([link] if link else []), closing]
-    blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
-    body = "\n".join(f"<p>{block}</p>" for block in blocks)
-    return Mail(
-        id=str(uuid7()),
-        to=to,
-        subject=subject,
-        text="\n\n".join(paragraphs) + "\n",
-        html=f'<!doctype html>\n<html lang="en"><title>{escape(subject)}</title>\n<body>\n{body}\n</body></html>\n',
-        links=(link,) if link else (),
-        code=code,
-    )

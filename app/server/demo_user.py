@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import NewUser, create_user
 from app.accounts.security.passwords import Passwords
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.shared_errors import EmailTaken
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -17,12 +19,13 @@ DEMO_ADDRESS: Final = "demo@example.com"
 DEMO_PASSWORD: Final = "counterfoil-demo"
 
 
-async def seed_demo(database: Database, abuse_key: bytes) -> bool:
+async def seed_demo(database: Database, abuse_key: HashKeys, milestones: Milestones) -> bool:
     """Make the demo user, verified and with neither phone nor card; False when it is there already."""
     hashed = await Passwords().hash(DEMO_PASSWORD)
 
     async def make(session: Session) -> None:
-        await create_user(session, abuse_key, NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User"))
+        new = NewUser(parse_email(DEMO_ADDRESS), hashed, "demo", "Demo", "User")
+        await create_user(session, abuse_key, new, milestones)
 
     try:
         await transact(database, make, step="seed")

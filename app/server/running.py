@@ -58,7 +58,8 @@ async def _run(
 ) -> None:
     async with open_backend(settings, url, secret_key(settings)) as backend:
         if is_development:
-            await seed_demo(backend.runtime.database, backend.runtime.keys.abuse_key)
+            runtime = backend.runtime
+            await seed_demo(runtime.database, runtime.keys.abuse_key, runtime.trials)
         set_up = asyncio.create_task(set_up_provider(backend))
         # In development everything is there when the address is printed; in production the provider must not keep us from serving.
         await asyncio.wait([set_up], timeout=_FIRST_SET_UP_SECONDS if is_development else 0)

@@ -71,6 +71,11 @@ async def by_token_hash(session: Session, token_hash: bytes, *, lock: bool = Fal
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
+async def get(session: Session, workspace_id: UUID, invitation_id: UUID) -> InvitationRow | None:
+    """The invitation, used or not, lapsed or not."""
+    return await session.get(InvitationRow, (workspace_id, invitation_id), populate_existing=True)
+
+
 async def open_one(session: Session, workspace_id: UUID, invitation_id: UUID, *, at: datetime) -> InvitationRow | None:
     """The invitation, unless it was accepted or has lapsed by `at`."""
     query = select(InvitationRow).where(

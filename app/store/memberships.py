@@ -13,7 +13,7 @@ from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import MembershipRow
 from app.store import customers as customer_store
 from app.store import subscriptions as subscription_store
-from app.store.subscriptions import SEATS_OF_MEMBERSHIP
+from app.store.subscriptions import FALLBACK_SEATS, GIVEN_UNTIL_OF_MEMBERSHIP, SEATS_OF_MEMBERSHIP
 
 
 class SeenMembership(NamedTuple):
@@ -32,11 +32,18 @@ class MemberCount(NamedTuple):
     members: int
 
 
-class SeatHolder(NamedTuple):
-    """A member who holds a seat."""
+class SeatPlace(NamedTuple):
+    """Whether a member holds one of the seats there are, and one of those that are left after `given_until`, if that is set."""
 
     workspace_id: UUID
     user_id: UUID
+    holds: bool
+    given_until: datetime | None
+    holds_after: bool
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether they hold a seat at a time."""
+        return self.holds_after if self.given_until is not None and self.given_until <= now else self.holds
 
 
 _MEMBERSHIP: Final = "m.workspace_id, m.user_id, m.role, m.joined_at"
@@ -58,18 +65,19 @@ MEMBERSHIPS: Final = KeyedRead[tuple[UUID, UUID], SeenMembership](
 )
 """Memberships by (workspace, user)."""
 
-SEAT_HOLDERS: Final = KeyedRead[tuple[UUID, UUID], SeatHolder](
-    "seat_holders",
-    "SELECT h.workspace_id, h.user_id FROM (SELECT m.workspace_id, m.user_id,"
+SEAT_PLACES: Final = KeyedRead[tuple[UUID, UUID], SeatPlace](
+    "seat_places",
+    "SELECT h.workspace_id, h.user_id, h.place <= coalesce(h.seats, h.place) AS holds, h.given_until,"
+    " h.place <= coalesce(h.fallback_seats, h.place) AS holds_after FROM (SELECT m.workspace_id, m.user_id,"
     " row_number() OVER (PARTITION BY m.workspace_id ORDER BY m.role <> 'OWNER', m.joined_at, m.user_id) AS place,"
-    f" {SEATS_OF_MEMBERSHIP} AS seats FROM memberships m WHERE m.workspace_id = ANY ($1::uuid[])) h"
+    f" {SEATS_OF_MEMBERSHIP} AS seats, {GIVEN_UNTIL_OF_MEMBERSHIP} AS given_until, {FALLBACK_SEATS} AS fallback_seats"
+    " FROM memberships m WHERE m.workspace_id = ANY ($1::uuid[])) h"
     " JOIN unnest($1::uuid[], $2::uuid[]) k (workspace_id, user_id)"
-    " ON h.workspace_id = k.workspace_id AND h.user_id = k.user_id"
-    " WHERE h.place <= coalesce(h.seats, h.place)",
-    SeatHolder,
-    lambda holder: (holder.workspace_id, holder.user_id),
+    " ON h.workspace_id = k.workspace_id AND h.user_id = k.user_id",
+    SeatPlace,
+    lambda place: (place.workspace_id, place.user_id),
 )
-"""Those of the members, by (workspace, user), who hold a seat: the owners first, then who joined first."""
+"""Which of the members, by (workspace, user), hold a seat: the owners first, then who joined first."""
 
 PAGE: Final = Read(
     "members",

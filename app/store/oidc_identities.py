@@ -111,10 +111,10 @@ async def has_identity(session: Session, user_id: UUID, issuer: str) -> bool:
     return await session.scalar(query) is not None
 
 
-async def erased_at(session: Session, identity_hash: bytes, *, at: datetime) -> datetime | None:
-    """When the account of an identity was deleted, where that is still remembered at `at`."""
-    query = select(ErasedIdentityRow.erased_at).where(
-        ErasedIdentityRow.identity_hash == identity_hash, ErasedIdentityRow.expires_at > at
+async def erased_at(session: Session, hashes: Collection[bytes], *, at: datetime) -> datetime | None:
+    """When the account of an identity was deleted last, where that is still remembered at `at`; `hashes` are all it may have."""
+    query = select(func.max(ErasedIdentityRow.erased_at)).where(
+        ErasedIdentityRow.identity_hash.in_(hashes), ErasedIdentityRow.expires_at > at
     )
     return await session.scalar(query)
 

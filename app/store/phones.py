@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -90,11 +90,36 @@ async def end_check(session: Session, workspace_id: UUID, number_hash: bytes, *,
     )
 
 
-async def lock_uses(session: Session, number_hash: bytes) -> Sequence[PhoneUseRow]:
-    """The workspaces that a number ever verified; none can be added until the transaction ends."""
+async def lock_number(session: Session, number_hash: bytes) -> None:
+    """Lock a number: no workspace can be added to those that it verified until the transaction ends."""
     key = int.from_bytes(number_hash[:8], signed=True)
     await session.execute(select(func.pg_advisory_xact_lock(key)))
-    return (await session.scalars(select(PhoneUseRow).where(PhoneUseRow.number_hash == number_hash))).all()
+
+
+async def uses_of(session: Session, hashes: Sequence[bytes]) -> Sequence[PhoneUseRow]:
+    """The workspaces that a number ever verified, by any of its hashes."""
+    query = select(PhoneUseRow).where(PhoneUseRow.number_hash.in_(hashes))
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def rehash_uses(session: Session, former: Sequence[bytes], number_hash: bytes, *, most: int) -> None:
+    """Keep the workspaces that a locked number verified by its present hash, those that are kept by a former one.
+
+    Where servers with other keys have let in more than `most` together, the first ones stay.
+    """
+    found = await uses_of(session, former) if former else ()
+    if not found:
+        return
+    first: dict[UUID, datetime] = {}
+    for use in sorted((*found, *await uses_of(session, [number_hash])), key=lambda use: use.used_at):
+        first.setdefault(use.workspace_id, use.used_at)
+    gone = delete(PhoneUseRow).where(PhoneUseRow.number_hash.in_([*former, number_hash]))
+    await session.execute(gone.execution_options(synchronize_session=False))
+    rows = [
+        {"number_hash": number_hash, "slot": slot, "workspace_id": workspace_id, "used_at": used_at}
+        for slot, (workspace_id, used_at) in enumerate(list(first.items())[:most], 1)
+    ]
+    await session.execute(insert(PhoneUseRow).values(rows))
 
 
 async def add_use(session: Session, row: PhoneUseRow) -> None:

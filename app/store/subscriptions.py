@@ -24,11 +24,17 @@ from app.db.tables.workspaces import WorkspaceRow
 TOPIC: Final = "subscription"
 """What screens that show a subscription listen to."""
 
+FALLBACK_SEATS: Final = "(SELECT f.seats FROM fallback_plan f WHERE f.id = 1)"
+"""SQL: how many seats a workspace has that is on the fallback plan; NULL where no server was ever started."""
 SEATS_OF_MEMBERSHIP: Final = (
-    "coalesce((SELECT s.seats FROM subscriptions s WHERE s.workspace_id = m.workspace_id),"
-    " (SELECT f.seats FROM fallback_plan f WHERE f.id = 1))"
+    f"coalesce((SELECT s.seats FROM subscriptions s WHERE s.workspace_id = m.workspace_id), {FALLBACK_SEATS})"
 )
-"""SQL: how many seats the workspace of the membership `m` has; NULL where no server was ever started."""
+"""SQL: how many seats the workspace of the membership `m` has, unless `GIVEN_UNTIL_OF_MEMBERSHIP` has passed."""
+GIVEN_UNTIL_OF_MEMBERSHIP: Final = (
+    "(SELECT coalesce(s.trial_ends_at, s.ends_at) FROM subscriptions s"
+    " WHERE s.workspace_id = m.workspace_id AND s.provider_id IS NULL AND s.terms_id IS NOT NULL)"
+)
+"""SQL: when the given plan ends that the workspace of the membership `m` is on; it then has the seats of the fallback plan."""
 
 _ONLY: Final = 1
 _ANY_VERSION: Final = 2**53 - 1

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, String, delete, literal_column, select, update
+from sqlalchemy import DateTime, Row, String, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
@@ -16,13 +16,14 @@ from app.db.engine import Session
 from app.db.reads import KeyedRead, Read
 from app.db.tables.workspaces import HandleHoldRow, HandleRow, MembershipRow, WorkspaceRow
 from app.store import customers as customer_store
-from app.store.subscriptions import SEATS_OF_MEMBERSHIP
+from app.store.subscriptions import FALLBACK_SEATS, GIVEN_UNTIL_OF_MEMBERSHIP, SEATS_OF_MEMBERSHIP
 
 
 class SeenWorkspace(NamedTuple):
     """A workspace, and the user who looks at it with their role there; None where it is no user who does.
 
-    `acting_role` is the role whose permissions they have: an admin who holds no seat has a member's.
+    `acting_role` is the role whose permissions they have: an admin who holds no seat has a member's. From `role_until` on, if it is
+    set, it is `role_after`: a given plan has ended then, whose seats some held.
     """
 
     id: UUID
@@ -33,20 +34,42 @@ class SeenWorkspace(NamedTuple):
     user_id: UUID | None
     role: str | None
     acting_role: str | None
+    role_until: datetime | None = None
+    role_after: str | None = None
+
+    def acting_role_at(self, now: datetime | None) -> str | None:
+        """The role whose permissions they have at a time; None for the time at which it was read, whatever has ended by then."""
+        return acting_role_at(now, self.acting_role, self.role_until, self.role_after)
+
+
+def acting_role_at(now: datetime | None, role: str | None, until: datetime | None, after: str | None) -> str | None:
+    """A role that lasts until a time, and the one after it."""
+    return after if now is not None and until is not None and until <= now else role
 
 
 # Nobody but an admin is asked for a seat: owners keep their rights, and a member has none to lose.
+_BEFORE_ADMIN: Final = (
+    "(SELECT count(*) FROM memberships o WHERE o.workspace_id = m.workspace_id"
+    " AND (o.role = 'OWNER' OR (o.joined_at, o.user_id) < (m.joined_at, m.user_id)))"
+)
 _ACTING_ROLE: Final = (
-    "CASE WHEN m.role <> 'ADMIN' THEN m.role WHEN (SELECT count(*) FROM memberships o WHERE o.workspace_id = m.workspace_id"
-    f" AND (o.role = 'OWNER' OR (o.joined_at, o.user_id) < (m.joined_at, m.user_id))) >= {SEATS_OF_MEMBERSHIP}"
+    f"CASE WHEN m.role <> 'ADMIN' THEN m.role WHEN {_BEFORE_ADMIN} >= {SEATS_OF_MEMBERSHIP}"
     " THEN 'MEMBER' ELSE m.role END"
+)
+_ROLE_UNTIL: Final = f"CASE WHEN m.role = 'ADMIN' THEN {GIVEN_UNTIL_OF_MEMBERSHIP} END"
+_ROLE_AFTER: Final = (
+    f"CASE WHEN m.role <> 'ADMIN' OR {GIVEN_UNTIL_OF_MEMBERSHIP} IS NULL THEN NULL"
+    f" WHEN {_BEFORE_ADMIN} >= {FALLBACK_SEATS} THEN 'MEMBER' ELSE m.role END"
 )
 _SEEN: Final = "w.id, w.kind, w.name, w.handle, w.external_id"
 _OF_MEMBER: Final = (
-    f"{_SEEN}, m.user_id, m.role, {_ACTING_ROLE} AS acting_role"
+    f"{_SEEN}, m.user_id, m.role, {_ACTING_ROLE} AS acting_role, {_ROLE_UNTIL} AS role_until, {_ROLE_AFTER} AS role_after"
     " FROM memberships m JOIN workspaces w ON w.id = m.workspace_id"
 )
-_OF_NOBODY: Final = f"{_SEEN}, NULL::uuid AS user_id, NULL::text AS role, NULL::text AS acting_role"
+_OF_NOBODY: Final = (
+    f"{_SEEN}, NULL::uuid AS user_id, NULL::text AS role, NULL::text AS acting_role, NULL::timestamptz AS role_until,"
+    " NULL::text AS role_after"
+)
 
 SEEN_BY_MEMBERS: Final = KeyedRead[tuple[UUID, UUID], SeenWorkspace](
     "workspace_seen_by_member",
@@ -128,20 +151,27 @@ async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
 
 async def with_role(
     session: Session, workspace_id: UUID, user_id: UUID, *, lock: bool
-) -> Row[WorkspaceRow, str, str] | None:
+) -> tuple[WorkspaceRow, str, str | None] | None:
     """The workspace, the user's role there and the role whose permissions they have (see `SeenWorkspace`); None for outsiders.
 
     With `lock` the membership can be neither changed nor taken away until the transaction ends.
     """
     theirs = aliased(MembershipRow, name="m")
     query = (
-        select(WorkspaceRow, theirs.role, literal_column(_ACTING_ROLE, String))
+        select(
+            WorkspaceRow,
+            theirs.role,
+            literal_column(_ACTING_ROLE, String),
+            literal_column(_ROLE_UNTIL, DateTime(timezone=True)),
+            literal_column(_ROLE_AFTER, String),
+        )
         .join(theirs, theirs.workspace_id == WorkspaceRow.id)
         .where(WorkspaceRow.id == workspace_id, theirs.user_id == user_id)
     )
     if lock:
         query = query.with_for_update(read=True, of=theirs)
-    return (await session.execute(query)).one_or_none()
+    found = (await session.execute(query)).one_or_none()
+    return (found[0], found[1], acting_role_at(session.now, *found[2:])) if found is not None else None
 
 
 async def of_user(session: Session, user_id: UUID) -> Sequence[Row[WorkspaceRow, str]]:
@@ -205,10 +235,10 @@ async def hold_handle(session: Session, handle_hash: bytes, workspace_id: UUID, 
     await session.execute(held.on_conflict_do_update(index_elements=[HandleHoldRow.handle_hash], set_=values))
 
 
-async def handle_hold(session: Session, handle_hash: bytes, *, at: datetime) -> HandleHoldRow | None:
-    """For whom a handle is kept at a time, if for anybody."""
-    query = select(HandleHoldRow).where(HandleHoldRow.handle_hash == handle_hash, HandleHoldRow.held_until > at)
-    return await session.scalar(query)
+async def handle_hold(session: Session, hashes: Sequence[bytes], *, at: datetime) -> HandleHoldRow | None:
+    """For whom a handle is kept at a time, if for anybody; `hashes` are all that may be stored of it."""
+    query = select(HandleHoldRow).where(HandleHoldRow.handle_hash.in_(hashes), HandleHoldRow.held_until > at)
+    return await session.scalar(query.order_by(HandleHoldRow.held_until.desc()).limit(1))
 
 
 async def forget_handle_holds(session: Session, *, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Plans that are given, without anything at the provider, and what comes with them."""
+"""Plans that are given, without anything at the provider, seats that accepted invitations wait for, and billing details."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Let a workspace be on terms that nothing at the provider bills."""
+    """Let a workspace be on terms that nothing at the provider bills; add the tables."""
+    _let_plans_be_given()
+    _add_seat_requests()
+    _add_trials_and_sales_requests()
+    _add_billing_details()
+    _add_customer_imports()
+
+
+def _let_plans_be_given() -> None:
     op.drop_constraint(op.f("subscriptions_live_has_terms_check"), "subscriptions", type_="check")
     op.create_check_constraint(
         op.f("subscriptions_live_has_terms_check"), "subscriptions", "provider_id IS NULL OR terms_id IS NOT NULL"
     )
-    _add_billing_details()
-    _add_customer_imports()
 
 
 def _add_billing_details() -> None:
@@ -76,3 +82,44 @@ def _add_customer_imports() -> None:
         ["next_check_at"],
         postgresql_where=sa.text("next_check_at IS NOT NULL"),
     )
+
+
+def _add_seat_requests() -> None:
+    op.create_table(
+        "seat_requests",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("invitation_id", sa.Uuid(), primary_key=True),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("change_id", sa.Uuid()),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "invitation_id"], ["invitations.workspace_id", "invitations.id"], ondelete="CASCADE"
+        ),
+    )
+    op.create_index(
+        "seat_requests_next_check_at_idx",
+        "seat_requests",
+        ["next_check_at"],
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )
+    op.create_index("seat_requests_user_id_idx", "seat_requests", ["user_id"])
+
+
+def _add_trials_and_sales_requests() -> None:
+    op.create_table(
+        "trial_uses",
+        sa.Column("identity_hash", sa.LargeBinary(), primary_key=True),
+        sa.Column("kept_until", _TIME, nullable=False, index=True),
+    )
+    op.create_table(
+        "sales_requests",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("message", sa.Text()),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+    op.create_index("sales_requests_user_id_idx", "sales_requests", ["user_id"])
+    op.create_index("sales_requests_created_at_idx", "sales_requests", ["created_at"])

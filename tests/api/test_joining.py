@@ -56,7 +56,7 @@ async def _add_email(accounts: AccountsApi, person: Person, address: str, *, ver
 
 async def _accept_at(database: Database, person: Person, token: str) -> WorkspaceAccess | None:
     async def accept(session: Session) -> WorkspaceAccess | None:
-        return await accept_invitation(session, _CATALOG, person.caller, token, "a key")
+        return (await accept_invitation(session, _CATALOG, person.caller, token, "a key")).access
 
     return await transact(database, accept)
 

@@ -1,4 +1,4 @@
-"""What servers are killed at with purchases, cards and credits, and, from another module, with subscriptions.
+"""What servers are killed at with purchases, cards and credits, and, from other modules, with subscriptions and seats.
 
 A new scenario is one entry in `SCENARIOS`. A step added to the product makes a scenario's list of points wrong until it is listed,
 and then it is struck, unless it leaves nothing else behind. A point costs a second or two: a customer is made, the server is ended
@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.crash import endings, steps
 from tests.crash.scenario import NEW_CUSTOMER, Scenario, calls, commits
+from tests.crash.seat_scenarios import SEAT_SCENARIOS
 from tests.crash.steps import ASKING, FAILING, GOOD, killed_at, recharging
 from tests.crash.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 
@@ -204,4 +205,5 @@ SCENARIOS: Final = (
         endings.expired_once,
     ),
     *SUBSCRIPTION_SCENARIOS,
+    *SEAT_SCENARIOS,
 )

@@ -11,7 +11,8 @@ from tests.crash.scenario import NEW_CUSTOMER, Check, Scenario, calls, commits
 
 _CATALOGS: Final = ("analytics", "messaging")
 # what follows whenever a subscription has changed: the next bill is asked for, and the owners are told
-_BESIDE: Final = ("upcoming.", "stripe.preview_", "stripe.retrieve_tax_rate", "notice.", "inbox")
+AFTER_A_CHANGE: Final = ("upcoming.", "stripe.preview_", "stripe.retrieve_tax_rate", "notice.", "inbox")
+"""What the worker passes then."""
 
 # before a change is begun the subscription is mirrored: it is as it was
 _UNCHANGED: Final = ("subscription.mirror:after-commit",)
@@ -44,7 +45,7 @@ def _scenario(
         then,
         in_order=in_order,
         catalogs=_CATALOGS,
-        beside=_BESIDE,
+        beside=AFTER_A_CHANGE,
         alike=alike,
         at_rest=endings.bills_are_right,
         leaves=steps.ends_everything,

@@ -53,22 +53,22 @@ _ON_THE_PAGE: Final = {
 
 async def somebody_on_the_lower_plan(customer: Customer) -> None:
     """Someone who subscribed a moment ago, with a card that pays."""
-    await _begin(customer, *LOWER[customer.catalog])
+    await begins(customer, *LOWER[customer.catalog])
 
 
 async def somebody_on_the_higher_plan(customer: Customer) -> None:
     """Someone who subscribed a moment ago, with a card that pays."""
-    await _begin(customer, *HIGHER)
+    await begins(customer, *HIGHER)
 
 
 async def somebody_whose_period_ends_soon(customer: Customer) -> None:
     """Someone who subscribed a moment ago, with a first period of ten hours that costs nothing, and a card that pays."""
-    await _begin(customer, *HIGHER, **_renewing(customer, timedelta(hours=10)))
+    await begins(customer, *HIGHER, **_renewing(customer, timedelta(hours=10)))
 
 
 async def somebody_whose_renewal_failed(customer: Customer) -> None:
     """Someone whose subscription was charged for the first time a while ago, to a card that was declined."""
-    await _begin(customer, *LOWER[customer.catalog], card=FAILING, **_renewing(customer, timedelta(hours=1)))
+    await begins(customer, *LOWER[customer.catalog], card=FAILING, **_renewing(customer, timedelta(hours=1)))
     await nothing_is_reported(customer)
     await customer.environment.advance("PT3H")
 
@@ -79,7 +79,7 @@ def _renewing(customer: Customer, after: timedelta) -> dict[str, str]:
     return {"billing_cycle_anchor": str(int(renews_at.timestamp())), "proration_behavior": "none"}
 
 
-async def _begin(customer: Customer, plan: str, seats: int, *, card: str = GOOD, **more: str) -> None:
+async def begins(customer: Customer, plan: str, seats: int, *, card: str = GOOD, **more: str) -> None:
     """Begin a subscription at the provider, and mirror it by the product's own steps, but without the server.
 
     How a customer subscribes is a scenario of its own.

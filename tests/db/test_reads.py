@@ -214,7 +214,7 @@ async def test_each_read_names_the_columns_of_its_row_in_their_order(database: D
 # rows that a workspace has few of are sorted when they were read
 _SORTS = {
     *("balance", "cards_of_workspaces", "emails", "invitations", "keys_of_workspaces", "members", "sessions_of_user"),
-    *("workspaces_of_user", "audit_page", "invoices_changed_last", "seat_holders"),
+    *("workspaces_of_user", "audit_page", "invoices_changed_last", "seat_places"),
 }
 
 

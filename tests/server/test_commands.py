@@ -29,6 +29,7 @@ from tests.support.server import free_ports, run_command, run_until
 _PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "a secret key for tests only",
+    "ABUSE_PEPPER": "a pepper for tests only",
     "DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
     "PUBLIC_URL": "https://billing.example.com",
     "STRIPE_API_KEY": "sk_live_nothing",

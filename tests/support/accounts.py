@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from app.accounts.access.callers import Caller, UserCaller
 from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.sessions import identify, open_session
 from app.accounts.people.users import NewUser, User, create_user
 from app.accounts.security.passwords import Passwords
@@ -72,12 +73,15 @@ class Person:
     token: str
 
 
-async def new_person(database: Database, *, address: str | None = None, handle: str | None = None) -> Person:
-    """A user with a verified address, without a password, signed in."""
+async def new_person(
+    database: Database, *, address: str | None = None, handle: str | None = None, milestones: Milestones | None = None
+) -> Person:
+    """A user with a verified address, without a password, signed in; without `milestones` nobody gives them a trial."""
 
     async def make(session: Session) -> Person:
         email = parse_email(address or new_address())
-        user = await create_user(session, KEYS.abuse_key, NewUser(email=email, password_hash=None, handle=handle))
+        new = NewUser(email=email, password_hash=None, handle=handle)
+        user = await create_user(session, KEYS.abuse_key, new, milestones)
         opened = await open_session(session, user.id, "a test")
         return Person(user, UserCaller(user.id, opened.session_id), opened.token)
 

@@ -82,9 +82,15 @@ class RunningBackend:
         """The product's database, with its clock."""
         return self.parts.runtime.database
 
-    async def sign_up(self, *, address: str | None = None, with_phone: bool | None = None) -> Person:
-        """Someone new with a verified address; `with_phone` verifies a phone, by default where the catalog asks for one."""
-        made = await new_person(self.database, address=address or new_address())
+    async def sign_up(
+        self, *, address: str | None = None, with_phone: bool | None = None, with_trial: bool = False
+    ) -> Person:
+        """Someone new with a verified address, on the fallback plan unless they come `with_trial`, as others do where there is one.
+
+        `with_phone` verifies a phone, by default where the catalog asks for one.
+        """
+        trials = self.parts.runtime.trials if with_trial else None
+        made = await new_person(self.database, address=address or new_address(), milestones=trials)
         [email] = (await self.api.query(operations.OWN_ADDRESSES, token=made.token))["viewer"]["emails"]
         person = Person(email["address"], made.token, made.user.id, made.user.personal_workspace_id)
         if self.parts.runtime.catalog.phone_required if with_phone is None else with_phone:

@@ -13,7 +13,7 @@ from tests.support.running_backend import Person, RunningBackend
 
 _SUBSCRIPTION = """id plan { code } status interval seats { total used available } addOns { addOn { code } quantity }
   currentPeriod { start end } renewsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
-  pendingChange { kind plan { code } interval seats effectiveAt expiresAt invoice { id status } }"""
+  pendingChange { kind plan { code } interval seats addOns { quantity } effectiveAt expiresAt invoice { id status } }"""
 
 SUBSCRIPTION = f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {_SUBSCRIPTION} }} }} }}"
 CREATE_CHECKOUT = f"mutation ($input: CreateCheckoutInput!) {{ createCheckout(input: $input) {{ url {ERRORS} }} }}"
@@ -21,10 +21,14 @@ CHANGE_PLAN = f"""mutation ($input: ChangePlanInput!) {{
   changePlan(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 CHANGE_SEATS = f"""mutation ($input: ChangeSeatsInput!) {{
   changeSeats(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+SET_ADD_ON_QUANTITY = f"""mutation ($input: SetAddOnQuantityInput!) {{
+  setAddOnQuantity(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
   cancelSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
   keepSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
+
+_SET_DEFAULT = "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }"
 
 
 async def subscription(backend: RunningBackend, person: Person) -> dict[str, Any]:
@@ -76,6 +80,21 @@ async def change_seats(backend: RunningBackend, person: Person, seats: int, **mo
     return (await backend.api.query(CHANGE_SEATS, {"input": given}, token=person.token))["changeSeats"]
 
 
+async def set_phone_numbers(
+    backend: RunningBackend, person: Person, quantity: int, *, token: str | None = None, **more: object
+) -> dict[str, Any]:
+    """The payload of `setAddOnQuantity` for phone numbers, asked by the person, or by whoever has another token."""
+    given = {"workspaceId": person.workspace, "addOnCode": "phone-numbers", "quantity": quantity}
+    given |= {"idempotencyKey": uuid4().hex, **more}
+    data = await backend.api.query(SET_ADD_ON_QUANTITY, {"input": given}, token=token or person.token)
+    return data["setAddOnQuantity"]
+
+
+def phone_numbers(subscription: dict[str, Any]) -> int:
+    """How many phone numbers a subscription has."""
+    return sum(each["quantity"] for each in subscription["addOns"] if each["addOn"]["code"] == "phone-numbers")
+
+
 async def cancel(backend: RunningBackend, person: Person, **more: object) -> dict[str, Any]:
     """The payload of `cancelSubscription`."""
     given = {"workspaceId": person.workspace, **more}
@@ -115,6 +134,26 @@ async def provider_id(backend: RunningBackend, person: Person) -> str:
     assert row is not None
     assert row.provider_id is not None
     return row.provider_id
+
+
+async def charge_to(backend: RunningBackend, person: Person, card: str) -> None:
+    """Make a new card the default, and wait until the subscription is charged to it."""
+    added = await backend.add_card(person, card)
+    await backend.api.query(_SET_DEFAULT, {"input": {"id": added}}, token=person.token)
+
+    async def is_charged_to_it() -> bool:
+        stripe = await backend.sandbox.fetched(f"/v1/subscriptions/{await provider_id(backend, person)}")
+        methods = await backend.sandbox.listed(f"/v1/customers/{stripe['customer']}/payment_methods")
+        return stripe["default_payment_method"] == methods[0]["id"]
+
+    await eventually(is_charged_to_it)
+
+
+async def confirm_payment(backend: RunningBackend, invoice_id: str) -> None:
+    """Answer the bank that asks for the payment of an invoice (Stripe's id), as its cardholder."""
+    payments = await backend.sandbox.listed("/v1/invoice_payments", invoice=invoice_id)
+    intent = await backend.sandbox.fetched(f"/v1/payment_intents/{payments[0]['payment']['payment_intent']}")
+    await backend.sandbox.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], "complete")
 
 
 def codes(payload: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -82,17 +83,23 @@ async def workspace_seen_by(
         raise NotFound
     else:
         seen = await reads.one_of(workspace_store.BY_ID, workspace_id)
-    return _checked(caller, access_of(caller, seen), permission, scope)
+    return _checked(caller, access_of(caller, seen, reads.now), permission, scope)
 
 
-def access_of(caller: UserCaller | KeyCaller, seen: SeenWorkspace | None) -> WorkspaceAccess:
-    """What the caller may do in a workspace as it was read for them; raises `NotFound` for one that was not found for them."""
+def access_of(
+    caller: UserCaller | KeyCaller, seen: SeenWorkspace | None, now: datetime | None = None
+) -> WorkspaceAccess:
+    """What the caller may do now in a workspace as it was read for them; raises `NotFound` for one that was not found for them.
+
+    In somebody's own personal workspace the time does not matter, since its owner holds a seat whatever plan it is on.
+    """
     if seen is None:
         raise NotFound
     if isinstance(caller, UserCaller):
-        if seen.user_id != caller.user_id or seen.role is None or seen.acting_role is None:
+        acting_role = seen.acting_role_at(now)
+        if seen.user_id != caller.user_id or seen.role is None or acting_role is None:
             raise NotFound
-        return _member_access(seen, seen.role, seen.acting_role)
+        return _member_access(seen, seen.role, acting_role)
     if not caller.is_service and caller.workspace_id != seen.id:
         raise NotFound
     return WorkspaceAccess(seen, None, key_permissions(usable_scopes(caller)))
@@ -139,14 +146,17 @@ def _principal(caller: Caller) -> UUID | None:
 
 async def workspaces_of(reads: Reads, caller: UserCaller) -> list[WorkspaceAccess]:
     """The workspaces that the caller is a member of: the personal one first, then in the order of joining."""
-    return [access_of(caller, seen) for seen in await reads.rows(workspace_store.SEEN_BY_USER, caller.user_id)]
+    return [
+        access_of(caller, seen, reads.now) for seen in await reads.rows(workspace_store.SEEN_BY_USER, caller.user_id)
+    ]
 
 
 async def _user_access(session: Session, caller: UserCaller, workspace_id: UUID, lock: bool) -> WorkspaceAccess:
     found = await workspace_store.with_role(session, workspace_id, caller.user_id, lock=lock)
     if found is None:
         raise NotFound
-    return _member_access(*found)
+    workspace, role, acting_role = found
+    return _member_access(workspace, role, acting_role or role)
 
 
 def _member_access(workspace: Workspace, role: str, acting_role: str) -> WorkspaceAccess:
@@ -173,7 +183,7 @@ async def workspace_by_handle(reads: Reads, caller: Caller, handle: str) -> Work
         seen = await reads.one_of(workspace_store.SEEN_BY_HANDLE, (key, caller.user_id))
     else:
         seen = await reads.one_of(workspace_store.BY_HANDLE, key)
-    return access_of(caller, seen)
+    return access_of(caller, seen, reads.now)
 
 
 async def workspace_by_external_id(reads: Reads, caller: Caller, external_id: str) -> WorkspaceAccess:
@@ -185,4 +195,4 @@ async def workspace_by_external_id(reads: Reads, caller: Caller, external_id: st
         raise Unauthenticated
     if not isinstance(caller, KeyCaller) or not caller.is_service:
         raise Forbidden("Only a service key can look a workspace up by its external id.")
-    return access_of(caller, await reads.one_of(workspace_store.BY_EXTERNAL_ID, external_id.strip()))
+    return access_of(caller, await reads.one_of(workspace_store.BY_EXTERNAL_ID, external_id.strip()), reads.now)

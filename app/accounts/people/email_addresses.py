@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.accounts.access.callers import UserCaller
 from app.accounts.people.email_syntax import parse_email
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import find_user
 from app.accounts.security.rate_limits import Limit, RateLimits, count_begun, network_of
 from app.accounts.security.secrets import Keys, new_token, token_hash
@@ -22,6 +23,7 @@ from app.messages import message_texts
 from app.messages.mail import queue_mail
 from app.store import email_addresses as email_address_store
 from app.store import mailed_links as mailed_link_store
+from app.store import users as user_store
 
 LINK_LIFETIME = timedelta(hours=24)
 MOST_ADDRESSES = 10
@@ -110,7 +112,9 @@ async def send_verification(
     return await transact(database, send, step="email.send_link")
 
 
-async def follow_verification(session: Session, keys: Keys, token: str) -> UUID | None:
+async def follow_verification(
+    session: Session, keys: Keys, token: str, milestones: Milestones | None = None
+) -> UUID | None:
     """Verify an address by the token of a mailed link, and make it primary if its user has no primary one; returns the user.
 
     A mail is sent to the primary address, since whoever reads a verified address can set the account's password. Returns None for a
@@ -124,6 +128,7 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
     if row is None:
         return None
     was_verified = row.verified_at is not None
+    is_first = not await user_store.has_verified_email(session, link.user_id)
     if not await email_address_store.verify(session, row.id, session.now):
         raise EmailTaken
     primary = await email_address_store.primary(session, link.user_id)
@@ -132,6 +137,8 @@ async def follow_verification(session: Session, keys: Keys, token: str) -> UUID 
     elif not was_verified:
         mail = message_texts.address_added(primary.address, await _handle_of(session, link.user_id))
         queue_mail(session, mail, keys.mail, about=link.user_id)
+    if milestones is not None and not was_verified:
+        await milestones.address_verified(session, link.user_id, row.address_key, is_first=is_first)
     return link.user_id
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from app.accounts.security.rate_limits import Limit, RateLimits, check_limits, count_failure
-from app.accounts.security.secrets import keyed_hash
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.text_input import trimmed
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import WorkspaceRow
@@ -118,10 +118,10 @@ def _comparable(text: str) -> str:
     return text.lower().replace("-", "").replace("_", "")
 
 
-async def require_free_handle(session: Session, abuse_key: bytes, handle: str, *, path: tuple[str, ...]) -> None:
+async def require_free_handle(session: Session, abuse_key: HashKeys, handle: str, *, path: tuple[str, ...]) -> None:
     """Raise `HandleTaken` if a new user could not have this handle now; does not take it."""
     key = handle.lower()
-    hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
+    hold = await workspace_store.handle_hold(session, abuse_key.hashes(key), at=session.now)
     if hold is not None or await workspace_store.id_by_handle(session, key) is not None:
         raise HandleTaken(path=path)
 
@@ -139,17 +139,17 @@ async def counting_refusals(
         raise
 
 
-async def claim_handle(session: Session, abuse_key: bytes, handle: str, workspace_id: UUID) -> bool:
+async def claim_handle(session: Session, abuse_key: HashKeys, handle: str, workspace_id: UUID) -> bool:
     """Take a handle for a workspace that has none, without regard to case.
 
-    False when another user or organization has it, or gave it up less than `HOLD_PERIOD` ago. `abuse_key` is the key with which
-    freed handles are hashed.
+    False when another user or organization has it, or gave it up less than `HOLD_PERIOD` ago. `abuse_key` is what
+    freed handles are hashed with.
     """
     key = handle.lower()
     if not await workspace_store.claim_handle(session, key, workspace_id):
         return False
     # read only now: the statement above has waited for a transaction that is just giving the handle up
-    hold = await workspace_store.handle_hold(session, keyed_hash(abuse_key, key), at=session.now)
+    hold = await workspace_store.handle_hold(session, abuse_key.hashes(key), at=session.now)
     if hold is not None and hold.workspace_id != workspace_id:
         await workspace_store.free_handle(session, workspace_id)
         return False
@@ -157,7 +157,7 @@ async def claim_handle(session: Session, abuse_key: bytes, handle: str, workspac
 
 
 async def claim_generated_handle(
-    session: Session, abuse_key: bytes, workspace_id: UUID, name: str, *, fallback_prefix: str
+    session: Session, abuse_key: HashKeys, workspace_id: UUID, name: str, *, fallback_prefix: str
 ) -> str:
     """Take a free handle that resembles the name, or else `fallback_prefix` with a number; returns it."""
     for handle in _generate_handles(name, fallback_prefix):
@@ -167,7 +167,7 @@ async def claim_generated_handle(
 
 
 async def change_handle(
-    session: Session, abuse_key: bytes, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
+    session: Session, abuse_key: HashKeys, workspace: WorkspaceRow, handle: str, *, path: tuple[str, ...] | None = None
 ) -> bool:
     """Change the handle of a locked workspace; False when it has that one already.
 
@@ -185,10 +185,10 @@ async def change_handle(
     return True
 
 
-async def give_up_handle(session: Session, abuse_key: bytes, workspace: WorkspaceRow) -> None:
+async def give_up_handle(session: Session, abuse_key: HashKeys, workspace: WorkspaceRow) -> None:
     """Free a workspace's handle; nobody else can take it for `HOLD_PERIOD`, so that old links do not lead to a stranger."""
     await workspace_store.free_handle(session, workspace.id)
-    handle_hash = keyed_hash(abuse_key, workspace.handle.lower())
+    handle_hash = abuse_key.hash(workspace.handle.lower())
     await workspace_store.hold_handle(session, handle_hash, workspace.id, until=session.now + HOLD_PERIOD)
 
 

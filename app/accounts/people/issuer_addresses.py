@@ -14,6 +14,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.people.email_addresses import MOST_ADDRESSES
 from app.accounts.people.email_syntax import EmailAddress
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import find_user
 from app.accounts.security.secrets import Keys
 from app.db.engine import Session
@@ -47,7 +48,9 @@ async def find_identity(session: Session, claims: TokenClaims, told: ToldEmail |
     )
 
 
-async def take_told_address(session: Session, keys: Keys, claims: TokenClaims, told: ToldEmail) -> None:
+async def take_told_address(
+    session: Session, keys: Keys, claims: TokenClaims, told: ToldEmail, milestones: Milestones | None = None
+) -> None:
     """Have the account follow its issuer to the address that is told, once however many tokens tell it at once.
 
     The address is added unless another account has verified it or there are `MOST_ADDRESSES`. Addresses that are verified by this
@@ -64,6 +67,7 @@ async def take_told_address(session: Session, keys: Keys, claims: TokenClaims, t
     emails = await user_store.emails_of(session, user_id)
     former = next((row.address for row in emails if row.is_primary), None)
     was_verified = any(row.address_key == told.email.key and row.verified_at is not None for row in emails)
+    is_first = all(row.verified_at is None for row in emails)
     distrusted = await oidc_identity_store.distrust_others(session, user_id, claims.issuer, address_key=told.email.key)
     if distrusted:
         await mailed_link_store.forget_resets(session, user_id)
@@ -72,6 +76,8 @@ async def take_told_address(session: Session, keys: Keys, claims: TokenClaims, t
     await oidc_identity_store.note_told(session, claims.issuer, claims.subject, told.told.at)
     chosen = await _choose_primary(session, user_id, added)
     await _record(session, user_id, is_added=added is not None, is_distrusted=bool(distrusted))
+    if milestones is not None and added is not None and not was_verified:
+        await milestones.address_verified(session, user_id, told.email.key, is_first=is_first)
     if former is not None:
         is_new = added is not None and not was_verified
         await _mail(session, keys, user_id, former=former, chosen=chosen, is_new=is_new)

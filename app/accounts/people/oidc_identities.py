@@ -7,7 +7,7 @@ nobody can learn by it whether it has an account.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -20,8 +20,9 @@ from app.accounts.access.callers import ANONYMOUS, Caller, UserCaller
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import HandleInvalid, check_handle
 from app.accounts.people.issuer_addresses import ToldEmail, find_identity, take_told_address, vouch_for
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
-from app.accounts.security.secrets import Keys, keyed_hash
+from app.accounts.security.secrets import HashKeys, Keys
 from app.accounts.security.shared_errors import EmailTaken
 from app.accounts.security.text_input import cleaned_line
 from app.db.engine import Database, Session
@@ -43,16 +44,26 @@ _TRIES: Final = 3
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What opening an account needs beside the claims."""
+
+    abuse_key: HashKeys
+    milestones: Milestones | None
+
+
 class _OfAnotherSubject(Exception):  # not an error: the account is made in another way
     """The account with the verified address has an identity of this issuer, with another subject."""
 
 
-async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: str) -> Caller:
+async def authenticate(
+    database: Database, issuer: Issuer, keys: Keys, token: str, milestones: Milestones | None = None
+) -> Caller:
     """The user of a token of the issuer, who gets an account at the first sign-in; `Anonymous` for any other token.
 
     An account follows its issuer to another verified address (see `take_told_address`), but for tokens without time of issue.
-    `keys` hash the identities of deleted accounts, and encrypt mails. Raises `IssuerUnavailable` when the issuer must be asked and
-    can't be reached.
+    `keys` hash the identities of deleted accounts, and encrypt mails; `milestones` are told of verified addresses. Raises
+    `IssuerUnavailable` when the issuer must be asked and can't be reached.
     """
     claims = await issuer.verify(token, database.clock.real_now())
     if claims is None:
@@ -62,28 +73,34 @@ async def authenticate(database: Database, issuer: Issuer, keys: Keys, token: st
         known = await find_identity(session, claims, told)
         may_open_account = known is not None or await _may_open_account(session, keys.abuse_key, claims)
     if known is None:
-        user_id = await _first_sign_in(database, issuer, keys.abuse_key, token, claims) if may_open_account else None
+        opening = _Opening(keys.abuse_key, milestones)
+        user_id = await _first_sign_in(database, issuer, opening, token, claims) if may_open_account else None
         return ANONYMOUS if user_id is None else UserCaller(user_id, None, claims.expires_at)
     if told is not None and known.is_address_due:
-        await transact(database, lambda session: take_told_address(session, keys, claims, told), step="identity.email")
+        await transact(
+            database,
+            lambda session: take_told_address(session, keys, claims, told, milestones),
+            step="identity.email",
+        )
     if known.is_address_taken and issuer.is_first_warning(claims.subject):
         _log.warning("identity.address_taken", hint="another account has verified the address: it was not added")
     return UserCaller(known.user_id, None, claims.expires_at)
 
 
-async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: bytes) -> None:
+async def block_earlier_tokens(session: Session, user_id: UUID, abuse_key: HashKeys) -> None:
     """Keep tokens that were issued until now from opening an account again: called by the deletion of the user's account.
 
     Keeps a hash of each identity, made with `abuse_key`, for `ERASED_LIFETIME`.
     """
-    hashes = [_hash(abuse_key, row.issuer, row.subject) for row in await oidc_identity_store.of_user(session, user_id)]
+    identities = await oidc_identity_store.of_user(session, user_id)
+    hashes = [abuse_key.hash(*_guarded(row.issuer, row.subject)) for row in identities]
     await oidc_identity_store.lock(session, hashes)
     now = session.real_now
     await oidc_identity_store.remember_erased(session, hashes, erased_at=now, expires_at=now + ERASED_LIFETIME)
 
 
 async def _first_sign_in(
-    database: Database, issuer: Issuer, abuse_key: bytes, token: str, claims: TokenClaims
+    database: Database, issuer: Issuer, opening: _Opening, token: str, claims: TokenClaims
 ) -> UUID | None:
     profile = await issuer.profile(token, claims)
     email = _email_of(profile)
@@ -94,7 +111,7 @@ async def _first_sign_in(
     new = _new_user(profile, email, claims.issuer)
     for _ in range(_TRIES):
         try:
-            return await _sign_in_new(database, abuse_key, claims, new)
+            return await _sign_in_new(database, opening, claims, new)
         except EmailTaken:
             # an account has just verified the address: the next attempt finds it
             continue
@@ -103,20 +120,21 @@ async def _first_sign_in(
                 "the provider told an address of somebody it knows by another subject: they get an account without it"
             )
             _log.warning("identity.second_subject", hint=hint)
-            return await _sign_in_new(database, abuse_key, claims, replace(new, is_email_verified=False))
+            return await _sign_in_new(database, opening, claims, replace(new, is_email_verified=False))
     raise Unavailable
 
 
-async def _sign_in_new(database: Database, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
+async def _sign_in_new(database: Database, opening: _Opening, claims: TokenClaims, new: NewUser) -> UUID | None:
     return await transact(
         database,
-        lambda session: _find_or_create_user(session, abuse_key, claims, new),
+        lambda session: _find_or_create_user(session, opening, claims, new),
         step="identity.first-sight",
     )
 
 
-async def _find_or_create_user(session: Session, abuse_key: bytes, claims: TokenClaims, new: NewUser) -> UUID | None:
-    await oidc_identity_store.lock(session, [_hash(abuse_key, claims.issuer, claims.subject)])
+async def _find_or_create_user(session: Session, opening: _Opening, claims: TokenClaims, new: NewUser) -> UUID | None:
+    abuse_key = opening.abuse_key
+    await oidc_identity_store.lock(session, [abuse_key.hash(*_guarded(claims.issuer, claims.subject))])
     known = await find_identity(session, claims, None)
     if known is not None:
         return known.user_id
@@ -124,7 +142,7 @@ async def _find_or_create_user(session: Session, abuse_key: bytes, claims: Token
         return None
     user_id = await _link(session, claims, new) if new.is_email_verified else None
     if user_id is None:
-        user_id = (await create_user(session, abuse_key, new)).id
+        user_id = (await create_user(session, abuse_key, new, opening.milestones)).id
     row = IdentityRow(
         issuer=claims.issuer,
         subject=claims.subject,
@@ -158,12 +176,12 @@ async def _record_link(session: Session, user_id: UUID) -> None:
         await audit_log.record(session, found[1].id, Actor(user_id=user_id), "identity.linked", summary)
 
 
-async def _may_open_account(session: Session, abuse_key: bytes, claims: TokenClaims) -> bool:
+async def _may_open_account(session: Session, abuse_key: HashKeys, claims: TokenClaims) -> bool:
     """Whether a token may open an account: issued after the deletion of an earlier one, even if clocks differ by `_LEEWAY`."""
     if claims.issued_at is None or claims.issued_at <= session.real_now - ERASED_LIFETIME:
         return False
-    identity_hash = _hash(abuse_key, claims.issuer, claims.subject)
-    erased: datetime | None = await oidc_identity_store.erased_at(session, identity_hash, at=session.real_now)
+    hashes = abuse_key.hashes(*_guarded(claims.issuer, claims.subject))
+    erased: datetime | None = await oidc_identity_store.erased_at(session, hashes, at=session.real_now)
     return erased is None or claims.issued_at > erased + _LEEWAY
 
 
@@ -201,5 +219,6 @@ def _handle_of(profile: Profile) -> str | None:
         return None
 
 
-def _hash(abuse_key: bytes, issuer: str, subject: str) -> bytes:
-    return keyed_hash(abuse_key, "identity", issuer, subject)
+def _guarded(issuer: str, subject: str) -> tuple[str, str, str]:
+    """The parts of what is hashed of an identity."""
+    return "identity", issuer, subject

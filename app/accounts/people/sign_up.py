@@ -14,6 +14,7 @@ from uuid import UUID
 from app.accounts.people.email_addresses import LINK_LIFETIME, follow_verification
 from app.accounts.people.email_syntax import EmailAddress, parse_email
 from app.accounts.people.handles import check_handle, require_free_handle
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.sessions import OpenedSession, open_session
 from app.accounts.people.users import MOST_NAME_CHARACTERS, NewUser, create_user
 from app.accounts.security.passwords import Passwords, check_new_password
@@ -101,13 +102,14 @@ async def verify_email(
     user_agent: str | None,
     replaces: str | None = None,
     before_opening: Callable[[], None] | None = None,
+    milestones: Milestones | None = None,
 ) -> Verified:
     """Use the token of a mailed link: make the account, its workspace and a session in one transaction, or verify an added address.
 
-    A session that is opened takes the place of `replaces` (see `open_session`). `before_opening` is called if the link is one that
-    makes an account and opens a session; when it raises, the link can be used again. Raises `TokenExpired` for a token that is
-    unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account has verified the address meanwhile: another, or
-    one made by another link to this address.
+    A session that is opened takes the place of `replaces` (see `open_session`); `milestones` are told of the address.
+    `before_opening` is called if the link is one that makes an account and opens a session; when it raises, the link can be used
+    again. Raises `TokenExpired` for a token that is unknown, used or older than `LINK_LIFETIME`, and `EmailTaken` when an account
+    has verified the address meanwhile: another, or one made by another link to this address.
     """
 
     async def follow(session: Session) -> Verified:
@@ -115,9 +117,10 @@ async def verify_email(
         if pending is not None:
             if before_opening is not None:
                 before_opening()
-            opened = await _open_account(session, keys, pending, user_agent, replaces)
+            user = await create_user(session, keys.abuse_key, _new_user(pending), milestones)
+            opened = await open_session(session, user.id, user_agent, replaces=replaces)
             return Verified(opened.user_id, opened)
-        user_id = await follow_verification(session, keys, token)
+        user_id = await follow_verification(session, keys, token, milestones)
         if user_id is None:
             raise TokenExpired(path=("input", "token"))
         return Verified(user_id, None)
@@ -128,18 +131,14 @@ async def verify_email(
         raise EmailTaken(path=("input", "token")) from None
 
 
-async def _open_account(
-    session: Session, keys: Keys, pending: SignUpRow, user_agent: str | None, replaces: str | None
-) -> OpenedSession:
-    new = NewUser(
+def _new_user(pending: SignUpRow) -> NewUser:
+    return NewUser(
         email=EmailAddress(pending.address, pending.address_key),
         password_hash=pending.password_hash,
         handle=pending.handle,
         first_name=pending.first_name,
         last_name=pending.last_name,
     )
-    user = await create_user(session, keys.abuse_key, new)
-    return await open_session(session, user.id, user_agent, replaces=replaces)
 
 
 def _sign_up_row(session: Session, form: SignUp, email: EmailAddress, password_hash: str, token: str) -> SignUpRow:

@@ -15,6 +15,8 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.permissions import WorkspaceRole
 from app.accounts.people.email_syntax import EmailAddress
 from app.accounts.people.handles import claim_generated_handle, claim_handle
+from app.accounts.people.milestones import Milestones
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.shared_errors import EmailTaken, EmailUnverified
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -112,13 +114,15 @@ def name_of(first_name: str | None, last_name: str | None, handle: str) -> str:
     return full_name(first_name, last_name) or handle
 
 
-async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
+async def create_user(
+    session: Session, abuse_key: HashKeys, new: NewUser, milestones: Milestones | None = None
+) -> User:
     """Make an account with its address and its personal workspace, of which the user is the owner.
 
     A verified address becomes the primary one; an unverified one stays that, also if other accounts have it.
 
     Takes the handle asked for, or generates one if none was asked for or it is taken by now; `abuse_key` is the key with which
-    freed handles are hashed. Raises `EmailTaken` when another account has verified the address.
+    freed handles are hashed; `milestones` are told of a verified address. Raises `EmailTaken` when another account has verified it.
     """
     user = UserRow(
         id=uuid7(),
@@ -143,13 +147,15 @@ async def create_user(session: Session, abuse_key: bytes, new: NewUser) -> User:
     if not is_theirs:
         raise EmailTaken
     await _open_personal_workspace(session, abuse_key, user, new)
+    if milestones is not None and new.is_email_verified:
+        await milestones.address_verified(session, user.id, new.email.key, is_first=True)
     made = await find_user(session, user.id)
     if made is None:
         raise LookupError("an account that was just made is not there")
     return made
 
 
-async def _open_personal_workspace(session: Session, abuse_key: bytes, user: UserRow, new: NewUser) -> None:
+async def _open_personal_workspace(session: Session, abuse_key: HashKeys, user: UserRow, new: NewUser) -> None:
     workspace_id = uuid7()
     name = full_name(new.first_name, new.last_name)
     handle = new.handle

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -18,29 +19,59 @@ _TOKEN_CHARACTERS = 43
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class HashKeys:
+    """The key that hashes are made with which are kept for long, and the former ones that older hashes were made with."""
+
+    present: bytes
+    former: tuple[bytes, ...] = ()
+
+    def hash(self, *parts: str) -> bytes:
+        """What is stored of a value from now on."""
+        return keyed_hash(self.present, *parts)
+
+    def former_hashes(self, *parts: str) -> list[bytes]:
+        """What may be stored of a value from before."""
+        return [keyed_hash(key, *parts) for key in self.former]
+
+    def hashes(self, *parts: str) -> list[bytes]:
+        """Everything that may be stored of a value, the present hash first."""
+        return [self.hash(*parts), *self.former_hashes(*parts)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Keys:
     """One key of 32 bytes per purpose, so that hashes made for one purpose can't be compared with those of another.
 
-    `limits` hashes whom a rate limit is for, `phones` phone numbers, `codes` the codes that are texted and mailed. `abuse_key`
-    hashes what must be recognized after its owner is gone, such as a freed handle. `mail` encrypts the mails in the queue. `quotes`
-    signs the prices of changes that clients hand back.
+    `limits` hashes whom a rate limit is for, `codes` the codes that are texted and mailed. `mail` encrypts the mails in the queue.
+    `quotes` signs the prices of changes that clients hand back. The other two hash what must be recognized after its owner is gone:
+    `phones` phone numbers, `abuse_key` freed handles, identities, and who had a trial.
     """
 
     limits: bytes
-    phones: bytes
+    phones: HashKeys
     codes: bytes
-    abuse_key: bytes
+    abuse_key: HashKeys
     mail: bytes
     quotes: bytes
 
 
-def derive_keys(secret_key: str) -> Keys:
-    """The keys derived from `secret_key`, the same ones each time."""
+def derive_keys(secret_key: str, abuse_pepper: str | None = None, former_peppers: Sequence[str] = ()) -> Keys:
+    """The keys derived from these secrets, the same ones each time.
+
+    What guards against abuse is hashed with `abuse_pepper`, and without one with `secret_key`. Hashes that `former_peppers` made,
+    or the secret key while there was no pepper, are found again.
+    """
+    peppers = list(dict.fromkeys([abuse_pepper or secret_key, *former_peppers, secret_key]))
+
+    def of_guards(purpose: str) -> HashKeys:
+        present, *former = (derive_key(pepper, purpose) for pepper in peppers)
+        return HashKeys(present, tuple(former))
+
     return Keys(
         limits=derive_key(secret_key, "rate-limits"),
-        phones=derive_key(secret_key, "phone-numbers"),
+        phones=of_guards("phone-numbers"),
         codes=derive_key(secret_key, "phone-codes"),
-        abuse_key=derive_key(secret_key, "guards"),
+        abuse_key=of_guards("guards"),
         mail=derive_key(secret_key, "queued-mail"),
         quotes=derive_key(secret_key, "quotes"),
     )

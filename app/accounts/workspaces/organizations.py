@@ -19,8 +19,10 @@ from app.accounts.people.handles import (
     claim_handle,
     counting_refusals,
 )
+from app.accounts.people.milestones import Milestones
 from app.accounts.people.users import lock_joining_user
 from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_refused
+from app.accounts.security.secrets import HashKeys
 from app.accounts.security.text_input import one_line
 from app.accounts.workspaces.members import lock_workspace
 from app.accounts.workspaces.partial_changes import UNCHANGED, OrUnchanged
@@ -61,14 +63,15 @@ class WorkspaceChange:
 
 async def create_organization(
     database: Database,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     limits: RateLimits,
     caller: Caller,
     form: NewOrganization,
     *,
     owners_set_external_ids: bool,
+    milestones: Milestones | None = None,
 ) -> WorkspaceAccess:
-    """Create an organization, of which the caller is the owner.
+    """Create an organization, of which the caller is the owner; `milestones` are told of it.
 
     Raises `InvalidInput`, `HandleInvalid`, `HandleTaken`, `Conflict` for an external id that another workspace has, `Forbidden`
     for any external id unless `owners_set_external_ids`, `AccountClosing`, and `RateLimited` by `PER_USER_A_DAY` or for too many
@@ -82,7 +85,10 @@ async def create_organization(
         raise Forbidden("Here only the host product's servers set external ids.")
 
     async def create(session: Session) -> WorkspaceAccess:
-        return await _create(session, abuse_key, user, name, handle, external_id)
+        access = await _create(session, abuse_key, user, name, handle, external_id)
+        if milestones is not None:
+            await milestones.organization_created(session, user.user_id, access.workspace.id)
+        return access
 
     async def create_limited() -> WorkspaceAccess:
         work = partial(transact, database, create, step="create-organization")
@@ -94,7 +100,7 @@ async def create_organization(
 
 
 async def _create(
-    session: Session, abuse_key: bytes, user: UserCaller, name: str, handle: str | None, external_id: str | None
+    session: Session, abuse_key: HashKeys, user: UserCaller, name: str, handle: str | None, external_id: str | None
 ) -> WorkspaceAccess:
     await lock_joining_user(session, user.user_id)
     workspace_id = uuid7()
@@ -126,7 +132,7 @@ async def _create(
 async def update_workspace(
     database: Database,
     limits: RateLimits,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     caller: Caller,
     workspace_id: UUID,
     change: WorkspaceChange,
@@ -203,7 +209,7 @@ def _checked_external_id(text: str | None) -> str | None:
 
 async def _apply(
     session: Session,
-    abuse_key: bytes,
+    abuse_key: HashKeys,
     caller: Caller,
     workspace: WorkspaceRow,
     change: WorkspaceChange,

@@ -1,4 +1,4 @@
-"""Parsing phone numbers, and what is stored and shown of one: a keyed hash, and the last digits."""
+"""Parsing phone numbers, and what is shown of one: the last digits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Collection
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from app.accounts.security.secrets import keyed_hash
 from app.errors import InvalidInput
 
 SHOWN_DIGITS = 4
@@ -56,11 +55,6 @@ def parse_number(text: str, region: str | None, *, countries: Collection[str]) -
     if countries and phonenumbers.region_code_for_number(number) not in countries:
         raise InvalidInput("Numbers of this country can't be verified here.", path=path)
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-
-
-def number_hash(key: bytes, number: str) -> bytes:
-    """What is stored of a number in E.164 form: the same for the same number, and useless without the key."""
-    return keyed_hash(key, number)
 
 
 def last_digits(number: str) -> str:

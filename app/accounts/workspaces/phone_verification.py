@@ -16,7 +16,7 @@ from app.accounts.security.rate_limits import Limit, RateLimits, count_unless_re
 from app.accounts.security.secrets import Keys
 from app.accounts.security.shared_errors import CodeExpired, CodeWrong
 from app.accounts.security.text_input import pasted_code
-from app.accounts.workspaces.phone_numbers import last_digits, number_hash, parse_number
+from app.accounts.workspaces.phone_numbers import last_digits, parse_number
 from app.db.engine import Database, Session
 from app.db.tables.workspaces import PhoneRow, PhoneUseRow
 from app.db.unit_of_work import transact
@@ -96,7 +96,7 @@ async def send_code(
     async def begin(session: Session) -> None:
         await _authorize(session, user, phone.workspace_id, lock=True)
         expires_at = session.real_now + CODE_LIFETIME
-        phone_hash = number_hash(keys.phones, number)
+        phone_hash = keys.phones.hash(number)
         await phone_store.begin_check(session, phone.workspace_id, phone_hash, expires_at=expires_at)
 
     # A send that the provider refused counts for nothing; one without an answer counts, since it may have been sent.
@@ -125,7 +125,7 @@ async def verify_phone(
     code = pasted_code(code)
     if _CODE.fullmatch(code) is None:
         raise InvalidInput(f"The code that was texted has {CODE_DIGITS} digits.", path=("input", "code"))
-    phone_hash = number_hash(keys.phones, number)
+    phone_hash = keys.phones.hash(number)
 
     async def try_once(session: Session) -> int | WorkspaceAccess:
         access = await _authorize(session, user, phone.workspace_id, lock=True)
@@ -140,6 +140,9 @@ async def verify_phone(
 
     async def save(session: Session) -> WorkspaceAccess:
         access = await _authorize(session, user, phone.workspace_id, lock=True)
+        await phone_store.lock_number(session, phone_hash)
+        former = keys.phones.former_hashes(number)
+        await phone_store.rehash_uses(session, former, phone_hash, most=MOST_WORKSPACES)
         await _save_number(session, user, phone.workspace_id, phone_hash, last_digits(number))
         return access
 
@@ -217,8 +220,8 @@ async def _save_number(
 
 
 async def _take_slot(session: Session, workspace_id: UUID, phone_hash: bytes) -> None:
-    """Take one of the number's `MOST_WORKSPACES` slots for the workspace; it is never freed, not even by another number."""
-    uses = await phone_store.lock_uses(session, phone_hash)
+    """Take one of the `MOST_WORKSPACES` slots of a locked number; it is never freed, not even by another number."""
+    uses = await phone_store.uses_of(session, [phone_hash])
     if any(use.workspace_id == workspace_id for use in uses):
         return
     free = sorted(set(range(1, MOST_WORKSPACES + 1)) - {use.slot for use in uses})

@@ -16,6 +16,7 @@ from app.error_codes import ErrorCode
 from app.errors import DomainError
 from app.ids import uuid7
 from app.store import billing_accounts as billing_account_store
+from app.store import seat_requests as seat_request_store
 from app.store import subscriptions as subscription_store
 
 # Longer than a step takes that is under way, with its calls to the provider.
@@ -24,6 +25,9 @@ STEP_TAKES: Final = timedelta(seconds=90)
 CALL_TAKES: Final = timedelta(seconds=10)
 # So that no old plan renews because a change was still waiting.
 LAPSES_BEFORE_PERIOD_END: Final = timedelta(hours=2)
+
+FOR_SEATS: Final = "acceptInvitation"
+"""The mutation of a change that accepted invitations caused."""
 
 
 class ChangeInFlight(DomainError):
@@ -59,6 +63,11 @@ class Failure(StrEnum):
 _END_STATE: Final = {Failure.LAPSED: ChangeState.LAPSED, Failure.TAKEN_BACK: ChangeState.TAKEN_BACK}
 # In these nothing was charged and nothing was refused by a bank: the key may be used again.
 _FREES_KEY: Final = (Failure.INTERRUPTED, Failure.REFUSED, Failure.PRICE_CHANGED)
+
+
+def is_for_seats(change: SubscriptionChangeRow) -> bool:
+    """Whether accepted invitations caused the change: it is charged though nobody waits for the answer."""
+    return change.mutation == FOR_SEATS
 
 
 async def begin(
@@ -131,14 +140,20 @@ def seems_left(change: SubscriptionChangeRow, now: datetime) -> bool:
 
 
 async def await_payment(
-    session: Session, workspace_id: UUID, change_id: UUID, *, invoice_id: str, until: datetime
+    session: Session, workspace_id: UUID, change_id: UUID, *, invoice_id: str, page: str | None, until: datetime
 ) -> SubscriptionChangeRow | None:
-    """Note that a change waits for the payment of an invoice, until a time."""
+    """Note that a change waits for the payment of an invoice, until a time; `page` is where it can be paid.
+
+    Where nobody with the card is there, since accepted invitations caused it, the owners are told.
+    """
     row = await _locked(session, workspace_id, change_id)
     if row is None or row.state not in IN_FLIGHT:
         return row
     row.state = ChangeState.AWAITING_PAYMENT.value
     row.invoice_id, row.expires_at, row.next_check_at = invoice_id, until, until
+    if is_for_seats(row):
+        notice = Notice.SEAT_AWAITS_PAYMENT
+        await owner_notices.tell(session, workspace_id, notice, str(change_id), until=until, page=page)
     return row
 
 
@@ -181,9 +196,19 @@ async def finish(session: Session, workspace_id: UUID, change_id: UUID) -> Subsc
     if failure in _FREES_KEY:
         row.idempotency_key = None
     await session.flush()
-    if failure is Failure.LAPSED:
+    await _settle_seats(session, row, failure)
+    if failure is Failure.LAPSED and not is_for_seats(row):
         await owner_notices.tell(session, workspace_id, Notice.CHANGE_LAPSED, str(change_id))
     return row
+
+
+async def _settle_seats(session: Session, change: SubscriptionChangeRow, failure: Failure | None) -> None:
+    """Who waits for a seat is looked at again now that a change has ended; those whose seat it did not buy wait no more."""
+    if failure is not None and is_for_seats(change):
+        await seat_request_store.give_up_change(session, change.workspace_id, change.id)
+        if failure is not Failure.TAKEN_BACK:
+            await owner_notices.tell(session, change.workspace_id, Notice.SEAT_NOT_BOUGHT, str(change.id))
+    await seat_request_store.look_again(session, change.workspace_id, session.now)
 
 
 async def end_with_subscription(session: Session, workspace_id: UUID, change_id: UUID) -> SubscriptionChangeRow | None:
@@ -193,6 +218,7 @@ async def end_with_subscription(session: Session, workspace_id: UUID, change_id:
         row.failure = Failure.ENDED.value
         row.state = ChangeState.FAILED.value
         row.next_check_at = row.seats_left = row.expires_at = None
+        await _settle_seats(session, row, Failure.ENDED)
     return row
 
 

@@ -59,19 +59,13 @@ async def keep_terms(session: Session, catalog: Catalog) -> None:
     """Write down the terms of the catalog's plans, as they are sold from now on."""
     # their texts may be others by now
     _former_terms.clear()
-    await plan_terms_store.save(
-        session,
-        [
-            {
-                "id": terms.id,
-                "plan_code": terms.plan.code,
-                "catalog_code": terms.catalog_code,
-                "prices_include_tax": terms.prices_include_tax,
-                "terms": terms_of(terms.plan),
-            }
-            for terms in terms_of_plans(catalog)
-        ],
-    )
+    await plan_terms_store.save(session, [_values(terms) for terms in terms_of_plans(catalog)])
+
+
+async def keep_terms_of(session: Session, terms: PlanTerms) -> None:
+    """Write down terms that somebody is about to have, whether or not the catalog was ever synced to the provider."""
+    if await plan_terms_store.find(session, terms.id) is None:
+        await plan_terms_store.save(session, [_values(terms)])
 
 
 def terms_of_plans(catalog: Catalog) -> Sequence[PlanTerms]:
@@ -89,6 +83,16 @@ def _remembered(row: PlanTermsRow | KeptTerms) -> PlanTerms:
         _former_terms.clear()
     found = _former_terms[row.id] = _terms(row)
     return found
+
+
+def _values(terms: PlanTerms) -> dict[str, object]:
+    return {
+        "id": terms.id,
+        "plan_code": terms.plan.code,
+        "catalog_code": terms.catalog_code,
+        "prices_include_tax": terms.prices_include_tax,
+        "terms": terms_of(terms.plan),
+    }
 
 
 def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:

@@ -18,9 +18,9 @@ from app.billing.payments import invoice_mirror
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, described
 from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
-from app.messages import message_texts
+from app.messages import bill_texts, message_texts
+from app.messages.bill_texts import Bill
 from app.messages.mail import Mail, queue_mail
-from app.messages.message_texts import Bill
 from app.money import Money
 from app.store import customers as customer_store
 from app.store import invoices as invoice_store
@@ -43,6 +43,12 @@ class Notice(StrEnum):
     PLAN_CHANGED = "PLAN_CHANGED"
     CANCELED = "CANCELED"
     INVOICE_PAID = "INVOICE_PAID"
+    SEAT_AWAITS_PAYMENT = "SEAT_AWAITS_PAYMENT"
+    SEAT_NOT_BOUGHT = "SEAT_NOT_BOUGHT"
+    TRIAL_ENDS_SOON = "TRIAL_ENDS_SOON"
+    TRIAL_ENDED = "TRIAL_ENDED"
+    PLAN_GIVEN = "PLAN_GIVEN"
+    GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
 
 
 async def tell(
@@ -52,16 +58,19 @@ async def tell(
     reason: str,
     *,
     until: datetime | None = None,
+    page: str | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Have the owners mailed, unless they were for this reason. `until` is the time that the mail names, if it names one.
+    """Have the owners mailed, unless they were for this reason. `until` and `page` are the time and the address that the mail
+    names, if it names any.
 
     `facts` are what else it says: they lie in the queue as they are, so none of them is about a person.
     """
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
     arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(facts or {})}
-    session.outbox.enqueue(OWNER_NOTICE, arguments | ({"until": until.isoformat()} if until is not None else {}))
+    named = {"until": until.isoformat() if until is not None else None, "page": page}
+    session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
 
 
 async def tell_of_unpaid(session: Session, row: SubscriptionRow, invoice_id: str | None) -> None:
@@ -142,13 +151,13 @@ def _mail(
 ) -> Mail:
     match notice:
         case Notice.PLAN_CHANGED:
-            return message_texts.plan_changed(to, handle, before=facts["before"], now=facts["now"])
+            return bill_texts.plan_changed(to, handle, before=facts["before"], now=facts["now"])
         case Notice.CANCELED:
-            return message_texts.subscription_canceled(to, handle, until)
+            return bill_texts.subscription_canceled(to, handle, until)
         case Notice.INVOICE_PAID:
-            return message_texts.invoice_paid(to, handle, bill or Bill(None, "", None, "", None))
+            return bill_texts.invoice_paid(to, handle, bill or Bill(None, "", None, "", None))
         case Notice.PAYMENT_FAILED:
-            return message_texts.renewal_failed(to, handle, until, bill)
+            return bill_texts.renewal_failed(to, handle, until, bill)
         case Notice.ENDED_UNPAID:
             return message_texts.ended_unpaid(to, handle)
         case Notice.ENDED:
@@ -159,3 +168,15 @@ def _mail(
             return message_texts.paid_twice(to, handle)
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
+        case Notice.SEAT_AWAITS_PAYMENT:
+            return message_texts.seat_awaits_payment(to, handle, until, facts.get("page"))
+        case Notice.SEAT_NOT_BOUGHT:
+            return message_texts.seat_not_bought(to, handle)
+        case Notice.TRIAL_ENDS_SOON:
+            return message_texts.trial_ends_soon(to, handle, until)
+        case Notice.TRIAL_ENDED:
+            return message_texts.trial_ended(to, handle)
+        case Notice.PLAN_GIVEN:
+            return message_texts.plan_given(to, handle, until)
+        case Notice.GIVEN_PLAN_ENDED:
+            return message_texts.given_plan_ended(to, handle)

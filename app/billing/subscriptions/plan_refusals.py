@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final, TypeAlias
+
 from app.catalog import AddOn, BillingInterval, Plan
 from app.error_codes import ErrorCode
 from app.errors import DomainError, InvalidInput
 from app.wording import count, number
 
-_PLAN, _INTERVAL, _SEATS, _ADD_ONS = (("input", name) for name in ("planCode", "interval", "seats", "addOns"))
+Path: TypeAlias = tuple[str, ...]
+
+ADD_ONS: Final[Path] = ("input", "addOns")
+_PLAN, _INTERVAL, _SEATS = (("input", name) for name in ("planCode", "interval", "seats"))
 _BILLED = {BillingInterval.MONTH: "monthly", BillingInterval.YEAR: "yearly"}
 
 
@@ -54,6 +59,12 @@ class NotSelfServe(DomainError):
         """The plan is sold by contract; the message says where."""
         where = f": {plan.contact_url}" if plan.contact_url else "."
         return cls(f"{plan.name} is sold by contract. Talk to sales{where}", path=_PLAN)
+
+    @classmethod
+    def present(cls, plan: Plan) -> NotSelfServe:
+        """The workspace is on a plan that was agreed with the seller; the message says where to have it changed."""
+        where = f": {plan.contact_url}" if plan.contact_url else "."
+        return cls(f"This workspace is on {plan.name}, by contract. To change that, talk to sales{where}")
 
 
 class SeatLimit(DomainError):
@@ -102,19 +113,32 @@ class AddOnUnavailable(InvalidInput):
     """This add-on can't be had with this plan."""
 
     @classmethod
-    def unknown(cls, code: str) -> AddOnUnavailable:
+    def unknown(cls, code: str, *, path: Path = ADD_ONS) -> AddOnUnavailable:
         """No add-on has this code."""
-        return cls(f"There is no add-on {code!r}.", path=_ADD_ONS)
+        return cls(f"There is no add-on {code!r}.", path=path)
 
     @classmethod
-    def not_offered(cls, name: str, plan: Plan) -> AddOnUnavailable:
+    def not_offered(cls, name: str, plan: Plan, *, path: Path = ADD_ONS) -> AddOnUnavailable:
         """The plan can't be had with it."""
-        return cls(f"{plan.name} can't be had with this add-on: {name}.", path=_ADD_ONS)
+        return cls(f"{plan.name} can't be had with this add-on: {name}.", path=path)
 
     @classmethod
-    def above(cls, maximum: int, add_on: AddOn) -> AddOnUnavailable:
+    def above(cls, maximum: int, add_on: AddOn, *, path: Path = ADD_ONS) -> AddOnUnavailable:
         """The message says how many there can be."""
-        return cls(f"{add_on.name}: at most {number(maximum)}.", path=_ADD_ONS)
+        return cls(f"{add_on.name}: at most {number(maximum)}.", path=path)
+
+
+class OtherQuantity(DomainError):
+    """There are more or fewer of this add-on than you expect: somebody else has changed that. Read it again, and ask again."""
+
+    code = ErrorCode.CONFLICT
+
+    @classmethod
+    def of(cls, *, is_now: int, will_be: int) -> OtherQuantity:
+        """The message says how many there are."""
+        then = f", and {number(will_be)} once the period ends" if will_be != is_now else ""
+        message = f"There are {number(is_now)}{then}, not as many as you expect: somebody else has changed that."
+        return cls(message, path=("input", "expectedQuantity"))
 
 
 class NegativeNumber(InvalidInput):
@@ -126,6 +150,6 @@ class NegativeNumber(InvalidInput):
         return cls(path=_SEATS)
 
     @classmethod
-    def of_add_ons(cls) -> NegativeNumber:
+    def of_add_ons(cls, *, path: Path = ADD_ONS) -> NegativeNumber:
         """The number of an add-on is below zero."""
-        return cls(path=_ADD_ONS)
+        return cls(path=path)

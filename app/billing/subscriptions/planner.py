@@ -12,16 +12,28 @@ from enum import StrEnum
 from app.billing.subscriptions.goals import Goal
 from app.billing.subscriptions.plan_choice import PlanChoice, add_on_quantities
 from app.billing.subscriptions.plan_refusals import (
+    ADD_ONS,
     AddOnUnavailable,
     NegativeNumber,
     NothingToChange,
     NotSelfServe,
+    Path,
     PlanNotNamed,
     PlanUnavailable,
     SeatLimit,
     SeatsHeld,
 )
-from app.catalog import AddOnQuantity, BillingInterval, Catalog, Plan, PlanKind, PlanTerms, SeatPolicy, plan_terms
+from app.catalog import (
+    AddOn,
+    AddOnQuantity,
+    BillingInterval,
+    Catalog,
+    Plan,
+    PlanKind,
+    PlanTerms,
+    SeatPolicy,
+    plan_terms,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +153,7 @@ def _end(catalog: Catalog, plan: Plan, wanted: WantedChange) -> PlannedChange:
     if wanted.seats is not None:
         _seats(plan, wanted.seats, wanted.seats, is_kept=False)
     for code in wanted.add_ons or {}:
-        _require_offered(catalog, plan, code)
+        require_offered(catalog, plan, code)
     return PlannedChange(Goal(None, ends=True), ChangeTiming.PERIOD_END, None)
 
 
@@ -191,7 +203,7 @@ def _add_ons(
     """How many of each add-on there will be: those that are not named stay, unless the plan can't be had with them."""
     plan, is_kept = terms.plan, terms.id == present.terms.id
     for code in wanted:
-        _require_offered(catalog, plan, code)
+        require_offered(catalog, plan, code)
     had = {each.code: each.quantity for each in present.add_ons if plan.add_on(each.code) is not None}
     quantities = {**had, **wanted}
     for code, quantity in quantities.items():
@@ -202,11 +214,15 @@ def _add_ons(
     return add_on_quantities(quantities)
 
 
-def _require_offered(catalog: Catalog, plan: Plan, code: str) -> None:
-    if plan.add_on(code) is not None:
-        return
-    known = next((add_on for add_on in catalog.add_ons if add_on.code == code), None)
-    raise AddOnUnavailable.not_offered(known.name, plan) if known is not None else AddOnUnavailable.unknown(code)
+def require_offered(catalog: Catalog, plan: Plan, code: str, *, path: Path = ADD_ONS) -> AddOn:
+    """The add-on of a plan; raises `AddOnUnavailable` where the plan can't be had with it. `path` is the input at fault."""
+    add_on = plan.add_on(code)
+    if add_on is not None:
+        return add_on
+    known = next((each for each in catalog.add_ons if each.code == code), None)
+    if known is None:
+        raise AddOnUnavailable.unknown(code, path=path)
+    raise AddOnUnavailable.not_offered(known.name, plan, path=path)
 
 
 def _require_seats_for_holders(present: PlanChoice, result: PlanChoice, used_seats: int, *, is_named: bool) -> None:

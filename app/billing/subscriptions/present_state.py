@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from app.billing.payments.workspace_closing import require_open
@@ -9,6 +10,7 @@ from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwis
 from app.billing.subscriptions.goals import Goal, Snapshot
 from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
 from app.billing.subscriptions.sold_terms import Sold
+from app.billing.subscriptions.workspace_plan import require_self_serve
 from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
@@ -36,11 +38,24 @@ def require_chargeable(snapshot: Snapshot) -> None:
         raise InTrial
 
 
+def prorated_from(now: datetime, snapshot: Snapshot | None) -> datetime:
+    """The moment from which a change charges the rest of the period: now in whole seconds, as the provider counts.
+
+    Never before the period, which may have begun by a clock ahead of ours.
+    """
+    at = now.replace(microsecond=0)
+    return max(at, snapshot.period_start) if snapshot is not None else at
+
+
 async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tuple[SubscriptionRow, Goal]:
-    """The live subscription, locked, and what is decided for it. Raises `NotSubscribed`, `ChangeInFlight`, `WorkspaceClosing`."""
+    """The live subscription, locked, and what is decided for it.
+
+    Raises `NotSubscribed`, `NotSelfServe` for a plan by contract, `ChangeInFlight` and `WorkspaceClosing`.
+    """
     require_open(await billing_account_store.lock(session, workspace_id))
     row = await subscription_store.lock(session, workspace_id)
     if row is None or row.provider_id is None:
+        await require_self_serve(session, sold.catalog, workspace_id)
         raise NotSubscribed
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight

@@ -1,7 +1,7 @@
 """Seats: how many a workspace has, and whether one more may join.
 
 Whoever belongs to a workspace stays, also when it falls to fewer seats than it has members: then the owners hold a seat first, and
-after them who joined first. Who holds one is told by `SEAT_HOLDERS` in `app.store.memberships`, from the memberships as they are.
+after them who joined first. Who holds one is told by `SEAT_PLACES` in `app.store.memberships`, from the memberships as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.billing.subscriptions.given_plans import is_in_force
 from app.billing.subscriptions.pending_changes import PendingChangeKind
 from app.catalog import Catalog
 from app.db.engine import Session
@@ -63,21 +64,18 @@ def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int
     return min(counted, choice["seats"] if choice is not None else fallback_seats)
 
 
-async def require_seat(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
-    """Raise `SeatsInUse` unless one more may join the workspace, which the caller has locked.
-
-    That holds for catalogs with automatic seats too: nobody buys them as yet but an owner.
-    """
+async def seats_now(session: Session, catalog: Catalog, workspace_id: UUID) -> Seats:
+    """The seats of a workspace, which the caller has locked."""
     counted = await all_in(session, membership_store.COUNTS, [workspace_id])
     row = await subscription_store.find(session, workspace_id)
     change = await subscription_store.change_in_flight(session, workspace_id)
     fallback_seats = catalog.fallback_plan.seats.included
-    total = row.seats if row is not None and row.seats is not None else fallback_seats
+    in_force = row if is_in_force(row, session.now) else None
+    total = in_force.seats if in_force is not None and in_force.seats is not None else fallback_seats
     joinable = seats_counted(
         total,
-        row.pending if row is not None else None,
+        in_force.pending if in_force is not None else None,
         change.seats_left if change is not None else None,
         fallback_seats=fallback_seats,
     )
-    if not Seats(total, counted[0].members if counted else 0, joinable).available:
-        raise SeatsInUse
+    return Seats(total, counted[0].members if counted else 0, joinable)

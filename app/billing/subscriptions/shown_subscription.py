@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
+from app.billing.subscriptions.given_plans import as_of, is_given
 from app.billing.subscriptions.kept_terms import find_terms
-from app.billing.subscriptions.pending_changes import PendingChange, pending_from_json, pending_terms_id
+from app.billing.subscriptions.pending_changes import (
+    PendingChange,
+    PendingChangeKind,
+    pending_from_json,
+    pending_terms_id,
+)
 from app.billing.subscriptions.plan_choice import PlanChoice, add_on_quantities
 from app.billing.subscriptions.seats import Seats, seats_counted
 from app.billing.subscriptions.workspace_plan import known_terms, terms_of_subscribed
@@ -51,6 +55,7 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
     subscribed = await reads.one_of(subscription_store.SUBSCRIBED, workspace_id)
     if subscribed is None:
         raise NotFound
+    subscribed = as_of(subscribed, reads.now)
     is_live = subscribed.terms_id is not None
     choice = await _choice(reads, catalog, subscribed)
     return ShownSubscription(
@@ -63,7 +68,7 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
         trial_ends_at=subscribed.trial_ends_at,
         grace_ends_at=subscribed.grace_ends_at if is_live else None,
         ends_at=subscribed.ends_at if is_live else None,
-        pending=await _pending(reads, catalog, subscribed.pending) if is_live else None,
+        pending=await _pending(reads, catalog, subscribed) if is_live else None,
         recurring_total_minor=subscribed.recurring_total_minor if is_live else None,
         # of two counters that only rise, so that this does too: the row's, and the workspace's, which counts who comes and goes
         version=(subscribed.version or 0) + subscribed.workspace_version,
@@ -83,7 +88,11 @@ async def _choice(reads: Reads, catalog: Catalog, subscribed: Subscribed) -> Pla
     return PlanChoice(terms, interval, subscribed.seats, add_on_quantities(subscribed.add_ons or {}))
 
 
-async def _pending(reads: Reads, catalog: Catalog, kept: Mapping[str, Any] | None) -> PendingChange | None:
+async def _pending(reads: Reads, catalog: Catalog, subscribed: Subscribed) -> PendingChange | None:
+    if is_given(subscribed) and subscribed.ends_at is not None:
+        # not kept as pending: until that day as many may join as there are seats
+        return PendingChange(kind=PendingChangeKind.CANCELLATION, choice=None, effective_at=subscribed.ends_at)
+    kept = subscribed.pending
     if kept is None:
         return None
     terms_id = pending_terms_id(kept)

@@ -140,7 +140,7 @@ async def check_later(session: Session, workspace_id: UUID) -> None:
 
 async def _end(session: Session, row: SubscriptionRow) -> None:
     """The workspace falls back: the paid subscription has ended."""
-    before = _summary(row)
+    before = summary_of(row)
     was_unpaid = row.status == SubscriptionState.PAST_DUE
     await owner_notices.tell_of_end(session, row, was_unpaid=was_unpaid)
     arguments = {"workspace_id": str(row.workspace_id), "subscription_id": str(row.provider_id)}
@@ -151,17 +151,17 @@ async def _end(session: Session, row: SubscriptionRow) -> None:
     row.period_start = row.period_end = row.ends_at = row.trial_ends_at = row.grace_ends_at = row.next_check_at = None
     summary = "The subscription ended unpaid." if was_unpaid else "The subscription ended."
     await audit_log.record(session, row.workspace_id, SYSTEM, "subscription.ended", summary, before=before)
-    _changed(session, row)
+    changed(session, row)
 
 
 async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str, Any]) -> bool:
-    before = _summary(row)
+    before = summary_of(row)
     was_new = row.provider_id is None
     if not was_new and all(getattr(row, name) == value for name, value in values.items()):
         return False
     for name, value in values.items():
         setattr(row, name, value)
-    after = _summary(row)
+    after = summary_of(row)
     if was_new:
         summary = "A subscription began."
         await audit_log.record(session, row.workspace_id, SYSTEM, "subscription.started", summary, after=after)
@@ -170,15 +170,17 @@ async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str
         await audit_log.record(
             session, row.workspace_id, SYSTEM, "subscription.changed", summary, before=before, after=after
         )
-    _changed(session, row)
+    changed(session, row)
     return True
 
 
-def _changed(session: Session, row: SubscriptionRow) -> None:
+def changed(session: Session, row: SubscriptionRow) -> None:
+    """Raise the version of what is shown, tell it to open screens, and have the next bill asked for where there will be one."""
     row.changed_at = session.now
     row.version += 1
     subscription_store.hint_changed(session, row.workspace_id)
-    session.outbox.enqueue(REFRESH_UPCOMING, {"workspace_id": str(row.workspace_id)})
+    if row.provider_id is not None:
+        session.outbox.enqueue(REFRESH_UPCOMING, {"workspace_id": str(row.workspace_id)})
 
 
 def _values(
@@ -204,7 +206,8 @@ def _values(
         grace_ends_at = known_grace or session.now + timedelta(days=sold.catalog.grace_days)
     pending = _pending(sold, snapshot, choice, change)
     kept, ends_at = pending_as_json(pending) if pending is not None else None, subscription.ends_at
-    if row is not None and change is not None and change.state != ChangeState.AWAITING_PAYMENT:
+    is_known = row is not None and row.provider_id == subscription.id
+    if row is not None and is_known and change is not None and change.state != ChangeState.AWAITING_PAYMENT:
         # while a change is being made its steps are nobody's decision: what was pending stays until the change is at its end
         kept, ends_at = row.pending, row.ends_at
     return {
@@ -215,6 +218,8 @@ def _values(
         "period_start": snapshot.period_start,
         "period_end": snapshot.period_end,
         "ends_at": ends_at,
+        # the first paid plan ends a trial
+        "trial_ends_at": None,
         "grace_ends_at": grace_ends_at,
         "schedule_id": snapshot.schedule.id if snapshot.schedule is not None else None,
         "pending": kept,
@@ -266,14 +271,14 @@ def _phase_choice(sold: Sold, snapshot: Snapshot, present: PlanChoice) -> PlanCh
     return choice_billed_by(sold.catalog, candidates, quantities)
 
 
-def _summary(row: SubscriptionRow) -> dict[str, object]:
-    """A mirrored subscription as the audit log describes it."""
+def summary_of(row: SubscriptionRow) -> dict[str, object]:
+    """What a workspace is on as the audit log describes it."""
     return {
         "terms": row.terms_id,
         "interval": row.interval,
         "seats": row.seats,
         "addOns": dict(row.add_ons),
-        "status": row.status if row.provider_id is not None else None,
+        "status": row.status if row.terms_id is not None else None,
         "pending": row.pending["kind"] if row.pending is not None else None,
     }
 

@@ -13,6 +13,7 @@ from app.db.tables import (
     security,
     subscriptions,
     system,
+    trials,
     workspaces,
 )
 from app.db.tables.base import Base
@@ -31,5 +32,6 @@ __all__ = [
     "security",
     "subscriptions",
     "system",
+    "trials",
     "workspaces",
 ]

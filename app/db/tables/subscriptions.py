@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -148,6 +148,33 @@ class SubscriptionChangeRow(Base):
     failure: Mapped[str | None]
     failure_message: Mapped[str | None]
     decline_code: Mapped[str | None]
+    next_check_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class SeatRequestRow(Base):
+    """Somebody accepted an invitation, and waits for a seat: it is bought, or one becomes free.
+
+    `change_id` is the change of the subscription that buys it, None before that is begun. At `next_check_at` the worker looks
+    whether there is a seat by now, or buys one. It is None where no seat could be bought: then they wait no more, and the row only
+    tells that this acceptance, by its key, was tried. The row goes when they have joined.
+    """
+
+    __tablename__ = "seat_requests"
+    erasure = Erased(workspace="workspace_id", person="user_id")
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "invitation_id"], ["invitations.workspace_id", "invitations.id"], ondelete="CASCADE"
+        ),
+        Index("seat_requests_next_check_at_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
+        Index("seat_requests_user_id_idx", "user_id"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    invitation_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    idempotency_key: Mapped[str]
+    change_id: Mapped[UUID | None]
     next_check_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

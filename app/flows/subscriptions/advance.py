@@ -220,7 +220,9 @@ async def _evaluate_pending(context: FlowContext, change: SubscriptionChangeRow,
         return False
 
     async def note(session: Session) -> None:
-        await change_states.await_payment(session, change.workspace_id, change.id, invoice_id=invoice.id, until=until)
+        await change_states.await_payment(
+            session, change.workspace_id, change.id, invoice_id=invoice.id, page=invoice.hosted_url, until=until
+        )
 
     await transact(context.database, note, step="change.await")
     return False
@@ -247,11 +249,14 @@ async def _note(context: FlowContext, work: _ChangeWork, change: SubscriptionCha
 
 
 async def resume_change(context: FlowContext, workspace_id: UUID, change_id: UUID) -> None:
-    """Finish a change that nobody is making any more, or that waits for its payment. Raises `GatewayUnavailable`."""
+    """Finish a change that nobody is making any more, or that waits for its payment. Raises `GatewayUnavailable`.
+
+    Seats that accepted invitations wait for are bought also when who accepted is gone.
+    """
     async with context.database.read() as session:
         change = await subscription_store.change(session, workspace_id, change_id)
     if change is not None and change.next_check_at is not None and change.next_check_at <= context.database.clock.now():
-        await take_over_and_advance(context, change, sends_payment=False)
+        await take_over_and_advance(context, change, sends_payment=change_states.is_for_seats(change))
 
 
 async def take_over_and_advance(context: FlowContext, change: SubscriptionChangeRow, *, sends_payment: bool) -> None:

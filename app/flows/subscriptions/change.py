@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,10 +20,11 @@ from app.billing.payments.billing_details import require_address
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.subscriptions import change_states
+from app.billing.subscriptions.additions import WantedQuantity, plan_quantity
 from app.billing.subscriptions.change_states import Failure
 from app.billing.subscriptions.goals import Goal, Snapshot, goal_from_json, item_change
 from app.billing.subscriptions.planner import PlannedChange, WantedChange, plan_change
-from app.billing.subscriptions.present_state import locked_state, require_chargeable
+from app.billing.subscriptions.present_state import locked_state, prorated_from, require_chargeable
 from app.billing.subscriptions.quotes import PriceChanged, Quote
 from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
@@ -66,7 +66,7 @@ class ChangeRequest:
 
     workspace_id: UUID
     mutation: str
-    wanted: WantedChange
+    wanted: WantedChange | WantedQuantity
     read_quote: Callable[[], Quote] | None
     idempotency_key: str
     actor: Actor
@@ -75,6 +75,8 @@ class ChangeRequest:
     def input_hash(self) -> bytes:
         """What the idempotency key is bound to."""
         wanted = self.wanted
+        if isinstance(wanted, WantedQuantity):
+            return idempotency.input_hash(wanted.add_on_code, wanted.quantity, wanted.expected)
         add_ons = sorted(wanted.add_ons.items()) if wanted.add_ons is not None else None
         return idempotency.input_hash(wanted.plan_code, wanted.interval, wanted.seats, add_ons)
 
@@ -160,18 +162,12 @@ async def _begin_change(
         key_hash=request.input_hash,
         goal=planned.goal,
         before=before,
-        prorated_at=quoted.prorated_at if quoted is not None else _prorated_at(session, snapshot),
+        prorated_at=quoted.prorated_at if quoted is not None else prorated_from(session.now, snapshot),
     )
     after = {"timing": planned.timing.value, **{name: value for name, value in change.goal.items() if value}}
     summary = "A change of the subscription was asked for."
     await audit_log.record(session, workspace_id, request.actor, "subscription.change_requested", summary, after=after)
     return _BegunChange(change, True, quoted)
-
-
-def _prorated_at(session: Session, snapshot: Snapshot | None) -> datetime:
-    """Now in whole seconds, as the provider counts; never before the period, which may have begun by a clock ahead of ours."""
-    now = session.now.replace(microsecond=0)
-    return max(now, snapshot.period_start) if snapshot is not None else now
 
 
 async def _planned(
@@ -180,13 +176,11 @@ async def _planned(
     present = present_choice(row, sold)
     assert present is not None, "a live subscription has terms"
     counted = await all_in(session, membership_store.COUNTS, [request.workspace_id])
-    return plan_change(
-        sold.catalog,
-        present,
-        request.wanted,
-        used_seats=counted[0].members if counted else 0,
-        pending=before if before.later is not None or before.ends else None,
-    )
+    used_seats = counted[0].members if counted else 0
+    if isinstance(request.wanted, WantedQuantity):
+        return plan_quantity(sold.catalog, present, before, request.wanted, used_seats=used_seats)
+    pending = before if before.later is not None or before.ends else None
+    return plan_change(sold.catalog, present, request.wanted, used_seats=used_seats, pending=pending)
 
 
 async def _earlier(session: Session, request: ChangeRequest) -> SubscriptionChangeRow | None:

@@ -46,7 +46,7 @@ class ChangeResult:
 async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> ChangeResult:
     """Make a change that was begun, and say what came of it."""
     try:
-        present = await _advance(context, change)
+        present = await make_change(context, change)
     except GatewayRefused as error:
         raise PaymentRefused from error
     except GatewayUnavailable:
@@ -58,8 +58,12 @@ async def finish_change(context: FlowContext, change: SubscriptionChangeRow) -> 
     return await result_of(context, present or change)
 
 
-async def _advance(context: FlowContext, change: SubscriptionChangeRow) -> SubscriptionChangeRow | None:
-    """Make the change. Every call has its key, so that one whose answer was lost is sent again without harm."""
+async def make_change(context: FlowContext, change: SubscriptionChangeRow) -> SubscriptionChangeRow | None:
+    """Make a change that was begun, as far as it can be made now, and return it as it is then.
+
+    Every call has its key, so that one whose answer was lost is sent again without harm. Raises `GatewayUnavailable` and
+    `GatewayRefused`.
+    """
     for tries_left in reversed(range(_TRIES)):
         try:
             return await advance(context, change.workspace_id, change.id, sends_payment=True)

@@ -23,6 +23,7 @@ from app.billing.subscriptions import checkout_states
 from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
 from app.billing.subscriptions.sold_terms import read_sold
+from app.billing.subscriptions.workspace_plan import require_self_serve
 from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.reads import all_in
@@ -138,6 +139,7 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
+    await require_self_serve(session, catalog, workspace_id)
     if catalog.phone_required:
         # the page saves a card
         await require_phone(session, workspace_id)

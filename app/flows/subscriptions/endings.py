@@ -7,8 +7,9 @@ from uuid import UUID
 
 import structlog
 
-from app.billing.subscriptions import subscription_states
+from app.billing.subscriptions import given_plans, subscription_states
 from app.billing.subscriptions.billed_lines import mirror_invoice
+from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionState
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
@@ -25,13 +26,17 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 async def check_subscription(context: FlowContext, workspace_id: UUID) -> None:
     """What the worker does when something of a subscription falls due: fetch it, and end it where its grace is over.
 
+    Of a plan that was given nothing is at the provider, which is not asked then.
+
     Raises `GatewayUnavailable`: then it is due again soon.
     """
-    await transact(
-        context.database,
-        lambda session: subscription_states.check_later(session, workspace_id),
-        step="subscription.check_due",
-    )
+
+    async def check(session: Session) -> bool:
+        await subscription_states.check_later(session, workspace_id)
+        return await given_plans.check_due(session, workspace_id)
+
+    if await transact(context.database, check, step="subscription.check_due"):
+        return
     await sync_subscription(context, workspace_id)
     async with context.database.read() as session:
         row = await subscription_store.find(session, workspace_id)

@@ -25,6 +25,7 @@ from app.billing.subscriptions.present_state import decided, require_chargeable
 from app.billing.subscriptions.quotes import QUOTE_LASTS, Quote, digest_of, sign
 from app.billing.subscriptions.sold_terms import Sold, read_sold
 from app.billing.subscriptions.subscription_states import present_choice
+from app.billing.subscriptions.workspace_plan import require_self_serve
 from app.db.reads import all_in
 from app.db.tables.payments import BillingAccountRow
 from app.db.tables.subscriptions import SubscriptionRow
@@ -103,7 +104,7 @@ async def preview_change(
         state = await _read_state(context, workspace_id)
         require_open(state.account)
         if snapshot is None:
-            return await _preview_start(context, state, wanted)
+            return await _preview_start(context, workspace_id, state, wanted)
         return await _preview_change(context, state, snapshot, wanted, quote_key)
     except GatewayRefused as refused:
         raise PaymentRefused from refused
@@ -122,11 +123,15 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
         )
 
 
-async def _preview_start(context: FlowContext, state: _State, wanted: WantedChange) -> ChangePreview:
+async def _preview_start(
+    context: FlowContext, workspace_id: UUID, state: _State, wanted: WantedChange
+) -> ChangePreview:
     """The first invoice of a first paid plan. It is paid on a page of the provider's, which tells its own price: no quote."""
     if state.row is not None and state.row.provider_id is not None:
         # a subscription began at this moment
         raise Conflict
+    async with context.database.read() as session:
+        await require_self_serve(session, context.catalog, workspace_id)
     choice = plan_start(context.catalog, wanted, used_seats=state.used_seats)
     customer_id = state.account.customer_id if state.account is not None else None
     items, tax_rate_ids = await items_to_buy(context, choice, await tax_country(context, state.workspace_id))

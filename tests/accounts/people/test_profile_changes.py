@@ -11,7 +11,6 @@ from sqlalchemy import select
 from app.accounts.people import profile_changes
 from app.accounts.people.handles import HandleInvalid, HandleTaken
 from app.accounts.people.users import User, Visibility, find_user
-from app.accounts.security.secrets import keyed_hash
 from app.accounts.workspaces.organizations import WorkspaceChange, update_workspace
 from app.clock import Clock
 from app.db.engine import Database, Session
@@ -209,7 +208,7 @@ async def test_of_a_freed_user_id_only_a_keyed_hash_is_kept(database: Database) 
     person = await new_person(database, handle="only-a-hash")
     await _go_by(database, person, "not-a-hash")
     async with database.read() as session:
-        hold = await session.get(HandleHoldRow, keyed_hash(KEYS.abuse_key, "only-a-hash"))
+        hold = await session.get(HandleHoldRow, KEYS.abuse_key.hash("only-a-hash"))
     assert hold is not None
     assert hold.workspace_id == person.user.personal_workspace_id
 

@@ -7,15 +7,18 @@ from app.accounts.security.secrets import derive_key, derive_keys, keyed_hash, n
 
 def test_each_purpose_has_a_key_of_its_own_that_stays_the_same() -> None:
     keys = derive_keys("a secret")
-    each = {keys.limits, keys.phones, keys.codes, keys.mail, keys.quotes, derive_key("a secret", "another")}
-    assert len(each) == 6
+    each = {keys.limits, keys.codes, keys.mail, keys.quotes, derive_key("a secret", "another")}
+    each |= {keys.phones.present, keys.abuse_key.present}
+    assert len(each) == 7
     assert {len(key) for key in each} == {32}
     assert derive_keys("a secret") == keys
     assert derive_keys("another secret").phones != keys.phones
 
 
 def test_no_key_shows_in_a_representation() -> None:
-    assert "limits=" not in repr(derive_keys("a secret"))
+    keys = derive_keys("a secret")
+    assert "limits=" not in repr(keys)
+    assert "present=" not in repr(keys.phones)
 
 
 def test_the_parts_of_a_keyed_hash_do_not_run_together() -> None:

@@ -92,6 +92,13 @@ _MUTATIONS = [
         may_answer=frozenset({"INVALID_INPUT"}),
     ),
     Row(
+        "Mutation.setAddOnQuantity",
+        subscribing.SET_ADD_ON_QUANTITY,
+        MANAGE_BILLING,
+        given=_keyed(addOnCode="fax", quantity=1),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
         "Mutation.cancelSubscription",
         subscribing.CANCEL,
         MANAGE_BILLING,

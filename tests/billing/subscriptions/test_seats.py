@@ -7,19 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from app.accounts.access.permissions import WorkspaceRole
+from app.accounts.access.callers import UserCaller
+from app.accounts.access.permissions import WorkspacePermission, WorkspaceRole
+from app.accounts.access.workspace_access import workspace_for, workspace_seen_by, workspaces_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
-from app.billing.subscriptions.seats import Seats, SeatsInUse, require_seat, seats_counted
+from app.billing.subscriptions.seats import Seats, seats_counted, seats_now
 from app.catalog import load_catalog
 from app.db.engine import Database, Session
-from app.db.reads import read_many
+from app.db.reads import Reads, read_many
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import uuid7
 from app.store import memberships as membership_store
 from app.store import subscriptions as subscription_store
 from app.store import workspaces as workspace_store
-from tests.support.accounts import new_person
+from tests.support.accounts import at_later, new_person
 from tests.support.running_backend import CATALOGS
 from tests.support.subscriptions import begin_change, choice_of, end_subscription, subscribe
 
@@ -83,21 +85,17 @@ async def _workspace(database: Database, *roles: WorkspaceRole) -> tuple[UUID, l
 
 
 async def _may_join(database: Database, workspace_id: UUID) -> bool:
-    async def ask(session: Session) -> None:
+    async def ask(session: Session) -> bool:
         await workspace_store.lock(session, workspace_id)
-        await require_seat(session, _CATALOG, workspace_id)
+        return (await seats_now(session, _CATALOG, workspace_id)).available > 0
 
-    try:
-        await transact(database, ask)
-    except SeatsInUse:
-        return False
-    return True
+    return await transact(database, ask)
 
 
 async def _holders(database: Database, workspace_id: UUID, people: list[UUID]) -> list[int]:
     """The places of those of the people who hold a seat."""
-    found = await read_many(database, membership_store.SEAT_HOLDERS, [(workspace_id, each) for each in people])
-    return sorted(people.index(each.user_id) for each in found)
+    found = await read_many(database, membership_store.SEAT_PLACES, [(workspace_id, each) for each in people])
+    return sorted(people.index(each.user_id) for each in found if each.holds_at(database.clock.now()))
 
 
 async def test_who_joins_needs_a_seat_of_the_plan_that_the_workspace_is_on(database: Database) -> None:
@@ -176,3 +174,26 @@ async def test_without_a_subscription_the_fallback_plan_s_seats_count_and_all_ho
         assert await _holders(fresh_database, workspace_id, people) == holders
     await subscribe(fresh_database, workspace_id, choice_of(_CATALOG, "team", 1))
     assert await _holders(fresh_database, workspace_id, people) == [0]
+
+
+async def test_the_seats_of_a_given_plan_are_held_until_its_end_though_no_worker_runs(fresh_database: Database) -> None:
+    workspace_id, people = await _workspace(
+        fresh_database, WorkspaceRole.OWNER, WorkspaceRole.ADMIN, WorkspaceRole.ADMIN
+    )
+    await transact(fresh_database, lambda session: subscription_store.keep_fallback_seats(session, 1))
+    ends_at = fresh_database.clock.now() + timedelta(days=14)
+    given = choice_of(_CATALOG, "team", 2, None)
+    await subscribe(fresh_database, workspace_id, given, provider_id=None, period_end=None, trial_ends_at=ends_at)
+    admin, too_many = (UserCaller(each, None, None) for each in people[1:])
+    later = at_later(fresh_database, timedelta(days=14))
+    for database, holders, may_manage in ((fresh_database, [0, 1], True), (later, [0], False)):
+        assert await _holders(database, workspace_id, people) == holders
+        for caller, expected in ((admin, may_manage), (too_many, False)):
+            seen = await workspace_seen_by(Reads(database), caller, workspace_id)
+            assert (WorkspacePermission.MANAGE_MEMBERS in seen.permissions) == expected
+            async with database.read() as session:
+                assert (await workspace_for(session, caller, workspace_id)).permissions == seen.permissions
+            [listed] = [
+                each for each in await workspaces_of(Reads(database), caller) if each.workspace.id == workspace_id
+            ]
+            assert listed.permissions == seen.permissions

@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from app.accounts.security.secrets import keyed_hash
 from app.db.tables.access import AuditEventRow
 from app.db.tables.deletions import DeletionRow
 from app.db.tables.payments import BillingAccountRow, InvoiceRow
@@ -112,7 +111,7 @@ async def test_ids_stay_in_the_audit_log_invoices_are_sealed_and_guards_are_hash
         uses = await session.scalar(
             select(func.count()).select_from(PhoneUseRow).where(PhoneUseRow.workspace_id == person.workspace_id)
         )
-        hold = await session.get(HandleHoldRow, keyed_hash(KEYS.abuse_key, handle.lower()))
+        hold = await session.get(HandleHoldRow, KEYS.abuse_key.hash(handle.lower()))
     assert "account.deleted" in {event.action for event in events}
     assert {event.actor_user_id for event in events} <= {person.user_id, None}
     assert [event.detail for event in events if event.detail is not None] == []

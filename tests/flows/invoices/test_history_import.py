@@ -249,7 +249,7 @@ async def test_name_address_and_tax_ids_stay_as_they_were_there(backend: Running
         "address[country]": "BE",
         "tax_exempt": "exempt",
     }
-    person, customer = await backend.sign_up(), await _customer(backend, **address)
+    person, customer = await backend.sign_up(), await _customer(backend, 0, **address)
     await backend.sandbox.post(f"/v1/customers/{customer}/tax_ids", type="eu_vat", value="BE0123456789")
     await _adopt(backend, person, customer)
     await eventually(lambda: _is_done(backend, person))

@@ -11,7 +11,9 @@ from tests.support.subscribing import (
     cancel,
     change_plan,
     change_seats,
+    charge_to,
     codes,
+    confirm_payment,
     keep,
     paid_minor,
     provider_id,
@@ -27,19 +29,7 @@ async def _with_card(backend: RunningBackend, card: str, *, seats: int) -> Perso
     """Someone who subscribed with a good card, and has another default card since."""
     person = await backend.sign_up()
     await subscribe(backend, person, "team", seats=seats)
-    added = await backend.add_card(person, card)
-    await backend.api.query(
-        "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }",
-        {"input": {"id": added}},
-        token=person.token,
-    )
-
-    async def is_charged_to_it() -> bool:
-        stripe = await backend.sandbox.fetched(f"/v1/subscriptions/{await provider_id(backend, person)}")
-        methods = await backend.sandbox.listed(f"/v1/customers/{stripe['customer']}/payment_methods")
-        return stripe["default_payment_method"] == methods[0]["id"]
-
-    await eventually(is_charged_to_it)
+    await charge_to(backend, person, card)
     return person
 
 
@@ -108,7 +98,7 @@ async def test_a_card_that_needs_its_holder_lets_the_change_wait_with_invoice_se
     assert codes(await change_seats(backend, person, 4)) == ["PAYMENT_PENDING"]
 
     [invoice] = [each for each in await backend.stripe_invoices(person) if each["status"] == "open"]
-    await _confirm(backend, invoice["id"])
+    await confirm_payment(backend, invoice["id"])
     await _has(backend, person, "business", 5)
 
 
@@ -180,10 +170,3 @@ async def test_an_upgrade_drops_a_cancellation_once_it_is_paid(backend: RunningB
     assert (more["subscription"]["seats"]["total"], more["subscription"]["cancelAtPeriodEnd"]) == (4, False)
     assert more["subscription"]["pendingChange"] is None
     assert len(paid_minor(await backend.charges(person))) == 2
-
-
-async def _confirm(backend: RunningBackend, invoice_id: str) -> None:
-    """Answer the bank that asks for the payment of an invoice, as its cardholder."""
-    payments = await backend.sandbox.listed("/v1/invoice_payments", invoice=invoice_id)
-    intent = await backend.sandbox.fetched(f"/v1/payment_intents/{payments[0]['payment']['payment_intent']}")
-    await backend.sandbox.answer_the_bank(intent["next_action"]["redirect_to_url"]["url"], "complete")

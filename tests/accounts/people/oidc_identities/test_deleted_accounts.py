@@ -12,14 +12,15 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from app.accounts.access.callers import ANONYMOUS
-from app.accounts.people.oidc_identities import ERASED_LIFETIME, block_earlier_tokens
+from app.accounts.people.oidc_identities import ERASED_LIFETIME, authenticate, block_earlier_tokens
 from app.accounts.purge import purge_expired
+from app.accounts.security.secrets import derive_keys
 from app.db.engine import Database, Session
 from app.db.tables.people import ErasedIdentityRow, UserRow
 from app.db.unit_of_work import transact
 from app.oidc.issuer import Issuer
 from tests.accounts.people.oidc_identities.steps import caller_of, count, delete_account, user_id_of, verified
-from tests.support.accounts import KEYS, at_later, new_address
+from tests.support.accounts import KEYS, SECRET_KEY, at_later, new_address
 from tests.support.oidc import IssuerDouble
 
 
@@ -47,6 +48,17 @@ async def test_a_clock_that_is_ahead_makes_no_token_younger_than_the_deletion(
     user_id = await user_id_of(database, issuer, ahead)
     await delete_account(database, user_id)
     assert await caller_of(database, issuer, ahead) == ANONYMOUS
+
+
+async def test_a_token_from_before_brings_nothing_back_under_another_pepper(
+    database: Database, idp: IssuerDouble, issuer: Issuer
+) -> None:
+    token = idp.token(sub=uuid4().hex, **verified(new_address()), iat=int(time.time()))
+    await delete_account(database, await user_id_of(database, issuer, token))
+    moved = derive_keys(SECRET_KEY, "a pepper for tests only")
+    assert await authenticate(database, issuer, moved, token) == ANONYMOUS
+    unknown = derive_keys("another secret key", "a pepper for tests only")
+    assert await authenticate(database, issuer, unknown, token) != ANONYMOUS
 
 
 async def test_of_an_erased_identity_a_keyed_hash_is_kept_for_30_days(

@@ -67,5 +67,8 @@ class BillingDetails:
             )
             if details is not None and has_address
             else None,
-            tax_ids=[TaxId(type=each.kind, value=each.value, status=TaxIdStatus(each.status)) for each in tax_ids],
+            tax_ids=[
+                TaxId(type=each.kind, value=each.value, status=TaxIdStatus(each.status))
+                for each in sorted(tax_ids, key=lambda each: (each.created_at, each.id))
+            ],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -37,6 +38,7 @@ class ShownTaxId(NamedTuple):
     kind: str
     value: str
     status: str
+    created_at: datetime
 
 
 DETAILS: Final = KeyedRead[UUID, Details](
@@ -49,12 +51,11 @@ DETAILS: Final = KeyedRead[UUID, Details](
 
 TAX_IDS_OF_WORKSPACES: Final = KeyedRead[UUID, ShownTaxId](
     "tax_ids_of_workspaces",
-    f"SELECT {', '.join(ShownTaxId._fields)} FROM tax_ids WHERE workspace_id = ANY ($1::uuid[]) AND NOT is_removed"
-    " ORDER BY created_at, id",
+    f"SELECT {', '.join(ShownTaxId._fields)} FROM tax_ids WHERE workspace_id = ANY ($1::uuid[]) AND NOT is_removed",
     ShownTaxId,
     lambda tax_id: tax_id.workspace_id,
 )
-"""The tax ids of workspaces, the oldest first."""
+"""The tax ids of workspaces, in no order: each has a few at most."""
 
 
 async def find(session: Session, workspace_id: UUID) -> BillingDetailsRow | None:

@@ -131,3 +131,16 @@ async def test_a_customer_deleted_at_stripe_is_made_anew_for_it(backend: Running
     await backend.sandbox.delete(f"/v1/customers/{before}")
     await portal_url(backend, person)
     assert await customer_of(backend, person) != before
+
+
+async def test_it_opens_for_somebody_whose_subscription_has_ended(backend: RunningBackend) -> None:
+    person = await _in_team(backend)
+    await backend.sandbox.delete(f"/v1/subscriptions/{await provider_id(backend, person)}")
+
+    async def has_ended() -> bool:
+        return (await subscription(backend, person))["status"] == "CANCELED"
+
+    await eventually(has_ended)
+    page = await _page(backend, await portal_url(backend, person))
+    [invoice] = await backend.invoices(person)
+    assert invoice["number"] in page

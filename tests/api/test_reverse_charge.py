@@ -19,8 +19,9 @@ from tests.support.billing_details import (
     updated,
 )
 from tests.support.client import eventually
+from tests.support.previews import preview
 from tests.support.running_backend import Person, RunningBackend
-from tests.support.subscribing import codes, customer_of, open_page, pay_page, subscribe
+from tests.support.subscribing import change_plan, codes, customer_of, open_page, pay_page, subscribe
 
 # Starter for 5.00 EUR, 21 % of tax within; the subtotal is the sum of the prices
 _TAXED = ("5.00", "0.87", "5.00")
@@ -236,3 +237,17 @@ async def test_the_worker_writes_what_could_not_be_written_at_once(own_backend: 
     await updated(backend, person, taxIds=[])
     await exemption_becomes(backend, person, "none")
     assert await stripe_tax_ids(backend, person) == []
+
+
+async def test_what_a_preview_shows_without_tax_is_charged_without_tax(backend: RunningBackend) -> None:
+    person = await backend.sign_up()
+    await subscribe(backend, person, "team", seats=2)
+    await updated(backend, person, address=BRUSSELS, taxIds=[BELGIAN])
+    await tax_office_says(backend, person, "verified")
+    await exemption_becomes(backend, person, "reverse")
+    shown = await preview(backend, person, planCode="team", interval="MONTH", seats=4)
+    changed = await change_plan(backend, person, "team", seats=4, quote=shown["quote"])
+    assert codes(changed) == []
+    newest, *_ = await backend.charges(person)
+    assert newest["amount"] == round(float(shown["dueNow"]["amount"]) * 100)
+    assert shown["tax"]["amount"] < "0.01"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.billing.payments.details_sync import tax_in_words
 from tests.support.billing_details import (
     AMSTERDAM,
     BELGIAN,
@@ -250,4 +251,22 @@ async def test_what_a_preview_shows_without_tax_is_charged_without_tax(backend: 
     assert codes(changed) == []
     newest, *_ = await backend.charges(person)
     assert newest["amount"] == round(float(shown["dueNow"]["amount"]) * 100)
-    assert shown["tax"]["amount"] < "0.01"
+    assert float(shown["tax"]["amount"]) <= 0
+
+
+async def test_an_operator_is_told_how_somebody_is_taxed_and_why(backend: RunningBackend) -> None:
+    taxed, reverse = await backend.sign_up(), await reverse_charged(backend)
+    tax = backend.parts.runtime.catalog.tax
+
+    async def told(person: Person) -> str:
+        async with backend.database.read() as session:
+            return await tax_in_words(session, tax, person.workspace_id)
+
+    assert await told(taxed) == "Tax is charged."
+    assert await told(reverse) == "Reverse charge, by a verified VAT id of BE."
+    await backend.sandbox.post(f"/v1/customers/{await customer_of(backend, reverse)}", tax_exempt="exempt")
+
+    async def is_told() -> bool:
+        return "somebody set exempt" in await told(reverse)
+
+    await eventually(is_told)

@@ -323,3 +323,15 @@ async def _next_look(session: Session, account: BillingAccountRow) -> datetime |
         return None
     is_new = any(session.now < each.created_at + _VERIFIED_LATE for each in waiting)
     return session.now + (_VERIFIED_BY if is_new else _VERIFIED_LATE)
+
+
+async def tax_in_words(session: Session, tax: TaxPolicy, workspace_id: UUID) -> str:
+    """How a workspace is taxed and why, in a sentence for an operator."""
+    row = await billing_details_store.find(session, workspace_id)
+    if row is None or row.exemption == TaxExemption.NONE:
+        country = row.country if row is not None else None
+        missing = country is None and tax.needs_address
+        return "An address is needed before anything is charged." if missing else "Tax is charged."
+    if is_set_by_hand(row):
+        return f"No tax is charged: somebody set {row.exemption.lower()} at the payment provider, and it is kept."
+    return f"Reverse charge, by a verified VAT id of {row.country}."

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _CARDS_PER_WORKSPACE: Final = Limit("cards-per-workspace", 20, 3600)
 _CARDS_PER_NETWORK: Final = Limit("cards-per-network", 40, 3600)
 _CHARGES_PER_WORKSPACE: Final = Limit("recharges-per-workspace", 120, 3600)
+_DETAILS_PER_WORKSPACE: Final = Limit("billing-details-per-workspace", 60, 3600)
+_PORTALS_PER_WORKSPACE: Final = Limit("portals-per-workspace", 60, 3600)
 _DECLINES_PER_WORKSPACE: Final = Limit("declines-per-workspace", 10, 3600)
 _DECLINES_PER_NETWORK: Final = Limit("declines-per-network", 30, 3600)
 
@@ -50,6 +52,23 @@ def charge_limits(context: Context, workspace_id: UUID) -> Callable[[Session], A
         limits = context.runtime.rate_limits
         await check_limits_now(session, limits, *_declines(context, workspace_id))
         await count_begun(session, limits, (_CHARGES_PER_WORKSPACE, str(workspace_id)))
+
+    return count
+
+
+def details_limits(context: Context, workspace_id: UUID) -> Callable[[Session], Awaitable[None]]:
+    """What the unit of work that changes billing details has to call; it raises `RateLimited`. Each may have a tax id looked up."""
+    return _counting(context, (_DETAILS_PER_WORKSPACE, str(workspace_id)))
+
+
+def portal_limits(context: Context, workspace_id: UUID) -> Callable[[Session], Awaitable[None]]:
+    """What the unit of work that opens the provider's portal has to call; it raises `RateLimited`."""
+    return _counting(context, (_PORTALS_PER_WORKSPACE, str(workspace_id)))
+
+
+def _counting(context: Context, *uses: tuple[Limit, str]) -> Callable[[Session], Awaitable[None]]:
+    async def count(session: Session) -> None:
+        await count_begun(session, context.runtime.rate_limits, *uses)
 
     return count
 

@@ -37,6 +37,14 @@ def return_url(context: Context, url: str | None) -> ReturnUrls:
     return ReturnUrls(allowed, allowed)
 
 
+def portal_return_url(context: Context, url: str | None) -> str:
+    """Where the portal leads back to. It fills nothing in, since it is no page that is used once.
+
+    Raises `UrlNotAllowed`.
+    """
+    return _allowed(context, url, "returnUrl") if url is not None else f"{context.runtime.public_url}/done"
+
+
 def own_page(context: Context) -> str:
     """Our own page to come back to. The provider fills in which hosted page the customer comes from."""
     return f"{context.runtime.public_url}/done?page={{CHECKOUT_SESSION_ID}}"

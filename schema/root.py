@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.api_key_mutations import ApiKeyMutation
 from schema.avatar_mutations import AvatarMutation
+from schema.billing_detail_mutations import BillingDetailMutation
 from schema.catalog import CatalogQuery
 from schema.credit_mutations import CreditMutation
 from schema.deletion_mutations import DeletionMutation
@@ -59,6 +60,7 @@ class Mutation(
     MemberMutation,
     ApiKeyMutation,
     PaymentMethodMutation,
+    BillingDetailMutation,
     InvoiceMutation,
     PurchaseMutation,
     SubscriptionMutation,

@@ -12,6 +12,7 @@ from app.payments.gateway_values import InvoiceStatus
 from resolvers import (
     api_keys,
     audit_log,
+    billing_details,
     invoices,
     members,
     payment_methods,
@@ -25,6 +26,7 @@ from resolvers.context import Info
 from resolvers.pagination import USUAL_ROWS
 from schema.api_keys import ApiKey
 from schema.audit_log import AuditEventConnection
+from schema.billing_details import BillingDetails
 from schema.catalog import Plan
 from schema.credits import CreditBalance, read_balance
 from schema.enums import described
@@ -61,7 +63,9 @@ described(
     "What may be done in a workspace beyond seeing its plan, its seats and who belongs to it.",
     {
         WorkspacePermission.VIEW_BILLING: "See credits, cards, invoices and what is spent.",
-        WorkspacePermission.MANAGE_BILLING: "Buy credits, pay invoices, add and remove cards, verify a phone.",
+        WorkspacePermission.MANAGE_BILLING: (
+            "Buy credits, pay invoices, add and remove cards, change billing details, verify a phone."
+        ),
         WorkspacePermission.MANAGE_MEMBERS: (
             "In an organization: invite and remove members and change their roles. A personal workspace, whose owner has this too, "
             "takes no other members: INVALID_INPUT."
@@ -158,6 +162,13 @@ class Workspace(Node):
     async def payment_methods(self, info: Info) -> list[PaymentMethod] | None:
         cards = await payment_methods.cards(info.context, self.access)
         return [PaymentMethod.of(card) for card in cards] if cards is not None else None
+
+    @strawberry.field(
+        description="Whom its invoices are made out to. Null, without an error, for those without VIEW_BILLING."
+    )
+    async def billing_details(self, info: Info) -> BillingDetails | None:
+        found = await billing_details.billing_details(info.context, self.access)
+        return BillingDetails.of(*found) if found is not None else None
 
     @strawberry.field(
         description=(

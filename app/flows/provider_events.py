@@ -19,6 +19,7 @@ from app.flows.provider.cards import sync_cards
 from app.flows.provider.catalog_sync import sync_catalog
 from app.flows.provider.customers import correct_customer
 from app.flows.provider.portals import sync_portals
+from app.flows.provider.tax_details import details_changed, sync_details
 from app.flows.purchases.checkout import checkout_changed
 from app.flows.purchases.payment_outcome import apply_payment_outcome
 from app.flows.purchases.refunds import sync_returned_money
@@ -36,6 +37,7 @@ TASK = "provider_event"
 _RECEIVED_AT_ONCE: Final = 500
 
 _CARD_EVENTS = ("payment_method.", "setup_intent.", "customer.")
+_TAX_ID_EVENTS = "customer.tax_id."
 _CUSTOMER_UPDATED = "customer.updated"
 _CATALOG_EVENTS = ("price.", "product.", "tax_rate.")
 _PORTAL_EVENTS = "billing_portal.configuration."
@@ -174,6 +176,8 @@ async def process(context: FlowContext, event_id: str) -> None:
             await _invoice_changed(context, invoice_id)
     elif event.type in RETURNED_MONEY_EVENTS:
         await _money_returned(context, RETURNED_MONEY_EVENTS[event.type], event.object_id)
+    elif event.type.startswith(_TAX_ID_EVENTS):
+        await _tax_id_changed(context, event.customer_id)
     elif event.type.startswith(_CARD_EVENTS):
         await _cards_changed(context, event)
     elif event.type.startswith(_CATALOG_EVENTS):
@@ -264,3 +268,12 @@ async def _cards_changed(context: FlowContext, event: ProviderEventRow) -> None:
         await sync_cards(context, workspace_id)
     if workspace_id is not None and event.type == _CUSTOMER_UPDATED:
         await correct_customer(context, workspace_id, event.object_id)
+        await details_changed(context, workspace_id, event.object_id)
+
+
+async def _tax_id_changed(context: FlowContext, customer_id: str | None) -> None:
+    """Compare the billing details of the customer whose tax id was added, verified or deleted."""
+    async with context.database.read() as session:
+        account = await billing_account_store.of_customer(session, customer_id) if customer_id is not None else None
+    if account is not None and account.customer_id == customer_id:
+        await sync_details(context, account.workspace_id)

@@ -13,6 +13,8 @@ from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
+from app.billing.payments.details_sync import TAX_COUNTRY_CHANGED
+from app.billing.payments.invoice_mirror import INVOICE_PAID
 from app.billing.purchases import credit_movements
 from app.billing.subscriptions import owner_notices, plan_refunds
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
@@ -21,8 +23,10 @@ from app.db.unit_of_work import transact
 from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
+from app.flows.invoices.history_import import import_history
 from app.flows.provider.cards import check_due_cards
 from app.flows.provider.customers import update_customer
+from app.flows.provider.tax_details import sync_details
 from app.flows.purchases import reconcile
 from app.flows.purchases import refunds as refund_flows
 from app.flows.purchases.former_customers import end_purchases_with
@@ -39,6 +43,8 @@ from app.jobs.job_consumer import Task
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
+from app.store import billing_details as billing_details_store
+from app.store import customer_imports as customer_import_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
 from app.store import plan_moves as plan_move_store
@@ -95,6 +101,10 @@ def tasks(
     async def default_card_changed(arguments: Mapping[str, str]) -> None:
         await apply_default_card(flow_context, UUID(arguments["workspace_id"]))
 
+    async def tax_country_changed(arguments: Mapping[str, str]) -> None:
+        # which lets it be taxed at the rates of the country
+        await sync_subscription(flow_context, UUID(arguments["workspace_id"]))
+
     async def void_unpaid_invoices(arguments: Mapping[str, str]) -> None:
         await void_unpaid(flow_context, UUID(arguments["workspace_id"]), arguments["subscription_id"])
 
@@ -102,14 +112,19 @@ def tasks(
         await refresh_upcoming(flow_context, UUID(arguments["workspace_id"]))
 
     async def owner_notice(arguments: Mapping[str, str]) -> None:
-        await transact(
-            flow_context.database,
-            lambda session: owner_notices.mail_owners(session, keys, arguments),
-            step="notice.mail",
+        await _in_one_unit(
+            flow_context, lambda session: owner_notices.mail_owners(session, keys, arguments), "notice.mail"
         )
 
     async def failed_refund(arguments: Mapping[str, str]) -> None:
-        await _mail_failed_refund(flow_context, keys, arguments, operator_address)
+        await _in_one_unit(
+            flow_context,
+            lambda session: plan_refunds.mail_failed(session, keys, arguments, operator_address),
+            "plan_refund.mail",
+        )
+
+    async def invoice_paid(arguments: Mapping[str, str]) -> None:
+        await _in_one_unit(flow_context, lambda session: owner_notices.tell_of_paid(session, arguments), "notice.paid")
 
     return {
         SEND_MAIL: send_mail,
@@ -118,20 +133,16 @@ def tasks(
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
         DEFAULT_CARD_CHANGED: default_card_changed,
+        TAX_COUNTRY_CHANGED: tax_country_changed,
         VOID_UNPAID: void_unpaid_invoices,
         REFRESH_UPCOMING: next_bill_changed,
         owner_notices.OWNER_NOTICE: owner_notice,
+        INVOICE_PAID: invoice_paid,
     }
 
 
-async def _mail_failed_refund(
-    flow_context: FlowContext, keys: Keys, arguments: Mapping[str, str], operator_address: str | None
-) -> None:
-    await transact(
-        flow_context.database,
-        lambda session: plan_refunds.mail_failed(session, keys, arguments, operator_address),
-        step="plan_refund.mail",
-    )
+async def _in_one_unit(flow_context: FlowContext, work: Callable[[Session], Awaitable[None]], step: str) -> None:
+    await transact(flow_context.database, work, step=step)
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
@@ -206,7 +217,11 @@ def provider_works(
 
 def customer_works(flow_context: FlowContext) -> list[DueWork]:
     """What falls due with customers at the payment provider, which may be all of them after an upgrade: carrying what is true."""
-    return [DueWork("customers", None, lambda: _update_customers(flow_context))]
+    return [
+        DueWork("customers", None, lambda: _update_customers(flow_context)),
+        DueWork("details", None, lambda: _sync_details(flow_context)),
+        DueWork("imports", None, lambda: _go_on_importing(flow_context)),
+    ]
 
 
 def storage_works(database: Database, images: AvatarImages) -> list[DueWork]:
@@ -296,6 +311,20 @@ async def _update_customers(flow_context: FlowContext) -> int:
         due = await customer_store.due(session, limit=_BATCH)
     pairs = [(workspace_id, workspace_id) for workspace_id in due]
     return await each_alone("customers", pairs, lambda workspace_id, _: update_customer(flow_context, workspace_id))
+
+
+async def _sync_details(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await billing_details_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("details", pairs, lambda workspace_id, _: sync_details(flow_context, workspace_id))
+
+
+async def _go_on_importing(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await customer_import_store.due(session, limit=_BATCH)
+    pairs = [(workspace_id, workspace_id) for workspace_id in due]
+    return await each_alone("imports", pairs, lambda workspace_id, _: import_history(flow_context, workspace_id))
 
 
 async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html import escape
 
-from app.ids import uuid7
 from app.messages.mail import Mail
+from app.messages.mail_parts import mail as _mail
+from app.messages.mail_parts import moment as _moment
+from app.messages.mail_parts import until as _until
+from app.messages.mail_parts import workspace as _workspace
 from app.messages.sms_codes import CODE_LIFETIME
 from app.wording import duration
 
@@ -175,17 +177,6 @@ def invitation(to: str, link: str, lifetime: timedelta) -> Mail:
     )
 
 
-def renewal_failed(to: str, handle: str, until: datetime | None) -> Mail:
-    """For the owners of a workspace whose renewal could not be charged."""
-    return _mail(
-        to,
-        "Your subscription could not be renewed",
-        f"The card of {_workspace(handle)} could not be charged for its subscription. Everything stays as it is{_until(until)}.",
-        "Add another card, or pay the open invoice, on the billing page. If the invoice stays unpaid, the subscription ends then, "
-        "what you have is kept, and the invoice is called off.",
-    )
-
-
 def ended_unpaid(to: str, handle: str) -> Mail:
     """For the owners of a workspace whose subscription ended since nobody paid it."""
     return _mail(
@@ -341,34 +332,5 @@ def phone_code(code: str) -> str:
     )
 
 
-def _until(moment: datetime | None) -> str:
-    return f" until {_moment(moment)}" if moment is not None else ""
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"
-
-
 def _account(handle: str) -> str:
     return f'the account with the User ID "{handle}"'
-
-
-def _workspace(handle: str) -> str:
-    return f'the workspace "{handle}"'
-
-
-def _mail(
-    to: str, subject: str, opening: str, closing: str, *, link: str | None = None, code: str | None = None
-) -> Mail:
-    paragraphs = [opening, *([link] if link else []), closing]
-    blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
-    body = "\n".join(f"<p>{block}</p>".replace("\n", "<br>\n") for block in blocks)
-    return Mail(
-        id=str(uuid7()),
-        to=to,
-        subject=subject,
-        text="\n\n".join(paragraphs) + "\n",
-        html=f'<!doctype html>\n<html lang="en"><title>{escape(subject)}</title>\n<body>\n{body}\n</body></html>\n',
-        links=(link,) if link else (),
-        code=code,
-    )

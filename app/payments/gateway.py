@@ -15,7 +15,9 @@ from app.payments.gateway_values import (
     Checkout,
     CustomerDetails,
     EventEndpoint,
+    HistoryPage,
     InvoicePayment,
+    PastCharge,
     Price,
     Product,
     ProviderEvent,
@@ -120,6 +122,17 @@ class InvoiceGateway(Protocol):
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         """The id of the invoice that a payment pays, if it pays one."""
+        ...
+
+    async def invoice_page(self, customer_id: str, *, after: str | None, most: int) -> HistoryPage[ProviderInvoice]:
+        """A page of the customer's invoices, drafts too, the newest first, after one of them by its id.
+
+        The `attempt` of a paid or void one has no id. Raises `GatewayMissing` where the one that it begins after is gone.
+        """
+        ...
+
+    async def charge_page(self, customer_id: str, *, after: str | None, most: int) -> HistoryPage[PastCharge]:
+        """A page of what the customer's cards were charged, the newest first, after one by its id."""
         ...
 
 

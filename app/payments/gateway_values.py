@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from app.money import Money
 
@@ -334,3 +335,22 @@ class Checkout:
     invoice_id: str | None
     purchase_id: str | None
     subscription_id: str | None
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage(Generic[T]):
+    """A page of a list, the newest first. `next_after` is what the next page begins after; None: this is the last one."""
+
+    found: tuple[T, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastCharge:
+    """A charge of a card: the payment it belongs to, and whether any of it was refunded or disputed."""
+
+    payment_id: str | None
+    has_returned_money: bool

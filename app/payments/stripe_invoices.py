@@ -9,10 +9,10 @@ from typing import Any, cast
 import stripe
 
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused
-from app.payments.gateway_values import Charge, InvoiceStatus, ProviderInvoice
+from app.payments.gateway_values import Charge, HistoryPage, InvoiceStatus, PastCharge, ProviderInvoice
 from app.payments.stripe_calls import PAGE, keyed
 from app.payments.stripe_invoice_parts import StripeInvoiceParts
-from app.payments.stripe_values import invoice_value
+from app.payments.stripe_values import id_of, invoice_value
 
 _SETTLED = ("paid", "void")
 _EXPAND_PAYMENT = ["payments.data.payment.payment_intent"]
@@ -150,6 +150,34 @@ class StripeInvoices(StripeInvoiceParts):
             )
             is not None
         ]
+
+    async def invoice_page(self, customer_id: str, *, after: str | None, most: int) -> HistoryPage[ProviderInvoice]:
+        params: Any = {
+            "customer": customer_id,
+            "limit": most,
+            **({"starting_after": after} if after is not None else {}),
+        }
+        page = await self.step("list_invoices", lambda: self.stripe.invoices.list_async(params))
+        # Payments can't be expanded in a list. Of those that are settled nobody asks for the payment.
+        found = [
+            await self._value(invoice) if invoice.status in _SETTLED else await self.invoice(str(invoice.id))
+            for invoice in page.data
+        ]
+        last = str(page.data[-1].id) if page.data else None
+        return HistoryPage(tuple(each for each in found if each is not None), last if page.has_more else None)
+
+    async def charge_page(self, customer_id: str, *, after: str | None, most: int) -> HistoryPage[PastCharge]:
+        params: Any = {
+            "customer": customer_id,
+            "limit": most,
+            **({"starting_after": after} if after is not None else {}),
+        }
+        page = await self.step("list_charges", lambda: self.stripe.charges.list_async(params))
+        found = [
+            PastCharge(id_of(charge.payment_intent), bool(charge.amount_refunded) or charge.disputed)
+            for charge in page.data
+        ]
+        return HistoryPage(tuple(found), str(page.data[-1].id) if page.has_more else None)
 
     async def invoice_of_payment(self, payment_id: str) -> str | None:
         page = await self.step(

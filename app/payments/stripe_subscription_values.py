@@ -70,6 +70,7 @@ def subscription_value(subscription: stripe.Subscription) -> ProviderSubscriptio
         is_collection_paused=subscription.pause_collection is not None,
         has_discount=bool(subscription.discounts),
         metadata=texts(subscription.metadata),
+        canceled_at=moment(subscription.canceled_at),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
+from uuid import UUID
 
 import stripe
 
@@ -66,7 +67,7 @@ def invoice_value(
         tax_lines=tax_line_values(invoice, tax_rates),
         hosted_url=invoice.hosted_invoice_url,
         pdf_url=invoice.invoice_pdf,
-        purchase_id=metadata.get("purchase_id"),
+        purchase_id=_purchase_id(metadata),
         attempt=_attempt(invoice),
         created_at=datetime.fromtimestamp(invoice.created, UTC),
         subscription_id=id_of(optional(parent, "subscription")),
@@ -97,9 +98,17 @@ def checkout_value(session: stripe.checkout.Session) -> Checkout:
         url=optional(session, "url"),
         total_minor=optional(session, "amount_total"),
         invoice_id=id_of(optional(session, "invoice")),
-        purchase_id=metadata.get("purchase_id"),
+        purchase_id=_purchase_id(metadata),
         subscription_id=id_of(optional(session, "subscription")),
     )
+
+
+def _purchase_id(metadata: Mapping[str, str]) -> str | None:
+    """The purchase that something was made for; what others wrote under that name is none of ours."""
+    try:
+        return str(UUID(metadata.get("purchase_id", "")))
+    except ValueError:
+        return None
 
 
 def gone_checkout(checkout_id: str) -> Checkout:

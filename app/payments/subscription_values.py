@@ -72,7 +72,8 @@ class ProviderSubscription:
 
     `ends_at` is when it will end or, once it `has_ended`, when it did; None while it goes on. `ends_at_period_end` tells that it
     was set to end with its period, whenever that is; otherwise the time stands. `default_card_id` is its own card, which is charged
-    before the customer's default. `latest_invoice_id` is also the invoice that a pending update waits for.
+    before the customer's default. `latest_invoice_id` is also the invoice that a pending update waits for. `canceled_at` is when
+    somebody asked for its end.
     """
 
     id: str
@@ -92,6 +93,7 @@ class ProviderSubscription:
     is_collection_paused: bool
     has_discount: bool
     metadata: Mapping[str, str]
+    canceled_at: datetime | None = None
 
     @property
     def has_ended(self) -> bool:

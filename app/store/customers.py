@@ -93,7 +93,12 @@ async def forget_details(session: Session, workspace_ids: Collection[UUID]) -> N
     """Forget what the customers of these workspaces carried, since they are deleted with them; the ids stay."""
     forgotten = update(BillingAccountRow).where(BillingAccountRow.workspace_id.in_(workspace_ids))
     unknown = forgotten.values(
-        customer_digest=None, customer_owner_ids=[], customer_due_at=None, customer_claimed_until=None
+        customer_digest=None,
+        customer_owner_ids=[],
+        customer_due_at=None,
+        customer_claimed_until=None,
+        details_due_at=None,
+        details_claimed_until=None,
     )
     await session.execute(unknown.execution_options(**_UNPROCESSED))
 

@@ -107,6 +107,11 @@ async def lock_with_provider_id(session: Session, provider_id: str) -> InvoiceRo
     return (await session.scalars(found.with_for_update().execution_options(populate_existing=True))).one_or_none()
 
 
+async def with_provider_id(session: Session, provider_id: str) -> InvoiceRow | None:
+    """The mirrored invoice that the provider calls by this id."""
+    return (await session.scalars(select(InvoiceRow).where(InvoiceRow.provider_id == provider_id))).one_or_none()
+
+
 async def find(session: Session, workspace_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
     """One invoice of the workspace."""
     return await session.get(InvoiceRow, (workspace_id, invoice_id))

@@ -1,4 +1,4 @@
-"""Plans that are given, without anything at the provider, and seats that accepted invitations wait for."""
+"""Plans that are given, without anything at the provider, seats that accepted invitations wait for, and billing details."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def upgrade() -> None:
     _add_plan_moves()
     _add_plan_refunds()
     _add_trials_and_sales_requests()
+    _add_billing_details()
+    _add_customer_imports()
 
 
 def _let_plans_be_given() -> None:
@@ -103,6 +105,63 @@ def _add_plan_refunds() -> None:
         "plan_refunds",
         ["created_at"],
         postgresql_where=sa.text("status = 'FAILED' AND NOT is_settled"),
+    )
+
+
+def _add_billing_details() -> None:
+    op.add_column("billing_accounts", sa.Column("details_due_at", _TIME))
+    op.add_column("billing_accounts", sa.Column("details_claimed_until", _TIME))
+    op.create_index(
+        "billing_accounts_details_due_at_idx",
+        "billing_accounts",
+        ["details_due_at"],
+        postgresql_where=sa.text("details_due_at IS NOT NULL"),
+    )
+    texts = ("name", "email", "line1", "line2", "city", "state", "postal_code", "country")
+    op.create_table(
+        "billing_details",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        *(sa.Column(name, sa.Text()) for name in texts),
+        sa.Column("address_due", sa.Boolean(), nullable=False),
+        sa.Column("exemption", sa.Text(), nullable=False),
+        sa.Column("reverse_sent", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", _TIME, nullable=False),
+    )
+    op.create_table(
+        "tax_ids",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text()),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Text(), unique=True),
+        sa.Column("is_removed", sa.Boolean(), nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+    )
+
+
+def _add_customer_imports() -> None:
+    op.add_column("billing_accounts", sa.Column("adopted_at", _TIME))
+    op.create_table(
+        "customer_imports",
+        sa.Column("workspace_id", sa.Uuid(), primary_key=True),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("cursor", sa.Text()),
+        sa.Column("invoices", sa.BigInteger(), nullable=False),
+        sa.Column("foreign_subscriptions", sa.Text(), nullable=False),
+        sa.Column("next_check_at", _TIME),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("finished_at", _TIME),
+        sa.CheckConstraint("(stage = 'DONE') = (next_check_at IS NULL)", name="goes_on_until_done"),
+    )
+    op.create_index(
+        "customer_imports_next_check_at_idx",
+        "customer_imports",
+        ["next_check_at"],
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
     )
 
 

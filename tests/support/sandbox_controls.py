@@ -101,6 +101,11 @@ class SandboxControls:
         else:
             assert intent["status"] == "succeeded", intent
 
+    async def verify_tax_id(self, tax_id: str, status: str) -> None:
+        """Let the tax office say what a tax id is: `verified`, `unverified`, `unavailable` or `pending`."""
+        answer = await self._http.post(f"{self.url}/_sandbox/tax_ids/{tax_id}", json={"status": status})
+        answer.raise_for_status()
+
     async def answer_the_bank(self, page: str, outcome: str) -> None:
         """Answer the page on which a bank asks its cardholder: `complete` or `fail`."""
         answer = await self._http.post(page, data={"outcome": outcome})

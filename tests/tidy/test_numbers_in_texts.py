@@ -10,7 +10,7 @@ from tests.tidy.sources import PRODUCT, nodes_of, python_files, texts_of
 
 # what names something or is an example, and the least that anything can have
 _NO_LIMIT = re.compile(
-    r"ISO 8601|ISO 4217|E\.164|\+31612345678|2026-11-21T09:30:00Z|12\.50|\"42\"|(?<=up to )64 bits|53 bits|"
+    r"ISO 8601|ISO 4217|ISO 3166|E\.164|\+31612345678|2026-11-21T09:30:00Z|12\.50|\"42\"|(?<=up to )64 bits|53 bits|"
     r"Preflight: 1\b|1, 2, 3, …|1 to 12\b|\+00:00|\b[01] to $"
 )
 _OF_A_UNIT = re.compile(

@@ -14,11 +14,12 @@ from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
-from app.billing.payments import card_mirror
+from app.billing.payments import card_mirror, details_sync
 from app.billing.payments.billed_party import BilledParty, billed_party
 from app.db.engine import Session
 from app.payments.gateway_values import CustomerDetails, Wallet
 from app.store import billing_accounts as billing_account_store
+from app.store import billing_details as billing_details_store
 from app.store import customers as customer_store
 
 FORMER_CUSTOMER: Final = "former_customer"
@@ -119,6 +120,8 @@ async def keep_new(session: Session, workspace_id: UUID, customer_id: str, *, ge
     if account.customer_id is None and account.customer_generation == generation:
         account.customer_id = customer_id
         account.customer_due_at = session.real_now + _CLAIMED_FOR
+        if await billing_details_store.find(session, workspace_id) is not None:
+            account.details_due_at = session.now
     return account.customer_id
 
 
@@ -135,6 +138,7 @@ async def forget(session: Session, workspace_id: UUID, customer_id: str) -> bool
     account.customer_generation += 1
     account.customer_digest = account.customer_due_at = account.customer_claimed_until = None
     account.customer_owner_ids = []
+    await details_sync.forget_customer(session, account)
     await card_mirror.mirror(session, workspace_id, Wallet((), None))
     summary = "The customer was deleted at the payment provider, with the cards."
     await audit_log.record(session, workspace_id, SYSTEM, "customer.deleted", summary)

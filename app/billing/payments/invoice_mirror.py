@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +12,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
 from app.billing.payments.invoice_lines import LineOrigin, lines_as_json, origins_in, tax_lines_as_json
 from app.db.engine import Session
-from app.db.tables.payments import InvoiceRow
+from app.db.tables.payments import BillingAccountRow, InvoiceRow
 from app.ids import uuid7
 from app.payments.gateway_values import InvoiceStatus, ProviderInvoice
 from app.store import billing_accounts as billing_account_store
@@ -19,6 +20,11 @@ from app.store import invoices as invoice_store
 from app.store.invoices import MirroredInvoice
 
 TOPIC = "invoice"
+INVOICE_PAID: Final = "invoice_paid"
+"""The task that tells the owners of an invoice that was paid."""
+
+# what was paid longer ago is no news, however late it is heard of
+_NEWS_FOR: Final = timedelta(days=30)
 
 _NO_ORIGINS: Final[Mapping[str, LineOrigin]] = MappingProxyType({})
 
@@ -35,10 +41,11 @@ async def mirror(
     provider's id of its price what a line bills; what was known before is kept, since a price that was replaced at the provider
     is not found any more. Drafts leave no hint unless they are of a subscription: the API shows no others.
     """
-    await billing_account_store.lock(session, workspace_id)
+    account = await billing_account_store.lock(session, workspace_id)
     row = await invoice_store.lock_with_provider_id(session, invoice.id)
     known = origins_in(row.lines) if row is not None else {}
     values = _values(invoice, {**known, **origins})
+    was_paid = row is not None and row.status == InvoiceStatus.PAID
     if row is None:
         row = InvoiceRow(
             workspace_id=workspace_id,
@@ -61,6 +68,8 @@ async def mirror(
             setattr(row, name, value)
         row.changed_at = session.now
         row.version += 1
+    if not was_paid and _is_news(session, account, invoice):
+        session.outbox.enqueue(INVOICE_PAID, {"workspace_id": str(workspace_id), "invoice_id": str(row.id)})
     if is_shown(invoice):
         session.outbox.hint(TOPIC, workspace_id, row.id, row.version)
     return row
@@ -108,6 +117,14 @@ def due_minor(row: InvoiceRow | MirroredInvoice) -> int:
 def credit_applied_minor(row: InvoiceRow | MirroredInvoice) -> int:
     """What the customer's credit paid of a mirrored invoice, in its currency's smallest unit; a void one has given it back."""
     return 0 if row.status == InvoiceStatus.VOID else row.credit_applied_minor
+
+
+def _is_news(session: Session, account: BillingAccountRow, invoice: ProviderInvoice) -> bool:
+    """Whether the owners are to hear that an invoice was paid: not of one over nothing, nor of a history that was imported."""
+    if invoice.status is not InvoiceStatus.PAID or invoice.paid_at is None or invoice.total_minor <= 0:
+        return False
+    is_of_history = account.adopted_at is not None and invoice.paid_at < account.adopted_at
+    return not is_of_history and invoice.paid_at > session.now - _NEWS_FOR
 
 
 # An invoice's status only ever moves on. A status fetched before a newer one was stored must not replace the newer one.

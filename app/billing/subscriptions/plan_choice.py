@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from app.catalog import (
     AddOnQuantity,
@@ -17,6 +17,9 @@ from app.catalog import (
     plan_prices,
 )
 from app.money import Money
+from app.wording import count, number
+
+_PAID: Final = {BillingInterval.MONTH: "paid monthly", BillingInterval.YEAR: "paid yearly"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,18 @@ class PlanChoice:
     def quantity_of(self, add_on_code: str) -> int:
         """How many of an add-on there are."""
         return next((each.quantity for each in self.add_ons if each.code == add_on_code), 0)
+
+
+def described(choice: PlanChoice) -> str:
+    """A choice in words, such as `Team, 5 seats, paid monthly, 2 × Phone numbers`."""
+    plan = choice.terms.plan
+    parts = [plan.name, count(choice.seats, "seat")]
+    if choice.interval is not None:
+        parts.append(_PAID[choice.interval])
+    for each in choice.add_ons:
+        add_on = plan.add_on(each.code)
+        parts.append(f"{number(each.quantity)} × {add_on.name if add_on is not None else each.code}")
+    return ", ".join(parts)
 
 
 def add_on_quantities(quantities: Mapping[str, int]) -> tuple[AddOnQuantity, ...]:

@@ -222,7 +222,7 @@ async def finish(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold
     if not is_told and await workspace_store.get(session, workspace_id) is not None:
         plan = goal.terms.plan if goal is not None else sold.catalog.fallback_plan
         details = {"plan": plan.name, **({"refund": str(back)} if back is not None else {})}
-        await owner_notices.tell(session, workspace_id, Notice.PLAN_MOVED, str(move_id), details=details)
+        await owner_notices.tell(session, workspace_id, Notice.PLAN_MOVED, str(move_id), facts=details)
 
 
 def _goal(move: PlanMoveRow, sold: Sold) -> PlanChoice | None:

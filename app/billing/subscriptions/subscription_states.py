@@ -95,10 +95,33 @@ async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Sna
         row = SubscriptionRow(workspace_id=workspace_id, add_ons={}, version=0, status=SubscriptionState.ACTIVE.value)
         row.changed_at = row.checked_at = session.now
         session.add(row)
+    is_same = row.provider_id == snapshot.subscription.id
+    before = present_choice(row, sold) if is_same else None
+    had_ended = is_same and row.ends_at is not None
     is_changed = await _take_over(session, row, values)
+    if is_changed:
+        await _tell(session, row, sold, snapshot, before, had_ended=had_ended)
     await owner_notices.tell_of_unpaid(session, row, snapshot.subscription.latest_invoice_id)
     row.next_check_at, row.checked_at = next_check(session.now, row, snapshot), session.now
     return is_changed
+
+
+async def _tell(
+    session: Session,
+    row: SubscriptionRow,
+    sold: Sold,
+    snapshot: Snapshot,
+    before: PlanChoice | None,
+    *,
+    had_ended: bool,
+) -> None:
+    """Tell the owners of what has changed: what is paid for, and that it was canceled."""
+    now = present_choice(row, sold)
+    if now is not None:
+        change_id = snapshot.subscription.metadata.get(CHANGE_ID)
+        await owner_notices.tell_of_change(session, row, before, now, change_id)
+    if row.ends_at is not None and not had_ended:
+        await owner_notices.tell_of_cancellation(session, row, snapshot.subscription.canceled_at)
 
 
 def next_check(now: datetime, row: SubscriptionRow, snapshot: Snapshot) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from app.db.tables import (
     access,
+    billing_details,
     deletions,
     development_inbox,
     ledger,
@@ -21,6 +22,7 @@ from app.db.tables.base import Base
 __all__ = [
     "Base",
     "access",
+    "billing_details",
     "deletions",
     "development_inbox",
     "ledger",

@@ -24,6 +24,9 @@ class BillingAccountRow(Base):
     `customer_generation` is how many customers of the workspace are gone, `customer_digest` the hash of what the present one
     carries (None: not known), `customer_owner_ids` whose addresses it has, or may have while it is being written. It is brought up
     to date from `customer_due_at` on; until `customer_claimed_until` somebody is doing so. These two are the wall's times.
+
+    From `details_due_at` on, its address, tax ids and exemption are compared with the provider's; until `details_claimed_until`
+    (the wall's time) somebody is doing so. `adopted_at` is when a customer that had a history became the workspace's.
     """
 
     __tablename__ = "billing_accounts"
@@ -40,6 +43,11 @@ class BillingAccountRow(Base):
             "billing_accounts_cards_check_at_idx",
             "cards_check_at",
             postgresql_where=text("cards_check_at IS NOT NULL"),
+        ),
+        Index(
+            "billing_accounts_details_due_at_idx",
+            "details_due_at",
+            postgresql_where=text("details_due_at IS NOT NULL"),
         ),
     )
 
@@ -58,6 +66,9 @@ class BillingAccountRow(Base):
     customer_owner_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default=text("'{}'"))
     customer_due_at: Mapped[datetime | None]
     customer_claimed_until: Mapped[datetime | None]
+    details_due_at: Mapped[datetime | None]
+    details_claimed_until: Mapped[datetime | None]
+    adopted_at: Mapped[datetime | None]
 
 
 class FormerCustomerRow(Base):

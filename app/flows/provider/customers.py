@@ -16,6 +16,7 @@ from app.billing.payments.workspace_closing import WorkspaceClosing, require_ope
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
+from app.flows.provider.tax_details import ensure_details
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused, GatewayUnavailable, MissingObject
 from app.store import billing_accounts as billing_account_store
 
@@ -50,6 +51,8 @@ async def with_customer(context: FlowContext, workspace_id: UUID, work: Callable
 async def ensure_customer(context: FlowContext, workspace_id: UUID) -> str:
     """The provider's id of the workspace's customer, which carries what it should by then; it is made if there is none.
 
+    Its address, tax ids and exemption too are as they should be, so that what is charged next is taxed right.
+
     Raises `WorkspaceClosing` for a workspace that is being deleted, `GatewayUnavailable`, and `GatewayRefused`.
     """
     for _ in range(_MOST_CUSTOMERS):
@@ -60,12 +63,14 @@ async def ensure_customer(context: FlowContext, workspace_id: UUID) -> str:
         customer_id = account.customer_id if account is not None else None
         if account is not None and customer_id is not None and party is not None:
             if account.customer_digest == party.digest:
-                return customer_id
+                if (ready := await ensure_details(context, workspace_id)) is not None:
+                    return ready
+                continue
         elif await _make(context, workspace_id, account.customer_generation if account is not None else 0) is None:
             continue
         written = await update_customer(context, workspace_id)
-        if written is not None:
-            return written
+        if written is not None and (ready := await ensure_details(context, workspace_id)) is not None:
+            return ready
     raise GatewayUnavailable("the customer is deleted at the provider as soon as it is made")
 
 

@@ -59,6 +59,7 @@ async def open_checkout(
             purchase.workspace_id,
             lambda customer_id: send_line(
                 context,
+                purchase.workspace_id,
                 order,
                 lambda charge, key: context.gateway.open_payment_page(
                     customer_id,
@@ -78,6 +79,9 @@ async def open_checkout(
         await give_up(context, purchase, reason=REFUSED)
         _log.warning("recharge.refused", purchase=str(purchase.id), reason=str(error))
         raise PaymentRefused from error
+    except DomainError as error:
+        await give_up(context, purchase, reason=error.message)
+        raise
     try:
         allowed = await transact(
             context.database,

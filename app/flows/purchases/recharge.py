@@ -41,6 +41,7 @@ from app.errors import DomainError, IdempotencyConflict, InvalidInput
 from app.flows.flow_context import FlowContext
 from app.flows.provider.cards import try_to_sync_cards
 from app.flows.provider.customers import ensure_customer, forget_customer
+from app.flows.provider.tax_country import tax_country
 from app.flows.purchases.checkout import REFUSED, UNAVAILABLE, give_up, open_checkout
 from app.flows.purchases.invoice_lines import send_line
 from app.flows.purchases.payment_outcome import apply_payment_outcome, end_refused_payment
@@ -106,7 +107,8 @@ async def recharge(
 
     The caller was authorized; `authorize` checks it again on locked rows, in the transaction that begins the purchase, and `count`
     counts the purchase there. A key that is known answers before anything else is judged. Raises `InvalidInput`, `PhoneUnverified`,
-    `SpendLimitReached`, `BalanceFull`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused` and what `count` raises;
+    `SpendLimitReached`, `BalanceFull`, `IdempotencyConflict`, `BillingAddressRequired`, `PaymentUnavailable`, `PaymentRefused` and
+    what `count` raises;
     nothing was bought then. A decline, a confirmation that the bank wants, a page to pay on and a payment under way are returned
     as the error beside the purchase. Raises `EarlierPurchasePaid` instead of charging somebody who has paid and was not told.
     """
@@ -118,6 +120,7 @@ async def recharge(
     urls = request.return_urls()
     if await find_paid(context, request.workspace_id):
         raise EarlierPurchasePaid
+    await _require_country(context, request.workspace_id)
 
     async def begin(session: Session, *, without_card: bool) -> _BegunRecharge:
         access = await authorize(session)
@@ -132,6 +135,14 @@ async def recharge(
         return await _recharge(context, begin, order, request.workspace_id, urls)
     except _CustomerGone as gone:
         raise PaymentUnavailable from gone
+
+
+async def _require_country(context: FlowContext, workspace_id: UUID) -> None:
+    """Raise `BillingAddressRequired` where the tax depends on a country that is not known: before anything is begun."""
+    try:
+        await tax_country(context, workspace_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        raise PaymentUnavailable from error
 
 
 async def _recharge(
@@ -318,6 +329,7 @@ async def _make_invoice(
     await transact(context.database, save, step="recharge.save_invoice")
     await send_line(
         context,
+        purchase.workspace_id,
         order,
         lambda charge, key: context.gateway.add_charge(customer_id, invoice_id, charge, key=key),
         key=f"{purchase.id}:line",

@@ -16,6 +16,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.payments import card_mirror
+from app.billing.payments.billing_details import require_address
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.payments.payment_errors import PaymentPending, PaymentUnavailable
 from app.billing.subscriptions import change_states
@@ -94,7 +95,8 @@ async def change_subscription(
 
     `authorize` checks the caller on locked rows, `count` counts a change that charges, both in the transaction that begins it.
     Raises what the planner refuses, `NotSubscribed`, `ChangeInFlight`, `PriceChanged`, `PaymentMethodRequired`,
-    `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused`. A decline, and a payment that waits for its holder, is returned.
+    `BillingAddressRequired`, `IdempotencyConflict`, `PaymentUnavailable`, `PaymentRefused`. A decline, and a payment that waits for
+    its holder, is returned.
     """
     while True:
         async with context.database.read() as session:
@@ -148,6 +150,7 @@ async def _begin_change(
     if planned.goal.now is not None:
         if snapshot is not None:
             require_chargeable(snapshot)
+        await require_address(session, catalog.tax, workspace_id)
         await count(session)
         await card_mirror.card_to_charge(session, workspace_id, None)
     change = await change_states.begin(

@@ -15,6 +15,7 @@ from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError, PaymentActionRequired, PaymentDeclined
 from app.flows.flow_context import FlowContext
+from app.flows.provider.tax_details import ensure_details
 from app.flows.subscriptions.advance import advance
 from app.flows.subscriptions.sync import sync_subscription
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
@@ -117,7 +118,7 @@ async def _action_required(context: FlowContext, change: SubscriptionChangeRow) 
 
 
 async def sync_first(context: FlowContext, workspace_id: UUID) -> Snapshot | None:
-    """Mirror the subscription before it is changed, and return it as the provider has it.
+    """Mirror the subscription before it is changed, and return it as the provider has it, with what decides about its tax.
 
     A change that charges nothing, and that an outage has left on its way, is finished first. Raises `PaymentUnavailable` where the
     provider can't be asked.
@@ -127,6 +128,7 @@ async def sync_first(context: FlowContext, workspace_id: UUID) -> Snapshot | Non
             left = await subscription_store.change_in_flight(session, workspace_id)
         if left is not None and left.goal["now"] is None:
             await advance(context, workspace_id, left.id, sends_payment=False)
+        await ensure_details(context, workspace_id)
         return await sync_subscription(context, workspace_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         raise PaymentUnavailable from error

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from app.billing.subscriptions.goals import CHECKOUT_ID, TERMS_ID, WORKSPACE_ID
 from app.billing.subscriptions.plan_choice import PlanChoice, billed_quantities
 from app.db.tables.subscriptions import SubscriptionCheckoutRow
-from app.error_codes import ErrorCode
-from app.errors import DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_catalog, tax_rate_key
+from app.flows.provider.tax_country import tax_country
+from app.payments.billing_detail_values import TaxExemption
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused, MissingObject
 from app.payments.gateway_values import Checkout, ReturnUrls
 from app.payments.subscription_values import PricedQuantity
+from app.store import billing_details as billing_details_store
 from app.store import provider_events as provider_event_store
 
 _OF_CATALOG: Final = (MissingObject.PRICE, MissingObject.PRODUCT, MissingObject.TAX_RATE)
@@ -24,17 +26,11 @@ _OF_CATALOG: Final = (MissingObject.PRICE, MissingObject.PRODUCT, MissingObject.
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class BillingAddressRequired(DomainError):
-    """The tax depends on the country: give a billing address first."""
-
-    code = ErrorCode.BILLING_ADDRESS_REQUIRED
-
-
 async def open_page(
     context: FlowContext, row: SubscriptionCheckoutRow, choice: PlanChoice, customer_id: str, urls: ReturnUrls
 ) -> Checkout:
     """Open the page at the provider. Where it refuses a price or a tax rate, sync the catalog and try once more."""
-    country = await tax_country(context, customer_id)
+    country = await tax_country(context, row.workspace_id)
     try:
         return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}")
     except GatewayRefused as refused:
@@ -43,18 +39,6 @@ async def open_page(
         _log.warning("catalog.refused", error=str(refused))
         await sync_catalog(context)
     return await _send_page(context, row, choice, customer_id, country, urls, key=f"{row.id}:page:{customer_id}-again")
-
-
-async def tax_country(context: FlowContext, customer_id: str | None) -> str | None:
-    """The customer's country where the tax depends on it; raises `BillingAddressRequired` where it is not known."""
-    if not context.catalog.tax.needs_address:
-        return None
-    if customer_id is None:
-        raise BillingAddressRequired
-    address = (await context.gateway.billing_details(customer_id)).address
-    if address is None or not address.country:
-        raise BillingAddressRequired
-    return address.country
 
 
 async def _send_page(
@@ -72,8 +56,7 @@ async def _send_page(
         customer_id,
         items,
         tax_rate_ids=tax_rate_ids,
-        # whoever may account for the tax themselves has to say where they are
-        asks_address=context.catalog.tax.reverse_charge,
+        asks_address=await _asks_address(context, row.workspace_id),
         asks_tax_id=False,
         urls=urls,
         metadata={
@@ -84,6 +67,19 @@ async def _send_page(
         expires_at=row.expires_at,
         key=key,
     )
+
+
+async def _asks_address(context: FlowContext, workspace_id: UUID) -> bool:
+    """Whether the page asks for an address, which becomes the customer's.
+
+    Whoever may account for the tax themselves has to say where they are. Who does already has said so: an address of another
+    country would come too late for the page's own invoice.
+    """
+    if not context.catalog.tax.reverse_charge:
+        return False
+    async with context.database.read() as session:
+        details = await billing_details_store.find(session, workspace_id)
+    return details is None or details.exemption != TaxExemption.REVERSE
 
 
 async def items_to_buy(

@@ -24,7 +24,8 @@ from app.errors import DomainError
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_terms
 from app.flows.provider.customers import ensure_customer
-from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
+from app.flows.provider.tax_country import tax_country
+from app.flows.subscriptions.checkout_page import items_to_buy
 from app.flows.subscriptions.plan_refunds import send_refunds
 from app.flows.subscriptions.sync import sync_subscription
 from app.flows.subscriptions.unused_worth import unused_worth
@@ -151,7 +152,7 @@ async def _create(context: FlowContext, move: PlanMoveRow) -> str | None:
     assert move.goal is not None, "only a paid plan is begun"
     choice = choice_from_json(move.goal, sold.by_id[move.goal["terms_id"]])
     await sync_terms(context, choice.terms)
-    items, tax_rate_ids = await items_to_buy(context, choice, await tax_country(context, customer_id))
+    items, tax_rate_ids = await items_to_buy(context, choice, await tax_country(context, workspace_id))
     claimed = await transact(
         context.database,
         lambda session: plan_moves.claim_begin(session, workspace_id, move.id),

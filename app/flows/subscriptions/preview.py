@@ -32,7 +32,9 @@ from app.db.tables.subscriptions import SubscriptionRow
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.checkout_page import items_to_buy, tax_country
+from app.flows.provider.tax_country import tax_country
+from app.flows.provider.tax_details import ensure_details
+from app.flows.subscriptions.checkout_page import items_to_buy
 from app.flows.subscriptions.sync import sync_subscription
 from app.flows.subscriptions.unpaid_invoices import oldest_unpaid
 from app.money import Money
@@ -98,6 +100,7 @@ async def preview_change(
     async with context.database.read() as session:
         require_open(await billing_account_store.find(session, workspace_id))
     try:
+        await ensure_details(context, workspace_id)
         snapshot = await sync_subscription(context, workspace_id)
         state = await _read_state(context, workspace_id)
         require_open(state.account)
@@ -133,7 +136,7 @@ async def _preview_start(
         await require_self_serve(session, context.catalog, workspace_id)
     choice = plan_start(context.catalog, wanted, used_seats=state.used_seats)
     customer_id = state.account.customer_id if state.account is not None else None
-    items, tax_rate_ids = await items_to_buy(context, choice, await tax_country(context, customer_id))
+    items, tax_rate_ids = await items_to_buy(context, choice, await tax_country(context, state.workspace_id))
     invoice = await context.gateway.preview_start(customer_id, items, tax_rate_ids=tax_rate_ids)
     return ChangePreview(
         timing=ChangeTiming.IMMEDIATE,
@@ -186,6 +189,7 @@ async def _quoted(
     assert row is not None, "what is changed has a row"
     assert goal.now is not None, "something is charged now"
     require_chargeable(snapshot)
+    await tax_country(context, row.workspace_id)
     now = context.database.clock.now()
     if now >= snapshot.period_end or await oldest_unpaid(context, snapshot.subscription) is not None:
         raise RenewalUnpaid

@@ -28,9 +28,9 @@ from app.errors import InvalidInput
 from app.flows.flow_context import FlowContext
 from app.flows.provider.catalog_sync import sync_terms
 from app.flows.provider.customers import ensure_customer
+from app.flows.provider.tax_country import tax_country
 from app.flows.subscriptions.change_results import sync_first
 from app.flows.subscriptions.checkout import close_checkouts
-from app.flows.subscriptions.checkout_page import tax_country
 from app.flows.subscriptions.move import advance_move
 from app.flows.subscriptions.transition import transition_refund
 from app.money import Money
@@ -91,7 +91,8 @@ async def set_plan(context: FlowContext, planned: PlanToSet) -> PlanMoveRow:
     workspace_id, choice = planned.workspace_id, planned.choice
     if choice is not None and choice.interval is not None:
         # whatever could keep it from being begun is found out before anything is ended
-        await tax_country(context, await ensure_customer(context, workspace_id))
+        await ensure_customer(context, workspace_id)
+        await tax_country(context, workspace_id)
         await sync_terms(context, choice.terms)
         await close_checkouts(context, workspace_id)
 

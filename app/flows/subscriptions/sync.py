@@ -15,6 +15,7 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider.customers import forget_customer
 from app.flows.subscriptions.second_subscriptions import end_second
+from app.flows.subscriptions.tax_rates import follow_country
 from app.payments.gateway_errors import GatewayMissing, MissingObject
 from app.payments.subscription_values import ProviderSubscription, Schedule
 from app.store import billing_accounts as billing_account_store
@@ -64,6 +65,8 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
             break
     if snapshot is not None and snapshot.is_schedule_over:
         await _release_schedule(context, workspace_id, snapshot)
+    if snapshot is not None and context.catalog.tax.needs_address:
+        await follow_country(context, workspace_id, snapshot)
     return snapshot
 
 

@@ -17,6 +17,10 @@ _EU_VAT = re.compile(
     "(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)[0-9A-Z+*]{2,12}"
 )
 
+# by their prefixes; elsewhere a prefix is the country
+_COUNTRIES = {"EL": "GR", "XI": "GB"}
+MAX_TAX_IDS = 5
+
 # how long the tax office takes to look at a number of Stripe's test mode; what becomes of all others, the controls decide
 VERIFICATION_SECONDS = 60
 
@@ -81,10 +85,12 @@ async def create_tax_id(tx: Transaction, customer: Json, params: Json) -> Json:
         raise invalid_request("Invalid value for eu_vat.", code="tax_id_invalid", param="value")
     if not value.replace("-", "").replace(".", "").replace(" ", "").isalnum():
         raise invalid_request(f"Invalid value for {params['type']}.", code="tax_id_invalid", param="value")
+    if len(await tx.find_all("tax_id", {"customer": customer["id"]})) >= MAX_TAX_IDS:
+        raise invalid_request(f"A customer can have at most {MAX_TAX_IDS} tax IDs.", param="type")
     tax_id: Json = {
         "id": new_id("txi"),
         "object": "tax_id",
-        "country": value[:2].upper() if params["type"] in ("eu_vat", "gb_vat") else None,
+        "country": _country(params["type"], value),
         "created": tx.now,
         "customer": customer["id"],
         "customer_account": None,
@@ -98,6 +104,11 @@ async def create_tax_id(tx: Transaction, customer: Json, params: Json) -> Json:
     await tx.insert(tax_id)
     await emit(tx, "customer.tax_id.created", tax_id)
     return tax_id
+
+
+def _country(kind: str, value: str) -> str | None:
+    prefix = value[:2].upper()
+    return _COUNTRIES.get(prefix, prefix) if kind in ("eu_vat", "gb_vat") else None
 
 
 async def _tax_id_in_path(call: Call) -> Json:

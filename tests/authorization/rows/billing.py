@@ -24,6 +24,10 @@ async def _a_change_said_twice(scene: Scene) -> Variables:
     return {"input": {"workspaceId": scene.workspace, "addOns": twice}}
 
 
+async def _a_name_on_invoices(scene: Scene) -> Variables:
+    return {"input": {"workspaceId": scene.workspace, "name": "Example B.V."}}
+
+
 async def _the_card(scene: Scene) -> Variables:
     return {"input": {"id": scene.ids["PaymentMethod"]}}
 
@@ -67,6 +71,19 @@ ROWS = [
         given=_the_invoice,
         # it is paid already, which is told only to who may pay it
         may_answer=frozenset({"NO_CHANGE"}),
+    ),
+    Row(
+        "Mutation.updateBillingDetails",
+        """mutation ($input: UpdateBillingDetailsInput!) {
+          updateBillingDetails(input: $input) { workspace { id } userErrors { code } } }""",
+        MANAGE_BILLING,
+        given=_a_name_on_invoices,
+    ),
+    Row(
+        "Mutation.createBillingPortal",
+        "mutation ($input: CreateBillingPortalInput!) { createBillingPortal(input: $input) { url userErrors { code } } }",
+        MANAGE_BILLING,
+        given=_the_workspace,
     ),
     *nodes({"Plan": EVERYONE, "CreditPack": EVERYONE}),
     *nodes(dict.fromkeys(("PaymentMethod", "Invoice", "CreditPurchase"), SEE_BILLING)),

@@ -65,6 +65,7 @@ ROWS = [
             "phone": ("{ masked }", SEE_BILLING),
             "creditBalance": ("{ available }", SEE_BILLING),
             "spend": ("{ spent { amount } }", SEE_BILLING),
+            "billingDetails": ("{ name taxIds { value } }", SEE_BILLING),
             "paymentMethods": ("{ id }", SEE_BILLING),
             "invoices": ("{ nodes { id } }", SEE_BILLING),
             "upcomingInvoice": ("{ askedAt }", SEE_BILLING),

@@ -28,6 +28,7 @@ from tests.flows.deletion.steps import (
 )
 from tests.support import operations
 from tests.support.accounts import KEYS
+from tests.support.billing_details import BRUSSELS, updated
 from tests.support.client import eventually
 from tests.support.digest import settled
 from tests.support.organizations import mutation
@@ -68,14 +69,21 @@ async def test_after_deletion_nothing_in_the_database_names_the_person(own_backe
     await api.query(_GO_BY, {"input": {"handle": f"{word}-handle"}}, token=token)
     await api.query(_ADD_EMAIL, {"input": {"address": f"{word}-other@example.com"}}, token=token)
     await backend.add_card(person)
+    billed = {
+        "name": f"{word} B.V.",
+        "email": f"{word}-bills@example.com",
+        "address": {**BRUSSELS, "line1": f"{word} 1"},
+    }
+    await updated(backend, person, **billed, taxIds=[{"type": "eu_vat", "value": "BE0987650987"}])
     assert (await backend.recharge(person))["userErrors"] == []
     inbox = (await api.http.get(f"{api.url}/dev/inbox")).json()
     [number] = {each["to"] for each in inbox if each["channel"] == "sms"}
     assert await rows_naming(backend, [word, number, "4242"]) != []
+    assert await rows_naming(backend, ["BE0987650987"]) != []
 
     assert await delete_account(backend, person) == []
 
-    assert await rows_naming(backend, [word, number, number[1:], "4242"]) == []
+    assert await rows_naming(backend, [word, number, number[1:], "4242", "BE0987650987"]) == []
     assert not await _is_there(backend, person)
     assert (await api.query(VIEWER, token=token))["viewer"] is None
 

@@ -40,9 +40,10 @@ from app.flows.provider.portals import sync_portals
 from app.flows.purchases.checkout import customer_returned
 from app.flows.subscriptions.fallback_plan import keep_fallback_seats
 from app.jobs import schedule, time_travel
+from app.jobs.due_works import customer_works, due_works, provider_works, storage_works
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
-from app.jobs.tasks import customer_works, due_works, provider_works, storage_works, tasks
+from app.jobs.tasks import tasks
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.development_inbox import InboxMailer, InboxSmsSender

@@ -12,7 +12,7 @@ from tests.crash.customer import Customer, Step
 
 CATALOGS: Final = ("analytics", "compute", "messaging")
 
-# What passes by itself every second or so, or with the clock that only development has.
+# What passes by itself every second or so, with the clock that only development has, or when mails about a bill are written.
 _BACKGROUND: Final = (
     *(
         "clean",
@@ -21,6 +21,9 @@ _BACKGROUND: Final = (
         "clean.trials",
         "clock.save",
         "credits.due",
+        "inbox",
+        "notice.mail",
+        "notice.paid",
         "session-used",
         "stripe.list_events",
     ),

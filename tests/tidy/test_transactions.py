@@ -40,7 +40,7 @@ _OPENS_ITS_OWN = {
 }
 # jobs of several units, one after the other
 _OF_SEVERAL_UNITS = {
-    ("app/jobs/tasks.py", "_clean"): "two kinds of old rows, of which neither is to wait for the other's locks",
+    ("app/jobs/due_works.py", "_clean"): "two kinds of old rows, of which neither is to wait for the other's locks",
 }
 
 # what waits for something that is no statement

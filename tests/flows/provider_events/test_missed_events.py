@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from app.db.tables.provider import ProviderEventRow
 from app.db.unit_of_work import transact
 from app.flows import provider_events
+from app.jobs.due_works import provider_works
 from app.jobs.schedule import run_due
-from app.jobs.tasks import provider_works
 from app.payments.stripe_event_types import EVENT_TYPES
 from app.store import billing_accounts as billing_account_store
 from app.store import provider_events as provider_event_store

@@ -21,8 +21,8 @@ from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.flows.provider_events import RETURNED_MONEY_EVENTS, check_for_returned_money, poll, process
 from app.flows.purchases.refunds import sync_returned_money
+from app.jobs.due_works import due_works
 from app.jobs.schedule import run_due
-from app.jobs.tasks import due_works
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_values import ProviderEvent, ProviderRefund, RefundStatus, ReturnedMoney
 from app.payments.stripe_event_types import EVENT_TYPES

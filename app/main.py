@@ -141,6 +141,7 @@ async def open_backend(
         return_origins=frozenset(settings.return_origins),
         returns_to_loopback=not settings.is_production,
         owners_set_external_ids=settings.external_ids is ExternalIds.OWNERS,
+        sales_address=settings.sales_email,
     )
     try:
         await time_travel.load_offset(database)
@@ -194,7 +195,11 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
     events = EVENT_TYPES if backend.polls_events else ()
     async with asyncio.TaskGroup() as group:
         by_name = tasks(
-            backend.flow_context, backend.mailer, backend.runtime.keys, public_url=backend.runtime.public_url
+            backend.flow_context,
+            backend.mailer,
+            backend.runtime.keys,
+            public_url=backend.runtime.public_url,
+            operator_address=backend.runtime.sales_address,
         )
         group.create_task(consume(backend.database_url, by_name, stopping))
         works = due_works(backend.flow_context, backend.runtime.keys, polled_events=events)

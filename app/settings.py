@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.setting_values import (
+    Address,
     ApiKey,
     BroadcastUrl,
     Countries,
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
     mail_from: Sender = "Counterfoil <no-reply@localhost>"
     smtp_url: SmtpUrl | None = None
+    sales_email: Address | None = None
     storage_url: str | None = None
     storage_options: Options = Field(default_factory=dict[str, str])
     aws_access_key_id: str | None = None

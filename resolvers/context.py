@@ -35,7 +35,7 @@ class Runtime:
     browsers; `phone_countries` are the regions whose numbers may be verified, none meaning all; `issuer` is the host product's
     identity provider, where its tokens are taken; `return_origins` are the origins that hosted pages may lead back to, beside our
     own and, with `returns_to_loopback`, this machine's; `owners_set_external_ids` lets owners name the id that the host product
-    knows their workspace by.
+    knows their workspace by; `sales_address` is where requests for the sellers are mailed, None for nowhere.
     """
 
     database: Database
@@ -56,6 +56,7 @@ class Runtime:
     return_origins: frozenset[str] = frozenset()
     returns_to_loopback: bool = False
     owners_set_external_ids: bool = True
+    sales_address: str | None = None
 
     @property
     def trials(self) -> Trials:

@@ -22,6 +22,7 @@ from app.flows.subscriptions import cancel
 from app.flows.subscriptions.change import ChangeRequest, change_subscription
 from app.flows.subscriptions.change_results import ChangeResult
 from app.flows.subscriptions.checkout import CheckoutRequest, open_checkout
+from app.flows.subscriptions.transition import transition_plan
 from app.ledger.movements import Key
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer
@@ -131,6 +132,19 @@ async def keep(context: Context, workspace_global_id: str) -> ChangeAnswer:
     result = await cancel.keep_subscription(
         context.runtime.flow_context,
         workspace_id,
+        actor=actor_of(context.caller),
+        authorize=authorize,
+    )
+    return ChangeAnswer(workspace_id, result.error)
+
+
+async def transition(context: Context, workspace_global_id: str, idempotency_key: str) -> ChangeAnswer:
+    """Leave a legacy plan for what its catalog names."""
+    workspace_id, authorize = await _authorized(context, workspace_global_id, billing_authorization)
+    result = await transition_plan(
+        context.runtime.flow_context,
+        workspace_id,
+        idempotency_key=Key.of("transitionPlan", idempotency_key).value,
         actor=actor_of(context.caller),
         authorize=authorize,
     )

@@ -25,6 +25,7 @@ from schema.phone_mutations import PhoneMutation
 from schema.profile_mutations import ProfileMutation
 from schema.profiles import ProfileQuery
 from schema.purchase_mutations import PurchaseMutation
+from schema.sales_mutations import SalesMutation
 from schema.scalars import SCALARS
 from schema.sign_in_mutations import SignInMutation
 from schema.subscription_mutations import SubscriptionMutation
@@ -63,6 +64,7 @@ class Mutation(
     InvoiceMutation,
     PurchaseMutation,
     SubscriptionMutation,
+    SalesMutation,
     CreditMutation,
 ):
     pass

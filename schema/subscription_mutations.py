@@ -93,6 +93,12 @@ class KeepSubscriptionInput:
     workspace_id: strawberry.ID = strawberry.field(description="Whose subscription it is.")
 
 
+@strawberry.input(description="Which workspace leaves its legacy plan.")
+class TransitionPlanInput:
+    workspace_id: strawberry.ID = strawberry.field(description="Whose plan it is.")
+    idempotency_key: str = strawberry.field(description=idempotency_key("moves and refunds nothing twice"))
+
+
 @strawberry.type(description="Where to send the browser.")
 class RedirectPayload:
     url: str | None = strawberry.field(
@@ -132,7 +138,8 @@ class SubscriptionPayload:
 class SubscriptionMutation:
     @strawberry.mutation(
         description=(
-            "Opens a Stripe Checkout page for the first paid plan, and closes the one opened before; afterwards changePlan. It is "
+            "Opens a Stripe Checkout page for the first paid plan, which ends a free trial, and closes the one opened before; "
+            "afterwards changePlan. It is "
             f"open for {duration(OPEN_FOR)}. Of two that are paid at once the second is canceled and refunded. Owners only."
         )
     )
@@ -222,6 +229,20 @@ class SubscriptionMutation:
         self, info: Info, input: Annotated[KeepSubscriptionInput, strawberry.argument(description="Which one.")]
     ) -> SubscriptionPayload:
         work = subscription_mutations.keep(info.context, input.workspace_id)
+        return await answer(SubscriptionPayload, SubscriptionPayload.of, work)
+
+    @strawberry.mutation(
+        description=(
+            "Leaves a legacy plan for the one that planTransition names: at once, and for good. A paid one ends without being "
+            "billed again: time that was paid for by card and not used is refunded to that card, at most what was not refunded or "
+            "disputed before; what is unpaid is called off. NO_CHANGE on any other plan, PAYMENT_PENDING while another change "
+            "is under way. Owners only."
+        )
+    )
+    async def transition_plan(
+        self, info: Info, input: Annotated[TransitionPlanInput, strawberry.argument(description="Which one.")]
+    ) -> SubscriptionPayload:
+        work = subscription_mutations.transition(info.context, input.workspace_id, input.idempotency_key)
         return await answer(SubscriptionPayload, SubscriptionPayload.of, work)
 
 

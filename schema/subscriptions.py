@@ -27,11 +27,13 @@ described(
     SubscriptionState,
     "Where a subscription is. A workspace that subscribes to nothing is on the fallback plan.",
     {
-        SubscriptionState.TRIALING: "In a free trial.",
-        SubscriptionState.ACTIVE: "Paid, or on the fallback plan without ever having subscribed.",
+        SubscriptionState.TRIALING: "In a free trial, until trialEndsAt.",
+        SubscriptionState.ACTIVE: "Paid, given by the seller, or on the fallback plan: never on another, or moved to it at once.",
         SubscriptionState.PAST_DUE: "A renewal was not paid. Everything stays until graceEndsAt.",
         SubscriptionState.INCOMPLETE: "The first payment is not through.",
-        SubscriptionState.CANCELED: "A subscription has ended, and the workspace is on the fallback plan.",
+        SubscriptionState.CANCELED: (
+            "A subscription, a trial, or a plan that the seller gave has ended, and the workspace is on the fallback plan."
+        ),
     },
     name="SubscriptionStatus",
 )
@@ -153,10 +155,12 @@ class Subscription(Node):
     sees_billing: strawberry.Private[bool]
     status: SubscriptionState = strawberry.field(description="Where it is.")
     interval: BillingInterval | None = strawberry.field(
-        description="How often it is billed; null for plans without a recurring price."
+        description="How often it is billed; null for plans without a recurring price, in a trial, and for one that was given."
     )
     renews_at: datetime | None = strawberry.field(description="When it renews; null when nothing will renew.")
-    trial_ends_at: datetime | None = strawberry.field(description="When the free trial ends; null without one.")
+    trial_ends_at: datetime | None = strawberry.field(
+        description="When the free trial ends, by itself; null without one."
+    )
     grace_ends_at: datetime | None = strawberry.field(
         description=(
             "Set while past due: when access ends unless the overdue invoice is paid. Null, without an error, for those without "
@@ -164,7 +168,9 @@ class Subscription(Node):
         )
     )
     cancel_at_period_end: bool = strawberry.field(
-        description="Whether it is set to end, by whom ever: here, on Stripe's portal or in its dashboard."
+        description=(
+            "Whether it is set to end, by whom ever: here, on Stripe's portal, in its dashboard, or by the seller who gave it."
+        )
     )
     version: BigInt = strawberry.field(
         description="Rises by one or more with every change, its members' included: keep the highest you have seen."

@@ -50,7 +50,7 @@ described(
         ErrorCode.URL_NOT_ALLOWED: "The address to return to is not allowed: its origin is not on this server's list.",
         ErrorCode.SPEND_LIMIT_REACHED: (
             "This would pass the limit of what may be spent on credits in a month. Refunds do not free it; an operator can raise "
-            "it."
+            "it: ask with contactSales."
         ),
         ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",

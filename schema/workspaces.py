@@ -37,6 +37,7 @@ from schema.node_interface import Node
 from schema.pagination import AFTER, FIRST
 from schema.payment_methods import PaymentMethod
 from schema.phones import PhoneNumber
+from schema.plan_transitions import PlanTransition
 from schema.purchases import CreditPurchaseConnection, Spend
 from schema.subscriptions import Subscription
 from schema.user_errors import USER_ERRORS, UserError, no_errors
@@ -126,6 +127,11 @@ class Workspace(Node):
     async def subscription(self, info: Info) -> Subscription:
         shown = await subscriptions.subscription_of(info.context, self.access.workspace.id)
         return Subscription.of(shown, sees_billing=sees_billing(self.access))
+
+    @strawberry.field(description="What it can move to while it is on a legacy plan; null on any other.")
+    async def plan_transition(self, info: Info) -> PlanTransition | None:
+        found = await subscriptions.plan_transition(info.context, self.access.workspace.id)
+        return PlanTransition.of(found, self.access, info) if found is not None else None
 
     @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
     async def phone(self, info: Info) -> PhoneNumber | None:

@@ -28,6 +28,7 @@ async def erase_person(session: Session, keys: Keys, user_id: UUID, workspaces: 
     await oidc_identities.block_earlier_tokens(session, user_id, keys.abuse_key)
     await discard_avatar(session, user_id)
     await _erase_inbox_messages(session, keys, workspaces, claimed)
+    await erasure_store.clear_inbox_about(session, verified)
     await _drop_mails(session, keys, user_id, verified)
     await _erase_workspace_records(
         session, keys, Actor(user_id=user_id), workspaces, "account.deleted", "The account was deleted."

@@ -17,7 +17,7 @@ from app.catalog.catalog_values import (
 )
 from app.catalog.cross_checks import MINIMUM_CHARGE
 from app.catalog.load_catalog import CatalogError, load_catalog
-from app.catalog.plan_terms import PlanTerms, plan_from_terms, plan_terms, terms_of, terms_version
+from app.catalog.plan_terms import PlanTerms, own_terms, plan_from_terms, plan_terms, terms_of, terms_version
 from app.catalog.plan_values import (
     AddOn,
     AddOnQuantity,
@@ -71,6 +71,7 @@ __all__ = [
     "WelcomeBonusTerms",
     "add_on_price",
     "load_catalog",
+    "own_terms",
     "pack_price",
     "plan_from_terms",
     "plan_prices",

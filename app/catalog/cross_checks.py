@@ -141,6 +141,10 @@ def _check_transition(plan: Plan, target: Plan, root: Table) -> None:
         root.note(key, f'expected a plan that can be had, but "{target.code}" is a legacy plan itself')
     elif target.kind is PlanKind.ENTERPRISE:
         root.note(key, f'expected a plan that can be had at once, but "{target.code}" is sold by contract only')
+    elif target.prices:
+        root.note(
+            key, f'expected a plan without a price, since nothing is charged for moving, but "{target.code}" has one'
+        )
 
 
 def _check_ranks(plans: Iterable[Plan], root: Table) -> None:

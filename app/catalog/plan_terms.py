@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
@@ -21,12 +22,16 @@ _NOT_BINDING = {"name", "description", "features", "rank", "trial", "contact_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTerms:
-    """A plan as it is sold, or was. `id` names exactly these terms: other terms have another, while the code stays."""
+    """A plan as it is sold, or was. `id` names exactly these terms: other terms have another, while the code stays.
+
+    `workspace_id` is the one workspace that they were made for by an operator, None for what a catalog sells to everybody.
+    """
 
     id: str
     plan: Plan
     catalog_code: str
     prices_include_tax: bool
+    workspace_id: UUID | None = None
 
 
 def plan_terms(catalog: Catalog, plan: Plan) -> PlanTerms:
@@ -39,10 +44,23 @@ def plan_terms(catalog: Catalog, plan: Plan) -> PlanTerms:
     )
 
 
+def own_terms(catalog: Catalog, plan: Plan, workspace_id: UUID) -> PlanTerms:
+    """The terms of a plan that was made for one workspace: its id is that of no other workspace's."""
+    return PlanTerms(
+        id=_terms_id(plan, catalog.code, catalog.prices_include_tax, workspace_id),
+        plan=plan,
+        catalog_code=catalog.code,
+        prices_include_tax=catalog.prices_include_tax,
+        workspace_id=workspace_id,
+    )
+
+
 @lru_cache(maxsize=1024)
-def _terms_id(plan: Plan, catalog_code: str, prices_include_tax: bool) -> str:
+def _terms_id(plan: Plan, catalog_code: str, prices_include_tax: bool, workspace_id: UUID | None = None) -> str:
     """The plan's code and a digest of all that makes other terms: a price of 9.00 without its tax is another one."""
     sold = f"{catalog_code}:{'inclusive' if prices_include_tax else 'exclusive'}:{terms_version(plan)}"
+    if workspace_id is not None:
+        sold += f":{workspace_id}"
     return f"{plan.code}-{hashlib.sha256(sold.encode()).hexdigest()[:16]}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.billing.purchases.spend_limits import set_limit
+from app.cli import workspace_plans
 from app.cli.arguments import plain_amount
 from app.cli.command_context import with_backend
 from app.cli.command_error import CommandError
@@ -21,6 +22,9 @@ from app.store import customer_imports as customer_import_store
 from app.wording import count
 
 commands = typer.Typer(help="One workspace.", no_args_is_help=True)
+commands.command("show")(workspace_plans.show)
+commands.command("set-plan")(workspace_plans.set_plan_of)
+commands.command("refund-again")(workspace_plans.refund_again_of)
 
 
 # so that a negative amount is refused as an amount, not as an option that does not exist

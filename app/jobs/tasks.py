@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from app.accounts import purge
@@ -16,7 +16,7 @@ from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.payments.details_sync import TAX_COUNTRY_CHANGED
 from app.billing.payments.invoice_mirror import INVOICE_PAID
 from app.billing.purchases import credit_movements
-from app.billing.subscriptions import owner_notices
+from app.billing.subscriptions import owner_notices, plan_refunds
 from app.billing.subscriptions.subscription_states import CHECK_EVERY, REFRESH_UPCOMING, VOID_UNPAID
 from app.db.engine import Database, Session
 from app.db.unit_of_work import transact
@@ -35,10 +35,12 @@ from app.flows.subscriptions.automatic_seats import seat_waiting
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.default_card import apply_default_card
 from app.flows.subscriptions.endings import check_subscription, void_unpaid
+from app.flows.subscriptions.move import resume_move
 from app.flows.subscriptions.sync import sync_subscription
 from app.flows.subscriptions.upcoming import refresh_upcoming
 from app.idempotency import KEYS_KEPT
 from app.jobs.job_consumer import Task
+from app.jobs.regular_work import EVENTS_KEPT, Every, MissedEvents
 from app.jobs.schedule import DueWork, each_alone
 from app.messages.mail import SEND_MAIL, Mailer, decrypt, deliver
 from app.store import billing_accounts as billing_account_store
@@ -46,7 +48,7 @@ from app.store import billing_details as billing_details_store
 from app.store import customer_imports as customer_import_store
 from app.store import customers as customer_store
 from app.store import deletions as deletion_store
-from app.store import provider_events as provider_event_store
+from app.store import plan_moves as plan_move_store
 from app.store import purchases as purchase_store
 from app.store import refunds as refund_store
 from app.store import seat_requests as seat_request_store
@@ -59,21 +61,18 @@ _POLL_EVERY = timedelta(seconds=2)
 _CLEAN_EVERY = timedelta(hours=1)
 _RETURNS_EVERY = timedelta(hours=1)
 _GIVEN_UP_EVERY = timedelta(hours=1)
-# as long as the provider keeps its events
-_EVENTS_KEPT = timedelta(days=30)
 # longer than the queue tries a job
 _GIVEN_UP_AFTER = timedelta(hours=4)
 _ENDPOINT_EVERY = timedelta(minutes=5)
-# what happened less long ago may be on its way
-_DELIVERED_WITHIN = timedelta(seconds=30)
-# events do not come into the provider's list in exactly the order of their times
-_LOOKS_OVERLAP = timedelta(minutes=10)
-# a process that ended may have missed some before the newest that it received
-_FIRST_LOOK_OVERLAPS = timedelta(hours=1)
 
 
-def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str) -> dict[str, Task]:
-    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`."""
+def tasks(
+    flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: str, operator_address: str | None
+) -> dict[str, Task]:
+    """The tasks by the names under which they are enqueued; mailed links lead to `public_url`.
+
+    `operator_address` is who is mailed what operators have to look after, None for nobody.
+    """
 
     async def send_mail(arguments: Mapping[str, str]) -> None:
         await deliver(mailer, arguments, keys.mail)
@@ -112,8 +111,12 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
     async def invoice_paid(arguments: Mapping[str, str]) -> None:
         await _in_one_unit(flow_context, lambda session: owner_notices.tell_of_paid(session, arguments), "notice.paid")
 
+    async def failed_refund(arguments: Mapping[str, str]) -> None:
+        await _mail_failed_refund(flow_context, keys, arguments, operator_address)
+
     return {
         SEND_MAIL: send_mail,
+        plan_refunds.MAIL_FAILED_REFUND: failed_refund,
         password_changes.MAIL_RESET_LINK: mail_reset_link,
         provider_events.TASK: provider_event,
         FORMER_CUSTOMER: former_customer,
@@ -128,6 +131,16 @@ def tasks(flow_context: FlowContext, mailer: Mailer, keys: Keys, *, public_url: 
 
 async def _in_one_unit(flow_context: FlowContext, work: Callable[[Session], Awaitable[None]], step: str) -> None:
     await transact(flow_context.database, work, step=step)
+
+
+async def _mail_failed_refund(
+    flow_context: FlowContext, keys: Keys, arguments: Mapping[str, str], operator_address: str | None
+) -> None:
+    await transact(
+        flow_context.database,
+        lambda session: plan_refunds.mail_failed(session, keys, arguments, operator_address),
+        step="plan_refund.mail",
+    )
 
 
 def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[str]) -> list[DueWork]:
@@ -145,6 +158,7 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork("cards", billing_account_store.next_cards_check_at, lambda: _check_cards(flow_context)),
         DueWork("checkouts", subscription_checkout_store.next_check_at, lambda: _check_checkouts(flow_context)),
         DueWork("changes", subscription_store.next_change_check_at, lambda: _resume_changes(flow_context)),
+        DueWork("plan_moves", plan_move_store.next_check_at, lambda: _resume_moves(flow_context)),
         DueWork("seats", seat_request_store.next_check_at, lambda: _seat_waiting(flow_context)),
         DueWork(
             "subscriptions",
@@ -158,17 +172,17 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork(
             "returns",
             None,
-            _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
+            Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
         ),
         DueWork(
             "given_up_events",
             None,
-            _Every(flow_context, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
+            Every(flow_context, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
         ),
-        DueWork("old_rows", None, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
+        DueWork("old_rows", None, Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
-        poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
+        poll = Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
         works.append(DueWork("provider_events", None, poll.run))
     return works
 
@@ -190,11 +204,11 @@ def provider_works(
         await check_endpoint()
         return 0
 
-    checking = _Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
+    checking = Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
     works = [DueWork("event_endpoint", None, checking.run)]
     if look_every:
-        missed = _MissedEvents(flow_context, event_types)
-        looking = _Every(flow_context, look_every, missed.receive, at_once=at_once)
+        missed = MissedEvents(flow_context, event_types)
+        looking = Every(flow_context, look_every, missed.receive, at_once=at_once)
         works.append(DueWork("missed_events", None, looking.run))
     return works
 
@@ -250,6 +264,14 @@ async def _resume_changes(flow_context: FlowContext) -> int:
         due = await subscription_store.changes_due(session, limit=_BATCH)
     return await each_alone(
         "changes", due, lambda workspace_id, change_id: resume_change(flow_context, workspace_id, change_id)
+    )
+
+
+async def _resume_moves(flow_context: FlowContext) -> int:
+    async with flow_context.database.read() as session:
+        due = await plan_move_store.due(session, limit=_BATCH)
+    return await each_alone(
+        "plan_moves", due, lambda workspace_id, move_id: resume_move(flow_context, workspace_id, move_id)
     )
 
 
@@ -314,14 +336,12 @@ async def _resume_deletions(flow_context: FlowContext, keys: Keys) -> int:
 
 
 async def _check_for_returned_money(flow_context: FlowContext) -> int:
-    return await provider_events.check_for_returned_money(
-        flow_context, flow_context.database.clock.now() - _EVENTS_KEPT
-    )
+    return await provider_events.check_for_returned_money(flow_context, flow_context.database.clock.now() - EVENTS_KEPT)
 
 
 async def _process_given_up_events(flow_context: FlowContext) -> int:
     now = flow_context.database.clock.real_now()
-    since, until = now - _EVENTS_KEPT, now - _GIVEN_UP_AFTER
+    since, until = now - EVENTS_KEPT, now - _GIVEN_UP_AFTER
     await provider_events.process_given_up(flow_context, since=since, until=until)
     # tried once in its time: those that fail again are not to be tried again at once
     return 0
@@ -338,54 +358,3 @@ async def _clean(flow_context: FlowContext) -> int:
 async def _forget_changes(session: Session) -> None:
     await subscription_store.forget_changes(session, session.now - KEYS_KEPT)
     await subscription_checkout_store.forget(session, session.now - KEYS_KEPT)
-
-
-class _Every:
-    """Work without due times in the database: done at once, then again each time `interval` of real time has passed.
-
-    Without `at_once` the first time is when the interval has passed.
-    """
-
-    def __init__(
-        self,
-        flow_context: FlowContext,
-        interval: timedelta,
-        work: Callable[[], Awaitable[int]],
-        *,
-        at_once: bool = True,
-    ) -> None:
-        self._clock = flow_context.database.clock
-        self._interval = interval
-        self._work = work
-        self._next: datetime | None = None if at_once else self._clock.real_now() + interval
-
-    async def run(self) -> int:
-        now = self._clock.real_now()
-        if self._next is not None and now < self._next:
-            return 0
-        self._next = now + self._interval
-        return await self._work()
-
-
-class _MissedEvents:
-    """The events that never arrived, looked for in the provider's list since the last look."""
-
-    def __init__(self, flow_context: FlowContext, event_types: Sequence[str]) -> None:
-        self._context = flow_context
-        self._event_types = event_types
-        self._looked_until: datetime | None = None
-
-    async def receive(self) -> int:
-        now = self._context.database.clock.now()
-        since = await self._since(now)
-        until = now - _DELIVERED_WITHIN
-        missed = await provider_events.receive_missed(self._context, self._event_types, since=since, until=until)
-        self._looked_until = until
-        return missed
-
-    async def _since(self, now: datetime) -> datetime:
-        if self._looked_until is not None:
-            return self._looked_until - _LOOKS_OVERLAP
-        async with self._context.database.read() as session:
-            newest = await provider_event_store.newest_at(session)
-        return max((newest or now) - _FIRST_LOOK_OVERLAPS, now - _EVENTS_KEPT)

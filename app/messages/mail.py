@@ -26,7 +26,7 @@ class Mail:
     """One mail to one address.
 
     `id` stays the same when the worker tries again. `links` are the links with a token in the text, `code` is the code in it, if
-    any: the development inbox shows them separately.
+    any: the development inbox shows them separately. `reply_to` is whom an answer goes to, the sender if None.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Mail:
     html: str
     links: tuple[str, ...] = ()
     code: str | None = None
+    reply_to: str | None = None
 
 
 _AS_JSON = TypeAdapter(Mail)

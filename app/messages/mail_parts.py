@@ -30,7 +30,7 @@ def mail(
     """A mail of two paragraphs, with a link between them if there is one."""
     paragraphs = [opening, *([link] if link else []), closing]
     blocks = [f'<a href="{escape(part)}">{escape(part)}</a>' if part == link else escape(part) for part in paragraphs]
-    body = "\n".join(f"<p>{block}</p>" for block in blocks)
+    body = "\n".join(f"<p>{block}</p>".replace("\n", "<br>\n") for block in blocks)
     return Mail(
         id=str(uuid7()),
         to=to,

@@ -1,12 +1,14 @@
 """The texts of all mails (plain text and HTML) and text messages.
 
-No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. Only the User ID
+No mail repeats what somebody typed into a form, such as a name: a stranger could so send any text to any address. (What goes to
+the sellers does, since they asked for it, and gave their address.) Only the User ID
 of an account, or a workspace's, is named, where a mail must say what it is about: it is short, can hold no link, and stands between
 quotation marks, where a name is expected.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.messages.mail import Mail
@@ -195,6 +197,17 @@ def subscription_ended(to: str, handle: str) -> Mail:
     )
 
 
+def plan_moved(to: str, handle: str, plan: str, refund: str | None) -> Mail:
+    """For the owners of a workspace that moved to another plan; `refund` is what goes back, with its currency, None for nothing."""
+    back = f" {refund} is refunded to the card that paid it." if refund is not None else ""
+    return _mail(
+        to,
+        f"You moved to {plan}",
+        f"{_workspace(handle)} is on the plan {plan} from now on.{back}",
+        "The plan before has ended, and nothing more will be charged for it. What you have is kept.",
+    )
+
+
 def last_card_gone(to: str, handle: str) -> Mail:
     """For the owners of a workspace with a paid subscription and no card."""
     return _mail(
@@ -288,6 +301,27 @@ def given_plan_ended(to: str, handle: str) -> Mail:
         "Your plan has ended",
         f"The plan of {_workspace(handle)}, which those who run this service had set, has ended. What you have is kept.",
         "You can choose a plan on the billing page.",
+    )
+
+
+def sales_request(to: str, handle: str, answer_to: str, message: str | None) -> Mail:
+    """For the sellers, whom an owner of a workspace asked to get in touch; an answer goes to the owner."""
+    mail = _mail(
+        to,
+        f'A request for sales from "{handle}"',
+        f"An owner of {_workspace(handle)} asks you to get in touch. Answer this mail, or write to {answer_to}.",
+        f"What they wrote:\n\n{message}" if message else "They wrote nothing about it.",
+    )
+    return replace(mail, reply_to=answer_to)
+
+
+def refund_failed(to: str, handle: str, amount: str, reason: str | None) -> Mail:
+    """For those who run the service: a refund of time that was paid for and not used has failed."""
+    return _mail(
+        to,
+        f'A refund to "{handle}" failed',
+        f"A refund of {amount} to {_workspace(handle)}, which left a plan, has failed: {reason or 'Stripe gives no reason'}.",
+        f"`counterfoil workspace refund-again {handle}` repeats it. Otherwise return the money in another way.",
     )
 
 

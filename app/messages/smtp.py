@@ -93,6 +93,8 @@ class SmtpMailer:
         message["From"] = self.sender
         message["To"] = mail.to
         message["Subject"] = mail.subject
+        if mail.reply_to is not None:
+            message["Reply-To"] = mail.reply_to
         message["Date"] = formatdate()
         # the same id on each try: mail programs show a mail once that was sent twice
         message["Message-ID"] = f"<{mail.id}@{parseaddr(self.sender)[1].rpartition('@')[2]}>"

@@ -16,6 +16,7 @@ from app.payments.gateway_values import (
     CustomerDetails,
     EventEndpoint,
     HistoryPage,
+    InvoicePayment,
     PastCharge,
     Price,
     Product,
@@ -175,6 +176,14 @@ class RefundGateway(Protocol):
         self, payment_id: str, *, amount_minor: int, metadata: Mapping[str, str], key: str
     ) -> ProviderRefund:
         """Return part or all of a payment to the card; raises `GatewayRefused` with the provider's words for more than is left."""
+        ...
+
+    async def payments_of_invoice(self, invoice_id: str) -> Sequence[InvoicePayment]:
+        """The payments by card of an invoice with what is left of each; none where the money came another way."""
+        ...
+
+    async def refunds_of_payment(self, payment_id: str) -> Sequence[ProviderRefund]:
+        """The refunds of a payment, by listing, whoever made them."""
         ...
 
     async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:

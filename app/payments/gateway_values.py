@@ -192,6 +192,18 @@ class ProviderDispute:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoicePayment:
+    """A payment by card of an invoice: how much of it can still be refunded, and whether its cardholder disputes it.
+
+    `left_minor` is in the smallest unit of the invoice's currency.
+    """
+
+    id: str
+    left_minor: int
+    is_disputed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnedMoney:
     """How much of what an invoice charged has gone back to the card by now.
 

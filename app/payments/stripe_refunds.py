@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 
 import stripe
@@ -10,6 +10,7 @@ import stripe
 from app.payments.gateway_errors import GatewayRefused
 from app.payments.gateway_values import (
     DisputeStatus,
+    InvoicePayment,
     ProviderDispute,
     ProviderRefund,
     RefundStatus,
@@ -48,6 +49,17 @@ class StripeRefunds(StripeCalls):
             message = cause.user_message if isinstance(cause, stripe.StripeError) else None
             raise GatewayRefused(message or str(refused)) from cause
         return _refund(made)
+
+    async def payments_of_invoice(self, invoice_id: str) -> Sequence[InvoicePayment]:
+        found: list[InvoicePayment] = []
+        async for payment in self._payments(invoice_id):
+            disputes = await self._disputes(payment)
+            is_disputed = any(dispute.status in (DisputeStatus.OPEN, DisputeStatus.LOST) for dispute in disputes)
+            found.append(InvoicePayment(payment, await self._left(payment), is_disputed))
+        return found
+
+    async def refunds_of_payment(self, payment_id: str) -> Sequence[ProviderRefund]:
+        return await self._refunds(payment_id)
 
     async def returned_money(self, invoice_id: str) -> ReturnedMoney | None:
         payments = [payment async for payment in self._payments(invoice_id)]

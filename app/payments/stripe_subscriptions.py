@@ -61,6 +61,40 @@ class StripeSubscriptions(StripeCalls):
         )
         return checkout_value(made)
 
+    async def create_subscription(
+        self,
+        customer_id: str,
+        items: Sequence[PricedQuantity],
+        *,
+        card_id: str,
+        tax_rate_ids: Sequence[str],
+        metadata: Mapping[str, str],
+        ends_at: datetime | None,
+        key: str,
+    ) -> ProviderSubscription:
+        params: Any = {
+            "customer": customer_id,
+            "items": [{"price": item.price_id, "quantity": item.quantity} for item in items],
+            "billing_mode": BILLING_MODE,
+            "collection_method": "charge_automatically",
+            "default_payment_method": card_id,
+            "metadata": dict(metadata),
+            "off_session": True,
+            # what is not paid leaves nothing behind
+            "payment_behavior": "error_if_incomplete",
+        }
+        if tax_rate_ids:
+            params["default_tax_rates"] = list(tax_rate_ids)
+        if ends_at is not None:
+            params["cancel_at"] = int(ends_at.timestamp())
+        try:
+            made = await self.step(
+                "create_subscription", lambda: self.stripe.subscriptions.create_async(params, keyed(key))
+            )
+        except stripe.CardError as declined:
+            raise GatewayDeclined(declined.user_message or str(declined), declined.code) from declined
+        return subscription_value(made)
+
     async def subscription(self, subscription_id: str) -> ProviderSubscription:
         found = await self.step(
             "retrieve_subscription", lambda: self.stripe.subscriptions.retrieve_async(subscription_id)

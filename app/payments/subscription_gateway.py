@@ -45,6 +45,24 @@ class SubscriptionGateway(Protocol):
         """
         ...
 
+    async def create_subscription(
+        self,
+        customer_id: str,
+        items: Sequence[PricedQuantity],
+        *,
+        card_id: str,
+        tax_rate_ids: Sequence[str],
+        metadata: Mapping[str, str],
+        ends_at: datetime | None,
+        key: str,
+    ) -> ProviderSubscription:
+        """Start a subscription at once, charged to this card of the customer's while nobody is there; the card stays its own.
+
+        `ends_at` is when it ends by itself. Raises `GatewayDeclined` where the card is declined or needs its holder: then there is
+        no subscription, and no invoice.
+        """
+        ...
+
     async def subscription(self, subscription_id: str) -> ProviderSubscription:
         """A subscription as it stands now, ended ones too."""
         ...

@@ -82,6 +82,13 @@ async def clear_inbox(session: Session, recipients: Collection[str]) -> None:
     await session.execute(delete(InboxMessageRow).where(func.lower(InboxMessageRow.recipient).in_(recipients)))
 
 
+async def clear_inbox_about(session: Session, addresses: Collection[str]) -> None:
+    """Delete the mails in the development inbox that name one of these addresses (in lower case), whoever they are to."""
+    for address in addresses:
+        named = InboxMessageRow.channel == "email", func.strpos(func.lower(InboxMessageRow.text), address) > 0
+        await session.execute(delete(InboxMessageRow).where(*named).execution_options(synchronize_session=False))
+
+
 async def blank_audit(session: Session, workspace_ids: Collection[UUID]) -> None:
     """Blank the details of these workspaces' audit events, which may hold names; who did what and when stays."""
     await session.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -20,11 +21,12 @@ class KeptTerms(NamedTuple):
     catalog_code: str
     prices_include_tax: bool
     terms: dict[str, Any]
+    workspace_id: UUID | None
 
 
 TERMS: Final = KeyedRead[str, KeptTerms](
     "plan_terms",
-    "SELECT id, catalog_code, prices_include_tax, terms FROM plan_terms WHERE id = ANY ($1::text[])",
+    "SELECT id, catalog_code, prices_include_tax, terms, workspace_id FROM plan_terms WHERE id = ANY ($1::text[])",
     KeptTerms,
     lambda kept: kept.id,
 )
@@ -37,8 +39,16 @@ async def find(session: Session, terms_id: str) -> PlanTermsRow | None:
 
 
 async def every(session: Session) -> Sequence[PlanTermsRow]:
-    """All terms that there ever were."""
+    """All terms that there ever were, those that were made for one workspace too."""
     return (await session.scalars(select(PlanTermsRow).order_by(PlanTermsRow.id))).all()
+
+
+async def open_to(session: Session, workspace_id: UUID | None) -> Sequence[PlanTermsRow]:
+    """All terms that were ever sold to everybody, and those that were made for this workspace."""
+    is_open = PlanTermsRow.workspace_id.is_(None)
+    if workspace_id is not None:
+        is_open |= PlanTermsRow.workspace_id == workspace_id
+    return (await session.scalars(select(PlanTermsRow).where(is_open).order_by(PlanTermsRow.id))).all()
 
 
 async def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -42,10 +42,11 @@ MISTAKES = [
     ),
     ('add_ons = ["numbers"]', 'add_ons = ["numbers", "numbers"]', "plans.team.add_ons", "expected each add-on once"),
     ("limit = 10\nallowances.disk", "limit = 10\nallowances.dsk", "plans.free.allowances.dsk", 'did you mean "disk"?'),
-    ('transition.to = "team"', 'transition.to = "gone"', "plans.old.transition.to", "expected the code of a plan"),
-    ('transition.to = "team"', 'transition.to = "old"', "plans.old.transition.to", "is a legacy plan itself"),
-    ('transition.to = "team"', 'transition.to = "big"', "plans.old.transition.to", "is sold by contract only"),
-    ('transition.to = "team"\n', "", "plans.old.transition.to", "is missing; expected the code of a plan"),
+    ('transition.to = "free"', 'transition.to = "gone"', "plans.old.transition.to", "expected the code of a plan"),
+    ('transition.to = "free"', 'transition.to = "old"', "plans.old.transition.to", "is a legacy plan itself"),
+    ('transition.to = "free"', 'transition.to = "big"', "plans.old.transition.to", "is sold by contract only"),
+    ('transition.to = "free"', 'transition.to = "team"', "plans.old.transition.to", "expected a plan without a price"),
+    ('transition.to = "free"\n', "", "plans.old.transition.to", "is missing; expected the code of a plan"),
     # plans
     ("rank = 20", "rank = 10", "plans.big.rank", 'expected a rank of its own, but "team" has 10 too'),
     (
@@ -187,7 +188,7 @@ def test_filling_up_to_a_target_needs_custom_amounts(tmp_path: Path) -> None:
 
 
 def test_only_one_plan_can_have_the_trial_that_starts_by_itself(tmp_path: Path) -> None:
-    text = SHOP.replace('transition.to = "team"\ntransition.message = "Team has more."', "trial.days = 7")
+    text = SHOP.replace('transition.to = "free"\ntransition.message = "Free is free."', "trial.days = 7")
 
     assert problems_of(text, tmp_path) == [
         ("plans.team.trial", 'expected one trial, as it starts by itself, but "old" has one too')

@@ -27,7 +27,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once_and_none_twice(tmp_path: Pa
         ('price = "5.00"', "price = 5.0"),
         ("rank = 20", "rank = 10"),
         ("seats.maximum = 9", "seats.maximum = 1"),
-        ('transition.to = "team"', 'transition.to = "gone"'),
+        ('transition.to = "free"', 'transition.to = "gone"'),
         ('percent = "21"', 'percent = "121"'),
     ]:
         text = text.replace(right, wrong, 1)

@@ -12,6 +12,7 @@ from tests.crash.subscription_steps import HIGHER, LOWER, MORE_SEATS
 _AT_REST: Final = {
     "subscription_changes": {"DONE", "FAILED", "LAPSED", "TAKEN_BACK"},
     "subscription_checkouts": {"SETTLED", "EXPIRED", "FAILED"},
+    "plan_moves": {"DONE"},
 }
 
 
@@ -61,6 +62,21 @@ async def lapsed(customer: Customer, point: str) -> None:
     await _has(customer, *HIGHER, then=LOWER[customer.catalog])
     assert codes(await steps.change(customer, HIGHER[0], MORE_SEATS)) == ["PAYMENT_DECLINED"]
     assert await _paid(customer) == []
+
+
+async def left_the_legacy_plan_once(customer: Customer, point: str) -> None:
+    """The plan that the legacy one is left for, nothing live at the provider, and all that was paid refunded once."""
+    assert codes(await steps.leave(customer)) == []
+    found = await steps.shown(customer)
+    assert (found["plan"]["code"], found["status"], found["pendingChange"]) == ("pay-as-you-go", "ACTIVE", None)
+    assert [each["status"] for each in await steps.subscriptions(customer)] == ["canceled"]
+    [charge] = await _paid(customer)
+    refunds = await customer.environment.sandbox.listed("/v1/refunds", payment_intent=charge["payment_intent"])
+    assert [each["amount"] for each in refunds] == [charge["amount"]]
+    [refund] = await customer.rows("status, provider_id", "plan_refunds")
+    assert (refund["status"], refund["provider_id"]) == ("SUCCEEDED", refunds[0]["id"])
+    assert len(await customer.rows("reason", "notices", "AND reason LIKE 'PLAN_MOVED:%'")) == 1
+    assert await customer.rows("reason", "notices", "AND reason LIKE 'ENDED%'") == []
 
 
 async def ended_unpaid(customer: Customer, point: str) -> None:

@@ -36,6 +36,7 @@ def _scenario(
     *,
     in_order: bool = False,
     alike: tuple[str, ...] = (),
+    catalogs: tuple[str, ...] = _CATALOGS,
 ) -> Scenario:
     return Scenario(
         name,
@@ -44,7 +45,7 @@ def _scenario(
         points,
         then,
         in_order=in_order,
-        catalogs=_CATALOGS,
+        catalogs=catalogs,
         beside=AFTER_A_CHANGE,
         alike=alike,
         at_rest=endings.bills_are_right,
@@ -184,6 +185,25 @@ SUBSCRIPTION_SCENARIOS: Final = (
         ),
         endings.lapsed,
         alike=_UNDOING,
+    ),
+    _scenario(
+        "leaving a legacy plan",
+        (steps.somebody_on_a_legacy_plan, steps.nothing_is_reported),
+        steps.leaves_the_legacy_plan,
+        (
+            *calls("list_subscriptions"),
+            *commits("subscription.mirror", "transition.begin"),
+            *calls("retrieve_subscription", "preview_invoice", "list_invoices"),
+            *calls("list_invoice_payments", "list_disputes", "retrieve_payment"),
+            *commits("move.decide"),
+            *calls("end_now"),
+            *commits("move.leave"),
+            *calls("list_refunds", "create_refund"),
+            *commits("plan_refund.sent", "move.finish"),
+        ),
+        endings.left_the_legacy_plan_once,
+        alike=_UNCHANGED,
+        catalogs=("compute",),
     ),
     _scenario(
         "end of grace",

@@ -29,6 +29,7 @@ from tests.crash.steps import (
     reports_are_held,
     two_minutes_pass,
 )
+from tests.support.plan_moves import TRANSITION_PLAN
 from tests.support.subscribing import CANCEL, CHANGE_PLAN, CREATE_CHECKOUT, SUBSCRIPTION
 
 __all__ = ("nothing_is_reported", "open_pages", "provider_reports", "reports_are_held", "two_minutes_pass")
@@ -36,6 +37,7 @@ __all__ = ("nothing_is_reported", "open_pages", "provider_reports", "reports_are
 KEY: Final = "the one change"
 LOWER: Final = {"analytics": ("team", 3), "messaging": ("starter", 3)}
 HIGHER: Final = ("business", 5)
+LEGACY: Final = ("essential", 3)
 MORE_SEATS: Final = 9
 
 _TRY_LATER: Final = (["PAYMENT_UNAVAILABLE"], ["PAYMENT_PENDING"])
@@ -71,6 +73,21 @@ async def somebody_whose_renewal_failed(customer: Customer) -> None:
     await begins(customer, *LOWER[customer.catalog], card=FAILING, **_renewing(customer, timedelta(hours=1)))
     await nothing_is_reported(customer)
     await customer.environment.advance("PT3H")
+
+
+async def somebody_on_a_legacy_plan(customer: Customer) -> None:
+    """Someone whom an operator has put on a plan that is only left, with a card that paid it a moment ago."""
+    await begins(customer, *LEGACY)
+
+
+async def leaves_the_legacy_plan(customer: Customer) -> None:
+    """The customer leaves the legacy plan, and asks again while told that it can't be said yet what came of it."""
+    await _until_told(lambda: leave(customer))
+
+
+async def leave(customer: Customer) -> dict[str, Any]:
+    """The payload of `transitionPlan` under the one key."""
+    return await _mutate(customer, TRANSITION_PLAN, "transitionPlan", {"idempotencyKey": KEY})
 
 
 def _renewing(customer: Customer, after: timedelta) -> dict[str, str]:

@@ -12,7 +12,9 @@ from uuid import UUID
 
 import pytest
 
+from app.accounts.access.audit_log import OPERATOR
 from app.accounts.access.permissions import WorkspaceRole
+from app.billing.subscriptions import given_plans
 from app.billing.subscriptions.plan_choice import PlanChoice
 from app.db.engine import Session
 from app.db.unit_of_work import transact
@@ -188,3 +190,27 @@ def test_what_is_shown_of_a_state_is_made_once_for_each_kind_of_watcher() -> Non
     other = state.shown(lambda value: [value, "less"], to=False)
     assert made[0] is made[1]
     assert (made[0], other) == ([7, "all"], [7, "less"])
+
+
+@pytest.mark.catalogs("messaging")
+async def test_open_screens_see_the_trial_go_to_an_organization_and_a_given_plan_come_and_end(
+    backend: RunningBackend,
+) -> None:
+    person = await backend.sign_up(with_trial=True)
+    given = choice_of(backend.parts.runtime.catalog, "enterprise", 40, None)
+    async with AsyncExitStack() as stack:
+        socket = await stack.enter_async_context(backend.api.socket(person.token))
+        first = await socket.subscribe(operations.WATCH_SUBSCRIPTION, {"id": person.workspace})
+        assert (first["plan"]["code"], first["status"]) == ("business", "TRIALING")
+        made = await backend.api.query(mutation("createOrganization"), {"input": {"name": "Acme"}}, token=person.token)
+        assert made["createOrganization"]["userErrors"] == []
+        left = await socket.until(_has(1))
+        assert (left["plan"]["code"], left["status"]) == ("inactive", "CANCELED")
+        await transact(
+            backend.database,
+            lambda session: given_plans.give(session, person.workspace_id, given, actor=OPERATOR),
+        )
+        assert (await socket.until(_has(40)))["status"] == "ACTIVE"
+        await transact(backend.database, lambda session: given_plans.end(session, person.workspace_id, actor=OPERATOR))
+        ended = await socket.until(_has(1))
+    assert int(first["version"]) < int(left["version"]) < int(ended["version"])

@@ -40,3 +40,24 @@ def test_a_text_message_says_how_long_its_code_can_be_used() -> None:
 def test_html_mails_escape_what_they_are_given() -> None:
     mail = message_texts.reset_password(_TO, 'https://example.com/?a=1&b="><script>', timedelta(hours=1))
     assert "<script>" not in mail.html
+
+
+@pytest.mark.parametrize(
+    ("write", "named"),
+    [
+        (message_texts.trial_ends_soon, "2030-01-01 at 00:00 UTC"),
+        (message_texts.plan_given, "2030-01-01 at 00:00 UTC"),
+    ],
+    ids=["trial", "given"],
+)
+def test_a_mail_about_an_end_names_its_day(write: Callable[[str, str, datetime | None], Mail], named: str) -> None:
+    assert named in write(_TO, "acme", _ASKED_AT).text
+    assert "acme" in write(_TO, "acme", None).text
+
+
+def test_a_request_for_sales_is_answered_to_its_asker_and_is_safe_as_html() -> None:
+    mail = message_texts.sales_request("sales@example.com", "acme", _TO, "First line\nsecond <script>")
+    assert (mail.to, mail.reply_to) == ("sales@example.com", _TO)
+    assert "First line\nsecond <script>" in mail.text
+    assert "First line<br>\nsecond &lt;script&gt;" in mail.html
+    assert message_texts.sales_request("sales@example.com", "acme", _TO, None).reply_to == _TO

@@ -61,6 +61,13 @@ async def test_a_mail_arrives_as_plain_text_and_html_under_the_same_id_each_time
     assert f'<a href="{_LINK}">' in html.get_content()
 
 
+async def test_an_answer_goes_to_whom_the_mail_names_and_to_the_sender_where_it_names_nobody() -> None:
+    async with mail_server() as server:
+        await _mailer(server).send(_mail())
+        await _mailer(server).send(message_texts.sales_request("sales@example.com", "acme", "ada@example.com", None))
+    assert [message["Reply-To"] for message in server.received] == [None, "ada@example.com"]
+
+
 @pytest.mark.parametrize("url", ["", "mail.example.com", "http://mail.example.com", "smtp://"])
 def test_a_wrong_url_of_a_mail_server_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="smtp://host"):

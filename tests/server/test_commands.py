@@ -345,6 +345,19 @@ def test_every_setting_can_be_left_out_in_development() -> None:
     assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []
 
 
+def test_the_doctor_says_which_settings_are_missing_that_guard_against_abuse_or_tell_the_sellers() -> None:
+    missing = run_command("doctor", environment={})
+    assert "ABUSE_PEPPER is missing" in missing.stdout
+    assert "SALES_EMAIL is missing" in missing.stdout
+    pepper = {"ABUSE_PEPPER": "a pepper for tests only", "SALES_EMAIL": "sales@example.com"}
+    given = run_command("doctor", environment=pepper)
+    assert (given.returncode, "is missing" in given.stdout) == (0, False), given.stdout + given.stderr
+    kept = run_command("doctor", environment={**pepper, "ABUSE_PEPPER_OLD": "a pepper for tests only"})
+    assert "take it away" in kept.stdout
+    wrong = run_command("doctor", environment={"SALES_EMAIL": "Sales <sales@example.com>"})
+    assert (wrong.returncode, "SALES_EMAIL" in wrong.stderr) == (2, True)
+
+
 def test_the_doctor_says_what_must_be_set_in_the_dashboard_by_hand() -> None:
     told = run_command("doctor", environment={"CATALOG": str(CATALOGS / "messaging.toml")})
 

@@ -106,8 +106,8 @@ kind = "standard"
 rank = 5
 seats = 1
 prices.month.base = "7.00"
-transition.to = "team"
-transition.message = "Team has more."
+transition.to = "free"
+transition.message = "Free is free."
 allowances.calls.limit = 50
 allowances.disk.limit = 50
 """

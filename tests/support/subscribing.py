@@ -12,7 +12,7 @@ from tests.support.operations import ERRORS
 from tests.support.running_backend import Person, RunningBackend
 
 _SUBSCRIPTION = """id plan { code } status interval seats { total used available } addOns { addOn { code } quantity }
-  currentPeriod { start end } renewsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
+  currentPeriod { start end } renewsAt trialEndsAt graceEndsAt cancelAtPeriodEnd recurringPrice { amount } version
   pendingChange { kind plan { code } interval seats addOns { quantity } effectiveAt expiresAt invoice { id status } }"""
 
 SUBSCRIPTION = f"query ($id: ID!) {{ workspace(id: $id) {{ subscription {{ {_SUBSCRIPTION} }} }} }}"
@@ -28,6 +28,9 @@ CANCEL = f"""mutation ($input: CancelSubscriptionInput!) {{
 KEEP = f"""mutation ($input: KeepSubscriptionInput!) {{
   keepSubscription(input: $input) {{ subscription {{ {_SUBSCRIPTION} }} {ERRORS} }} }}"""
 
+CONTACT_SALES = (
+    f"""mutation ($input: ContactSalesInput!) {{ contactSales(input: $input) {{ schedulingUrl {ERRORS} }} }}"""
+)
 _SET_DEFAULT = "mutation ($input: IdInput!) { setDefaultPaymentMethod(input: $input) { userErrors { code } } }"
 
 

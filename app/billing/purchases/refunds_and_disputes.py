@@ -14,6 +14,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import OPERATOR, SYSTEM
 from app.billing.payments import invoice_mirror
 from app.billing.purchases import credit_movements, purchase_states
+from app.billing.subscriptions import plan_refunds
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState
@@ -175,6 +176,7 @@ async def apply_returned_money(
     row.money_checks += 1
     invoice_mirror.show_refunded(session, row, returned.refunded_minor)
     if purchase is None:
+        await plan_refunds.note_returned(session, checked.workspace_id, returned.refunds)
         return
     if purchase.status in UNFINISHED:
         raise PurchaseUnfinished

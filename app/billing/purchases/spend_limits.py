@@ -54,7 +54,8 @@ async def check_spend_limit(session: Session, catalog: Catalog, account: Billing
     if spent + amount_minor > limit.minor:
         left = Money(max(0, limit.minor - spent), limit.currency)
         raise SpendLimitReached(
-            f"At most {limit} may be spent on credits a month; {left.amount} of it is left, tax included."
+            f"At most {limit} may be spent on credits a month; {left.amount} of it is left, tax included. "
+            "A higher limit is asked for with contactSales."
         )
 
 

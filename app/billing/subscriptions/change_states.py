@@ -16,6 +16,7 @@ from app.error_codes import ErrorCode
 from app.errors import DomainError
 from app.ids import uuid7
 from app.store import billing_accounts as billing_account_store
+from app.store import plan_moves as plan_move_store
 from app.store import seat_requests as seat_request_store
 from app.store import subscriptions as subscription_store
 
@@ -89,6 +90,7 @@ async def begin(
     """
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight
+    await require_no_move(session, workspace_id)
     row = SubscriptionChangeRow(
         workspace_id=workspace_id,
         id=uuid7(),
@@ -108,6 +110,12 @@ async def begin(
     session.add(row)
     await session.flush()
     return row
+
+
+async def require_no_move(session: Session, workspace_id: UUID) -> None:
+    """Raise `ChangeInFlight` while the workspace is being moved to another plan; the billing account is locked."""
+    if await plan_move_store.under_way(session, workspace_id) is not None:
+        raise ChangeInFlight
 
 
 async def claim_step(session: Session, workspace_id: UUID, change_id: UUID) -> SubscriptionChangeRow | None:

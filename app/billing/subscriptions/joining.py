@@ -167,7 +167,7 @@ async def room_to_buy(session: Session, catalog: Catalog, workspace_id: UUID) ->
     row = await subscription_store.find(session, workspace_id)
     if catalog.seat_mode is not SeatMode.AUTOMATIC or row is None or row.provider_id is None:
         return 0
-    sold = await read_sold(session, catalog)
+    sold = await read_sold(session, catalog, row.workspace_id)
     present = present_choice(row, sold)
     if present is None or row.status != SubscriptionState.ACTIVE:
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from app.catalog import Catalog, PlanTerms, plan_from_terms, plan_terms, terms_of
 from app.db.engine import Session
@@ -44,15 +45,21 @@ async def find_terms_in(session: Session, catalog: Catalog, terms_id: str) -> Pl
     return _remembered(row) if row is not None else None
 
 
-async def kept_terms(session: Session, terms_ids: Sequence[str]) -> Sequence[PlanTerms]:
-    """Those of the terms with these ids that were ever synced to the provider."""
+async def kept_terms(session: Session, terms_ids: Sequence[str], workspace_id: UUID | None) -> Sequence[PlanTerms]:
+    """Those of the terms with these ids that were ever synced to the provider, but for those of another workspace."""
     valid = [each for each in terms_ids if _ID.fullmatch(each)]
-    return [_terms(row) for row in await all_in(session, plan_terms_store.TERMS, valid)] if valid else []
+    found = [_terms(row) for row in await all_in(session, plan_terms_store.TERMS, valid)] if valid else []
+    return [each for each in found if each.workspace_id in (None, workspace_id)]
 
 
 async def all_terms(session: Session) -> Sequence[PlanTerms]:
-    """All terms that were ever synced to the provider."""
+    """All terms that were ever synced to the provider, those of single workspaces too."""
     return [_terms(row) for row in await plan_terms_store.every(session)]
+
+
+async def terms_open_to(session: Session, workspace_id: UUID | None) -> Sequence[PlanTerms]:
+    """All terms that were ever sold to everybody, and those that were made for this workspace."""
+    return [_terms(row) for row in await plan_terms_store.open_to(session, workspace_id)]
 
 
 async def keep_terms(session: Session, catalog: Catalog) -> None:
@@ -92,6 +99,7 @@ def _values(terms: PlanTerms) -> dict[str, object]:
         "catalog_code": terms.catalog_code,
         "prices_include_tax": terms.prices_include_tax,
         "terms": terms_of(terms.plan),
+        "workspace_id": terms.workspace_id,
     }
 
 
@@ -101,4 +109,5 @@ def _terms(row: PlanTermsRow | KeptTerms) -> PlanTerms:
         plan=plan_from_terms(row.terms),
         catalog_code=row.catalog_code,
         prices_include_tax=row.prices_include_tax,
+        workspace_id=row.workspace_id,
     )

@@ -49,6 +49,7 @@ class Notice(StrEnum):
     TRIAL_ENDED = "TRIAL_ENDED"
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
+    PLAN_MOVED = "PLAN_MOVED"
 
 
 async def tell(
@@ -59,16 +60,16 @@ async def tell(
     *,
     until: datetime | None = None,
     page: str | None = None,
-    facts: Mapping[str, str] | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> None:
-    """Have the owners mailed, unless they were for this reason. `until` and `page` are the time and the address that the mail
-    names, if it names any.
+    """Have the owners mailed, unless they were for this reason.
 
-    `facts` are what else it says: they lie in the queue as they are, so none of them is about a person.
+    `until` and `page` are the time and the address that the mail names, if it names any; `details` are what else it tells, nothing
+    personal among it: they lie in the queue as they are.
     """
     if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
         return
-    arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(facts or {})}
+    arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(details or {})}
     named = {"until": until.isoformat() if until is not None else None, "page": page}
     session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
 
@@ -77,8 +78,8 @@ async def tell_of_unpaid(session: Session, row: SubscriptionRow, invoice_id: str
     """Tell that a renewal could not be charged, and until when access lasts; `invoice_id` is the provider's."""
     if row.status == SubscriptionState.PAST_DUE and row.grace_ends_at is not None:
         reason = invoice_id or str(row.provider_id)
-        facts = {"invoice": invoice_id} if invoice_id is not None else None
-        await tell(session, row.workspace_id, Notice.PAYMENT_FAILED, reason, until=row.grace_ends_at, facts=facts)
+        details = {"invoice": invoice_id} if invoice_id is not None else None
+        await tell(session, row.workspace_id, Notice.PAYMENT_FAILED, reason, until=row.grace_ends_at, details=details)
 
 
 async def tell_of_end(session: Session, row: SubscriptionRow, *, was_unpaid: bool) -> None:
@@ -100,8 +101,8 @@ async def tell_of_change(
     if before is None or before == now:
         await subscription_store.first_notice(session, row.workspace_id, f"{Notice.PLAN_CHANGED}:{reason}")
         return
-    facts = {"before": described(before), "now": described(now)}
-    await tell(session, row.workspace_id, Notice.PLAN_CHANGED, reason, facts=facts)
+    details = {"before": described(before), "now": described(now)}
+    await tell(session, row.workspace_id, Notice.PLAN_CHANGED, reason, details=details)
 
 
 async def tell_of_cancellation(session: Session, row: SubscriptionRow, canceled_at: datetime | None) -> None:
@@ -114,8 +115,8 @@ async def tell_of_paid(session: Session, arguments: Mapping[str, str]) -> None:
     """The job `INVOICE_PAID`: tell that an invoice was paid, once for each invoice."""
     invoice = await invoice_store.find(session, UUID(arguments["workspace_id"]), UUID(arguments["invoice_id"]))
     if invoice is not None:
-        facts = {"invoice": invoice.provider_id}
-        await tell(session, invoice.workspace_id, Notice.INVOICE_PAID, invoice.provider_id, facts=facts)
+        details = {"invoice": invoice.provider_id}
+        await tell(session, invoice.workspace_id, Notice.INVOICE_PAID, invoice.provider_id, details=details)
 
 
 async def mail_owners(session: Session, keys: Keys, arguments: Mapping[str, str]) -> None:
@@ -147,11 +148,11 @@ async def _bill(session: Session, provider_id: str | None) -> Bill | None:
 
 
 def _mail(
-    notice: Notice, to: str, handle: str, until: datetime | None, facts: Mapping[str, str], bill: Bill | None
+    notice: Notice, to: str, handle: str, until: datetime | None, details: Mapping[str, str], bill: Bill | None
 ) -> Mail:
     match notice:
         case Notice.PLAN_CHANGED:
-            return bill_texts.plan_changed(to, handle, before=facts["before"], now=facts["now"])
+            return bill_texts.plan_changed(to, handle, before=details["before"], now=details["now"])
         case Notice.CANCELED:
             return bill_texts.subscription_canceled(to, handle, until)
         case Notice.INVOICE_PAID:
@@ -169,7 +170,7 @@ def _mail(
         case Notice.CHANGE_LAPSED:
             return message_texts.change_lapsed(to, handle)
         case Notice.SEAT_AWAITS_PAYMENT:
-            return message_texts.seat_awaits_payment(to, handle, until, facts.get("page"))
+            return message_texts.seat_awaits_payment(to, handle, until, details.get("page"))
         case Notice.SEAT_NOT_BOUGHT:
             return message_texts.seat_not_bought(to, handle)
         case Notice.TRIAL_ENDS_SOON:
@@ -180,3 +181,5 @@ def _mail(
             return message_texts.plan_given(to, handle, until)
         case Notice.GIVEN_PLAN_ENDED:
             return message_texts.given_plan_ended(to, handle)
+        case Notice.PLAN_MOVED:
+            return message_texts.plan_moved(to, handle, details["plan"], details.get("refund"))

@@ -119,6 +119,12 @@ def plan_start(catalog: Catalog, wanted: WantedChange, *, used_seats: int) -> Pl
     return result
 
 
+def require_no_contract(plan: Plan) -> None:
+    """Raise `NotSelfServe` for a plan that is sold by contract: its customers neither change nor cancel it by themselves."""
+    if plan.kind is PlanKind.ENTERPRISE:
+        raise NotSelfServe.present(plan)
+
+
 def _require_numbers(wanted: WantedChange) -> None:
     if wanted.seats is not None and wanted.seats < 0:
         raise NegativeNumber.of_seats()
@@ -127,10 +133,12 @@ def _require_numbers(wanted: WantedChange) -> None:
 
 
 def _terms_wanted(catalog: Catalog, present: PlanTerms, plan_code: str | None) -> PlanTerms:
-    """The present terms while the plan stays, whatever it is sold for by now; of another plan those of today."""
+    """The present terms while the plan stays, whatever it is sold for by now; of another plan those of today.
+
+    What was sold by contract is changed and left by contract.
+    """
+    require_no_contract(present.plan)
     if plan_code is None or plan_code == present.plan.code:
-        if present.plan.kind is PlanKind.ENTERPRISE:
-            raise NotSelfServe.plan(present.plan)
         return present
     return _terms_for_sale(catalog, plan_code)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwise, InTrial
+from app.billing.subscriptions.change_states import ChangeInFlight, EndsOtherwise, InTrial, require_no_move
 from app.billing.subscriptions.goals import Goal, Snapshot
 from app.billing.subscriptions.pending_changes import PendingChangeKind, pending_from_json
 from app.billing.subscriptions.sold_terms import Sold
@@ -59,6 +59,7 @@ async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tupl
         raise NotSubscribed
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight
+    await require_no_move(session, workspace_id)
     return row, decided(row, sold)
 
 

@@ -1,12 +1,13 @@
-"""What is and was sold: all terms of plans, and the provider's ids of the recurring prices that bill them."""
+"""What is and was sold to a workspace: the terms of plans, and the provider's ids of the recurring prices that bill them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.billing.subscriptions.goals import Prices
-from app.billing.subscriptions.kept_terms import all_terms, terms_of_plans
+from app.billing.subscriptions.kept_terms import terms_of_plans, terms_open_to
 from app.catalog import Catalog, PlanTerms, terms_prices
 from app.db.engine import Session
 from app.store import provider_events as provider_event_store
@@ -14,7 +15,10 @@ from app.store import provider_events as provider_event_store
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """The catalog, all terms that were ever sold by it, and the provider's ids of their prices by lookup key."""
+    """The catalog, all terms that a workspace may be on, and the provider's ids of their prices by lookup key.
+
+    Those are the terms that were ever sold to everybody, and those that were made for the workspace, never another's.
+    """
 
     catalog: Catalog
     by_id: Mapping[str, PlanTerms]
@@ -37,8 +41,9 @@ class Sold:
         return [self.by_id[each] for each in order if each in self.by_id]
 
 
-async def read_sold(session: Session, catalog: Catalog) -> Sold:
-    """What is and was sold, as the catalog's last sync left it; today's texts win."""
-    by_id = {each.id: each for each in (*await all_terms(session), *terms_of_plans(catalog))}
+async def read_sold(session: Session, catalog: Catalog, workspace_id: UUID) -> Sold:
+    """What is and was sold to a workspace, as the catalog's last sync left it; today's texts win."""
+    kept = await terms_open_to(session, workspace_id)
+    by_id = {each.id: each for each in (*kept, *terms_of_plans(catalog))}
     keys = {price.lookup_key for terms in by_id.values() for price in terms_prices(catalog, terms)}
     return Sold(catalog, by_id, await provider_event_store.provider_ids(session, sorted(keys)))

@@ -20,6 +20,7 @@ from app.db.engine import Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow, SubscriptionState
 from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
 from app.store import billing_accounts as billing_account_store
+from app.store import plan_moves as plan_move_store
 from app.store import subscriptions as subscription_store
 
 REFRESH_UPCOMING: Final = "refresh_upcoming"
@@ -139,17 +140,19 @@ async def check_later(session: Session, workspace_id: UUID) -> None:
 
 
 async def _end(session: Session, row: SubscriptionRow) -> None:
-    """The workspace falls back: the paid subscription has ended."""
+    """The workspace falls back: the paid subscription has ended. One that was ended to move to another plan was not canceled."""
     before = summary_of(row)
     was_unpaid = row.status == SubscriptionState.PAST_DUE
-    await owner_notices.tell_of_end(session, row, was_unpaid=was_unpaid)
+    is_moved = await plan_move_store.ends(session, row.workspace_id, str(row.provider_id))
+    if not is_moved:
+        await owner_notices.tell_of_end(session, row, was_unpaid=was_unpaid)
     arguments = {"workspace_id": str(row.workspace_id), "subscription_id": str(row.provider_id)}
     session.outbox.enqueue(VOID_UNPAID, arguments)
-    row.status = SubscriptionState.CANCELED.value
+    row.status = (SubscriptionState.ACTIVE if is_moved else SubscriptionState.CANCELED).value
     row.provider_id = row.terms_id = row.interval = row.seats = row.schedule_id = row.pending = None
     row.add_ons = {}
     row.period_start = row.period_end = row.ends_at = row.trial_ends_at = row.grace_ends_at = row.next_check_at = None
-    summary = "The subscription ended unpaid." if was_unpaid else "The subscription ended."
+    summary = "The subscription ended unpaid." if was_unpaid and not is_moved else "The subscription ended."
     await audit_log.record(session, row.workspace_id, SYSTEM, "subscription.ended", summary, before=before)
     changed(session, row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -54,14 +55,19 @@ class PlanTermsRow(Base):
     """Terms on which a plan is or was sold: written when the catalog is synced, and never changed in what binds a customer.
 
     `terms` is the plan as `app.catalog.terms_of` writes it down. Its texts follow the catalog as long as these terms are sold.
+    `workspace_id` is the one workspace that an operator made them for, None for what was sold to everybody.
     """
 
     __tablename__ = "plan_terms"
     erasure = Kept("what was sold, for those who bought it; nobody is named")
+    __table_args__ = (
+        Index("plan_terms_workspace_id_idx", "workspace_id", postgresql_where=text("workspace_id IS NOT NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     plan_code: Mapped[str]
     catalog_code: Mapped[str]
     prices_include_tax: Mapped[bool]
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    workspace_id: Mapped[UUID | None]
     created_at: Mapped[datetime]

@@ -15,7 +15,7 @@ from app.db.tables.base import Base, Erased, Kept
 
 
 class SubscriptionState(StrEnum):
-    """Where a workspace's subscription is. CANCELED: a paid one has ended, and the workspace is on the fallback plan."""
+    """Where a workspace's subscription is. CANCELED: it was paid, given or a trial, and has ended in the fallback plan."""
 
     TRIALING = "TRIALING"
     ACTIVE = "ACTIVE"

@@ -6,7 +6,7 @@ start, when the provider reports it, and when a purchase is refused because of i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.payments import gateway_values
+from app.payments.gateway_values import SyncedObjects
 from app.store import provider_events as provider_event_store
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -41,7 +42,49 @@ async def sync_catalog(context: FlowContext) -> int:
     catalog = context.catalog
     async with context.database.read() as session:
         sold = _prices(catalog, await all_terms(session))
-        named = _products(catalog, sold)
+    made = await _sync_prices(context, sold, _products(catalog, sold))
+    rates = await context.gateway.ensure_tax_rates(
+        [
+            gateway_values.TaxRate(
+                key=tax_rate_key(catalog.code, rate),
+                name=rate.name,
+                percent=rate.percent,
+                inclusive=rate.inclusive,
+                country=rate.country,
+            )
+            for rate in catalog.tax.rates
+        ]
+    )
+    ids = {**made.ids, **rates.ids}
+
+    async def save(session: Session) -> None:
+        await provider_event_store.save_provider_ids(session, ids)
+        await keep_terms(session, catalog)
+
+    await transact(context.database, save, step="catalog.save")
+    if written := made.written + rates.written:
+        _log.info("catalog.written", written=written)
+    return len(sold) + len(rates.ids)
+
+
+async def sync_terms(context: FlowContext, terms: PlanTerms) -> None:
+    """Find or make the recurring prices of single terms, such as were made for one workspace, and store their ids.
+
+    Raises `GatewayUnavailable` or `GatewayRefused`.
+    """
+    sold = list(terms_prices(context.catalog, terms))
+    named = {price.product: price.name for price in stripe_prices(context.catalog)}
+    made = await _sync_prices(context, sold, {price.product: named.get(price.product, price.name) for price in sold})
+    await transact(
+        context.database,
+        lambda session: provider_event_store.save_provider_ids(session, made.ids),
+        step="catalog.save_terms",
+    )
+
+
+async def _sync_prices(context: FlowContext, sold: Sequence[StripePrice], named: Mapping[str, str]) -> SyncedObjects:
+    """Find or make these prices and the products that `named` names; the provider's ids by our keys."""
+    async with context.database.read() as session:
         known = await provider_event_store.provider_ids(session, [product_key(each) for each in named])
     at_provider = {each: known.get(product_key(each), each) for each in named}
     products = await context.gateway.ensure_products(
@@ -60,28 +103,8 @@ async def sync_catalog(context: FlowContext) -> int:
             for price in sold
         ]
     )
-    rates = await context.gateway.ensure_tax_rates(
-        [
-            gateway_values.TaxRate(
-                key=tax_rate_key(catalog.code, rate),
-                name=rate.name,
-                percent=rate.percent,
-                inclusive=rate.inclusive,
-                country=rate.country,
-            )
-            for rate in catalog.tax.rates
-        ]
-    )
-    ids = {**{product_key(each): product_ids[each] for each in named}, **prices.ids, **rates.ids}
-
-    async def save(session: Session) -> None:
-        await provider_event_store.save_provider_ids(session, ids)
-        await keep_terms(session, catalog)
-
-    await transact(context.database, save, step="catalog.save")
-    if written := products.written + prices.written + rates.written:
-        _log.info("catalog.written", written=written)
-    return len(prices.ids) + len(rates.ids)
+    ids = {product_key(each): product_ids[each] for each in named} | dict(prices.ids)
+    return SyncedObjects(ids, (*products.written, *prices.written))
 
 
 def _prices(catalog: Catalog, terms: Sequence[PlanTerms]) -> list[StripePrice]:

@@ -61,7 +61,7 @@ async def advance(
     undone. Raises `GatewayUnavailable`: then it goes on later.
     """
     async with context.database.read() as session:
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
     for _ in range(_MOST_STEPS):
         async with context.database.read() as session:
             change = await subscription_store.change(session, workspace_id, change_id)

@@ -181,7 +181,7 @@ async def _begin(
 async def _begin_change(
     session: Session, catalog: Catalog, workspace_id: UUID, waiting: Sequence[SeatRequestRow], snapshot: Snapshot
 ) -> SubscriptionChangeRow:
-    sold = await read_sold(session, catalog)
+    sold = await read_sold(session, catalog, workspace_id)
     row, before = await locked_state(session, sold, workspace_id)
     present = present_choice(row, sold)
     assert present is not None, "there is room for seats on a plan only"

@@ -12,10 +12,12 @@ from app.billing.payments.payment_errors import PaymentUnavailable
 from app.billing.subscriptions import change_states
 from app.billing.subscriptions.change_states import ChangeInFlight, Failure
 from app.billing.subscriptions.goals import Goal
+from app.billing.subscriptions.planner import require_no_contract
 from app.billing.subscriptions.present_state import locked_state
-from app.billing.subscriptions.sold_terms import read_sold
+from app.billing.subscriptions.sold_terms import Sold, read_sold
+from app.billing.subscriptions.subscription_states import present_choice
 from app.db.engine import Session
-from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow
+from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow
 from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
 from app.errors import Conflict, DomainError
@@ -40,15 +42,16 @@ async def cancel_subscription(
 ) -> ChangeResult:
     """Let the subscription end with its period. A change that waits for its payment is taken back first, a downgrade is dropped.
 
-    One that ends already stays as it is. Raises `NotSubscribed`, `ChangeInFlight` and `PaymentUnavailable`.
+    One that ends already stays as it is. Raises `NotSubscribed`, `NotSelfServe`, `ChangeInFlight` and `PaymentUnavailable`.
     """
     await _take_back_awaited(context, workspace_id, authorize)
     await sync_first(context, workspace_id)
 
     async def begin(session: Session) -> SubscriptionChangeRow | None:
         await authorize(session)
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
+        _require_no_contract(row, sold)
         if before.ends:
             return None
         after = {"endsAt": row.period_end.isoformat() if row.period_end is not None else None}
@@ -75,7 +78,7 @@ async def keep_subscription(
 ) -> ChangeResult:
     """Take back what is pending: an upgrade that waits for its payment (what it displaced comes back), a downgrade or the end.
 
-    Raises `NotSubscribed`, `NothingPending`, `ChangeInFlight` and `PaymentUnavailable`.
+    Raises `NotSubscribed`, `NotSelfServe`, `NothingPending`, `ChangeInFlight` and `PaymentUnavailable`.
     """
     if await _take_back_awaited(context, workspace_id, authorize):
         return ChangeResult(None)
@@ -83,8 +86,9 @@ async def keep_subscription(
 
     async def begin(session: Session) -> SubscriptionChangeRow:
         await authorize(session)
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
         row, before = await locked_state(session, sold, workspace_id)
+        _require_no_contract(row, sold)
         if row.pending is None:
             raise NothingPending
         summary = "What was pending for the subscription was taken back."
@@ -103,6 +107,12 @@ async def keep_subscription(
         )
 
     return await finish_change(context, await transact(context.database, begin, step="keep.begin"))
+
+
+def _require_no_contract(row: SubscriptionRow, sold: Sold) -> None:
+    present = present_choice(row, sold)
+    if present is not None:
+        require_no_contract(present.terms.plan)
 
 
 async def _take_back_awaited(context: FlowContext, workspace_id: UUID, authorize: Authorize) -> bool:

@@ -140,7 +140,7 @@ async def _begin_change(
     earlier = await _earlier(session, request)
     if earlier is not None:
         return _BegunChange(earlier, False)
-    sold = await read_sold(session, catalog)
+    sold = await read_sold(session, catalog, workspace_id)
     row, before = await locked_state(session, sold, workspace_id)
     planned = await _planned(session, sold, request, row, before)
     quoted = request.read_quote() if request.read_quote is not None else None
@@ -237,7 +237,7 @@ async def _require_quoted_price(context: FlowContext, change: SubscriptionChange
 
 async def _preview_again(context: FlowContext, change: SubscriptionChangeRow, quoted: Quote) -> None:
     async with context.database.read() as session:
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, change.workspace_id)
     snapshot = await fetch_snapshot(context, change.workspace_id, sold)
     goal = goal_from_json(change.goal, sold.by_id)
     if snapshot is None or goal.now is None:

@@ -19,7 +19,7 @@ from app.accounts.access.workspace_access import WorkspaceAccess
 from app.accounts.workspaces.phone_verification import require_phone
 from app.billing.payments.payment_errors import PaymentRefused, PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import checkout_states
+from app.billing.subscriptions import change_states, checkout_states
 from app.billing.subscriptions.plan_choice import choice_from_json
 from app.billing.subscriptions.planner import WantedChange, plan_start
 from app.billing.subscriptions.sold_terms import read_sold
@@ -90,7 +90,7 @@ async def open_checkout(context: FlowContext, request: CheckoutRequest, authoriz
     """Open a page for the first paid plan, close the one open before, and return its address.
 
     `authorize` and `count` work in the transaction that writes the page down. Raises what the planner refuses, `AlreadySubscribed`,
-    `CheckoutClosed`, `IdempotencyConflict`, `BillingAddressRequired`, `PaymentUnavailable` and `PaymentRefused`.
+    `ChangeInFlight`, `CheckoutClosed`, `IdempotencyConflict`, `BillingAddressRequired`, `PaymentUnavailable` and `PaymentRefused`.
     """
     async with context.database.read() as session:
         earlier = await _earlier(session, request)
@@ -139,6 +139,7 @@ async def _begin(
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None:
         raise AlreadySubscribed
+    await change_states.require_no_move(session, workspace_id)
     await require_self_serve(session, catalog, workspace_id)
     if catalog.phone_required:
         # the page saves a card
@@ -165,7 +166,7 @@ async def _begin(
 async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: ReturnUrls) -> str:
     await _close_others(context, row)
     async with context.database.read() as session:
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, row.workspace_id)
     choice = choice_from_json(row.choice, sold.by_id[row.choice["terms_id"]])
     page = await with_customer(
         context, row.workspace_id, lambda customer_id: open_page(context, row, choice, customer_id, urls)

@@ -45,6 +45,7 @@ from app.payments.subscription_values import (
 )
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
+from app.store import plan_moves as plan_move_store
 from app.store import subscriptions as subscription_store
 
 
@@ -117,9 +118,10 @@ async def _read_state(context: FlowContext, workspace_id: UUID) -> _State:
             workspace_id=workspace_id,
             account=await billing_account_store.find(session, workspace_id),
             row=await subscription_store.find(session, workspace_id),
-            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None,
+            is_changing=await subscription_store.change_in_flight(session, workspace_id) is not None
+            or await plan_move_store.under_way(session, workspace_id) is not None,
             used_seats=counted[0].members if counted else 0,
-            sold=await read_sold(session, context.catalog),
+            sold=await read_sold(session, context.catalog, workspace_id),
         )
 
 
@@ -140,7 +142,7 @@ async def _preview_start(
         timing=ChangeTiming.IMMEDIATE,
         effective_at=context.database.clock.now(),
         invoice=invoice,
-        lines=await _lines(context, invoice, choice.terms.id),
+        lines=await _lines(context, state.workspace_id, invoice, choice.terms.id),
         recurring_price=_price(context, choice),
         # a first invoice bills one full period of everything that recurs
         recurring_total=Money(invoice.total_minor, invoice.currency),
@@ -210,15 +212,17 @@ async def _quoted(
         due_minor=invoice.due_minor,
         expires_at=expires_at,
     )
-    lines = await _lines(context, invoice, goal.now.terms.id, row.terms_id)
+    lines = await _lines(context, row.workspace_id, invoice, goal.now.terms.id, row.terms_id)
     return replace(preview, invoice=invoice, lines=lines, quote=sign(quote_key, quote), quote_expires_at=expires_at)
 
 
-async def _lines(context: FlowContext, invoice: InvoicePreview, *terms_ids: str | None) -> Sequence[dict[str, Any]]:
+async def _lines(
+    context: FlowContext, workspace_id: UUID, invoice: InvoicePreview, *terms_ids: str | None
+) -> Sequence[dict[str, Any]]:
     """The lines, with the plan or the add-on that each bills, on the first of these terms that have its price."""
     async with context.database.read() as session:
         bought_on = [each for each in terms_ids if each is not None]
-        origins = await line_origins(session, context.catalog, invoice.lines, bought_on)
+        origins = await line_origins(session, context.catalog, workspace_id, invoice.lines, bought_on)
     return lines_as_json(invoice.lines, origins)
 
 

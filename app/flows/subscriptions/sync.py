@@ -48,7 +48,7 @@ async def sync_subscription(context: FlowContext, workspace_id: UUID) -> Snapsho
     a workspace that is being deleted. Raises `GatewayUnavailable`.
     """
     async with context.database.read() as session:
-        sold = await read_sold(session, context.catalog)
+        sold = await read_sold(session, context.catalog, workspace_id)
     snapshot = None
     for _ in range(_MOST_FETCHES):
         found = await _find(context, workspace_id, sold)

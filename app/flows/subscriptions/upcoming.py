@@ -111,7 +111,7 @@ async def _as_json(
     session: Session, catalog: Catalog, subscription: SubscriptionRow, preview: InvoicePreview
 ) -> dict[str, object]:
     bought_on = [subscription.terms_id] if subscription.terms_id is not None else []
-    origins = await line_origins(session, catalog, preview.lines, bought_on)
+    origins = await line_origins(session, catalog, subscription.workspace_id, preview.lines, bought_on)
     return upcoming_as_json(preview, origins, at=subscription.period_end or session.now)
 
 

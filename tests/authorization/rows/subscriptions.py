@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+from app.billing.subscriptions.kept_terms import keep_terms_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
+from app.catalog import PlanTransition, plan_terms
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.store import subscriptions as subscription_store
-from tests.authorization.callers import MANAGE_BILLING, OUTSIDERS, SEE_BILLING, SEE_WORKSPACE, Who
+from tests.authorization.callers import KEYS, MANAGE_BILLING, OUTSIDERS, OWNERS, SEE_BILLING, SEE_WORKSPACE, Who
 from tests.authorization.rows.makers import fields_of_subscription, the_workspace
 from tests.authorization.scene import Scene
 from tests.authorization.table import Given, Outcome, Row, Variables, all_of
-from tests.support import subscribing
+from tests.support import plan_moves, subscribing
 from tests.support.digest import settled
 from tests.support.subscribing import stripe_invoices
 from tests.support.subscriptions import choice_of
@@ -50,6 +53,25 @@ async def _with_everything(scene: Scene) -> Variables:
     await transact(database, write)
     # what recurs is told with the next bill
     await scene.backend.api.query(_NEXT_BILL, {"id": scene.workspace}, token=scene.tokens[Who.OWNER])
+    return await the_workspace(scene)
+
+
+async def _on_a_legacy_plan(scene: Scene) -> Variables:
+    """The workspace, on a plan that can only be left."""
+    database, catalog = scene.backend.database, scene.backend.parts.runtime.catalog
+    await settled(database)
+    team = catalog.plan("team")
+    assert team is not None
+    transition = PlanTransition(to=catalog.fallback_plan_code, message="There are better ones.")
+    legacy = plan_terms(catalog, replace(team, code="old-team", transition=transition))
+
+    async def write(session: Session) -> None:
+        row = await subscription_store.find(session, scene.owner.workspace_id)
+        assert row is not None
+        await keep_terms_of(session, legacy)
+        row.terms_id = legacy.id
+
+    await transact(database, write)
     return await the_workspace(scene)
 
 
@@ -106,16 +128,39 @@ _MUTATIONS = [
         may_answer=frozenset({"INVALID_INPUT"}),
     ),
     Row(
+        "Mutation.contactSales",
+        subscribing.CONTACT_SALES,
+        OWNERS,
+        given=_asking(message="x" * 2_001),
+        denied=all_of(KEYS, Outcome.FORBIDDEN),
+        may_answer=frozenset({"INVALID_INPUT"}),
+    ),
+    Row(
         "Mutation.keepSubscription",
         subscribing.KEEP,
         MANAGE_BILLING,
         given=_asking(),
         may_answer=frozenset({"NO_CHANGE"}),
     ),
+    Row(
+        "Mutation.transitionPlan",
+        plan_moves.TRANSITION_PLAN,
+        MANAGE_BILLING,
+        given=_keyed(),
+        may_answer=frozenset({"NO_CHANGE"}),
+    ),
 ]
 
 ROWS = [
     *_MUTATIONS,
+    Row(
+        "Workspace.planTransition",
+        "query ($id: ID!) { workspace(id: $id) { planTransition { message } } }",
+        SEE_WORKSPACE,
+        given=_on_a_legacy_plan,
+        denied=all_of(OUTSIDERS, Outcome.NULL),
+        path=("workspace", "planTransition"),
+    ),
     *fields_of_subscription(
         {
             "id": ("", SEE_WORKSPACE),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import uuid4
 
 from app.billing.payments.invoice_lines import LineOrigin, lines_as_json, origins_in
 from app.billing.subscriptions.billed_lines import line_origins
-from app.billing.subscriptions.kept_terms import keep_terms
-from app.catalog import Catalog, PlanTerms, plan_terms, stripe_prices, terms_prices
+from app.billing.subscriptions.kept_terms import keep_terms, keep_terms_of
+from app.catalog import Catalog, PlanTerms, own_terms, plan_terms, stripe_prices, terms_prices
 from app.db.engine import Database, Session
 from app.money import Money
 from app.payments.gateway_values import InvoiceLine
 from app.store import provider_events as provider_event_store
 from tests.billing.subscriptions.choices import ANALYTICS, MESSAGING, plan_named, with_plan
 
+_WORKSPACE = uuid4()
 _TEAM = plan_named(ANALYTICS, "team")
 # the same prices for less
 _SMALLER = with_plan(ANALYTICS, replace(_TEAM, allowances=_TEAM.allowances[1:]))
@@ -49,7 +51,7 @@ async def test_a_plans_price_leads_to_todays_terms(database: Database) -> None:
     line = _line(_plan_key(team))
     async with database.read() as session:
         await _known(session, ANALYTICS)
-        assert await line_origins(session, ANALYTICS, [line]) == {line.price_id: LineOrigin(team.id, None)}
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [line]) == {line.price_id: LineOrigin(team.id, None)}
 
 
 async def test_the_terms_that_the_subscription_names_come_before_todays_that_have_the_same_price(
@@ -62,11 +64,13 @@ async def test_the_terms_that_the_subscription_names_come_before_todays_that_hav
     plain = _line(_plan_key(today))
     async with database.read() as session:
         await _known(session, _SMALLER, ANALYTICS)
-        assert await line_origins(session, ANALYTICS, [named]) == {named.price_id: LineOrigin(before.id, None)}
-        assert await line_origins(session, ANALYTICS, [plain], [before.id]) == {
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [named]) == {
+            named.price_id: LineOrigin(before.id, None)
+        }
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [plain], [before.id]) == {
             plain.price_id: LineOrigin(before.id, None)
         }
-        assert await line_origins(session, ANALYTICS, [plain], ["nonsense"]) == {
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [plain], ["nonsense"]) == {
             plain.price_id: LineOrigin(today.id, None)
         }
 
@@ -76,7 +80,9 @@ async def test_a_price_that_is_not_sold_any_more_leads_to_the_terms_it_was_sold_
     line = _line(_plan_key(before))
     async with database.read() as session:
         await _known(session, _DEARER, ANALYTICS)
-        assert await line_origins(session, ANALYTICS, [line]) == {line.price_id: LineOrigin(before.id, None)}
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [line]) == {
+            line.price_id: LineOrigin(before.id, None)
+        }
 
 
 async def test_an_add_ons_price_leads_to_the_add_on_and_the_plan_that_has_it(database: Database) -> None:
@@ -90,7 +96,9 @@ async def test_an_add_ons_price_leads_to_the_add_on_and_the_plan_that_has_it(dat
     line = _line(key, {"terms_id": business.id})
     async with database.read() as session:
         await _known(session, MESSAGING)
-        assert await line_origins(session, MESSAGING, [line]) == {line.price_id: LineOrigin(business.id, add_on.code)}
+        assert await line_origins(session, MESSAGING, _WORKSPACE, [line]) == {
+            line.price_id: LineOrigin(business.id, add_on.code)
+        }
 
 
 async def test_what_is_no_plan_is_left_out(database: Database) -> None:
@@ -99,8 +107,8 @@ async def test_what_is_no_plan_is_left_out(database: Database) -> None:
     without = replace(_line("none"), price_id=None)
     async with database.read() as session:
         await _known(session, ANALYTICS)
-        assert await line_origins(session, ANALYTICS, [_line(pack.lookup_key), by_hand, without]) == {}
-        assert await line_origins(session, ANALYTICS, []) == {}
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, [_line(pack.lookup_key), by_hand, without]) == {}
+        assert await line_origins(session, ANALYTICS, _WORKSPACE, []) == {}
 
 
 def test_what_a_line_bills_is_kept_with_it_and_found_there_again() -> None:
@@ -110,3 +118,17 @@ def test_what_a_line_bills_is_kept_with_it_and_found_there_again() -> None:
     assert origins_in(kept) == origins
     assert origins_in([{"price_id": "price_of_a_line_from_before"}]) == {}
     assert all("metadata" not in line for line in kept)
+
+
+async def test_terms_of_another_workspace_are_never_meant_though_the_line_names_them(database: Database) -> None:
+    own = own_terms(ANALYTICS, replace(_TEAM, seats=replace(_TEAM.seats, minimum=7)), uuid4())
+    line = _line(_plan_key(own), {"terms_id": own.id})
+    async with database.read() as session:
+        await _known(session, ANALYTICS)
+        await keep_terms_of(session, own)
+        assert own.workspace_id is not None
+        mine = await line_origins(session, ANALYTICS, own.workspace_id, [line], [own.id])
+        others = await line_origins(session, ANALYTICS, _WORKSPACE, [line], [own.id])
+
+    assert mine == {line.price_id: LineOrigin(own.id, None)}
+    assert others == {line.price_id: LineOrigin(_terms(ANALYTICS, "team").id, None)}

@@ -82,8 +82,15 @@ def test_an_enterprise_plan_is_refused_with_whom_to_talk_to() -> None:
     )
 
     assert refusal(WantedChange(plan_code="enterprise")) == expected
-    # one that has it can't change it either
-    assert refusal(WantedChange(seats=9), choice(ANALYTICS, "enterprise", 1_000)) == expected
+
+
+@pytest.mark.parametrize(
+    "wanted", [WantedChange(seats=9), WantedChange(plan_code="team"), WantedChange(plan_code="free")]
+)
+def test_who_is_on_a_plan_by_contract_neither_changes_nor_leaves_it(wanted: WantedChange) -> None:
+    said = "This workspace is on Enterprise, by contract. To change that, talk to sales: https://example.com/analytics/contact-sales"
+
+    assert refusal(wanted, choice(ANALYTICS, "enterprise", 1_000)) == (ErrorCode.NOT_SELF_SERVE, said, None)
 
 
 def test_an_interval_that_the_plan_is_not_sold_by_is_refused() -> None:

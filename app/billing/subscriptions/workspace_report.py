@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from app.billing.payments.details_sync import tax_in_words
 from app.billing.subscriptions import given_plans
 from app.billing.subscriptions.kept_terms import find_terms_in
 from app.billing.subscriptions.workspace_plan import fallback_terms, known_terms
@@ -35,6 +36,7 @@ class WorkspaceReport:
     move: PlanMoveRow | None
     failed_refunds: Sequence[PlanRefundRow]
     customer_id: str | None
+    tax: str
     available: int
     unit: CreditUnit
 
@@ -62,6 +64,7 @@ class WorkspaceReport:
             ("next check", _time(row.next_check_at if row is not None else None)),
             ("credits", self.unit.text(self.available)),
             ("customer", self.customer_id or "none"),
+            ("tax", self.tax),
         ]
         lines += [("failed refund", _failed(each)) for each in self.failed_refunds]
         return lines
@@ -88,6 +91,7 @@ async def workspace_report(session: Session, catalog: Catalog, workspace_id: UUI
         move=await plan_move_store.under_way(session, workspace_id),
         failed_refunds=await plan_move_store.failed_refunds(session, workspace_id),
         customer_id=account.customer_id if account is not None else None,
+        tax=await tax_in_words(session, catalog.tax, workspace_id),
         available=(await ledger_reads.balance_in(session, workspace_id)).available,
         unit=catalog.credit_unit,
     )

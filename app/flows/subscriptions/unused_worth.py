@@ -41,7 +41,8 @@ async def unused_worth(context: FlowContext, subscription: ProviderSubscription)
         preview = await gateway.preview_end_now(subscription.id)
     except NothingToBill:
         return UnusedWorth(subscription.currency, ())
-    worth_minor = -preview.total_minor
+    # what waits for the customer's next invoice stays there: given back here too, it would be counted twice
+    worth_minor = preview.others_minor - preview.total_minor
     if worth_minor <= 0:
         return UnusedWorth(subscription.currency, ())
     now = context.database.clock.now()

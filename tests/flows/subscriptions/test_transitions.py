@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from app.catalog import BillingInterval
@@ -34,6 +35,7 @@ from tests.support.subscribing import (
     cancel,
     change_seats,
     codes,
+    customer_of,
     keep,
     paid_minor,
     provider_id,
@@ -231,6 +233,23 @@ async def test_credit_and_debt_of_the_customer_stay_as_they_are(dollars: Running
 
     assert await refunded(dollars, person) == [1624]
     assert await balance(dollars, person) == -500
+
+
+@pytest.mark.parametrize("minor", [-1000, 1000])
+async def test_what_waits_for_the_next_invoice_of_the_customer_neither_adds_to_the_refund_nor_lowers_it(
+    dollars: RunningBackend, minor: int
+) -> None:
+    person = await _half_a_month_used(dollars)
+    customer = await customer_of(dollars, person)
+    await dollars.sandbox.post("/v1/invoiceitems", customer=customer, amount=str(minor), currency="usd")
+
+    assert await refund_told(dollars, person) == "16.24"
+    await leave(dollars, person)
+
+    assert await refunded(dollars, person) == [1624]
+    # it is counted there, once
+    [waiting] = await dollars.sandbox.listed("/v1/invoiceitems", customer=customer, pending="true")
+    assert waiting["amount"] == minor
 
 
 async def test_with_a_coupon_what_was_paid_for_the_rest_goes_back(dollars: RunningBackend) -> None:

@@ -39,6 +39,7 @@ from tests.support.subscribing import (
     keep,
     paid_minor,
     provider_id,
+    stripe_invoices,
     stripe_subscriptions,
     subscription,
 )
@@ -250,6 +251,22 @@ async def test_what_waits_for_the_next_invoice_of_the_customer_neither_adds_to_t
     # it is counted there, once
     [waiting] = await dollars.sandbox.listed("/v1/invoiceitems", customer=customer, pending="true")
     assert waiting["amount"] == minor
+
+
+@pytest.mark.parametrize("road", ["credit_amount", "out_of_band_amount"])
+async def test_what_a_credit_note_gave_back_otherwise_does_not_go_back_once_more(
+    dollars: RunningBackend, road: str
+) -> None:
+    person = await _half_a_month_used(dollars)
+    [invoice] = await stripe_invoices(dollars, person)
+    await dollars.sandbox.post("/v1/credit_notes", invoice=invoice["id"], amount="1500", refund_amount="1500")
+    await dollars.sandbox.post("/v1/credit_notes", invoice=invoice["id"], amount="1000", **{road: "1000"})
+
+    # worth 16.24, but of the 32.48 that were paid 7.48 are left
+    assert await refund_told(dollars, person) == "7.48"
+    await leave(dollars, person)
+
+    assert sorted(await refunded(dollars, person)) == [748, 1500]
 
 
 async def test_with_a_coupon_what_was_paid_for_the_rest_goes_back(dollars: RunningBackend) -> None:

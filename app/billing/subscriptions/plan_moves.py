@@ -137,7 +137,11 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
         move.failure = _ENDED_BEFORE
     elif goal is not None:
         actor = OPERATOR if move.kind == MoveKind.OPERATOR else SYSTEM
-        await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
+        try:
+            await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
+        except DomainError as refused:
+            # nothing was written: an open page was paid meanwhile, or the workspace is being deleted
+            move.failure = refused.message
     _arrived(session, move)
     return move
 

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.access.audit_log import SYSTEM
+from app.billing.subscriptions.given_plans import PaidPlan
 from app.db.tables.purchases import RefundState
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.set_plan import finish_under_way, refund_again
@@ -36,7 +37,15 @@ from tests.support.plan_moves import (
 from tests.support.previews import jump_to
 from tests.support.returned_money import Crash, crashing
 from tests.support.running_backend import Person, RunningBackend, running_backend
-from tests.support.subscribing import change_seats, codes, open_page, paid_minor, stripe_subscriptions, subscription
+from tests.support.subscribing import (
+    change_seats,
+    codes,
+    open_page,
+    paid_minor,
+    pay_page,
+    stripe_subscriptions,
+    subscription,
+)
 
 # After each commit, and each call that changes something at Stripe; whoever dies elsewhere leaves what one of these leaves.
 _LEAVING: Final = (
@@ -337,3 +346,19 @@ async def test_no_page_to_subscribe_on_is_opened_while_a_workspace_is_moved(own_
 
     assert (await subscription(own_messaging, person))["plan"]["code"] == "starter"
     assert len(await live_at_stripe(own_messaging, person)) == 1
+
+
+async def test_a_plan_is_not_given_where_an_open_page_was_paid_before(own_messaging: RunningBackend) -> None:
+    person = await own_messaging.sign_up()
+    page = await open_page(own_messaging, person, "starter")
+    context = crashing(own_messaging, "set_plan.begin:after-commit", passing=1)
+    with pytest.raises(Crash):
+        await set_by_operator(own_messaging, person, "enterprise", context=context)
+    assert await pay_page(own_messaging, page["url"]) == 303
+
+    await own_messaging.advance("PT10M")
+
+    [move] = await moves(own_messaging, person)
+    assert (move.state, move.failure) == ("FAILED", PaidPlan().message)
+    assert (await subscription(own_messaging, person))["plan"]["code"] == "starter"
+    assert codes(await change_seats(own_messaging, person, 2)) == []

@@ -67,8 +67,9 @@ class MemberMutation:
         description=(
             "Joins an organization by a mailed link. EMAIL_UNVERIFIED until the caller has verified the address it was mailed to; "
             "SEATS_IN_USE while no seat is free, unless the catalog lets accepted invitations buy theirs: then PAYMENT_PENDING "
-            "while it is being paid for, and the caller joins by themselves as soon as it is. TOKEN_EXPIRED for a link that is "
-            f"used, revoked, unknown or older than {duration(invitations.LIFETIME)}, or whose sender may no longer invite; "
+            "while it is not paid for, and the caller joins by themselves as soon as it is; where it could not be paid for, the "
+            "link can be followed again with another key, and the same key asks only how it stands. TOKEN_EXPIRED for a link that "
+            f"is used, revoked, unknown or older than {duration(invitations.LIFETIME)}, or whose sender may no longer invite; "
             "CONFLICT while the organization or the caller's account is being deleted. Who is a member already stays what they "
             "are."
         )

@@ -182,6 +182,10 @@ class RefundGateway(Protocol):
         """The payments by card of an invoice with what is left of each; none where the money came another way."""
         ...
 
+    async def credited_otherwise(self, invoice_id: str) -> int:
+        """What credit notes gave back of a paid invoice without a refund: as the customer's credit, or outside the provider."""
+        ...
+
     async def refunds_of_payment(self, payment_id: str) -> Sequence[ProviderRefund]:
         """The refunds of a payment, by listing, whoever made them."""
         ...

@@ -112,7 +112,8 @@ class ProviderInvoice:
     """An invoice as it stands at the provider. Amounts are in the smallest unit of `currency` (upper case).
 
     `is_paid_elsewhere`: the seller marked it as paid though no card was charged, since the money came another way.
-    `subtotal_minor` is the sum of the lines. `subscription_id` is the subscription that it bills, if it bills one,
+    `subtotal_minor` is the sum of the lines. `credited_minor` is what credit notes gave back of it after it was paid,
+    by whatever way. `subscription_id` is the subscription that it bills, if it bills one,
     `subscription_metadata` that subscription's as it was when the invoice was made.
     """
 
@@ -140,6 +141,7 @@ class ProviderInvoice:
     created_at: datetime
     subscription_id: str | None
     subscription_metadata: Mapping[str, str]
+    credited_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,14 @@ class StripeRefunds(StripeCalls):
             found.append(InvoicePayment(payment, await self._left(payment), is_disputed))
         return found
 
+    async def credited_otherwise(self, invoice_id: str) -> int:
+        page = await self.step(
+            "list_credit_notes", lambda: self.stripe.credit_notes.list_async({"invoice": invoice_id, "limit": PAGE})
+        )
+        issued = [note async for note in page.auto_paging_iter() if note.status == "issued"]
+        refunded = sum(refund.amount_refunded for note in issued for refund in note.refunds or ())
+        return sum(note.post_payment_amount for note in issued) - refunded
+
     async def refunds_of_payment(self, payment_id: str) -> Sequence[ProviderRefund]:
         return await self._refunds(payment_id)
 

@@ -102,7 +102,20 @@ def preview_value(
         credit_applied_minor=credit_to_apply(invoice),
         due_minor=invoice.amount_due,
         charged_at=moment(optional(invoice, "next_payment_attempt")),
+        others_minor=sum(_with_tax(line) for line in lines if not _is_of_subscription(line)),
     )
+
+
+def _is_of_subscription(line: stripe.InvoiceLineItem) -> bool:
+    parent = optional(line, "parent")
+    details = [optional(parent, name) for name in ("subscription_item_details", "invoice_item_details")]
+    return any(optional(each, "subscription") is not None for each in details)
+
+
+def _with_tax(line: stripe.InvoiceLineItem) -> int:
+    discounts = sum(off.amount for off in optional(line, "discount_amounts") or ())
+    taxes = optional(line, "taxes") or ()
+    return line.amount - discounts + sum(tax.amount for tax in taxes if tax.tax_behavior == "exclusive")
 
 
 def change_params(change: SubscriptionChange) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def invoice_value(
         created_at=datetime.fromtimestamp(invoice.created, UTC),
         subscription_id=id_of(optional(parent, "subscription")),
         subscription_metadata=texts(optional(parent, "metadata")),
+        credited_minor=invoice.post_payment_credit_notes_amount,
     )
 
 

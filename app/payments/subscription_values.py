@@ -145,7 +145,8 @@ class InvoicePreview:
     """An invoice as the provider would make it; nothing of it exists. Amounts are in the smallest unit of `currency` (upper case).
 
     `total_minor` below zero would become credit. `due_minor` is what would be charged, after credit; `credit_applied_minor` is what
-    credit pays of the total. `charged_at` is when it would be charged, if that is known.
+    credit pays of the total. `charged_at` is when it would be charged, if that is known. `others_minor` is what of the total is for
+    items of the customer that wait for whichever invoice comes next, tax included: they are of no subscription.
     """
 
     currency: str
@@ -157,6 +158,7 @@ class InvoicePreview:
     credit_applied_minor: int
     due_minor: int
     charged_at: datetime | None
+    others_minor: int = 0
 
 
 class PhaseLength(StrEnum):

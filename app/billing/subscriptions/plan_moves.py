@@ -35,6 +35,7 @@ from app.store import workspaces as workspace_store
 MOVE_ID: Final = "move_id"
 """What the provider's subscription that a move begins carries of it as metadata."""
 
+_ENDED_BEFORE: Final = "Its end had passed before it could begin."
 _AT_END: Final = (MoveState.DONE, MoveState.FAILED)
 
 
@@ -132,12 +133,14 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
     if goal is not None and goal.interval is not None:
         move.state, move.next_check_at = MoveState.BEGINNING.value, session.now + STEP_TAKES
         return move
-    if goal is not None:
+    if move.ends_at is not None and move.ends_at <= session.now:
+        move.failure = _ENDED_BEFORE
+    elif goal is not None:
         actor = OPERATOR if move.kind == MoveKind.OPERATOR else SYSTEM
         try:
             await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
         except DomainError as refused:
-            # the workspace is being deleted, another plan was paid for meanwhile, or its end has passed
+            # the workspace is being deleted, or another plan was paid for meanwhile
             move.failure = refused.message
     _arrived(session, move)
     return move

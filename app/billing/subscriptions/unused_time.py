@@ -19,15 +19,19 @@ _UNPAID: Final = (InvoiceStatus.DRAFT, InvoiceStatus.OPEN, InvoiceStatus.UNCOLLE
 
 @dataclass(frozen=True, slots=True)
 class PaidPart:
-    """A payment by card for the time that is left, with the invoice that it paid."""
+    """A payment by card for the time that is left, with the invoice that it paid.
+
+    `credited_minor` is how much of it has gone back without a refund.
+    """
 
     invoice_id: str
     payment: InvoicePayment
+    credited_minor: int = 0
 
     @property
     def left_minor(self) -> int:
         """How much of it may go back: nothing while the bank decides about it, or has decided for the cardholder."""
-        return 0 if self.payment.is_disputed else max(0, self.payment.left_minor)
+        return 0 if self.payment.is_disputed else max(0, self.payment.left_minor - self.credited_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,17 @@ def unpaid_minor(invoices: Sequence[ProviderInvoice], *, awaited_invoice_id: str
         for invoice in invoices
         if invoice.status in _UNPAID and invoice.id != awaited_invoice_id and invoice.total_minor > 0
     )
+
+
+def paid_parts(invoice_id: str, payments: Sequence[InvoicePayment], *, credited_otherwise_minor: int) -> list[PaidPart]:
+    """The payments of an invoice; what credit notes gave back of it without a refund is taken from one after the other."""
+    parts: list[PaidPart] = []
+    rest = credited_otherwise_minor
+    for payment in payments:
+        taken = min(rest, payment.left_minor)
+        parts.append(PaidPart(invoice_id, payment, taken))
+        rest -= taken
+    return parts
 
 
 def parts_to_refund(worth_minor: int, unpaid: int, paid: Sequence[PaidPart]) -> tuple[PartToRefund, ...]:

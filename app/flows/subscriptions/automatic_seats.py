@@ -55,7 +55,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class SeatPending(PaymentPending):
-    """Your seat is not paid for yet. You join by yourself as soon as it is: there is nothing to do for you."""
+    """Your seat is not paid for yet. You join by yourself as soon as it is. If you have not in a day, follow the link again."""
 
 
 @dataclass(frozen=True, slots=True)

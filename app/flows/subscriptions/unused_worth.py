@@ -8,6 +8,7 @@ from app.billing.subscriptions.unused_time import (
     PaidPart,
     PartToRefund,
     bills_time_after,
+    paid_parts,
     parts_to_refund,
     unpaid_minor,
 )
@@ -41,17 +42,18 @@ async def unused_worth(context: FlowContext, subscription: ProviderSubscription)
         preview = await gateway.preview_end_now(subscription.id)
     except NothingToBill:
         return UnusedWorth(subscription.currency, ())
-    worth_minor = -preview.total_minor
+    # what waits for the customer's next invoice stays there: given back here too, it would be counted twice
+    worth_minor = preview.others_minor - preview.total_minor
     if worth_minor <= 0:
         return UnusedWorth(subscription.currency, ())
     now = context.database.clock.now()
     invoices = [each for each in await gateway.subscription_invoices(subscription.id) if bills_time_after(each, now)]
     awaited = subscription.latest_invoice_id if subscription.pending_update is not None else None
     unpaid = unpaid_minor(invoices, awaited_invoice_id=awaited)
-    paid = [
-        PaidPart(each.id, payment)
-        for each in invoices
-        if each.amount_paid_minor > 0
-        for payment in await gateway.payments_of_invoice(each.id)
-    ]
+    paid: list[PaidPart] = []
+    for each in invoices:
+        if each.amount_paid_minor > 0:
+            payments = await gateway.payments_of_invoice(each.id)
+            otherwise = await gateway.credited_otherwise(each.id) if each.credited_minor else 0
+            paid += paid_parts(each.id, payments, credited_otherwise_minor=otherwise)
     return UnusedWorth(subscription.currency, parts_to_refund(worth_minor, unpaid, paid))

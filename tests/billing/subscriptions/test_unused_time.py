@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.billing.subscriptions.unused_time import PaidPart, bills_time_after, parts_to_refund, unpaid_minor
+from app.billing.subscriptions.unused_time import PaidPart, bills_time_after, paid_parts, parts_to_refund, unpaid_minor
 from app.payments.gateway_values import (
     InvoiceLine,
     InvoicePayment,
@@ -115,3 +115,10 @@ def test_whatever_was_paid_never_more_goes_back_than_is_right(
     assert total == max(0, min(worth - unpaid, possible))
     lefts = {part.payment.id: part.left_minor for part in paid}
     assert all(0 < part.amount_minor <= lefts[part.payment_id] for part in parts)
+
+
+def test_what_a_credit_note_gave_back_otherwise_is_taken_from_one_payment_after_the_other() -> None:
+    payments = [InvoicePayment("pi_1", 500, False), InvoicePayment("pi_2", 700, False)]
+
+    assert [each.left_minor for each in paid_parts("in_1", payments, credited_otherwise_minor=600)] == [0, 600]
+    assert [each.left_minor for each in paid_parts("in_1", payments, credited_otherwise_minor=0)] == [500, 700]

@@ -138,6 +138,8 @@ async def test_who_is_invited_is_told_nothing_of_the_card_that_was_declined(back
     message = told["userErrors"][0]["message"]
     assert "card" not in message
     assert "declined" not in message
+    # nobody is let in before they follow the link again, and the message says when to
+    assert "follow the link again" in message
     assert len(await member_ids(backend, owner)) == 1
     assert (await subscription(backend, owner))["seats"]["total"] == 1
     assert [each["status"] for each in await backend.stripe_invoices(owner)] == ["void", "paid"]

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from app.accounts.access.audit_log import SYSTEM
+from app.billing.subscriptions.given_plans import PaidPlan
 from app.db.tables.purchases import RefundState
 from app.flows.flow_context import FlowContext
 from app.flows.subscriptions.set_plan import finish_under_way, refund_again
@@ -36,7 +37,15 @@ from tests.support.plan_moves import (
 from tests.support.previews import jump_to
 from tests.support.returned_money import Crash, crashing
 from tests.support.running_backend import Person, RunningBackend, running_backend
-from tests.support.subscribing import change_seats, codes, open_page, paid_minor, stripe_subscriptions, subscription
+from tests.support.subscribing import (
+    change_seats,
+    codes,
+    open_page,
+    paid_minor,
+    pay_page,
+    stripe_subscriptions,
+    subscription,
+)
 
 # After each commit, and each call that changes something at Stripe; whoever dies elsewhere leaves what one of these leaves.
 _LEAVING: Final = (
@@ -170,7 +179,7 @@ async def test_a_plan_that_replaces_another_is_begun_once_wherever_the_command_d
 async def test_while_a_workspace_is_moved_nothing_else_of_its_plan_changes(dollars: RunningBackend) -> None:
     person = await on_legacy(dollars, "professional")
     with pytest.raises(Crash):
-        await _leave_with(crashing(dollars, "move.decide:after-commit", passing=1), person)
+        await _leave_with(crashing(dollars, "stripe.end_now:after", passing=1), person)
 
     assert codes(await change_seats(dollars, person, 9)) == ["PAYMENT_PENDING"]
     assert codes(await leave(dollars, person, key="another")) == ["PAYMENT_PENDING"]
@@ -190,6 +199,29 @@ async def test_where_stripe_does_not_end_it_now_it_is_ended_once_stripe_answers(
 
     await _has_left_once(dollars, person)
     assert codes(await leave(dollars, person, key="one")) == []
+
+
+async def test_a_given_plan_whose_end_passes_before_the_one_before_has_ended_is_not_begun(
+    dollars: RunningBackend,
+) -> None:
+    person = await on_legacy(dollars)
+    ends_at = dollars.database.clock.now() + timedelta(seconds=5)
+    with pytest.raises(Crash):
+        await set_by_operator(
+            dollars,
+            person,
+            "enterprise",
+            context=crashing(dollars, "stripe.end_now:after", passing=1),
+            ends_at=ends_at,
+        )
+
+    await dollars.advance("PT10M")
+
+    [_, move] = await moves(dollars, person)
+    assert (move.state, move.failure) == ("FAILED", "Its end had passed before it could begin.")
+    assert (await subscription(dollars, person))["plan"]["code"] == "pay-as-you-go"
+    assert await live_at_stripe(dollars, person) == []
+    assert len(await refunded(dollars, person)) == 1
 
 
 async def test_where_stripe_takes_no_refund_now_the_plan_is_left_and_the_money_goes_back_later(
@@ -288,7 +320,7 @@ async def test_who_renews_between_a_crash_and_the_end_gets_back_what_the_renewal
 ) -> None:
     person = await on_legacy(dollars)
     with pytest.raises(Crash):
-        await _leave_with(crashing(dollars, "move.decide:after-commit", passing=1), person)
+        await _leave_with(crashing(dollars, "stripe.end_now:after", passing=1), person)
     await dollars.sandbox.fail("error_500", "/v1/subscriptions/.*", method="DELETE", times=10_000)
     await jump_to(dollars, dollars.database.clock.now() + timedelta(days=31, hours=3))
     assert paid_minor(await dollars.charges(person)) == [3248, 3248]
@@ -329,3 +361,19 @@ async def test_a_plan_whose_end_passes_before_it_is_given_is_not_given(dollars: 
     [move] = await moves(dollars, person)
     assert move.state == "FAILED"
     assert (await subscription(dollars, person))["plan"]["code"] == "pay-as-you-go"
+
+
+async def test_a_plan_is_not_given_where_an_open_page_was_paid_before(own_messaging: RunningBackend) -> None:
+    person = await own_messaging.sign_up()
+    page = await open_page(own_messaging, person, "starter")
+    context = crashing(own_messaging, "set_plan.begin:after-commit", passing=1)
+    with pytest.raises(Crash):
+        await set_by_operator(own_messaging, person, "enterprise", context=context)
+    assert await pay_page(own_messaging, page["url"]) == 303
+
+    await own_messaging.advance("PT10M")
+
+    [move] = await moves(own_messaging, person)
+    assert (move.state, move.failure) == ("FAILED", PaidPlan().message)
+    assert (await subscription(own_messaging, person))["plan"]["code"] == "starter"
+    assert codes(await change_seats(own_messaging, person, 2)) == []

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 
 from app.catalog import BillingInterval
@@ -34,9 +35,11 @@ from tests.support.subscribing import (
     cancel,
     change_seats,
     codes,
+    customer_of,
     keep,
     paid_minor,
     provider_id,
+    stripe_invoices,
     stripe_subscriptions,
     subscription,
 )
@@ -231,6 +234,39 @@ async def test_credit_and_debt_of_the_customer_stay_as_they_are(dollars: Running
 
     assert await refunded(dollars, person) == [1624]
     assert await balance(dollars, person) == -500
+
+
+@pytest.mark.parametrize("minor", [-1000, 1000])
+async def test_what_waits_for_the_next_invoice_of_the_customer_neither_adds_to_the_refund_nor_lowers_it(
+    dollars: RunningBackend, minor: int
+) -> None:
+    person = await _half_a_month_used(dollars)
+    customer = await customer_of(dollars, person)
+    await dollars.sandbox.post("/v1/invoiceitems", customer=customer, amount=str(minor), currency="usd")
+
+    assert await refund_told(dollars, person) == "16.24"
+    await leave(dollars, person)
+
+    assert await refunded(dollars, person) == [1624]
+    # it is counted there, once
+    [waiting] = await dollars.sandbox.listed("/v1/invoiceitems", customer=customer, pending="true")
+    assert waiting["amount"] == minor
+
+
+@pytest.mark.parametrize("road", ["credit_amount", "out_of_band_amount"])
+async def test_what_a_credit_note_gave_back_otherwise_does_not_go_back_once_more(
+    dollars: RunningBackend, road: str
+) -> None:
+    person = await _half_a_month_used(dollars)
+    [invoice] = await stripe_invoices(dollars, person)
+    await dollars.sandbox.post("/v1/credit_notes", invoice=invoice["id"], amount="1500", refund_amount="1500")
+    await dollars.sandbox.post("/v1/credit_notes", invoice=invoice["id"], amount="1000", **{road: "1000"})
+
+    # worth 16.24, but of the 32.48 that were paid 7.48 are left
+    assert await refund_told(dollars, person) == "7.48"
+    await leave(dollars, person)
+
+    assert sorted(await refunded(dollars, person)) == [748, 1500]
 
 
 async def test_with_a_coupon_what_was_paid_for_the_rest_goes_back(dollars: RunningBackend) -> None:

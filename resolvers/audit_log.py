@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,7 @@ from resolvers.pagination import Page, decode_cursor, page_of, page_size, parse_
 USUAL_EVENTS: Final = 50
 
 _NODES: Final = {"purchase": "CreditPurchase", "invoice": "Invoice", "invitation": "Invitation"}
+_LISTS_OF_NODES: Final = {"invitations": "Invitation"}
 
 # Reserved words among handles, so that nobody can pass for one of them.
 DELETED_USER: Final = "deleted-user"
@@ -74,7 +75,13 @@ def _shown(workspace_id: UUID, values: Mapping[str, object] | None) -> Mapping[s
     """The values as clients know them: what names an object holds the id that it has in the API."""
     if values is None:
         return None
-    return {
-        name: str(GlobalId(_NODES[name], UUID(str(value)), workspace_id)) if name in _NODES else value
-        for name, value in values.items()
-    }
+    return {name: _shown_value(workspace_id, name, value) for name, value in values.items()}
+
+
+def _shown_value(workspace_id: UUID, name: str, value: object) -> object:
+    if name in _NODES:
+        return str(GlobalId(_NODES[name], UUID(str(value)), workspace_id))
+    if name in _LISTS_OF_NODES and isinstance(value, list):
+        ids = cast("list[str]", value)
+        return [str(GlobalId(_LISTS_OF_NODES[name], UUID(each), workspace_id)) for each in ids]
+    return value

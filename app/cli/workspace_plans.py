@@ -153,6 +153,8 @@ def _announced(planned: PlanToSet, handle: str, catalog: Catalog) -> list[str]:
         said.append(
             f"{handle} begins {_named(choice)}{until}: {charged} is charged to the card on file, now for the first time."
         )
+        if planned.ends_at is not None:
+            said.append("Of the period in which it ends only the time until then is charged.")
     return said
 
 

@@ -55,7 +55,8 @@ def choice_to_set(catalog: Catalog, workspace_id: UUID, order: PlanOrder, *, use
     """
     listed = catalog.plan(order.plan_code)
     if listed is None:
-        raise PlanUnavailable.unknown()
+        known = ", ".join(each.code for each in catalog.plans)
+        raise InvalidInput(f"There is no plan {order.plan_code!r}. There are: {known}.")
     plan = _with_own(catalog, listed, order)
     # what binds nobody may differ from the catalog by no order
     terms = (

@@ -62,7 +62,7 @@ async def plan_to_set(
     a paid plan without a card on file, `ChangeInFlight`, `PaymentUnavailable`, `GatewayUnavailable` and `GatewayRefused`.
     """
     if ends_at is not None and ends_at <= context.database.clock.now():
-        raise InvalidInput("The end lies in the future.")
+        raise InvalidInput("The end of the plan must lie in the future.")
     await sync_first(context, workspace_id)
     async with context.database.read() as session:
         counted = await all_in(session, membership_store.COUNTS, [workspace_id])

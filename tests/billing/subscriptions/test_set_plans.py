@@ -78,7 +78,7 @@ def test_falling_to_a_plan_without_a_price_keeps_the_members() -> None:
 @pytest.mark.parametrize(
     ("order", "error"),
     [
-        (PlanOrder(plan_code="nothing"), PlanUnavailable),
+        (PlanOrder(plan_code="nothing"), InvalidInput),
         (PlanOrder(plan_code="enterprise", interval=BillingInterval.MONTH), PlanUnavailable),
         (PlanOrder(plan_code="enterprise", seats=0), SeatLimit),
         (PlanOrder(plan_code="enterprise", base=Money(0, "USD")), InvalidInput),

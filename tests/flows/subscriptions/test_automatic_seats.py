@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime
 
 import pytest
@@ -27,6 +28,7 @@ from tests.support.teams import accept, invited, mails_about, member_ids, new_te
 pytestmark = pytest.mark.catalogs("messaging")
 
 _DECLINING = "pm_card_chargeCustomerFail"
+_AUDIT_LOG = "query ($id: ID!) { workspace(id: $id) { auditLog { nodes { action detail } } } }"
 _ASKING = "pm_card_authenticationRequired"
 
 
@@ -47,6 +49,20 @@ async def test_an_accepted_invitation_buys_the_seat_that_it_needs(backend: Runni
     assert found["seats"] == {"total": 2, "used": 2, "available": 0}
     # one more seat at 15.00 with 7.5 % tax, but for the seconds that passed
     assert abs(paid_minor(await backend.charges(owner))[1] - 1612) <= 1
+
+
+async def test_the_audit_log_names_the_invitations_that_bought_seats_as_clients_know_them(
+    backend: RunningBackend,
+) -> None:
+    owner = await new_team(backend, "starter", seats=1)
+    person, token = await invited(backend, owner)
+    await accept(backend, person, token)
+
+    found = await backend.api.query(_AUDIT_LOG, {"id": owner.workspace}, token=owner.token)
+
+    details = {each["action"]: each["detail"] for each in found["workspace"]["auditLog"]["nodes"]}
+    waited = json.loads(details["invitation.waiting"])["after"]["invitation"]
+    assert json.loads(details["subscription.change_requested"])["after"]["invitations"] == [waited]
 
 
 async def test_a_seat_that_is_free_is_taken_and_none_is_bought(backend: RunningBackend) -> None:

@@ -312,14 +312,17 @@ async def test_the_command_says_what_it_will_do_and_does_it_and_shows_it(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nothing",), "There is no such plan to choose."),
+        (
+            ("nothing",),
+            "There is no plan 'nothing'. There are: community, essential, professional, pay-as-you-go, enterprise.",
+        ),
         (("essential", "--interval", "week"), "'week' is no interval"),
         (("essential", "--seats", "2"), "There is no card to charge"),
         (("enterprise", "--interval", "month"), "Enterprise is not billed monthly."),
         (("enterprise", "--limit", "hats=3"), "There is no resource 'hats'."),
         (("enterprise", "--limit", "storage"), "'storage' is no CODE=NUMBER."),
         (("enterprise", "--add-on", "hat=1"), "There is no add-on 'hat'."),
-        (("enterprise", "--end-date", "2020-01-01"), "The end lies in the future."),
+        (("enterprise", "--end-date", "2020-01-01"), "The end of the plan must lie in the future."),
         (("enterprise", "--price", "0"), "A price is above zero"),
         (("pay-as-you-go",), "This is what the workspace has"),
     ],

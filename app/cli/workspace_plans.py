@@ -187,7 +187,7 @@ def _pairs(texts: list[str] | None) -> list[tuple[str, str]]:
     pairs = [text.partition("=") for text in texts or []]
     for code, equals, value in pairs:
         if not (code and equals and value):
-            raise CommandError(f"{code + equals + value!r} is no CODE=NUMBER.")
+            raise CommandError(f"{code + equals + value!r} is no code and number: write them as in CODE=3.")
     return [(code, value) for code, _, value in pairs]
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from app.accounts.access import audit_log
+from app.accounts.access.audit_log import SYSTEM
 from app.billing.subscriptions import owner_notices
 from app.billing.subscriptions.goals import Goal, goal_as_json
 from app.billing.subscriptions.owner_notices import Notice
@@ -204,14 +206,18 @@ async def finish(session: Session, workspace_id: UUID, change_id: UUID) -> Subsc
     if failure in _FREES_KEY:
         row.idempotency_key = None
     await session.flush()
-    await _settle_seats(session, row, failure)
+    await _settle(session, row, failure)
     if failure is Failure.LAPSED and not is_for_seats(row):
         await owner_notices.tell(session, workspace_id, Notice.CHANGE_LAPSED, str(change_id))
     return row
 
 
-async def _settle_seats(session: Session, change: SubscriptionChangeRow, failure: Failure | None) -> None:
-    """Who waits for a seat is looked at again now that a change has ended; those whose seat it did not buy wait no more."""
+async def _settle(session: Session, change: SubscriptionChangeRow, failure: Failure | None) -> None:
+    """Write down why a change was not made, and look again at who waits for a seat: whose seat it did not buy waits no more."""
+    if failure is not None:
+        summary = "A change of the subscription that was asked for was not made."
+        action, after = "subscription.change_failed", {"failure": failure.value}
+        await audit_log.record(session, change.workspace_id, SYSTEM, action, summary, after=after)
     if failure is not None and is_for_seats(change):
         await seat_request_store.give_up_change(session, change.workspace_id, change.id)
         if failure is not Failure.TAKEN_BACK:
@@ -226,7 +232,7 @@ async def end_with_subscription(session: Session, workspace_id: UUID, change_id:
         row.failure = Failure.ENDED.value
         row.state = ChangeState.FAILED.value
         row.next_check_at = row.seats_left = row.expires_at = None
-        await _settle_seats(session, row, Failure.ENDED)
+        await _settle(session, row, Failure.ENDED)
     return row
 
 

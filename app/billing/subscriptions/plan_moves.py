@@ -21,6 +21,7 @@ from app.billing.subscriptions.owner_notices import Notice
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, choice_from_json
 from app.billing.subscriptions.sold_terms import Sold
 from app.billing.subscriptions.unused_time import PartToRefund
+from app.billing.subscriptions.workspace_plan import fallback_terms
 from app.db.engine import Session
 from app.db.tables.plan_moves import MoveKind, MoveState, PlanMoveRow
 from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
@@ -223,7 +224,10 @@ async def finish(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold
     goal = _goal(move, sold) if move.failure is None else None
     is_told = goal is not None and goal.interval is None and not refunds
     if not is_told and await workspace_store.get(session, workspace_id) is not None:
-        plan = goal.terms.plan if goal is not None else sold.catalog.fallback_plan
+        row = await subscription_store.find(session, workspace_id)
+        # where the next plan could not be begun, another may have been paid for meanwhile
+        present = sold.by_id.get(row.terms_id) if row is not None and row.terms_id is not None else None
+        plan = (goal.terms if goal is not None else present or fallback_terms(sold.catalog)).plan
         details = {"plan": plan.name, **({"refund": str(back)} if back is not None else {})}
         await owner_notices.tell(session, workspace_id, Notice.PLAN_MOVED, str(move_id), facts=details)
 

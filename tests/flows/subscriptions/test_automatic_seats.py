@@ -175,6 +175,10 @@ async def test_a_declined_seat_is_tried_once_and_the_owner_is_mailed(backend: Ru
         return len(await mails_about(backend, owner, "seat"))
 
     assert await eventually(mails) == 1
+    found = await backend.api.query(_AUDIT_LOG, {"id": owner.workspace}, token=owner.token)
+    newest = found["workspace"]["auditLog"]["nodes"][0]
+    assert newest["action"] == "subscription.change_failed"
+    assert json.loads(newest["detail"])["after"] == {"failure": "DECLINED"}
     # with another card the same link can be followed again
     await charge_to(backend, owner, "pm_card_visa")
     assert codes(await accept(backend, person, token)) == []

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from app.billing.subscriptions.given_plans import is_in_force
 from app.billing.subscriptions.pending_changes import PendingChangeKind
-from app.catalog import Catalog
+from app.billing.subscriptions.workspace_plan import plan_of
+from app.catalog import Catalog, PlanKind
 from app.db.engine import Session
 from app.db.reads import all_in
 from app.error_codes import ErrorCode
@@ -50,17 +51,26 @@ class Seats:
         return max(0, self.counted - self.members)
 
 
-def seats_counted(total: int, pending: Mapping[str, Any] | None, seats_left: int | None, *, fallback_seats: int) -> int:
+def seats_counted(
+    total: int,
+    pending: Mapping[str, Any] | None,
+    seats_left: int | None,
+    *,
+    fallback_seats: int,
+    is_contract: bool = False,
+) -> int:
     """How many seats count for who wants to join: the fewest of those there are, and of those that will be left.
 
     `pending` is the pending change as it is kept, `seats_left` what a change in flight leaves, `fallback_seats` what is left once
     the subscription has ended. With fewer seats decided for later nobody is let in who would be without one then. An upgrade that
-    awaits its payment does not count until it is paid.
+    awaits its payment does not count until it is paid, and the end of a contract, which is known from its first day, limits nobody.
     """
     counted = total if seats_left is None else min(total, seats_left)
     if pending is None or pending["kind"] == PendingChangeKind.AWAITING_PAYMENT:
         return counted
     choice = pending["choice"]
+    if choice is None and is_contract:
+        return counted
     return min(counted, choice["seats"] if choice is not None else fallback_seats)
 
 
@@ -77,5 +87,6 @@ async def seats_now(session: Session, catalog: Catalog, workspace_id: UUID) -> S
         in_force.pending if in_force is not None else None,
         change.seats_left if change is not None else None,
         fallback_seats=fallback_seats,
+        is_contract=(await plan_of(session, catalog, workspace_id)).kind is PlanKind.ENTERPRISE,
     )
     return Seats(total, counted[0].members if counted else 0, joinable)

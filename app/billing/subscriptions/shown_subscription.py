@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from app.billing.subscriptions.given_plans import as_of, is_given
@@ -18,12 +19,14 @@ from app.billing.subscriptions.pending_changes import (
 from app.billing.subscriptions.plan_choice import PlanChoice, add_on_quantities
 from app.billing.subscriptions.seats import Seats, seats_counted
 from app.billing.subscriptions.workspace_plan import known_terms, terms_of_subscribed
-from app.catalog import BillingInterval, Catalog
+from app.catalog import BillingInterval, Catalog, PlanKind
 from app.db.reads import Reads
 from app.db.tables.subscriptions import SubscriptionState
 from app.errors import NotFound
 from app.store import subscriptions as subscription_store
 from app.store.subscriptions import Subscribed
+
+_SAME_MOMENT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
         status=SubscriptionState(subscribed.status) if subscribed.status is not None else SubscriptionState.ACTIVE,
         seats=Seats(choice.seats, subscribed.members, _seats_counted(catalog, choice, subscribed)),
         period=_period(subscribed, reads.now),
-        renews_at=subscribed.period_end if is_live and subscribed.ends_at is None else None,
+        renews_at=subscribed.period_end if is_live and not _ends_with_period(subscribed) else None,
         trial_ends_at=subscribed.trial_ends_at,
         grace_ends_at=subscribed.grace_ends_at if is_live else None,
         ends_at=subscribed.ends_at if is_live else None,
@@ -75,9 +78,21 @@ async def shown_subscription(reads: Reads, catalog: Catalog, workspace_id: UUID)
     )
 
 
+def _ends_with_period(subscribed: Subscribed) -> bool:
+    """Whether nothing renews; a contract may end in a later period."""
+    ends_at, period_end = subscribed.ends_at, subscribed.period_end
+    return ends_at is not None and (period_end is None or ends_at <= period_end + _SAME_MOMENT)
+
+
 def _seats_counted(catalog: Catalog, choice: PlanChoice, subscribed: Subscribed) -> int:
     fallback_seats = catalog.fallback_plan.seats.included
-    return seats_counted(choice.seats, subscribed.pending, subscribed.seats_left, fallback_seats=fallback_seats)
+    return seats_counted(
+        choice.seats,
+        subscribed.pending,
+        subscribed.seats_left,
+        fallback_seats=fallback_seats,
+        is_contract=choice.terms.plan.kind is PlanKind.ENTERPRISE,
+    )
 
 
 async def _choice(reads: Reads, catalog: Catalog, subscribed: Subscribed) -> PlanChoice:

@@ -15,7 +15,8 @@ from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
 from app.billing.payments.payment_errors import PaymentUnavailable
 from app.billing.payments.workspace_closing import require_open
-from app.catalog import Catalog
+from app.billing.subscriptions.workspace_plan import plan_of
+from app.catalog import Catalog, PlanKind
 from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
@@ -35,7 +36,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 def portal_key(catalog_code: str, *, offers_cancel: bool) -> str:
     """The key of a configuration: one offers to cancel, the other does not.
 
-    The latter is for those with a change decided for later: the provider refuses to cancel then, and our own page says where to.
+    The latter is for those with a change decided for later, where the provider refuses to cancel and our own page says where to, and
+    for contracts, which end as agreed.
     """
     return f"{catalog_code}-portal-{'cancel' if offers_cancel else 'no-cancel'}"
 
@@ -56,7 +58,8 @@ async def open_portal(
         await audit_log.record(session, workspace_id, actor, "portal.requested", "The billing portal was asked for.")
         row = await subscription_store.find(session, workspace_id)
         is_changing = await subscription_store.change_in_flight(session, workspace_id) is not None
-        return not is_changing and (row is None or row.schedule_id is None)
+        is_contract = (await plan_of(session, context.catalog, workspace_id)).kind is PlanKind.ENTERPRISE
+        return not is_changing and not is_contract and (row is None or row.schedule_id is None)
 
     offers_cancel = await transact(context.database, ask, step="portal.ask")
     key = portal_key(context.catalog.code, offers_cancel=offers_cancel)

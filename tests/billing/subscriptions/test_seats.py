@@ -53,6 +53,11 @@ def test_the_fewest_of_present_pending_and_remaining_seats_count(
     assert seats_counted(5, kept, seats_left, fallback_seats=1) == counted
 
 
+def test_the_end_of_a_contract_limits_nobody_and_a_downgrade_of_it_does() -> None:
+    for pending, counted in ((_END, 5), (_FEWER, 3)):
+        assert seats_counted(5, pending_as_json(pending), None, fallback_seats=1, is_contract=True) == counted
+
+
 @pytest.mark.parametrize(
     ("total", "members", "counted", "used", "available"),
     [(5, 2, 5, 2, 3), (5, 2, 3, 2, 1), (5, 4, 3, 4, 0), (1, 4, 1, 1, 0)],

@@ -86,7 +86,7 @@ async def test_the_extras_of_a_subscription_are_shown(database: Database) -> Non
 async def test_one_that_is_set_to_end_renews_no_more(database: Database) -> None:
     workspace_id = (await new_person(database)).user.personal_workspace_id
     end = PendingChange(kind=PendingChangeKind.CANCELLATION, choice=None, effective_at=_SOON)
-    await subscribe(database, workspace_id, _TEAM, pending=end, ends_at=_SOON)
+    await subscribe(database, workspace_id, _TEAM, pending=end, ends_at=_SOON, period_end=_SOON)
     shown = await _shown(database, workspace_id)
     assert (shown.renews_at, shown.ends_at, shown.pending) == (None, _SOON, end)
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.subscriptions.plan_refusals import NothingToChange
 from app.ids import GlobalId
+from tests.support.billing_details import act_in_portal, portal_url
 from tests.support.client import eventually
 from tests.support.development_inbox import mails_to
 from tests.support.plan_moves import audited, live_at_stripe, moves, on_legacy, plan_refunds, refunded, set_by_operator
@@ -132,8 +133,31 @@ async def test_enterprise_with_prices_and_limits_of_its_own_is_billed_by_them(do
     [stripe] = await live_at_stripe(dollars, person)
     assert stripe["cancel_at"] == int(ends_at.timestamp())
     found = await subscription(dollars, person)
-    assert (found["seats"]["total"], found["cancelAtPeriodEnd"]) == (4, True)
+    # its end is known from the first day: until then it renews, and limits nobody who wants to join
+    assert (found["seats"], found["cancelAtPeriodEnd"]) == ({"total": 4, "used": 1, "available": 3}, True)
+    assert found["renewsAt"] == found["currentPeriod"]["end"]
     assert datetime.fromisoformat(found["pendingChange"]["effectiveAt"]) == ends_at
+
+
+async def test_a_contract_renews_until_its_end_date_and_then_falls_back(server_url: str) -> None:
+    async with running_backend(server_url, "compute") as own:
+        person = await _somebody(own)
+        ends_at = own.database.clock.now() + timedelta(days=75)
+        await set_by_operator(own, person, "enterprise", base="500.00", ends_at=ends_at)
+        await own.advance("P70D")
+
+        found = await subscription(own, person)
+        assert (found["plan"]["code"], found["renewsAt"]) == ("enterprise", None)
+        charged = paid_minor(await own.charges(person))
+        # two whole months at 500.00 with 8.25 % on top, and the third until the end date alone
+        assert charged[:2] == [54125, 54125]
+        assert 0 < charged[2] < 54125
+        await own.advance("P6D")
+
+        found = await subscription(own, person)
+        assert (found["plan"]["code"], found["status"]) == ("pay-as-you-go", "CANCELED")
+        assert await live_at_stripe(own, person) == []
+        assert len(paid_minor(await own.charges(person))) == 3
 
 
 async def test_terms_of_one_workspace_are_shown_to_nobody_else(dollars: RunningBackend) -> None:
@@ -188,6 +212,17 @@ async def test_what_was_sold_by_contract_is_neither_changed_nor_canceled_nor_kep
     assert codes(await keep(dollars, person)) == ["NOT_SELF_SERVE"]
     [stripe] = await live_at_stripe(dollars, person)
     assert stripe["cancel_at"] == int(ends_at.timestamp())
+
+
+async def test_a_contract_can_not_be_canceled_in_stripes_portal_either(dollars: RunningBackend) -> None:
+    person = await _somebody(dollars)
+    await set_by_operator(dollars, person, "enterprise", base="500.00")
+    [stripe] = await live_at_stripe(dollars, person)
+
+    url = await portal_url(dollars, person)
+
+    assert await act_in_portal(dollars, url, "cancel", subscription=stripe["id"]) == 400
+    assert (await subscription(dollars, person))["pendingChange"] is None
 
 
 async def test_what_has_no_price_is_given_and_ends_on_its_day(dollars: RunningBackend) -> None:

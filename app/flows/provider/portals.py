@@ -36,8 +36,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 def portal_key(catalog_code: str, *, offers_cancel: bool) -> str:
     """The key of a configuration: one offers to cancel, the other does not.
 
-    The latter is for those with a change decided for later, where the provider refuses to cancel and our own page says where to, and
-    for contracts, which end as agreed.
+    The latter is for those with a change decided for later, where the provider refuses to cancel and our own page says where to,
+    and for contracts, which end as agreed.
     """
     return f"{catalog_code}-portal-{'cancel' if offers_cancel else 'no-cancel'}"
 

@@ -15,6 +15,8 @@ _BOUGHT: Final = (
     *calls("list_subscriptions", "retrieve_invoice", "change_subscription"),
 )
 _CATALOGS: Final = ("messaging",)
+# the worker also brings the customer of the new organization up to date
+_BESIDE: Final = (*AFTER_A_CHANGE, "customer.", "stripe.update_customer")
 
 SEAT_SCENARIOS: Final = (
     Scenario(
@@ -27,7 +29,7 @@ SEAT_SCENARIOS: Final = (
         _BOUGHT,
         seat_steps.has_joined_on_one_more_seat,
         catalogs=_CATALOGS,
-        beside=AFTER_A_CHANGE,
+        beside=_BESIDE,
         at_rest=endings.bills_are_right,
         leaves=subscription_steps.ends_everything,
     ),
@@ -50,7 +52,7 @@ SEAT_SCENARIOS: Final = (
         ),
         seat_steps.has_joined_on_one_more_seat,
         catalogs=_CATALOGS,
-        beside=AFTER_A_CHANGE,
+        beside=_BESIDE,
         at_rest=endings.bills_are_right,
         leaves=subscription_steps.ends_everything,
     ),

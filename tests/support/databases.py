@@ -32,7 +32,7 @@ def start_server() -> tuple[str, Callable[[], None]]:
         return given, lambda: None
     folder = Path(tempfile.mkdtemp(prefix="cfdb"))
     server, url = embedded.start(folder / "pg")
-    asyncio.run(_administer(url, "ALTER SYSTEM SET max_connections = 400"))
+    asyncio.run(_administer(url, "ALTER SYSTEM SET max_connections = 1000"))
     # how many connections there may be is settled when the server starts
     server.stop()
     server.start()

@@ -16,7 +16,7 @@ from app.db.unit_of_work import transact
 from app.errors import Conflict, NotFound
 from app.flows.flow_context import FlowContext
 from app.flows.invoices.history_import import adopt_customer, import_history
-from app.jobs import tasks
+from app.jobs import due_works
 from app.payments.gateway import Gateway
 from app.payments.gateway_errors import GatewayUnavailable
 from app.payments.gateway_values import HistoryPage, ProviderInvoice
@@ -139,7 +139,7 @@ def without_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(_context: FlowContext, _workspace_id: UUID) -> None:
         return
 
-    monkeypatch.setattr(tasks, "import_history", nothing)
+    monkeypatch.setattr(due_works, "import_history", nothing)
 
 
 @pytest.mark.usefixtures("without_worker")

@@ -53,13 +53,14 @@ async def locked_state(session: Session, sold: Sold, workspace_id: UUID) -> tupl
     Raises `NotSubscribed`, `NotSelfServe` for a plan by contract, `ChangeInFlight` and `WorkspaceClosing`.
     """
     require_open(await billing_account_store.lock(session, workspace_id))
+    # the plan that is left may have ended by now, before the next has begun
+    await require_no_move(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
     if row is None or row.provider_id is None:
         await require_self_serve(session, sold.catalog, workspace_id)
         raise NotSubscribed
     if await subscription_store.change_in_flight(session, workspace_id) is not None:
         raise ChangeInFlight
-    await require_no_move(session, workspace_id)
     return row, decided(row, sold)
 
 

@@ -179,7 +179,7 @@ async def test_a_plan_that_replaces_another_is_begun_once_wherever_the_command_d
 async def test_while_a_workspace_is_moved_nothing_else_of_its_plan_changes(dollars: RunningBackend) -> None:
     person = await on_legacy(dollars, "professional")
     with pytest.raises(Crash):
-        await _leave_with(crashing(dollars, "stripe.end_now:after", passing=1), person)
+        await _leave_with(crashing(dollars, "move.decide:after-commit", passing=1), person)
 
     assert codes(await change_seats(dollars, person, 9)) == ["PAYMENT_PENDING"]
     assert codes(await leave(dollars, person, key="another")) == ["PAYMENT_PENDING"]
@@ -320,7 +320,7 @@ async def test_who_renews_between_a_crash_and_the_end_gets_back_what_the_renewal
 ) -> None:
     person = await on_legacy(dollars)
     with pytest.raises(Crash):
-        await _leave_with(crashing(dollars, "stripe.end_now:after", passing=1), person)
+        await _leave_with(crashing(dollars, "move.decide:after-commit", passing=1), person)
     await dollars.sandbox.fail("error_500", "/v1/subscriptions/.*", method="DELETE", times=10_000)
     await jump_to(dollars, dollars.database.clock.now() + timedelta(days=31, hours=3))
     assert paid_minor(await dollars.charges(person)) == [3248, 3248]

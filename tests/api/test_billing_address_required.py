@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.billing_details import AMSTERDAM, act_in_portal, amounts, portal_url, update, updated
+from tests.support.billing_details import AMSTERDAM, act_in_portal, amounts, details, portal_url, update, updated
 from tests.support.client import eventually
 from tests.support.previews import preview
 from tests.support.running_backend import CATALOGS, Person, RunningBackend, running_backend
@@ -78,10 +78,11 @@ async def test_an_upgrade_waits_for_an_address_that_was_removed_at_stripe(by_cou
     await updated(backend, person, address=_BERLIN)
     await backend.sandbox.post(f"/v1/customers/{await customer_of(backend, person)}", address="")
 
-    async def is_told() -> bool:
-        return codes(await change_plan(backend, person, "team", seats=2)) == ["BILLING_ADDRESS_REQUIRED"]
+    async def is_gone() -> bool:
+        return (await details(backend, person))["address"] is None
 
-    await eventually(is_told)
+    await eventually(is_gone)
+    assert codes(await change_plan(backend, person, "team", seats=2)) == ["BILLING_ADDRESS_REQUIRED"]
     assert (await subscription(backend, person))["plan"]["code"] == "personal"
     await updated(backend, person, address=_BERLIN)
     assert codes(await change_plan(backend, person, "team", seats=2)) == []

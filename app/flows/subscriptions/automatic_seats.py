@@ -87,30 +87,38 @@ async def accept_invitation(
         return acceptance
 
     acceptance = await transact(context.database, accept, step="accept-invitation")
-    ends_at = asyncio.get_running_loop().time() + _WAITS_SECONDS
-    was_declined = False
-    while acceptance.is_waiting and asyncio.get_running_loop().time() < ends_at:
+    until_seconds = asyncio.get_running_loop().time() + _WAITS_SECONDS
+    was_declined, may_be_soon = False, True
+    while acceptance.is_waiting and may_be_soon:
         try:
             bought = await seat_waiting(context, acceptance.workspace_id)
         except (PaymentUnavailable, GatewayUnavailable, GatewayRefused):
             # the worker goes on
             break
         was_declined |= bought is not None and bought.failure == Failure.DECLINED
+        may_be_soon = await _wait_for_change(context, acceptance.workspace_id, caller, until_seconds)
         acceptance = await transact(context.database, accept, step="accept-invitation")
-        if not acceptance.is_waiting or not await _may_be_soon(context, acceptance.workspace_id, caller):
-            break
-        await asyncio.sleep(_POLL_EVERY_SECONDS)
     waits_in = acceptance.workspace_id if acceptance.is_waiting else None
     return Joining(acceptance.access, waits_in, was_declined)
 
 
-async def _may_be_soon(context: FlowContext, workspace_id: UUID, caller: UserCaller) -> bool:
-    """Whether who waits may be let in within moments: not where a cardholder is waited for, or nothing can be bought."""
-    async with context.database.read() as session:
-        change = await subscription_store.change_in_flight(session, workspace_id)
-        waiting = await seat_request_store.waiting(session, workspace_id)
-    is_awaited = change is not None and change.state == ChangeState.AWAITING_PAYMENT
-    return not is_awaited and any(each.user_id == caller.user_id for each in waiting)
+async def _wait_for_change(context: FlowContext, workspace_id: UUID, caller: UserCaller, until_seconds: float) -> bool:
+    """Wait until no change is being made any more, by reading alone; whether the caller still waits and a seat may be had then.
+
+    It may not where a cardholder is waited for, nothing can be bought, or `until_seconds`, by the clock of the loop, has come.
+    """
+    while True:
+        async with context.database.read() as session:
+            change = await subscription_store.change_in_flight(session, workspace_id)
+            waiting = await seat_request_store.waiting(session, workspace_id)
+        is_awaited = change is not None and change.state == ChangeState.AWAITING_PAYMENT
+        if is_awaited or all(each.user_id != caller.user_id for each in waiting):
+            return False
+        if asyncio.get_running_loop().time() >= until_seconds:
+            return False
+        await asyncio.sleep(_POLL_EVERY_SECONDS)
+        if change is None:
+            return True
 
 
 async def seat_waiting(context: FlowContext, workspace_id: UUID) -> SubscriptionChangeRow | None:

@@ -224,11 +224,16 @@ async def _quoted(backend: RunningBackend, person: Person, **wanted: object) -> 
     return shown["quote"]
 
 
+async def _settled(backend: RunningBackend, person: Person) -> dict[str, Any]:
+    """The subscription without its version, which late events of the first payment still raise."""
+    return {name: value for name, value in (await subscription(backend, person)).items() if name != "version"}
+
+
 async def _price_changed(backend: RunningBackend, person: Person, seats: int, quote: str) -> bool:
     """Whether the quote is refused for this number of seats, with nothing changed and nothing charged."""
-    before = await charged(backend, person), await subscription(backend, person)
+    before = await charged(backend, person), await _settled(backend, person)
     refused = await change_seats(backend, person, seats, quote=quote)
-    assert (await charged(backend, person), await subscription(backend, person)) == before
+    assert (await charged(backend, person), await _settled(backend, person)) == before
     return [(error["code"], error["path"]) for error in refused["userErrors"]] == [
         ("PRICE_CHANGED", ["input", "quote"])
     ]

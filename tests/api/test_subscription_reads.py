@@ -112,7 +112,7 @@ async def test_an_end_is_shown_as_the_fallback_plan_to_come(one_seat_accounts: A
     accounts = one_seat_accounts
     organization, _ = await _team(accounts)
     end = PendingChange(kind=PendingChangeKind.CANCELLATION, choice=None, effective_at=_SOON)
-    await subscribe(accounts.database, organization.row_id, _TEAM, pending=end, ends_at=_SOON)
+    await subscribe(accounts.database, organization.row_id, _TEAM, pending=end, ends_at=_SOON, period_end=_SOON)
     seen = await _seen(accounts, organization.owner, organization)
     assert (seen["cancelAtPeriodEnd"], seen["renewsAt"]) == (True, None)
     pending = seen["pendingChange"]

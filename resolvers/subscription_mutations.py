@@ -17,12 +17,12 @@ from app.billing.subscriptions.planner import WantedChange
 from app.billing.subscriptions.quotes import Quote
 from app.db.engine import Session
 from app.errors import DomainError, PaymentDeclined
+from app.flows.moves.transition import transition_plan
 from app.flows.provider.cards import Authorize
 from app.flows.subscriptions import cancel
 from app.flows.subscriptions.change import ChangeRequest, change_subscription
 from app.flows.subscriptions.change_results import ChangeResult
 from app.flows.subscriptions.checkout import CheckoutRequest, open_checkout
-from app.flows.subscriptions.transition import transition_plan
 from app.ledger.movements import Key
 from resolvers import global_ids
 from resolvers.billing_access import billing_authorization, require_payer

@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.moves.transitions import Transition, transition_of
 from app.billing.subscriptions.shown_subscription import ShownSubscription, shown_subscription
-from app.billing.subscriptions.transitions import Transition, transition_of
 from app.billing.subscriptions.workspace_plan import terms_seen
 from app.catalog import PlanTerms
 from app.errors import Unavailable
-from app.flows.subscriptions.transition import transition_refund
+from app.flows.moves.transition import transition_refund
 from app.money import Money
 from app.payments.gateway_errors import GatewayRefused, GatewayUnavailable
 from app.store import invoices as invoice_store

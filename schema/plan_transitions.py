@@ -5,7 +5,7 @@ from typing import Self
 import strawberry
 
 from app.accounts.access.workspace_access import WorkspaceAccess
-from app.billing.subscriptions.transitions import Transition
+from app.billing.moves.transitions import Transition
 from resolvers import subscriptions
 from resolvers.context import Info
 from schema.catalog import Plan

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import typer
 
+from app.billing.moves.set_plans import PlanOrder
 from app.billing.subscriptions.plan_choice import PlanChoice, recurring_price
-from app.billing.subscriptions.set_plans import PlanOrder
 from app.billing.subscriptions.workspace_report import WorkspaceReport, workspace_report
 from app.catalog import BillingInterval, Catalog
 from app.cli.arguments import moment, plain_amount
 from app.cli.command_context import with_backend
 from app.cli.command_error import CommandError
 from app.db.tables.plan_moves import MOVING, PlanMoveRow
-from app.flows.subscriptions.set_plan import PlanToSet, finish_under_way, plan_to_set, refund_again, set_plan
+from app.flows.moves.set_plan import PlanToSet, finish_under_way, plan_to_set, refund_again, set_plan
 from app.main import Backend
 from app.money import Money
 from app.payments.gateway_errors import GatewayUnavailable

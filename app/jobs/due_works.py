@@ -17,6 +17,7 @@ from app.flows import provider_events
 from app.flows.deletion import deletions
 from app.flows.flow_context import FlowContext
 from app.flows.invoices.history_import import import_history
+from app.flows.moves.move import resume_move
 from app.flows.provider.cards import check_due_cards
 from app.flows.provider.customers import update_customer
 from app.flows.provider.tax_details import sync_details
@@ -26,7 +27,6 @@ from app.flows.subscriptions.advance import resume_change
 from app.flows.subscriptions.automatic_seats import seat_waiting
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.endings import check_subscription
-from app.flows.subscriptions.move import resume_move
 from app.idempotency import KEYS_KEPT
 from app.jobs.schedule import DueWork, each_alone
 from app.store import billing_accounts as billing_account_store

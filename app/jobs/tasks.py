@@ -7,11 +7,12 @@ from uuid import UUID
 
 from app.accounts.people import password_changes
 from app.accounts.security.secrets import Keys
+from app.billing.moves import plan_refunds
 from app.billing.payments.card_mirror import DEFAULT_CARD_CHANGED
 from app.billing.payments.customer_states import FORMER_CUSTOMER
 from app.billing.payments.details_sync import TAX_COUNTRY_CHANGED
 from app.billing.payments.invoice_mirror import INVOICE_PAID
-from app.billing.subscriptions import owner_notices, plan_refunds
+from app.billing.subscriptions import owner_notices
 from app.billing.subscriptions.subscription_states import REFRESH_UPCOMING, VOID_UNPAID
 from app.db.engine import Session
 from app.db.unit_of_work import transact

@@ -11,17 +11,20 @@ from uuid import uuid4
 import httpx
 from sqlalchemy import select
 
-from app.billing.subscriptions.set_plans import PlanOrder
+from app.billing.moves.set_plans import PlanOrder
 from app.catalog import BillingInterval
 from app.db.tables.access import AuditEventRow
 from app.db.tables.plan_moves import PlanMoveRow, PlanRefundRow
 from app.flows.flow_context import FlowContext
+from app.flows.moves.set_plan import plan_to_set, set_plan
 from app.flows.provider.customers import ensure_customer
-from app.flows.subscriptions.set_plan import plan_to_set, set_plan
 from app.money import Money
 from tests.support.operations import ERRORS
 from tests.support.running_backend import Person, RunningBackend
 from tests.support.subscribing import stripe_subscriptions
+
+OPERATOR_ADDRESS = "operator@example.com"
+"""Who is told of refunds that failed."""
 
 PLAN_TRANSITION = """query ($id: ID!) { workspace(id: $id) { planTransition {
   from { code } to { code } message refund { amount currency } } } }"""

@@ -1,1 +1,1 @@
-"""Rules about payments: the mirror of cards and invoices, and workspaces that are being deleted."""
+"""Rules about payments: the mirror of cards and invoices, billing details and tax, and workspaces that are being deleted."""

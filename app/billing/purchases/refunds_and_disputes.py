@@ -12,9 +12,9 @@ from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import OPERATOR, SYSTEM
+from app.billing.moves import plan_refunds
 from app.billing.payments import invoice_mirror
 from app.billing.purchases import credit_movements, purchase_states
-from app.billing.subscriptions import plan_refunds
 from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow, PurchaseStatus, RefundRow, RefundState

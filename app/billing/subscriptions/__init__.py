@@ -1,1 +1,1 @@
-"""Rules about plans and seats, and joining a workspace by taking a seat."""
+"""Rules about plans, trials and seats, and joining a workspace by taking a seat."""

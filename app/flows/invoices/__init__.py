@@ -1,1 +1,1 @@
-"""Paying open invoices."""
+"""Paying open invoices, and importing those from before."""

@@ -1,1 +1,1 @@
-"""What is kept in line with the payment provider: customers, cards, the catalog, the event endpoint."""
+"""What is kept in line with the payment provider: customers, cards, billing details, the catalog, portal and event endpoint."""

@@ -1,1 +1,1 @@
-"""Subscriptions: mirroring the provider's, hosted pages that start one, changes, the end, and the next bill."""
+"""Subscriptions: mirroring the provider's, pages that start one, changes, automatic seats, the end, and the next bill."""

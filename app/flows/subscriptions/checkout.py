@@ -164,7 +164,7 @@ async def _begin(
 
 
 async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: ReturnUrls) -> str:
-    await _close_others(context, row)
+    await close_pages(context, row.workspace_id, opened_before=row.id)
     async with context.database.read() as session:
         sold = await read_sold(session, context.catalog, row.workspace_id)
     choice = choice_from_json(row.choice, sold.by_id[row.choice["terms_id"]])
@@ -181,7 +181,7 @@ async def _open(context: FlowContext, row: SubscriptionCheckoutRow, urls: Return
             await context.gateway.expire_checkout(page.id)
         raise Conflict("Another page was opened at the same moment: use that one.")
     # again: another page may have been opened before this one was stored
-    await _close_others(context, row)
+    await close_pages(context, row.workspace_id, opened_before=row.id)
     return page.url
 
 
@@ -224,14 +224,17 @@ def _is_given_up(context: FlowContext, row: SubscriptionCheckoutRow) -> bool:
     return row.created_at + checkout_states.OPENING_TAKES <= context.database.clock.now()
 
 
-async def _close_others(context: FlowContext, row: SubscriptionCheckoutRow) -> None:
-    """Close the pages that were opened before this one; raises `AlreadySubscribed` where one of them was used."""
+async def close_pages(context: FlowContext, workspace_id: UUID, *, opened_before: UUID | None = None) -> None:
+    """Close the pages of a workspace that may still be used, or only those from before a certain one.
+
+    Raises `AlreadySubscribed` where one of them was used, which is settled then, `GatewayUnavailable` and `GatewayRefused`.
+    """
     async with context.database.read() as session:
-        others = await subscription_checkout_store.unfinished(session, row.workspace_id)
-    for other in others:
-        if other.id < row.id and other.session_id is not None:
-            page = await context.gateway.expire_checkout(other.session_id)
-            if await _apply_outcome(context, other, page):
+        rows = await subscription_checkout_store.unfinished(session, workspace_id)
+    for row in rows:
+        if row.session_id is not None and (opened_before is None or row.id < opened_before):
+            page = await context.gateway.expire_checkout(row.session_id)
+            if await _apply_outcome(context, row, page):
                 raise AlreadySubscribed
 
 
@@ -312,7 +315,10 @@ async def _apply_outcome(context: FlowContext, row: SubscriptionCheckoutRow, pag
 
 
 async def close_checkouts(context: FlowContext, workspace_id: UUID) -> None:
-    """Close every page of a workspace that may still be used: it is being deleted. Raises `GatewayUnavailable`."""
+    """Close every page of a workspace that is being deleted: what was bought on one is ended after that.
+
+    Raises `GatewayUnavailable`.
+    """
     async with context.database.read() as session:
         rows = await subscription_checkout_store.unfinished(session, workspace_id)
     for row in rows:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from app.billing.payments.card_mirror import PaymentMethodRequired
 from app.billing.subscriptions.plan_refusals import NothingToChange
@@ -36,21 +34,6 @@ from tests.support.subscribing import (
 _PLAN = """query ($id: ID!) { workspace(id: $id) { plan { id code prices { interval base { amount } }
   allowances { resource { code } limit } monthlySpendLimit { amount } seats { included } } } }"""
 _NODE = "query ($id: ID!) { node(id: $id) { id } }"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def dollars(server_url: str) -> AsyncGenerator[RunningBackend]:
-    """Compute, which has legacy plans and Enterprise."""
-    async with running_backend(server_url, "compute") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def _all_leave(dollars: RunningBackend) -> AsyncGenerator[None]:
-    """End the subscriptions of a test."""
-    yield
-    await dollars.sandbox.restore()
-    await dollars.end_subscriptions()
 
 
 async def _somebody(backend: RunningBackend, card: str = "pm_card_visa") -> Person:
@@ -355,7 +338,7 @@ async def test_the_command_says_what_it_will_do_and_does_it_and_shows_it(
         (("essential", "--seats", "2"), "There is no card to charge"),
         (("enterprise", "--interval", "month"), "Enterprise is not billed monthly."),
         (("enterprise", "--limit", "hats=3"), "There is no resource 'hats'."),
-        (("enterprise", "--limit", "storage"), "'storage' is no CODE=NUMBER."),
+        (("enterprise", "--limit", "storage"), "'storage' is no code and number: write them as in CODE=3."),
         (("enterprise", "--add-on", "hat=1"), "There is no add-on 'hat'."),
         (("enterprise", "--end-date", "2020-01-01"), "The end of the plan must lie in the future."),
         (("enterprise", "--price", "0"), "A price is above zero"),

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import Actor
+from app.billing.moves import plan_moves
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import given_plans, plan_moves
+from app.billing.subscriptions import given_plans
 from app.billing.subscriptions.kept_terms import find_terms_in
 from app.billing.subscriptions.plan_choice import PlanChoice
 from app.billing.subscriptions.workspace_plan import known_terms

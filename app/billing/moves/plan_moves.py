@@ -13,14 +13,15 @@ from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import OPERATOR, SYSTEM
+from app.billing.moves import plan_refunds
+from app.billing.moves.unused_time import PartToRefund
 from app.billing.payments import card_mirror
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import given_plans, owner_notices, plan_refunds, subscription_states
+from app.billing.subscriptions import given_plans, owner_notices, subscription_states
 from app.billing.subscriptions.change_states import CALL_TAKES, STEP_TAKES, ChangeInFlight
 from app.billing.subscriptions.owner_notices import Notice
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, choice_from_json
 from app.billing.subscriptions.sold_terms import Sold
-from app.billing.subscriptions.unused_time import PartToRefund
 from app.billing.subscriptions.workspace_plan import fallback_terms
 from app.db.engine import Session
 from app.db.tables.plan_moves import MoveKind, MoveState, PlanMoveRow

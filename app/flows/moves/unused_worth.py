@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.billing.subscriptions.unused_time import (
+from app.billing.moves.unused_time import (
     PaidPart,
     PartToRefund,
     bills_time_after,

@@ -7,11 +7,9 @@ Essential costs 30.00 a month or 300.00 a year, Professional 200.00 a month with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 
 from app.catalog import BillingInterval
 from tests.support.client import eventually
@@ -30,7 +28,7 @@ from tests.support.plan_moves import (
     told,
 )
 from tests.support.previews import balance, charge_to, jump_to, wait_until
-from tests.support.running_backend import Person, RunningBackend, running_backend
+from tests.support.running_backend import Person, RunningBackend
 from tests.support.subscribing import (
     cancel,
     change_seats,
@@ -45,21 +43,6 @@ from tests.support.subscribing import (
 )
 
 _REFUNDED = "query ($id: ID!) { workspace(id: $id) { invoices { nodes { amountRefunded { amount } } } } }"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def dollars(server_url: str) -> AsyncGenerator[RunningBackend]:
-    """Compute, whose time these tests move through the years."""
-    async with running_backend(server_url, "compute") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def _all_leave(dollars: RunningBackend) -> AsyncGenerator[None]:
-    """End the subscriptions of a test: they would renew when those after it move the time."""
-    yield
-    await dollars.sandbox.restore()
-    await dollars.end_subscriptions()
 
 
 async def _next_april(backend: RunningBackend) -> datetime:

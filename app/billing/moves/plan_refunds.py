@@ -12,7 +12,7 @@ import structlog
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
 from app.accounts.security.secrets import Keys
-from app.billing.subscriptions.unused_time import PartToRefund
+from app.billing.moves.unused_time import PartToRefund
 from app.db.engine import Session
 from app.db.tables.plan_moves import PlanMoveRow, PlanRefundRow
 from app.db.tables.purchases import RefundState

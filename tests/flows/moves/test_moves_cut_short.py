@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from app.accounts.access.audit_log import SYSTEM
+from app.billing.moves.set_plans import PlanOrder
 from app.billing.subscriptions.given_plans import PaidPlan
 from app.db.tables.purchases import RefundState
+from app.errors import Conflict
 from app.flows.flow_context import FlowContext
-from app.flows.subscriptions.set_plan import finish_under_way, refund_again
-from app.flows.subscriptions.transition import transition_plan
+from app.flows.moves.set_plan import finish_under_way, plan_to_set, refund_again, set_plan
+from app.flows.moves.transition import transition_plan
 from app.main import SANDBOX_SECRET_KEY
 from app.payments.gateway_errors import GatewayRefused
 from app.payments.gateway_values import ProviderRefund
@@ -24,6 +25,7 @@ from app.payments.stripe_gateway import StripeGateway, stripe_gateway
 from tests.support.client import eventually
 from tests.support.development_inbox import mails_to
 from tests.support.plan_moves import (
+    OPERATOR_ADDRESS,
     audited,
     dispute,
     leave,
@@ -36,10 +38,11 @@ from tests.support.plan_moves import (
 )
 from tests.support.previews import jump_to
 from tests.support.returned_money import Crash, crashing
-from tests.support.running_backend import Person, RunningBackend, running_backend
+from tests.support.running_backend import Person, RunningBackend
 from tests.support.subscribing import (
     change_seats,
     codes,
+    customer_of,
     open_page,
     paid_minor,
     pay_page,
@@ -65,24 +68,6 @@ _REPLACING: Final = (
     "move.arrive:after-commit",
     "stripe.create_refund:after",
 )
-
-
-_OPERATOR: Final = "operator@example.com"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def dollars(server_url: str) -> AsyncGenerator[RunningBackend]:
-    """Compute, with a worker of its own."""
-    async with running_backend(server_url, "compute", sales_email=_OPERATOR) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def _all_leave(dollars: RunningBackend) -> AsyncGenerator[None]:
-    """End the subscriptions of a test: they would renew when those after it move the time."""
-    yield
-    await dollars.sandbox.restore()
-    await dollars.end_subscriptions()
 
 
 class RefusingGateway(StripeGateway):
@@ -260,7 +245,7 @@ async def test_a_refund_that_stripe_refuses_is_told_to_the_operator_who_can_repe
     assert ("subscription.refund_failed", "system") in await audited(dollars, person)
 
     async def is_mailed() -> bool:
-        return any("32.48 USD" in mail["text"] for mail in await mails_to(dollars, _OPERATOR))
+        return any("32.48 USD" in mail["text"] for mail in await mails_to(dollars, OPERATOR_ADDRESS))
 
     await eventually(is_mailed)
     assert await refund_again(dollars.parts.flow_context, person.workspace_id) == 1
@@ -363,13 +348,43 @@ async def test_a_plan_whose_end_passes_before_it_is_given_is_not_given(dollars: 
     assert (await subscription(dollars, person))["plan"]["code"] == "pay-as-you-go"
 
 
-async def test_a_plan_is_not_given_where_an_open_page_was_paid_before(own_messaging: RunningBackend) -> None:
+async def test_a_page_that_was_open_can_not_be_paid_once_a_plan_is_given(own_messaging: RunningBackend) -> None:
     person = await own_messaging.sign_up()
     page = await open_page(own_messaging, person, "starter")
+
+    await set_by_operator(own_messaging, person, "enterprise")
+
+    assert await pay_page(own_messaging, page["url"]) != 303
+    assert (await subscription(own_messaging, person))["plan"]["code"] == "enterprise"
+
+
+async def test_what_was_bought_at_this_moment_is_not_replaced_unseen(own_messaging: RunningBackend) -> None:
+    person = await own_messaging.sign_up()
+    page = await open_page(own_messaging, person, "starter")
+    await own_messaging.sandbox.deliver("hold")
+    context = own_messaging.parts.flow_context
+    planned = await plan_to_set(context, person.workspace_id, PlanOrder(plan_code="enterprise"), ends_at=None)
+    assert await pay_page(own_messaging, page["url"]) == 303
+
+    with pytest.raises(Conflict, match="at this moment"):
+        await set_plan(context, planned)
+
+    assert await moves(own_messaging, person) == []
+    assert (await subscription(own_messaging, person))["plan"]["code"] == "starter"
+    assert len(await live_at_stripe(own_messaging, person)) == 1
+
+
+async def test_a_plan_is_not_given_where_support_began_a_paid_one_before(own_messaging: RunningBackend) -> None:
+    person = await own_messaging.sign_up()
+    await own_messaging.add_card(person)
     context = crashing(own_messaging, "set_plan.begin:after-commit", passing=1)
     with pytest.raises(Crash):
         await set_by_operator(own_messaging, person, "enterprise", context=context)
-    assert await pay_page(own_messaging, page["url"]) == 303
+    prices = await own_messaging.sandbox.listed("/v1/prices")
+    [price] = [each for each in prices if "plan-starter-seat-month" in (each["lookup_key"] or "")]
+    customer = await customer_of(own_messaging, person)
+    begun = {"customer": customer, "items[0][price]": price["id"], "items[0][quantity]": "1"}
+    await own_messaging.sandbox.post("/v1/subscriptions", **begun)
 
     await own_messaging.advance("PT10M")
 

@@ -7,37 +7,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import OPERATOR
+from app.billing.moves import plan_moves
+from app.billing.moves.set_plans import PlanOrder, choice_to_set, is_fallback
 from app.billing.payments import card_mirror
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import given_plans, plan_moves
+from app.billing.subscriptions import given_plans
 from app.billing.subscriptions.kept_terms import find_terms_in, keep_terms_of
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json
 from app.billing.subscriptions.plan_refusals import NothingToChange
-from app.billing.subscriptions.set_plans import PlanOrder, choice_to_set, is_fallback
 from app.billing.subscriptions.workspace_plan import known_terms
 from app.db.engine import Session
 from app.db.reads import all_in
 from app.db.tables.plan_moves import MoveKind, PlanMoveRow
 from app.db.tables.subscriptions import SubscriptionRow
 from app.db.unit_of_work import transact
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.flows.flow_context import FlowContext
+from app.flows.moves.move import advance_move
+from app.flows.moves.transition import transition_refund
 from app.flows.provider.catalog_sync import sync_terms
 from app.flows.provider.customers import ensure_customer
 from app.flows.provider.tax_country import tax_country
 from app.flows.subscriptions.change_results import sync_first
-from app.flows.subscriptions.checkout import close_checkouts
-from app.flows.subscriptions.move import advance_move
-from app.flows.subscriptions.transition import transition_refund
+from app.flows.subscriptions.checkout import AlreadySubscribed, close_pages
 from app.money import Money
 from app.store import billing_accounts as billing_account_store
 from app.store import memberships as membership_store
 from app.store import plan_moves as plan_move_store
 from app.store import subscriptions as subscription_store
+
+_PAID_NOW: Final = (
+    "A paid plan was bought for this workspace at this moment. Look at it again, then set the plan again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ async def plan_to_set(
 async def set_plan(context: FlowContext, planned: PlanToSet) -> PlanMoveRow:
     """Do what `plan_to_set` came to, and return the move as it is at its end; its `failure` says why a paid plan was not begun.
 
-    Raises what `plan_to_set` does. Once the move is written down the worker finishes it, whatever happens.
+    Raises what `plan_to_set` does, and `Conflict` where a paid plan was bought meanwhile. Once the move is written down the worker
+    finishes it, whatever happens.
     """
     workspace_id, choice = planned.workspace_id, planned.choice
     if choice is not None and choice.interval is not None:
@@ -94,7 +101,11 @@ async def set_plan(context: FlowContext, planned: PlanToSet) -> PlanMoveRow:
         await ensure_customer(context, workspace_id)
         await tax_country(context, workspace_id)
         await sync_terms(context, choice.terms)
-        await close_checkouts(context, workspace_id)
+    try:
+        # what is bought on a page that is open would take the place of what is set
+        await close_pages(context, workspace_id)
+    except AlreadySubscribed as used:
+        raise Conflict(_PAID_NOW) from used
 
     async def begin(session: Session) -> PlanMoveRow:
         require_open(await billing_account_store.lock(session, workspace_id))

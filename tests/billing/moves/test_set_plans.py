@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from app.billing.moves.set_plans import PlanOrder, choice_to_set
 from app.billing.subscriptions.plan_refusals import AddOnUnavailable, PlanUnavailable, SeatLimit, SeatsHeld
-from app.billing.subscriptions.set_plans import PlanOrder, choice_to_set
 from app.catalog import BillingInterval, PlanKind, plan_from_terms, plan_terms, terms_of
 from app.errors import InvalidInput
 from app.money import Money

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from app.accounts.access.audit_log import Actor
 from app.accounts.access.workspace_access import WorkspaceAccess
+from app.billing.moves import plan_moves
+from app.billing.moves.transitions import begin_transition
 from app.billing.payments.payment_errors import PaymentPending, PaymentRefused
-from app.billing.subscriptions import plan_moves
-from app.billing.subscriptions.transitions import begin_transition
 from app.db.engine import Session
 from app.db.tables.plan_moves import MOVING, MoveState, PlanMoveRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
+from app.flows.moves.move import advance_move, take_over_and_advance
+from app.flows.moves.unused_worth import unused_worth
 from app.flows.subscriptions.change_results import ChangeResult, sync_first
-from app.flows.subscriptions.move import advance_move, take_over_and_advance
-from app.flows.subscriptions.unused_worth import unused_worth
 from app.money import Money
 from app.payments.gateway_errors import GatewayMissing, GatewayUnavailable
 from app.store import plan_moves as plan_move_store

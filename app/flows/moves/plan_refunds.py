@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from app.billing.subscriptions import plan_refunds
+from app.billing.moves import plan_refunds
 from app.db.tables.plan_moves import PlanRefundRow
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext

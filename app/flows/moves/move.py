@@ -11,24 +11,24 @@ from uuid import UUID
 
 import structlog
 
-from app.billing.subscriptions import plan_moves
+from app.billing.moves import plan_moves
+from app.billing.moves.plan_moves import MOVE_ID, AlreadyLive
+from app.billing.moves.plan_refunds import SEND_WITHIN
 from app.billing.subscriptions.goals import TERMS_ID, WORKSPACE_ID
 from app.billing.subscriptions.plan_choice import choice_from_json
-from app.billing.subscriptions.plan_moves import MOVE_ID, AlreadyLive
-from app.billing.subscriptions.plan_refunds import SEND_WITHIN
 from app.billing.subscriptions.sold_terms import read_sold
 from app.db.engine import Session
 from app.db.tables.plan_moves import MoveState, PlanMoveRow
 from app.db.unit_of_work import transact
 from app.errors import DomainError
 from app.flows.flow_context import FlowContext
+from app.flows.moves.plan_refunds import send_refunds
+from app.flows.moves.unused_worth import unused_worth
 from app.flows.provider.catalog_sync import sync_terms
 from app.flows.provider.customers import ensure_customer
 from app.flows.provider.tax_country import tax_country
 from app.flows.subscriptions.checkout_page import items_to_buy
-from app.flows.subscriptions.plan_refunds import send_refunds
 from app.flows.subscriptions.sync import sync_subscription
-from app.flows.subscriptions.unused_worth import unused_worth
 from app.payments.gateway_errors import GatewayMissing, GatewayRefused
 from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
 from app.store import billing_accounts as billing_account_store

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.billing.subscriptions.unused_time import PaidPart, bills_time_after, paid_parts, parts_to_refund, unpaid_minor
+from app.billing.moves.unused_time import PaidPart, bills_time_after, paid_parts, parts_to_refund, unpaid_minor
 from app.payments.gateway_values import (
     InvoiceLine,
     InvoicePayment,

@@ -1,0 +1,1 @@
+"""Moving a workspace to another plan at once: leaving a legacy plan, and what operators set, with refunds of unused time."""

@@ -1,0 +1,1 @@
+"""Moving a workspace to another plan at once, step by step, with the refunds that follow."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.billing.allowances.usage_periods import month_around
 from app.billing.subscriptions.given_plans import as_of, is_given
 from app.billing.subscriptions.kept_terms import find_terms
 from app.billing.subscriptions.pending_changes import (
@@ -121,17 +121,3 @@ def _period(subscribed: Subscribed, now: datetime) -> tuple[datetime, datetime]:
     if subscribed.terms_id is not None and subscribed.period_start is not None and subscribed.period_end is not None:
         return subscribed.period_start, subscribed.period_end
     return month_around(now, subscribed.started_at or subscribed.created_at)
-
-
-def month_around(now: datetime, anchor: datetime) -> tuple[datetime, datetime]:
-    """The month that `now` is in, of those that are counted from `anchor`; a day that a month lacks is its last one."""
-    anchor, at = anchor.astimezone(UTC), now.astimezone(UTC)
-    months = (at.year - anchor.year) * 12 + at.month - anchor.month
-    if _months_after(anchor, months) > at:
-        months -= 1
-    return _months_after(anchor, months), _months_after(anchor, months + 1)
-
-
-def _months_after(anchor: datetime, months: int) -> datetime:
-    year, month = divmod(anchor.year * 12 + anchor.month - 1 + months, 12)
-    return anchor.replace(year=year, month=month + 1, day=min(anchor.day, calendar.monthrange(year, month + 1)[1]))

@@ -15,6 +15,7 @@ from app.db.tables import (
     subscriptions,
     system,
     trials,
+    usage,
     workspaces,
 )
 from app.db.tables.base import Base
@@ -35,5 +36,6 @@ __all__ = [
     "subscriptions",
     "system",
     "trials",
+    "usage",
     "workspaces",
 ]

@@ -15,7 +15,11 @@ from app.db.tables.base import Base, Erased, Hashed, PrimaryId
 
 
 class WorkspaceRow(Base):
-    """What gets billed. Usage periods are counted from `created_at` until there is a subscription."""
+    """What gets billed.
+
+    Usage periods are counted from `created_at` until the first subscription: from the period that was running at
+    `usage_anchored_at` on they are counted from `usage_anchor`, its start.
+    """
 
     __tablename__ = "workspaces"
     erasure = Erased(workspace="id")
@@ -34,6 +38,8 @@ class WorkspaceRow(Base):
     # a bare id: who created a workspace is remembered longer than the account
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]
+    usage_anchor: Mapped[datetime | None]
+    usage_anchored_at: Mapped[datetime | None]
     version: Mapped[int]
 
 

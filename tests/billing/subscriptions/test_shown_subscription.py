@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from app.billing.allowances.usage_periods import month_around
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
-from app.billing.subscriptions.shown_subscription import ShownSubscription, month_around, shown_subscription
+from app.billing.subscriptions.shown_subscription import ShownSubscription, shown_subscription
 from app.catalog import AddOnQuantity, BillingInterval, load_catalog
 from app.db.engine import Database, Session
 from app.db.reads import Reads

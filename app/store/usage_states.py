@@ -1,0 +1,48 @@
+"""The states of workspaces' usage: the lock of all of it, and the version of what is shown.
+
+row = await lock(session, workspace_id)   # after the billing account and the subscription, before the ledger's balance
+...                                       # whatever changes counters, gauges, periods or limits
+changed(session, row)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db.engine import Session
+from app.db.tables.usage import UsageStateRow
+
+TOPIC: Final = "usage"
+"""What screens that show usage listen to."""
+
+
+async def lock(session: Session, workspace_id: UUID) -> UsageStateRow:
+    """A workspace's state, made where there is none yet, locked until the unit ends.
+
+    Of several workspaces the lowest id is locked first, as `lock_all` does.
+    """
+    return (await lock_all(session, [workspace_id]))[workspace_id]
+
+
+async def lock_all(session: Session, workspace_ids: Collection[UUID]) -> Mapping[UUID, UsageStateRow]:
+    """The states of these workspaces, made where there are none yet, locked in the order of their ids."""
+    if not workspace_ids:
+        return {}
+    made = [{"workspace_id": each, "version": 0} for each in sorted(workspace_ids)]
+    # before any is locked, so that nobody holds a later one while they wait here
+    await session.execute(insert(UsageStateRow).values(made).on_conflict_do_nothing(index_elements=["workspace_id"]))
+    query = select(UsageStateRow).where(UsageStateRow.workspace_id.in_(workspace_ids))
+    query = query.order_by(UsageStateRow.workspace_id).with_for_update()
+    rows = await session.scalars(query.execution_options(populate_existing=True))
+    return {row.workspace_id: row for row in rows}
+
+
+def changed(session: Session, row: UsageStateRow) -> None:
+    """Raise the version of what is shown of a locked state, and tell it to open screens once this unit is committed."""
+    row.version += 1
+    session.outbox.hint(TOPIC, row.workspace_id, row.workspace_id, row.version)

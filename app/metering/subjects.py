@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.accounts.security.text_input import one_line
 from app.db.engine import Session
+from app.db.reads import Reads
 from app.ids import uuid7
 from app.store import usage_subjects as usage_subject_store
 from app.store.usage_subjects import Subject
@@ -42,3 +43,20 @@ async def subject_ids(session: Session, names: Collection[tuple[UUID, str]]) -> 
         added = await usage_subject_store.add(session, new)
         found.update(((each.workspace_id, each.name), each.id) for each in added)
     return found
+
+
+async def known_subject(reads: Reads, workspace_id: UUID, text: str | None) -> UUID | None:
+    """The id of a subject, named as it was typed; None for one that has none yet, and for what can't be a subject's name."""
+    name = (text or "").strip()
+    if not 1 <= len(name) <= MOST_SUBJECT_CHARACTERS:
+        return None
+    found = await reads.one_of(usage_subject_store.NAMED, (workspace_id, name))
+    return found.id if found is not None else None
+
+
+async def subject_name(reads: Reads, workspace_id: UUID, subject_id: UUID | None) -> str | None:
+    """What the host product calls a subject; None for none, and for one that was erased."""
+    if subject_id is None:
+        return None
+    found = await reads.one_of(usage_subject_store.SUBJECTS, (workspace_id, subject_id))
+    return found.name if found is not None else None

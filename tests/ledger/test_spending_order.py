@@ -34,7 +34,7 @@ PLACES = """the spending order is written in several places, and they disagree. 
 - the index `ledger_grants_spending_idx` in app/db/tables/ledger.py, which serves these statements
 A function of the database is replaced by a new migration; migrations/README.md says how."""
 
-# Every combination, so that each part of the order decides between some pair of them; fewer than `ledger_spend_by_subject` looks at.
+# Every combination, so that each part of the order decides between some pair of them; fewer than the function of spends looks at.
 _GRANTS = [
     LockedGrant(uuid7(), Source.PROMOTION, 1, START - timedelta(days=age), expires_at, None)
     for age, expires_at in itertools.product((1, 3, 2), (None, START + timedelta(days=2), START + timedelta(days=1)))

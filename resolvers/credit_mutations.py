@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -16,7 +17,7 @@ from app.accounts.access.workspace_access import workspace_for, workspace_seen_b
 from app.billing.purchases import credit_movements
 from app.db.engine import Session
 from app.db.unit_of_work import transact
-from app.errors import DomainError, IdempotencyConflict, InvalidInput
+from app.errors import DomainError, IdempotencyConflict, InvalidInput, NotFound
 from app.ledger import ledger_reads
 from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import (
@@ -33,6 +34,7 @@ from app.ledger.movements import (
     Transaction,
 )
 from app.ledger.post_movements import post_one
+from app.metering.subjects import checked_subject, known_subject, subject_ids
 from resolvers import global_ids
 from resolvers.context import Context
 
@@ -102,27 +104,29 @@ async def deduct_credits(
     amount: Decimal,
     description: str,
     resource: str | None,
+    subject: str | None,
     idempotency_key: str,
 ) -> Transaction:
     """Spend credits for the host product."""
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
-    catalog = context.runtime.catalog
-    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
-    key = Key.of("deductCredits", idempotency_key, _written(amount), description, resource)
+    subject_id = await _check_scope_and_find(context, workspace_id, subject)
+    # an input without a subject has the hash that it had before there were subjects: its key may have been used then
+    named = (subject,) if subject is not None else ()
+    key = Key.of("deductCredits", idempotency_key, _written(amount), description, resource, *named)
 
     def judged() -> Spend:
-        if resource is not None and catalog.resource(resource) is None:
-            raise credit_movements.UnknownResource(path=("input", "resource"))
+        _check_use(context, resource, subject)
         return Spend(
             workspace_id=workspace_id,
-            amount=catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
+            amount=context.runtime.catalog.credit_unit.to_steps(_positive(amount), path=("input", "amount")),
             description=_described(description),
             resource=resource,
+            subject_id=subject_id,
             key=key,
         )
 
-    return (await _with_paths(context, _submit(context, workspace_id, key, judged))).transaction
+    return (await _with_paths(context, _submit(context, workspace_id, key, judged, subject))).transaction
 
 
 async def hold_credits(
@@ -131,6 +135,8 @@ async def hold_credits(
     *,
     amount: Decimal,
     description: str,
+    resource: str | None,
+    subject: str | None,
     expires_in_seconds: int | None,
     idempotency_key: str,
 ) -> HoldMovement:
@@ -138,12 +144,15 @@ async def hold_credits(
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     unit = context.runtime.catalog.credit_unit
-    await _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE)
+    subject_id = await _check_scope_and_find(context, workspace_id, subject)
     if expires_in_seconds is None:
         expires_in_seconds = int(USUAL_HOLD.total_seconds())
-    key = Key.of("holdCredits", idempotency_key, _written(amount), description, expires_in_seconds)
+    # an input without either has the hash that it had before holds had a use: its key may have been used then
+    use = (resource, subject) if (resource, subject) != (None, None) else ()
+    key = Key.of("holdCredits", idempotency_key, _written(amount), description, expires_in_seconds, *use)
 
     def judged() -> Hold:
+        _check_use(context, resource, subject)
         longest_seconds = int(LONGEST_HOLD.total_seconds())
         if not 1 <= expires_in_seconds <= longest_seconds:
             raise InvalidInput(f"A hold lasts from 1 to {longest_seconds} seconds.", path=("input", "expiresInSeconds"))
@@ -152,10 +161,12 @@ async def hold_credits(
             amount=unit.to_steps(_positive(amount), path=("input", "amount")),
             expires_at=context.runtime.database.clock.now() + timedelta(seconds=expires_in_seconds),
             description=_described(description),
+            resource=resource,
+            subject_id=subject_id,
             key=key,
         )
 
-    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged)))
+    return _held(await _with_paths(context, _submit(context, workspace_id, key, judged, subject)))
 
 
 async def capture_hold(context: Context, hold_id: str, *, amount: Decimal, idempotency_key: str) -> HoldMovement:
@@ -191,21 +202,55 @@ async def _check_scope(context: Context, workspace_id: UUID, scope: ApiScope) ->
     await workspace_seen_by(context.reads, context.caller, workspace_id, scope=scope)
 
 
-async def _submit(context: Context, workspace_id: UUID, key: Key, judged: Callable[[], Movement]) -> Posted:
+async def _check_scope_and_find(context: Context, workspace_id: UUID, subject: str | None) -> UUID | None:
+    """`_check_scope` for spending, and beside it, in the same round trip, the id that the subject has by now."""
+    found, _ = await asyncio.gather(
+        known_subject(context.reads, workspace_id, subject),
+        _check_scope(context, workspace_id, ApiScope.CREDITS_WRITE),
+    )
+    return found
+
+
+def _check_use(context: Context, resource: str | None, subject: str | None) -> None:
+    if resource is not None and context.runtime.catalog.resource(resource) is None:
+        raise credit_movements.UnknownResource(path=("input", "resource"))
+    checked_subject(subject, path=("input", "subject"))
+
+
+async def _submit(
+    context: Context, workspace_id: UUID, key: Key, judged: Callable[[], Movement], subject: str | None = None
+) -> Posted:
     """Post the movement that `judged` makes of the input, or answer with what its key did before.
 
     The ledger looks the key up before it judges a movement. Input that makes no movement today (the catalog has changed, say) is
-    looked up here before it is refused.
+    looked up here before it is refused; and one that names a new `subject` before that is made, since it may be one that was erased
+    since the key was used.
     """
     try:
         movement = judged()
     except DomainError:
-        async with context.runtime.database.read() as session:
-            earlier = await ledger_reads.done_before(session, workspace_id, key)
-        if earlier is None:
+        if (earlier := await _done_before(context, workspace_id, key)) is None:
             raise
         return earlier
+    name = checked_subject(subject)
+    if name is not None and isinstance(movement, Spend | Hold) and movement.subject_id is None:
+        if (earlier := await _done_before(context, workspace_id, key)) is not None:
+            return earlier
+        movement = replace(movement, subject_id=await _new_subject(context, workspace_id, name))
     return await context.runtime.committer.submit(movement)
+
+
+async def _done_before(context: Context, workspace_id: UUID, key: Key) -> Posted | None:
+    async with context.runtime.database.read() as session:
+        return await ledger_reads.done_before(session, workspace_id, key)
+
+
+async def _new_subject(context: Context, workspace_id: UUID, name: str) -> UUID:
+    named = (workspace_id, name)
+    ids = await transact(context.runtime.database, lambda session: subject_ids(session, [named]), step="subject")
+    if named not in ids:
+        raise NotFound
+    return ids[named]
 
 
 def _written(amount: Decimal) -> Decimal:

@@ -12,6 +12,7 @@ from app.ledger import ledger_reads
 from app.ledger.chart_of_accounts import Kind
 from app.ledger.ledger_reads import Balance, GrantState
 from app.ledger.movements import HoldState, Transaction
+from app.metering.subjects import subject_name
 from app.money import MAX_STEPS
 from resolvers import global_ids
 from resolvers.billing_access import require_billing_view
@@ -106,6 +107,11 @@ async def hold(context: Context, hold_id: str) -> HoldState | None:
 async def hold_behind(context: Context, workspace_id: UUID, hold_id: UUID) -> HoldState | None:
     """A hold of a workspace, for callers whose rights were checked."""
     return await ledger_reads.hold(context.reads, workspace_id, hold_id)
+
+
+async def subject_of(context: Context, of: Transaction) -> str | None:
+    """Who or what used the credits of a transaction, for callers whose rights were checked."""
+    return await subject_name(context.reads, of.workspace_id, of.subject_id)
 
 
 def _sequence(text: str) -> int:

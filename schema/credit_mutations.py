@@ -13,7 +13,7 @@ from app.wording import duration
 from resolvers import credit_mutations
 from resolvers.context import Info
 from schema.credits import CreditBalance, CreditHold, CreditTransaction, read_balance
-from schema.input_texts import MOVEMENT_DESCRIPTION, idempotency_key
+from schema.input_texts import MOVEMENT_DESCRIPTION, SUBJECT, idempotency_key
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 
 
@@ -42,6 +42,7 @@ class DeductCreditsInput:
     description: str = strawberry.field(description=f"What for; {MOVEMENT_DESCRIPTION}")
     idempotency_key: str = strawberry.field(description=idempotency_key("spends nothing twice"))
     resource: str | None = strawberry.field(default=None, description="The code of the resource that was used.")
+    subject: str | None = strawberry.field(default=None, description=f"Who or what used it: {SUBJECT}")
 
 
 @strawberry.input(description="What to give, and why.")
@@ -87,6 +88,12 @@ class HoldCreditsInput:
         default=int(credit_mutations.USUAL_HOLD.total_seconds()),
         description=f"After how long an open hold lapses by itself; at most {duration(credit_mutations.LONGEST_HOLD)}.",
     )
+    resource: str | None = strawberry.field(
+        default=None, description="The code of the resource to be used; the hold's capture carries it too."
+    )
+    subject: str | None = strawberry.field(
+        default=None, description=f"Who or what is to use it, which the hold's capture carries too: {SUBJECT}"
+    )
 
 
 @strawberry.input(description="How much of a hold to spend.")
@@ -118,6 +125,7 @@ class CreditMutation:
                 amount=input.amount,
                 description=input.description,
                 resource=input.resource,
+                subject=input.subject,
                 idempotency_key=input.idempotency_key,
             ),
         )
@@ -156,6 +164,8 @@ class CreditMutation:
                 input.workspace_id,
                 amount=input.amount,
                 description=input.description,
+                resource=input.resource,
+                subject=input.subject,
                 expires_in_seconds=input.expires_in_seconds,
                 idempotency_key=input.idempotency_key,
             ),

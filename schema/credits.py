@@ -140,6 +140,12 @@ class CreditTransaction(Node):
         resource = info.context.runtime.catalog.resource(code) if code is not None else None
         return UsageResource.of(resource) if resource is not None else None
 
+    @strawberry.field(
+        description="Who or what used the credits, by the host product's own id; null if it names nobody or they were erased."
+    )
+    async def subject(self, info: Info) -> str | None:
+        return await credits.subject_of(info.context, self.transaction)
+
     @strawberry.field(description="The purchase behind it.")
     async def purchase(self, info: Info) -> CreditPurchase | None:
         moved = self.transaction

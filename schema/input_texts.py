@@ -7,6 +7,7 @@ from app.accounts.people import email_syntax, handles
 from app.accounts.security import passwords
 from app.idempotency import KEYS_KEPT
 from app.ledger.movements import MOST_KEY_CHARACTERS
+from app.metering.subjects import MOST_SUBJECT_CHARACTERS
 from app.wording import count, duration, size
 from resolvers.credit_mutations import MOST_DESCRIPTION_CHARACTERS
 
@@ -19,6 +20,11 @@ LARGEST_PICTURE: Final = count(MOST_PIXELS // 1_000_000, "megapixel")
 NEW_PASSWORD: Final = f"{passwords.SHORTEST} to {passwords.LONGEST} characters of any kind."
 EMAIL_FORM: Final = f"ASCII, at most {count(email_syntax.MOST_CHARACTERS, 'character')}"
 MOVEMENT_DESCRIPTION: Final = f"shown in the history. 1 to {count(MOST_DESCRIPTION_CHARACTERS, 'character')}."
+
+SUBJECT: Final = (
+    "a member, an agent or a project, say, by an id of yours and not by a name. "
+    f"1 to {count(MOST_SUBJECT_CHARACTERS, 'character')}."
+)
 
 
 def idempotency_key(effect: str) -> str:

@@ -78,12 +78,15 @@ def transaction_digest(
     description: str,
     at: datetime,
     *details: UUID | datetime | str | int | None,
+    subject_id: UUID | None = None,
 ) -> bytes:
     """A hash (16 bytes) of everything in a transaction that can't be recomputed from its entries, so that `verify` finds changes.
 
-    `details` are `resource`, `purchase_id` and `hold_id`, then the terms of the grant or hold that the transaction opens. Sequence
-    and balance are left out: they follow from the transactions before, and a batch is hashed before it is posted. The column is
-    called `seal`.
+    `details` are `resource`, `purchase_id` and `hold_id`, then the terms of the grant or hold that the transaction opens. A subject
+    is hashed only where there is one, so that the digest of a transaction without one is what it was before there were subjects.
+    Sequence and balance are left out: they follow from the transactions before, and a batch is hashed before it is posted. The
+    column is called `seal`.
     """
-    contents = orjson.dumps((workspace_id, kind, amount, description, at, *details), default=str)
+    subject = () if subject_id is None else (subject_id,)
+    contents = orjson.dumps((workspace_id, kind, amount, description, at, *details, *subject), default=str)
     return hashlib.blake2b(contents, digest_size=16).digest()

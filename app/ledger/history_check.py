@@ -137,10 +137,16 @@ class HistoryCheck:
         if transaction.kind is not Kind.HOLD:
             _check(name, "closed_sequence", row["closed_sequence"], transaction.sequence)
             _check(name, "captured", row["captured"], step.sum_of(Account.USAGE))
+            # a server of the version before that ends a hold writes neither
+            if (transaction.resource, transaction.subject_id) != (None, None):
+                _check(name, "resource", row["hold_resource"], transaction.resource)
+                _check(name, "subject_id", row["hold_subject_id"], transaction.subject_id)
             return ()
         _check(name, "opened_sequence", row["opened_sequence"], transaction.sequence)
         _check(name, "amount", row["hold_amount"], transaction.held_delta)
         _check(name, "description", row["hold_description"], transaction.description)
+        _check(name, "resource", row["hold_resource"], transaction.resource)
+        _check(name, "subject_id", row["hold_subject_id"], transaction.subject_id)
         return (row["hold_expires_at"],)
 
     def _expected(self, step: _Step) -> Entries:
@@ -224,4 +230,5 @@ def _expected_digest(transaction: Transaction, terms: _Terms) -> bytes:
         transaction.purchase_id,
         transaction.hold_id,
         *terms,
+        subject_id=transaction.subject_id,
     )

@@ -99,7 +99,14 @@ class LockedBalance:
                 portions = self._portions_for(movement.amount)
                 out = entries.going_out(Account.USAGE, portions)
                 return self._posted(
-                    self._write(Kind.USAGE, out, movement.description, movement.key, resource=movement.resource)
+                    self._write(
+                        Kind.USAGE,
+                        out,
+                        movement.description,
+                        movement.key,
+                        resource=movement.resource,
+                        subject_id=movement.subject_id,
+                    )
                 )
             case Hold():
                 return self._hold(movement)
@@ -172,6 +179,8 @@ class LockedBalance:
             entries.set_aside(portions),
             movement.description,
             movement.key,
+            resource=movement.resource,
+            subject_id=movement.subject_id,
             hold_id=movement.id,
             terms=(movement.expires_at,),
         )
@@ -184,6 +193,8 @@ class LockedBalance:
             transaction.sequence,
             None,
             portions,
+            movement.resource,
+            movement.subject_id,
         )
         self.holds[hold.id] = hold
         self.opened_holds.add(hold.id)
@@ -205,7 +216,9 @@ class LockedBalance:
 
     def _close(self, hold: LockedHold, kind: Kind, captured: int, description: str, key: Key | None) -> Transaction:
         ending = entries.end_of_hold(hold.portions, captured, self.debt)
-        transaction = self._write(kind, ending, description, key, hold_id=hold.id)
+        transaction = self._write(
+            kind, ending, description, key, resource=hold.resource, subject_id=hold.subject_id, hold_id=hold.id
+        )
         hold.captured = captured
         hold.closed_sequence = transaction.sequence
         self.closed_holds.add(hold.id)
@@ -251,6 +264,7 @@ class LockedBalance:
         key: Key | None,
         *,
         resource: str | None = None,
+        subject_id: UUID | None = None,
         purchase_id: UUID | None = None,
         hold_id: UUID | None = None,
         terms: Iterable[UUID | datetime | str | None] = (),
@@ -282,9 +296,19 @@ class LockedBalance:
             purchase_id,
             hold_id,
             self.now,
+            subject_id,
         )
         digest = entries.transaction_digest(
-            self.workspace_id, kind, amount, description, self.now, resource, purchase_id, hold_id, *terms
+            self.workspace_id,
+            kind,
+            amount,
+            description,
+            self.now,
+            resource,
+            purchase_id,
+            hold_id,
+            *terms,
+            subject_id=subject_id,
         )
         self.new_transactions.append(NewTransaction(transaction, lines, digest, key))
         if key is not None:

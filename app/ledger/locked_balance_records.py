@@ -24,6 +24,8 @@ class LockedHold:
     opened_sequence: int
     closed_sequence: int | None
     portions: list[Portion]
+    resource: str | None = None
+    subject_id: UUID | None = None
 
     def state(self, workspace_id: UUID) -> HoldState:
         """The hold as callers of the ledger see it."""

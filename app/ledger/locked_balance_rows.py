@@ -116,6 +116,8 @@ def _hold(row: Mapping[str, Any]) -> LockedHold:
         opened_sequence=row["opened_sequence"],
         closed_sequence=row["closed_sequence"],
         portions=[Portion(UUID(grant_id), amount) for grant_id, amount in row["portions"]],
+        resource=row["resource"],
+        subject_id=_uuid(row["subject_id"]),
     )
 
 
@@ -133,6 +135,7 @@ def _transaction(row: Mapping[str, Any]) -> Transaction:
         purchase_id=_uuid(row["purchase_id"]),
         hold_id=_uuid(row["hold_id"]),
         at=_moment(row["at"]),
+        subject_id=_uuid(row["subject_id"]),
     )
 
 
@@ -152,6 +155,7 @@ def _rows(balance: LockedBalance) -> Iterable[tuple[str, dict[str, Any]]]:
                 "held_after": transaction.held_after,
                 "description": transaction.description,
                 "resource": transaction.resource,
+                "subject_id": transaction.subject_id,
                 "purchase_id": transaction.purchase_id,
                 "hold_id": transaction.hold_id,
                 "seal": digest.hex(),
@@ -194,6 +198,8 @@ def _hold_rows(balance: LockedBalance, workspace_key: dict[str, Any]) -> Iterabl
             row |= {
                 "amount": hold.amount,
                 "description": hold.description,
+                "resource": hold.resource,
+                "subject_id": hold.subject_id,
                 "expires_at": hold.expires_at,
                 "opened_sequence": hold.opened_sequence,
             }

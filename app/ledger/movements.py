@@ -91,12 +91,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Credits are used: the soonest-expiring first, then the oldest. Refused with `InsufficientCredits`."""
+    """Credits are used: the soonest-expiring first, then the oldest. Refused with `InsufficientCredits`.
+
+    `subject_id` is who or what used them, by an id of ours.
+    """
 
     workspace_id: UUID
     amount: int
     description: str
     resource: str | None = None
+    subject_id: UUID | None = None
     key: Key | None = None
 
     def __post_init__(self) -> None:
@@ -105,13 +109,18 @@ class Spend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Credits are set aside, in spending order, until captured, released, or lapsed at `expires_at`."""
+    """Credits are set aside, in spending order, until captured, released, or lapsed at `expires_at`.
+
+    `resource` and `subject_id` are what for and for whom, as in a `Spend`; what ends the hold carries them too.
+    """
 
     workspace_id: UUID
     amount: int
     expires_at: datetime
     description: str
     id: UUID = field(default_factory=uuid7)
+    resource: str | None = None
+    subject_id: UUID | None = None
     key: Key | None = None
 
     def __post_init__(self) -> None:
@@ -187,6 +196,7 @@ class Transaction(NamedTuple):
     purchase_id: UUID | None
     hold_id: UUID | None
     at: datetime
+    subject_id: UUID | None = None
 
     @property
     def id(self) -> UUID:

@@ -65,6 +65,7 @@ class SpendBatch(Generic[M]):
                     None,
                     None,
                     at,
+                    spend.subject_id,
                 )
                 yield carrier, Posted(transaction, version)
 
@@ -137,9 +138,18 @@ def _columns(groups: Sequence[Sequence[HasMovement]], at: datetime) -> SpendArgu
         [spend.amount for spend in spends],
         [spend.description for spend in spends],
         [spend.resource for spend in spends],
+        [spend.subject_id for spend in spends],
         [
             transaction_digest(
-                spend.workspace_id, Kind.USAGE, -spend.amount, spend.description, at, spend.resource, None, None
+                spend.workspace_id,
+                Kind.USAGE,
+                -spend.amount,
+                spend.description,
+                at,
+                spend.resource,
+                None,
+                None,
+                subject_id=spend.subject_id,
             )
             for spend in spends
         ],

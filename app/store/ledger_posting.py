@@ -22,12 +22,15 @@ _STATE = "SELECT * FROM ledger_state($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1
 _WRITE = "SELECT ledger_write($1, $2)"
 _SPEND = (
     "SELECT number, available, held, sequence, version"
-    " FROM ledger_charge($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    " FROM ledger_charge_by_subject($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 )
 
 
 class SpendArguments(NamedTuple):
-    """The arguments of a batch of spends, sorted by workspace; the SQL function `ledger_spend` explains each."""
+    """The arguments of a batch of spends, sorted by workspace; the SQL function `ledger_spend` explains each.
+
+    `subjects` are who or what used the credits, by id.
+    """
 
     at: datetime
     workspaces: Sequence[UUID]
@@ -38,6 +41,7 @@ class SpendArguments(NamedTuple):
     amounts: Sequence[int]
     descriptions: Sequence[str]
     resources: Sequence[str | None]
+    subjects: Sequence[UUID | None]
     digests: Sequence[bytes]
     scopes: Sequence[str | None]
     keys: Sequence[str | None]

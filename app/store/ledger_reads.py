@@ -56,6 +56,7 @@ class StoredTransaction(NamedTuple):
     purchase_id: UUID | None
     hold_id: UUID | None
     at: datetime
+    subject_id: UUID | None
 
 
 class StoredHold(NamedTuple):

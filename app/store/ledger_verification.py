@@ -59,9 +59,9 @@ _GRANTS = text("""
 # In the order of the history; a transaction without entries comes once, with a null line.
 _TRANSACTIONS = text("""
     SELECT t.workspace_id, t.sequence, t.kind, t.amount, t.balance_after, t.held_delta, t.held_after, t.description, t.resource,
-        t.purchase_id, t.hold_id, t.at, t.seal, e.line, e.account, e.grant_id, e.amount AS entry_amount,
+        t.purchase_id, t.hold_id, t.at, t.subject_id, t.seal, e.line, e.account, e.grant_id, e.amount AS entry_amount,
         h.amount AS hold_amount, h.captured, h.description AS hold_description, h.expires_at AS hold_expires_at,
-        h.opened_sequence, h.closed_sequence
+        h.opened_sequence, h.closed_sequence, h.resource AS hold_resource, h.subject_id AS hold_subject_id
     FROM ledger_transactions t
     LEFT JOIN ledger_entries e ON e.workspace_id = t.workspace_id AND e.sequence = t.sequence
     LEFT JOIN LATERAL (

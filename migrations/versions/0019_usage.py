@@ -1,6 +1,8 @@
-"""Usage: events that count once, counters and gauges, subjects, what is to be paid with credits, warnings."""
+"""Usage: events that count once, counters and gauges, subjects (in the ledger too), what is to be paid with credits, warnings."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +10,7 @@ from alembic import op
 revision = "0019_usage"
 down_revision = "0018_given_plans"
 
+_SQL = Path(__file__).with_name("0019_usage_sql")
 _TIME = sa.DateTime(timezone=True)
 _ROOM_FOR_UPDATES = {"fillfactor": "70"}
 
@@ -26,6 +29,7 @@ def upgrade() -> None:
     _add_gauges()
     _add_subjects()
     _add_dues_and_warnings()
+    _add_to_ledger()
 
 
 def _workspace_id() -> sa.Column[object]:
@@ -148,3 +152,12 @@ def _add_dues_and_warnings() -> None:
         ["created_at"],
         postgresql_where=sa.text("told_at IS NULL"),
     )
+
+
+def _add_to_ledger() -> None:
+    """Subjects of transactions and holds. The functions without them stay, for the servers that are yet to be replaced."""
+    op.add_column("ledger_transactions", sa.Column("subject_id", sa.Uuid()))
+    op.add_column("ledger_holds", sa.Column("resource", sa.Text()))
+    op.add_column("ledger_holds", sa.Column("subject_id", sa.Uuid()))
+    for name in ("spend", "charge", "write", "guard"):
+        op.execute((_SQL / f"{name}.sql").read_text(encoding="utf-8"))

@@ -28,13 +28,13 @@ from tests.support.databases import cloned_database
 
 PLACES = """the spending order is written in several places, and they disagree. Change all of them together:
 - `in_spending_order` in app/ledger/grants.py
-- the SQL function `ledger_spend`, newest in migrations/versions/0003_ledger_sql/spend.sql (two ORDER BYs)
-- the SQL function `ledger_charge`, newest in migrations/versions/0007_ledger_speed_sql/charge.sql
+- the SQL function `ledger_spend_by_subject`, newest in migrations/versions/0019_usage_sql/spend.sql (two ORDER BYs)
+- the SQL function `ledger_charge_by_subject`, newest in migrations/versions/0019_usage_sql/charge.sql
 - `_BALANCES` in app/store/ledger_reads.py
 - the index `ledger_grants_spending_idx` in app/db/tables/ledger.py, which serves these statements
 A function of the database is replaced by a new migration; migrations/README.md says how."""
 
-# Every combination, so that each part of the order decides between some pair of them; fewer than `ledger_spend` looks at.
+# Every combination, so that each part of the order decides between some pair of them; fewer than the function of spends looks at.
 _GRANTS = [
     LockedGrant(uuid7(), Source.PROMOTION, 1, START - timedelta(days=age), expires_at, None)
     for age, expires_at in itertools.product((1, 3, 2), (None, START + timedelta(days=2), START + timedelta(days=1)))

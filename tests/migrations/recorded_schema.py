@@ -73,7 +73,7 @@ class Table(TypedDict):
 
 
 class Schema(TypedDict):
-    """The tables, and the functions that the program calls: arguments and result by name."""
+    """The tables, and functions (of those recorded, what the program calls): arguments and result by name."""
 
     tables: dict[str, Table]
     functions: dict[str, list[str]]
@@ -111,8 +111,7 @@ async def read_schema(url: str) -> Schema:
         found = {name: [arguments, result] for name, arguments, result in await _rows(connection, _FUNCTIONS)}
     finally:
         await connection.close()
-    sources = "".join(path.read_text() for path in sorted((ROOT / "app").rglob("*.py")))
-    return Schema(tables=tables, functions={name: found[name] for name in found if f"{name}(" in sources})
+    return Schema(tables=tables, functions=found)
 
 
 async def _rows(connection: Connection, query: str) -> Sequence[Sequence[Any]]:
@@ -165,7 +164,10 @@ def _broken_rules(table: str, older: Table, newer: Table, reviewed: Collection[s
 
 
 async def _record(url: str) -> None:
-    record = Record(version_of_the_program(), await read_schema(url))
+    schema = await read_schema(url)
+    sources = "".join(path.read_text() for path in sorted((ROOT / "app").rglob("*.py")))
+    called = {name: signature for name, signature in schema["functions"].items() if f"{name}(" in sources}
+    record = Record(version_of_the_program(), Schema(tables=schema["tables"], functions=called))
     RECORD.write_text(json.dumps(record._asdict(), indent=1, sort_keys=True) + "\n")
 
 

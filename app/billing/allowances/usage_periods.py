@@ -55,10 +55,14 @@ def usage_period(workspace: Anchored, at: datetime) -> UsagePeriod:
 
 
 def last_month(workspace: Anchored, period: UsagePeriod) -> datetime:
-    """When the month began with which a period of a workspace ends: with the period, but for the one that was lengthened."""
-    if workspace.usage_anchor is None or period == month_around(period.start, workspace.created_at):
+    """When the month began with which a period of a workspace ends.
+
+    It is the period's start, but where the first subscription began later in it: that is paid for from then on.
+    """
+    anchor, anchored_at = workspace.usage_anchor, workspace.usage_anchored_at
+    if anchor is None or anchored_at is None or period.end <= anchored_at:
         return period.start
-    return max(period.start, month_around(period.end - _MOMENT, workspace.usage_anchor)[0])
+    return max(period.start, month_around(period.end - _MOMENT, anchor)[0])
 
 
 def period_before(workspace: Anchored, period: UsagePeriod) -> UsagePeriod:

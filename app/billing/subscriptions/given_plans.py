@@ -18,7 +18,7 @@ from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM, Actor
 from app.billing.payments.workspace_closing import require_open
 from app.billing.subscriptions import owner_notices, subscription_states, usage_limits
-from app.billing.subscriptions.given_until import end_of, is_given
+from app.billing.subscriptions.given_until import OnPlan, end_of, is_given
 from app.billing.subscriptions.kept_terms import keep_terms_of
 from app.billing.subscriptions.owner_notices import Notice
 from app.billing.subscriptions.plan_choice import PlanChoice
@@ -41,7 +41,7 @@ class PaidPlan(DomainError):
     code = ErrorCode.CONFLICT
 
 
-def is_in_force(row: SubscriptionRow | Subscribed | None, now: datetime) -> bool:
+def is_in_force(row: OnPlan | None, now: datetime) -> bool:
     """Whether a workspace is on the terms that its row names; otherwise it is on the fallback plan."""
     if row is None or row.terms_id is None:
         return False

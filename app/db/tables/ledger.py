@@ -42,6 +42,7 @@ class LedgerTransactionRow(Base):
     """One transaction, numbered without gaps within its workspace. It never changes, except that its key is forgotten later.
 
     `seal` is the digest of `app.ledger.entries.transaction_digest`, by which `verify` finds rows that were changed by hand.
+    `subject_id` is who or what the credits were used by, a bare id once the subject is erased.
     """
 
     __tablename__ = "ledger_transactions"
@@ -102,6 +103,7 @@ class LedgerTransactionRow(Base):
     scope: Mapped[str | None]
     idempotency_key: Mapped[str | None]
     input_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    subject_id: Mapped[UUID | None]
 
 
 class LedgerEntryRow(Base):
@@ -197,3 +199,5 @@ class LedgerHoldRow(Base):
     expires_at: Mapped[datetime]
     opened_sequence: Mapped[int]
     closed_sequence: Mapped[int | None]
+    resource: Mapped[str | None]
+    subject_id: Mapped[UUID | None]

@@ -36,24 +36,31 @@ def _day(text: str) -> datetime:
 
 
 # leap years among them: 2096 is the last one before a century without
-times = st.datetimes(datetime(2023, 1, 1), datetime(2101, 1, 1), timezones=st.just(UTC))
+_FIRST = datetime(2023, 1, 1, tzinfo=UTC)
+times = st.timedeltas(timedelta(), timedelta(days=28_000)).map(lambda later: _FIRST + later)
+
+
+def _in_month(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, min(day, monthrange(year, month)[1]), 10, 30, tzinfo=UTC)
+
+
 # the ends of months, more often than chance would have them
-starts = times | st.builds(
-    lambda year, month, day: datetime(year, month, min(day, monthrange(year, month)[1]), 10, 30, tzinfo=UTC),
-    st.integers(2023, 2100),
-    st.integers(1, 12),
-    st.integers(28, 31),
-)
+starts = times | st.builds(_in_month, st.integers(2023, 2100), st.integers(1, 12), st.integers(28, 31))
 spans = st.timedeltas(timedelta(), timedelta(days=800))
-never = starts.map(Workspace)
+
+
+def _subscribed(created: datetime, after: timedelta, late: timedelta) -> Workspace:
+    return Workspace(created, created + after, created + max(after + late, timedelta()))
+
+
 # known a while after it began; an imported customer has subscribed long before the workspace was made
 subscribed = st.builds(
-    lambda created, after, late: Workspace(created, created + after, created + max(after + late, timedelta())),
+    _subscribed,
     starts,
     st.timedeltas(timedelta(days=-800), timedelta(days=800)),
     st.sampled_from([timedelta(), timedelta(seconds=3), timedelta(days=2)]),
 )
-workspaces = never | subscribed
+workspaces = starts.map(Workspace) | subscribed
 
 
 @given(workspaces, spans)

@@ -19,8 +19,8 @@ from app.db.tables.subscriptions import SubscriptionState
 from app.db.unit_of_work import transact
 from app.errors import NotFound
 from app.ids import uuid7
-from app.store import workspaces as workspace_store
 from app.store import subscriptions as subscription_store
+from app.store import workspaces as workspace_store
 from tests.support.accounts import new_person
 from tests.support.running_backend import CATALOGS
 from tests.support.subscriptions import choice_of, end_subscription, subscribe, tell_recurring

@@ -6,7 +6,7 @@ account and the subscription, so that nothing is counted meanwhile.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from app.store.workspaces import UsageAnchor
 
 # As far back as events are counted that come late.
 _PERIODS_BEFORE: Final = 2
+_SECOND: Final = timedelta(seconds=1)
 
 
 async def follow_plan(
@@ -72,6 +73,9 @@ async def anchor_usage(session: Session, catalog: Catalog, workspace_id: UUID, s
         return
     state = await usage_state_store.lock(session, workspace_id)
     running = await running_period(session, workspace_id)
+    if timedelta(0) < running.start - started_at < _SECOND:
+        # the provider counts whole seconds, and this is the very one in which the period began
+        started_at = running.start
     await workspace_store.anchor_usage(session, workspace_id, started_at)
     start, end = await running_period(session, workspace_id)
     if end == running.end:

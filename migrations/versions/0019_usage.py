@@ -30,6 +30,7 @@ def upgrade() -> None:
     _add_subjects()
     _add_dues_and_warnings()
     _add_to_ledger()
+    op.execute((_SQL / "count.sql").read_text(encoding="utf-8"))
 
 
 def _workspace_id() -> sa.Column[object]:

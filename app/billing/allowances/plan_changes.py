@@ -6,7 +6,7 @@ account and the subscription, so that nothing is counted meanwhile.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from app.store.workspaces import UsageAnchor
 
 # As far back as events are counted that come late.
 _PERIODS_BEFORE: Final = 2
+_SECOND: Final = timedelta(seconds=1)
 
 
 async def follow_plan(
@@ -63,15 +64,26 @@ async def keep_limits(session: Session, catalog: Catalog, state: UsageStateRow, 
     await _keep_limits(session, catalog, state.workspace_id, workspace, terms.plan)
 
 
+async def lock_unanchored(session: Session, workspace_id: UUID) -> bool:
+    """Whether a workspace never subscribed. It is locked then, before the billing account: whoever changes both does so."""
+    found = await workspace_store.usage_anchor(session, workspace_id)
+    if found is None or found.usage_anchor is not None:
+        return False
+    return await workspace_store.lock(session, workspace_id) is not None
+
+
 async def anchor_usage(session: Session, catalog: Catalog, workspace_id: UUID, started_at: datetime) -> None:
     """Count a workspace's periods from its first subscription's start on; the one that is running becomes longer.
 
-    Once only: nothing where that was done before, which is known without a lock.
+    Once only: nothing where that was done before. `lock_unanchored` came first.
     """
+    state = await usage_state_store.lock(session, workspace_id)
     if (await _anchor(session, workspace_id)).usage_anchor is not None:
         return
-    state = await usage_state_store.lock(session, workspace_id)
     running = await running_period(session, workspace_id)
+    if timedelta(0) < running.start - started_at < _SECOND:
+        # the provider counts whole seconds, and this is the very one in which the period began
+        started_at = running.start
     await workspace_store.anchor_usage(session, workspace_id, started_at)
     start, end = await running_period(session, workspace_id)
     if end == running.end:

@@ -11,7 +11,7 @@ import structlog
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
-from app.billing.allowances.plan_changes import anchor_usage
+from app.billing.allowances.plan_changes import anchor_usage, lock_unanchored
 from app.billing.subscriptions import owner_notices, usage_limits
 from app.billing.subscriptions.goals import CHANGE_ID, TERMS_ID, Snapshot, goal_from_json, terms_ids_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
@@ -81,6 +81,7 @@ async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Sna
 
     `snapshot` was fetched after the event that made the caller fetch it. A price that nobody here knows keeps the plan as it was.
     """
+    is_first = snapshot is not None and await lock_unanchored(session, workspace_id)
     await billing_account_store.lock(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
     if snapshot is None:
@@ -103,8 +104,9 @@ async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Sna
     held, terms = usage_limits.held_by(row), sold.by_id[values["terms_id"]]
     since = await usage_limits.billed_since(session, row, snapshot, terms.id)
     is_changed = await _take_over(session, row, values)
-    if is_changed:
+    if is_first:
         await anchor_usage(session, sold.catalog, workspace_id, snapshot.subscription.started_at)
+    if is_changed:
         await usage_limits.follow(session, sold.catalog, workspace_id, held, terms, at=since)
         await _tell(session, row, sold, snapshot, before, had_ended=had_ended)
     await owner_notices.tell_of_unpaid(session, row, snapshot.subscription.latest_invoice_id)

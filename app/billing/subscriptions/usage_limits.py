@@ -82,6 +82,8 @@ async def billed_since(session: Session, row: SubscriptionRow, snapshot: Snapsho
     subscription = snapshot.subscription
     if row.provider_id != subscription.id:
         return subscription.started_at
+    if row.terms_id == terms_id:
+        return session.now
     change_id = subscription.metadata.get(CHANGE_ID)
     change = await _change(session, row.workspace_id, change_id) if change_id is not None else None
     if change is not None and change.prorated_at is not None and change.goal["now"] is not None:

@@ -56,6 +56,7 @@ described(
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",
         ErrorCode.EVENT_TOO_OLD: "Reserved for usage that happened too long ago; nothing answers it yet.",
         ErrorCode.UNKNOWN_RESOURCE: "The catalog has no resource of this code.",
+        ErrorCode.UNKNOWN_WORKSPACE: "There is no workspace with this id or external id.",
         ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",
         ErrorCode.PLAN_UNAVAILABLE: "There is no such plan, it is not sold any more, or it is not billed as often as asked.",
         ErrorCode.SEATS_IN_USE: "No seat is free for one more member, or more members hold one than there would be seats.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from app.errors import DomainError, ProtocolError
 from app.idempotency import KEYS_KEPT
 from app.ledger.locked_balance import LockedBalance
 from app.ledger.locked_balance_rows import lock_balances, write_balances
-from app.ledger.movements import Movement, Posted, Refusal
+from app.ledger.movements import Movement, Posted, Refusal, Spend
 from app.ledger.spend_batches import split_spends
 from app.store import ledger_posting as ledger_posting_store
 
@@ -96,6 +97,26 @@ async def post_one(session: Session, movement: Movement) -> Posted:
     if isinstance(result, Posted):
         return result
     raise result
+
+
+async def spend_what_there_is(session: Session, spends: Sequence[Spend]) -> list[int]:
+    """Spend in turn as far as the credits go, all of one workspace; returns how many steps of each were spent.
+
+    The balance is locked until the transaction ends.
+    """
+    if not spends:
+        return []
+    workspace_id = spends[0].workspace_id
+    balance = (await lock_balances(session, [workspace_id], []))[workspace_id]
+    balance.apply_due()
+    spent: list[int] = []
+    for spend in spends:
+        amount = min(spend.amount, max(balance.available, 0))
+        if amount:
+            balance.apply(replace(spend, amount=amount))
+        spent.append(amount)
+    await _write(session, [balance])
+    return spent
 
 
 async def post_due(session: Session, limit: int = 500) -> DuePosted:

@@ -36,6 +36,8 @@ _OPENS_ITS_OWN = {
     "app/billing/purchases/credit_movements.py": "what falls due is posted for the worker, which has no session",
     "app/ledger/committer.py": "movements of many callers share a unit",
     "app/messages/development_inbox.py": "stands in for a provider, which keeps what it was sent",
+    "app/metering/ingest.py": "what was counted stays counted, whether or not it comes to be paid for",
+    "app/metering/paying.py": "what is counted is paid for in units of its own, one a workspace",
     "app/server/demo_user.py": "makes the demo user before anything runs; its password is hashed before",
 }
 # jobs of several units, one after the other

@@ -11,7 +11,7 @@ for reads and units alike (`is_in_force`, `as_of`); the worker, which finds it b
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from app.accounts.access import audit_log
@@ -28,9 +28,14 @@ from app.errors import DomainError, InvalidInput
 from app.store import billing_accounts as billing_account_store
 from app.store import subscriptions as subscription_store
 from app.store.subscriptions import Subscribed
+from app.store.usage_ingest import CountedWorkspace
 
 TOLD_BEFORE: Final = timedelta(days=3)
 """How long before the end of a trial its owners are mailed."""
+
+
+OnPlan: TypeAlias = SubscriptionRow | Subscribed | CountedWorkspace
+"""What tells which plan a workspace is on, and until when; see `SubscriptionRow`."""
 
 
 class PaidPlan(DomainError):
@@ -39,17 +44,17 @@ class PaidPlan(DomainError):
     code = ErrorCode.CONFLICT
 
 
-def is_given(row: SubscriptionRow | Subscribed) -> bool:
+def is_given(row: OnPlan) -> bool:
     """Whether a workspace is on a given plan, or was until its end and nobody has written that down yet."""
     return row.provider_id is None and row.terms_id is not None
 
 
-def end_of(row: SubscriptionRow | Subscribed) -> datetime | None:
+def end_of(row: OnPlan) -> datetime | None:
     """When a given plan ends; None for one without an end, and where no plan is given."""
     return (row.trial_ends_at or row.ends_at) if is_given(row) else None
 
 
-def is_in_force(row: SubscriptionRow | Subscribed | None, now: datetime) -> bool:
+def is_in_force(row: OnPlan | None, now: datetime) -> bool:
     """Whether a workspace is on the terms that its row names; otherwise it is on the fallback plan."""
     if row is None or row.terms_id is None:
         return False

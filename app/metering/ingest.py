@@ -1,0 +1,242 @@
+"""Counting what was used: many events in one statement, each once, and then paying for what goes past the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from app.billing.allowances.usage_periods import usage_period
+from app.billing.subscriptions.given_plans import is_in_force
+from app.billing.subscriptions.kept_terms import find_terms
+from app.billing.subscriptions.workspace_plan import fallback_terms, known_terms
+from app.catalog import Catalog, PlanTerms
+from app.db.engine import Database, Session
+from app.db.outbox import Hint
+from app.db.reads import Reads, read_many
+from app.db.unit_of_work import transact
+from app.error_codes import ErrorCode
+from app.errors import Unavailable
+from app.metering.paying import pay_usage
+from app.metering.subjects import subject_ids
+from app.metering.usage_events import (
+    Judged,
+    RecordedUsage,
+    RejectedEvent,
+    UsageEvent,
+    id_fault,
+    judge,
+    workspace_fault,
+)
+from app.store import usage_ingest as usage_ingest_store
+from app.store import usage_states as usage_state_store
+from app.store.usage_ingest import (
+    NO_SUBJECT,
+    CountedGroup,
+    CountedWorkspace,
+    EventToCount,
+    Inserted,
+    NewState,
+)
+
+WARN_AT: Final = (80, 100)
+"""At how many percent of a limit its owners are told."""
+
+_ATTEMPTS: Final = 3
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+async def record_usage(database: Database, catalog: Catalog, events: Sequence[UsageEvent]) -> RecordedUsage:
+    """Count events, at most `MOST_EVENTS`, and pay for what goes past the plans.
+
+    What is rejected is told by its place, and the rest is kept. An event whose id was counted before is a duplicate whatever else
+    is in it. When this returns, what was accepted is counted for good; what could not be paid by then is paid by the worker.
+    """
+    for attempt in range(_ATTEMPTS):
+        batch = await _prepare(database, catalog, events)
+        try:
+            inserted = await _count(database, batch)
+        except IntegrityError as error:
+            # a workspace was erased since it was looked up
+            if attempt + 1 == _ATTEMPTS or not _is_of_erased(error):
+                raise
+            continue
+        await _pay(database, catalog, inserted.owing)
+        return batch.result(inserted)
+    raise Unavailable
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The events of a call: those to be counted, and those that are not.
+
+    `subjects` are those of the former, as (workspace, name) by the event's place, from 0. `repeated` is how many have the id of an
+    earlier one of this call. `refused` are those that can't be counted, each with its workspace and id, by which it is known where
+    it was counted before; `nameless` are those of which one of the two is missing.
+    """
+
+    events: list[EventToCount] = field(default_factory=list[EventToCount])
+    groups: list[CountedGroup] = field(default_factory=list[CountedGroup])
+    states: list[NewState] = field(default_factory=list[NewState])
+    subjects: dict[int, tuple[UUID, str]] = field(default_factory=dict[int, tuple[UUID, str]])
+    repeated: int = 0
+    refused: list[tuple[RejectedEvent, tuple[UUID, str]]] = field(
+        default_factory=list[tuple[RejectedEvent, tuple[UUID, str]]]
+    )
+    nameless: list[RejectedEvent] = field(default_factory=list[RejectedEvent])
+
+    def result(self, inserted: Inserted) -> RecordedUsage:
+        """What became of all events."""
+        known = set(inserted.known)
+        rejected = [refused for place, (refused, _) in enumerate(self.refused, 1) if place not in known]
+        accepted = len(inserted.counted)
+        return RecordedUsage(
+            accepted=accepted,
+            duplicates=len(self.events) - accepted + self.repeated + len(known),
+            rejected=sorted((*self.nameless, *rejected), key=lambda each: each.index),
+        )
+
+
+async def _prepare(database: Database, catalog: Catalog, events: Sequence[UsageEvent]) -> _Batch:
+    batch = _Batch()
+    workspaces = await _workspaces(database, events)
+    now = database.clock.now()
+    judged: dict[tuple[UUID, str], Judged] = {}
+    for index, event in enumerate(events):
+        workspace = _named(event, workspaces)
+        fault = workspace_fault(event) or id_fault(event.event_id)
+        if fault is not None:
+            batch.nameless.append(RejectedEvent(index, ErrorCode.INVALID_INPUT, fault))
+        elif workspace is None:
+            message = "There is no such workspace."
+            batch.nameless.append(RejectedEvent(index, ErrorCode.UNKNOWN_WORKSPACE, message))
+        elif (name := (workspace.id, event.event_id)) in judged:
+            batch.repeated += 1
+        elif isinstance(found := judge(event, index, catalog, now), RejectedEvent):
+            batch.refused.append((found, name))
+        else:
+            judged[name] = found
+    counted = {each.id: each for each in workspaces.values()}
+    await _fill(database, catalog, batch, judged, counted, now)
+    return batch
+
+
+async def _workspaces(database: Database, events: Iterable[UsageEvent]) -> Mapping[UUID | str, CountedWorkspace]:
+    """The workspaces that the events name, by id or external id."""
+    ids = {event.workspace_id for event in events if event.workspace_id is not None}
+    external_ids = {event.external_id.strip() for event in events if event.external_id is not None}
+    found: dict[UUID | str, CountedWorkspace] = {}
+    if ids:
+        rows = await read_many(database, usage_ingest_store.COUNTED_BY_ID, sorted(ids))
+        found.update((row.id, row) for row in rows)
+    if external_ids:
+        rows = await read_many(database, usage_ingest_store.COUNTED_BY_EXTERNAL_ID, sorted(external_ids))
+        found.update((row.external_id, row) for row in rows if row.external_id is not None)
+    return found
+
+
+def _named(event: UsageEvent, workspaces: Mapping[UUID | str, CountedWorkspace]) -> CountedWorkspace | None:
+    if event.workspace_id is not None:
+        return workspaces.get(event.workspace_id)
+    return workspaces.get(event.external_id.strip()) if event.external_id is not None else None
+
+
+async def _fill(
+    database: Database,
+    catalog: Catalog,
+    batch: _Batch,
+    judged: Mapping[tuple[UUID, str], Judged],
+    workspaces: Mapping[UUID, CountedWorkspace],
+    now: datetime,
+) -> None:
+    """Put what is to be counted into the batch, by workspace, resource and period."""
+    wanted = {workspace_id: workspaces[workspace_id] for workspace_id, _ in judged}
+    terms = await _terms(database, catalog, wanted, now)
+    running = {workspace_id: usage_period(workspace, now) for workspace_id, workspace in wanted.items()}
+    batch.states += [NewState(each, terms[each].id, period.end) for each, period in running.items()]
+    places: dict[tuple[UUID, str, datetime], int] = {}
+    for (workspace_id, event_id), event in judged.items():
+        period, code = running[workspace_id], event.resource.code
+        if not period.start <= event.occurred_at < period.end:
+            period = usage_period(wanted[workspace_id], event.occurred_at)
+        place = places.setdefault((workspace_id, code, period.start), len(places) + 1)
+        if place > len(batch.groups):
+            limit = _limit(catalog, terms[workspace_id], code)
+            batch.groups.append(CountedGroup(workspace_id, code, *period, *limit, event.resource.is_gauge))
+        if event.subject is not None:
+            batch.subjects[len(batch.events)] = workspace_id, event.subject
+        day = event.occurred_at.date()
+        batch.events.append(EventToCount(place, event_id, event.quantity, day, NO_SUBJECT, event.occurred_at))
+
+
+async def _terms(
+    database: Database, catalog: Catalog, workspaces: Mapping[UUID, CountedWorkspace], now: datetime
+) -> Mapping[UUID, PlanTerms]:
+    """The terms that each workspace is on now."""
+    fallback = fallback_terms(catalog)
+    reads = Reads(database)
+    found: dict[str, PlanTerms] = {}
+    terms: dict[UUID, PlanTerms] = {}
+    for workspace in workspaces.values():
+        terms_id = workspace.terms_id
+        if terms_id is None or not is_in_force(workspace, now):
+            terms[workspace.id] = fallback
+            continue
+        if terms_id not in found:
+            found[terms_id] = known_terms(catalog, terms_id, await find_terms(reads, catalog, terms_id))
+        terms[workspace.id] = found[terms_id]
+    return terms
+
+
+def _limit(catalog: Catalog, terms: PlanTerms, resource: str) -> tuple[Decimal | None, Decimal | None]:
+    """What a plan includes of a resource, and the steps of the credit unit that a unit past it costs."""
+    allowance = terms.plan.allowance(resource)
+    if allowance is None:
+        return Decimal(0), None
+    price = allowance.credits_per_unit
+    return allowance.limit, price.scaleb(catalog.credit_unit.decimals) if price is not None else None
+
+
+async def _count(database: Database, batch: _Batch) -> Inserted:
+    if not batch.events and not batch.refused:
+        return Inserted([], [], [], [], [])
+
+    async def work(session: Session) -> Inserted:
+        ids = await subject_ids(session, set(batch.subjects.values()))
+        events = list(batch.events)
+        for place, name in batch.subjects.items():
+            events[place] = events[place]._replace(subject_id=ids.get(name, NO_SUBJECT))
+        asked = [name for _, name in batch.refused]
+        return await usage_ingest_store.count_events(
+            session, events, batch.groups, batch.states, warn_at=WARN_AT, asked=asked
+        )
+
+    inserted = await transact(database, work, step="usage.count")
+    # after the commit: a hint within the transaction would make all commits of the database wait for each other
+    topic = usage_state_store.TOPIC
+    hints = [
+        Hint(topic, each, each, version) for each, version in zip(inserted.workspaces, inserted.versions, strict=True)
+    ]
+    await database.hints.publish(hints)
+    return inserted
+
+
+async def _pay(database: Database, catalog: Catalog, owing: Sequence[UUID]) -> None:
+    for workspace_id in sorted(owing):
+        try:
+            await pay_usage(database, catalog, workspace_id)
+        except Exception as error:
+            # what was counted stays counted, and the worker pays for it
+            _log.warning("usage.not_paid_yet", workspace=str(workspace_id), exc_info=error)
+
+
+def _is_of_erased(error: IntegrityError) -> bool:
+    driver = error.orig.__cause__ if error.orig is not None else None
+    return isinstance(driver, asyncpg.ForeignKeyViolationError)

@@ -65,6 +65,23 @@ _ADD = text("""
 """)
 
 
+# of PostgreSQL's advisory locks, which nothing else here takes
+_IN_USE: Final = 0x5B1EC7
+
+
+async def keep_in_use(session: Session) -> None:
+    """Let no subject be erased before this unit ends, so that ids that it looks up are still those of their names when it writes.
+
+    Comes before any lock of usage, which an erasure takes after `keep_from_use`.
+    """
+    await session.execute(text(f"SELECT pg_advisory_xact_lock_shared({_IN_USE})"))
+
+
+async def keep_from_use(session: Session) -> None:
+    """Wait for the units that look up subjects, and let no other look them up before this one ends."""
+    await session.execute(text(f"SELECT pg_advisory_xact_lock({_IN_USE})"))
+
+
 async def named(session: Session, names: Sequence[tuple[UUID, str]]) -> Sequence[Subject]:
     """The subjects with these names, each as (workspace, name), that there are."""
     return await all_in(session, NAMED, names)
@@ -107,7 +124,8 @@ async def remove_levels(session: Session, workspace_id: UUID, subject_id: UUID) 
         .values(level=func.greatest(0, UsageGaugeRow.level - removed.c.level))
         .returning(UsageGaugeRow.resource, UsageGaugeRow.level)
     )
-    return dict((await session.execute(lowered.execution_options(synchronize_session=False))).tuples().all())
+    rows = await session.execute(lowered.execution_options(synchronize_session=False))
+    return {row.resource: row.level for row in rows}
 
 
 async def set_levels_of_day(

@@ -44,6 +44,7 @@ from app.jobs.due_works import customer_works, due_works, provider_works, storag
 from app.jobs.job_consumer import consume
 from app.jobs.outage_log import OutageLog, one_line, retry_delays
 from app.jobs.tasks import tasks
+from app.jobs.usage_works import usage_works
 from app.ledger.committer import Committer
 from app.live import Bus, Hub
 from app.messages.development_inbox import InboxMailer, InboxSmsSender
@@ -204,6 +205,7 @@ async def work(backend: Backend, stopping: asyncio.Event) -> None:
         )
         group.create_task(consume(backend.database_url, by_name, stopping))
         works = due_works(backend.flow_context, backend.runtime.keys, polled_events=events)
+        works += usage_works(backend.flow_context)
         works += _provider_works(backend, at_once=False)
         group.create_task(schedule.watch(works, stopping))
         # apart from the others, which must not wait for thousands of customers, or for a storage that hangs
@@ -298,6 +300,7 @@ def _twilio(settings: Settings) -> TwilioSmsSender | None:
 
 def _advance(backend: Backend) -> Callable[[timedelta], asyncio.Future[datetime]]:
     works = due_works(backend.flow_context, backend.runtime.keys, polled_events=())
+    works += usage_works(backend.flow_context)
     works += customer_works(backend.flow_context)
     works += storage_works(backend.runtime.database, backend.runtime.avatars)
     works += _provider_works(backend, at_once=True)

@@ -28,7 +28,7 @@ from app.flows.subscriptions.automatic_seats import seat_waiting
 from app.flows.subscriptions.checkout import check_due_checkout
 from app.flows.subscriptions.endings import check_subscription
 from app.idempotency import KEYS_KEPT
-from app.jobs.schedule import DueWork, each_alone
+from app.jobs.schedule import DueWork, Every, each_alone
 from app.store import billing_accounts as billing_account_store
 from app.store import billing_details as billing_details_store
 from app.store import customer_imports as customer_import_store
@@ -90,17 +90,19 @@ def due_works(flow_context: FlowContext, keys: Keys, *, polled_events: Sequence[
         DueWork(
             "returns",
             None,
-            _Every(flow_context, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
+            Every(flow_context.database, _RETURNS_EVERY, lambda: _check_for_returned_money(flow_context)).run,
         ),
         DueWork(
             "given_up_events",
             None,
-            _Every(flow_context, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
+            Every(flow_context.database, _GIVEN_UP_EVERY, lambda: _process_given_up_events(flow_context)).run,
         ),
-        DueWork("old_rows", None, _Every(flow_context, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
+        DueWork("old_rows", None, Every(flow_context.database, _CLEAN_EVERY, lambda: _clean(flow_context)).run),
     ]
     if polled_events:
-        poll = _Every(flow_context, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events)))
+        poll = Every(
+            flow_context.database, _POLL_EVERY, lambda: provider_events.poll(flow_context, tuple(polled_events))
+        )
         works.append(DueWork("provider_events", None, poll.run))
     return works
 
@@ -122,11 +124,11 @@ def provider_works(
         await check_endpoint()
         return 0
 
-    checking = _Every(flow_context, _ENDPOINT_EVERY, check, at_once=False)
+    checking = Every(flow_context.database, _ENDPOINT_EVERY, check, at_once=False)
     works = [DueWork("event_endpoint", None, checking.run)]
     if look_every:
         missed = _MissedEvents(flow_context, event_types)
-        looking = _Every(flow_context, look_every, missed.receive, at_once=at_once)
+        looking = Every(flow_context.database, look_every, missed.receive, at_once=at_once)
         works.append(DueWork("missed_events", None, looking.run))
     return works
 
@@ -278,33 +280,6 @@ async def _clean(flow_context: FlowContext) -> int:
 async def _forget_changes(session: Session) -> None:
     await subscription_store.forget_changes(session, session.now - KEYS_KEPT)
     await subscription_checkout_store.forget(session, session.now - KEYS_KEPT)
-
-
-class _Every:
-    """Work without due times in the database: done at once, then again each time `interval` of real time has passed.
-
-    Without `at_once` the first time is when the interval has passed.
-    """
-
-    def __init__(
-        self,
-        flow_context: FlowContext,
-        interval: timedelta,
-        work: Callable[[], Awaitable[int]],
-        *,
-        at_once: bool = True,
-    ) -> None:
-        self._clock = flow_context.database.clock
-        self._interval = interval
-        self._work = work
-        self._next: datetime | None = None if at_once else self._clock.real_now() + interval
-
-    async def run(self) -> int:
-        now = self._clock.real_now()
-        if self._next is not None and now < self._next:
-            return 0
-        self._next = now + self._interval
-        return await self._work()
 
 
 class _MissedEvents:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -32,6 +32,34 @@ class DueWork:
     next_at: Callable[[Session], Awaitable[datetime | None]] | None
     run: Callable[[], Awaitable[int]]
     looks_always: bool = False
+
+
+class Every:
+    """Work without due times in the database: done at once, then again each time `interval` of real time has passed.
+
+    Without `at_once` the first time is when the interval has passed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        interval: timedelta,
+        work: Callable[[], Awaitable[int]],
+        *,
+        at_once: bool = True,
+    ) -> None:
+        self._clock = database.clock
+        self._interval = interval
+        self._work = work
+        self._next: datetime | None = None if at_once else self._clock.real_now() + interval
+
+    async def run(self) -> int:
+        """Do the work if it is time for it; returns how much was done."""
+        now = self._clock.real_now()
+        if self._next is not None and now < self._next:
+            return 0
+        self._next = now + self._interval
+        return await self._work()
 
 
 async def each_alone(

@@ -106,7 +106,9 @@ def _spends(
 def _spend(catalog: Catalog, workspace_id: UUID, amount: int, resource: str, subject_id: UUID | None) -> Spend:
     known = catalog.resource(resource)
     description = f"{known.name if known is not None else resource} past what the plan includes"
-    return Spend(workspace_id=workspace_id, amount=amount, description=description, resource=resource)
+    return Spend(
+        workspace_id=workspace_id, amount=amount, description=description, resource=resource, subject_id=subject_id
+    )
 
 
 async def _book(session: Session, counter: UsageCounterRow, due: UsageDueRow, *, want: int, paid: int) -> None:

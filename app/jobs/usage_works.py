@@ -1,0 +1,44 @@
+"""What the worker finds to do by itself with usage: paying what a call left, and forgetting old events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from app.db.engine import Session
+from app.db.unit_of_work import transact
+from app.flows.flow_context import FlowContext
+from app.jobs.schedule import DueWork, Every
+from app.metering import paying
+from app.metering.usage_events import EVENTS_KEPT
+from app.store import usage_events as usage_event_store
+
+_BATCH: Final = 50
+_FORGOTTEN_AT_ONCE: Final = 5_000
+_FORGET_EVERY: Final = timedelta(hours=1)
+
+
+def usage_works(context: FlowContext) -> list[DueWork]:
+    """What falls due with usage."""
+    return [
+        DueWork(
+            "usage_dues",
+            paying.next_left_at,
+            lambda: paying.pay_left(context.database, context.catalog, limit=_BATCH),
+        ),
+        DueWork("usage_events", None, Every(context.database, _FORGET_EVERY, lambda: forget_old_events(context)).run),
+    ]
+
+
+async def forget_old_events(context: FlowContext) -> int:
+    """Forget the events that are known no more, in small steps, so that nobody waits for it; returns how many."""
+
+    async def forget(session: Session) -> int:
+        before = session.now - EVENTS_KEPT
+        return await usage_event_store.forget(session, before, limit=_FORGOTTEN_AT_ONCE)
+
+    forgotten = some = await transact(context.database, forget, step="clean.usage_events")
+    while some == _FORGOTTEN_AT_ONCE:
+        some = await transact(context.database, forget, step="clean.usage_events")
+        forgotten += some
+    return forgotten

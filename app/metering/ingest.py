@@ -20,7 +20,6 @@ from app.billing.subscriptions.lapsed_plans import follow_lapsed
 from app.billing.subscriptions.workspace_plan import fallback_terms, known_terms
 from app.catalog import Catalog, PlanTerms
 from app.db.engine import Database, Session
-from app.db.outbox import Hint
 from app.db.reads import Reads, read_many
 from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
@@ -227,11 +226,7 @@ async def _count(database: Database, batch: _Batch) -> Inserted:
 
     inserted = await transact(database, work, step="usage.count")
     # after the commit: a hint within the transaction would make all commits of the database wait for each other
-    topic = usage_state_store.TOPIC
-    hints = [
-        Hint(topic, each, each, version) for each, version in zip(inserted.workspaces, inserted.versions, strict=True)
-    ]
-    await database.hints.publish(hints)
+    await database.hints.publish([usage_state_store.hint(each) for each in inserted.workspaces])
     return inserted
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.catalog import CatalogError
-from app.cli import catalog, database, doctor, keys, ledger, purchase, sales, schema, servers, workspace
+from app.cli import catalog, database, doctor, keys, ledger, purchase, sales, schema, servers, usage, workspace
 from app.cli.command_error import CommandError
 from app.errors import DomainError, NotFound
 from app.object_storage import StorageMisconfigured
@@ -30,6 +30,7 @@ commands.add_typer(purchase.commands, name="purchase")
 commands.add_typer(sales.commands, name="sales")
 commands.add_typer(ledger.commands, name="ledger")
 commands.add_typer(workspace.commands, name="workspace")
+commands.add_typer(usage.commands, name="usage")
 commands.add_typer(schema.commands, name="schema")
 
 _err = Console(stderr=True)

@@ -30,12 +30,13 @@ def checked_subject(text: str | None, *, path: tuple[str, ...] | None = None) ->
 async def subject_ids(session: Session, names: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
     """The ids of subjects by (workspace, checked name), made for those that have none yet, also for those that were erased.
 
-    Workspaces that are gone are left out. Who keeps an id in a table of usage locks the workspace's usage first: then the subject
-    can't be erased in between.
+    Workspaces that are gone are left out. None of the subjects is erased before the unit ends, so what is counted for them is
+    counted for those who have the names. To be called before any usage is locked.
     """
     wanted = sorted(set(names))
     if not wanted:
         return {}
+    await usage_subject_store.keep_in_use(session)
     found = {(each.workspace_id, each.name): each.id for each in await usage_subject_store.named(session, wanted)}
     if new := [
         Subject(workspace_id, uuid7(), name) for workspace_id, name in wanted if (workspace_id, name) not in found

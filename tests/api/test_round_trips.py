@@ -20,6 +20,10 @@ from app.db.engine import Session
 from app.db.tables.payments import InvoiceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
+from app.ledger.chart_of_accounts import Source
+from app.ledger.movements import Grant, Posted, Spend
+from app.ledger.post_movements import post
+from app.metering.subjects import subject_ids
 from bench.page_rows import Page, fill
 from bench.round_trips import RoundTrips, counted_round_trips
 from tests.support.api import Api, running_api
@@ -286,3 +290,44 @@ async def test_usage_of_those_who_used_is_read_only_where_it_is_asked_for(counte
         await counted.count(document, counted.page.token, **counted.page.variables_named("a"))
         sent = " ".join(counted.trips.sent)
         assert [table for table in ("usage_days", "subject_usage") if table in sent] == reads
+
+
+async def test_a_history_costs_one_more_round_trip_where_subjects_are_asked_for_and_no_other(counted: Counted) -> None:
+    names = [(counted.page.personal_id, f"agent {number}") for number in range(50)]
+
+    async def spend(session: Session) -> None:
+        ids = await subject_ids(session, names)
+        given = Grant(workspace_id=names[0][0], amount=50, source=Source.PROMOTION, description="A gift")
+        spends = [Spend(workspace_id=names[0][0], amount=1, description="Use", subject_id=ids[each]) for each in names]
+        assert all(isinstance(answer, Posted) for answer in await post(session, [given, *spends]))
+
+    await transact(counted.api.database, spend)
+    page = "query ($a: ID!) {{ workspace(id: $a) {{ creditBalance {{ transactions(first: 100) {{ nodes {{ {} }} }} }} }} }}"
+    workspace = str(GlobalId("Workspace", counted.page.personal_id))
+
+    without, _ = await counted.count(page.format("kind resource { code }"), counted.page.token, a=workspace)
+    asked, data = await counted.count(page.format("kind subject"), counted.page.token, a=workspace)
+
+    found = {node["subject"] for node in data["workspace"]["creditBalance"]["transactions"]["nodes"]}
+    assert found >= {name for _, name in names}
+    assert (asked - without, without <= MOST) == (1, True)
+
+
+async def test_a_spend_for_a_known_subject_costs_as_many_round_trips_as_one_without(counted: Counted) -> None:
+    token = await _service_key(counted, ApiScope.CREDITS_WRITE)
+    document = "mutation ($input: DeductCreditsInput!) { deductCredits(input: $input) { userErrors { code } } }"
+    counts: list[int] = []
+    for more in ({}, {"subject": "ada"}):
+        given = {
+            "workspaceId": str(GlobalId("Workspace", counted.page.workspace_id)),
+            "amount": "1",
+            "description": "A test",
+            **more,
+        }
+        async with counted.api.program(token) as program:
+            for _ in range(3):
+                counted.trips.clear()
+                data = await program.run(document, input={**given, "idempotencyKey": uuid4().hex})
+                assert data["deductCredits"]["userErrors"] == []
+        counts.append(counted.trips.count)
+    assert counts[1] == counts[0]

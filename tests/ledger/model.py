@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
+
+# the resource and the subject of a transaction
+Use: TypeAlias = tuple[str | None, UUID | None]
+NO_USE: Use = (None, None)
 
 
 class Refused(Exception):
@@ -27,6 +32,7 @@ class Held:
 
     credits: list[Credits]
     expires_at: datetime
+    use: Use
     is_open: bool = True
 
 
@@ -38,6 +44,7 @@ class Model:
     holds: dict[UUID, Held] = field(default_factory=dict[UUID, Held])
     debt: int = 0
     history: list[tuple[str, int, int, int]] = field(default_factory=list[tuple[str, int, int, int]])
+    uses: list[Use] = field(default_factory=list[Use])
 
     @property
     def available(self) -> int:
@@ -73,15 +80,15 @@ class Model:
         self.grants.append(Credits(amount, expires_at, len(self.grants), purchase_id))
         self._note(kind, before)
 
-    def spend(self, amount: int) -> None:
+    def spend(self, amount: int, use: Use = NO_USE) -> None:
         before = self.available
         self._take(amount)
-        self._note("USAGE", before)
+        self._note("USAGE", before, use)
 
-    def hold(self, hold_id: UUID, amount: int, expires_at: datetime) -> None:
+    def hold(self, hold_id: UUID, amount: int, expires_at: datetime, use: Use = NO_USE) -> None:
         before = self.available
-        self.holds[hold_id] = Held(self._take(amount), expires_at)
-        self._note("HOLD", before)
+        self.holds[hold_id] = Held(self._take(amount), expires_at, use)
+        self._note("HOLD", before, use)
 
     def end(self, hold_id: UUID, captured: int, kind: str, now: datetime) -> None:
         if not self.holds[hold_id].is_open or captured > len(self.holds[hold_id].credits):
@@ -124,7 +131,7 @@ class Model:
                 self.debt -= 1
             else:
                 credit.left += 1
-        self._note(kind, before)
+        self._note(kind, before, hold.use)
 
     def _expire(self, now: datetime) -> None:
         for grant in self.in_order():
@@ -133,5 +140,6 @@ class Model:
                 grant.left = 0
                 self._note("EXPIRY", before)
 
-    def _note(self, kind: str, before: int) -> None:
+    def _note(self, kind: str, before: int, use: Use = NO_USE) -> None:
         self.history.append((kind, self.available - before, self.available, self.held))
+        self.uses.append(use)

@@ -31,7 +31,7 @@ from app.ledger.movements import (
     Release,
     Spend,
 )
-from tests.ledger.model import Model, Refused
+from tests.ledger.model import Model, Refused, Use
 from tests.ledger.workspace import Workspace, proof
 from tests.support.databases import cloned_database
 
@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 _AMOUNTS = st.integers(1, 12)
 _MINUTES = st.integers(1, 60)
+_USES = st.tuples(st.sampled_from([None, "runs", "seats"]), st.sampled_from([None, UUID(int=7), UUID(int=2**127)]))
 _DEPTH = settings(
     max_examples=int(os.environ.get("LEDGER_EXAMPLES", "20")),
     stateful_step_count=int(os.environ.get("LEDGER_STEPS", "40")),
@@ -99,6 +100,7 @@ class Machine(RuleBasedStateMachine):
         assert balance.held == model.held
         assert balance.version == len(model.history)
         assert self.run(self.workspace.history()) == model.history
+        assert self.run(self.workspace.uses()) == model.uses
 
     @rule(amount=_AMOUNTS, minutes=st.none() | _MINUTES, together=st.booleans())
     def grant(self, amount: int, minutes: int | None, together: bool) -> None:
@@ -129,38 +131,58 @@ class Machine(RuleBasedStateMachine):
         self.purchases.append(purchase_id)
         self.do(movement, lambda: self.model.grant("PURCHASE", amount, expires_at, purchase_id), together=False)
 
-    @rule(amount=_AMOUNTS, keyed=st.booleans(), together=st.booleans())
-    def spend(self, amount: int, keyed: bool, together: bool) -> None:
+    @rule(amount=_AMOUNTS, use=_USES, keyed=st.booleans(), together=st.booleans())
+    def spend(self, amount: int, use: Use, keyed: bool, together: bool) -> None:
         key = self.key("spend") if keyed else None
-        movement = Spend(workspace_id=self.workspace.id, amount=amount, description="Use", key=key)
-        self.do(movement, lambda: self.model.spend(amount), together=together)
+        resource, subject_id = use
+        movement = Spend(
+            workspace_id=self.workspace.id,
+            amount=amount,
+            description="Use",
+            resource=resource,
+            subject_id=subject_id,
+            key=key,
+        )
+        self.do(movement, lambda: self.model.spend(amount, use), together=together)
 
-    @rule(amounts=st.lists(_AMOUNTS, min_size=2, max_size=6))
-    def spend_a_list(self, amounts: list[int]) -> None:
+    @rule(wanted=st.lists(st.tuples(_AMOUNTS, _USES), min_size=2, max_size=6))
+    def spend_a_list(self, wanted: list[tuple[int, Use]]) -> None:
         self.model.settle(self.workspace.clock.moment)
         allowed: list[bool] = []
-        for amount in amounts:
+        for amount, use in wanted:
             try:
-                self.model.spend(amount)
+                self.model.spend(amount, use)
                 allowed.append(True)
             except Refused:
                 allowed.append(False)
-        spends = [Spend(workspace_id=self.workspace.id, amount=amount, description="Use") for amount in amounts]
+        spends = [
+            Spend(
+                workspace_id=self.workspace.id,
+                amount=amount,
+                description="Use",
+                resource=resource,
+                subject_id=subject_id,
+            )
+            for amount, (resource, subject_id) in wanted
+        ]
         answers = self.run(self.workspace.do_all(*spends))
         assert [isinstance(answer, Posted) for answer in answers] == allowed
         self.compare()
 
-    @rule(amount=_AMOUNTS, minutes=_MINUTES, together=st.booleans())
-    def hold(self, amount: int, minutes: int, together: bool) -> None:
+    @rule(amount=_AMOUNTS, minutes=_MINUTES, use=_USES, together=st.booleans())
+    def hold(self, amount: int, minutes: int, use: Use, together: bool) -> None:
+        resource, subject_id = use
         expires_at = self.workspace.in_time(minutes=minutes)
         movement = Hold(
             workspace_id=self.workspace.id,
             amount=amount,
             expires_at=expires_at,
             description="Job",
+            resource=resource,
+            subject_id=subject_id,
             key=self.key("hold"),
         )
-        self.do(movement, lambda: self.model.hold(movement.id, amount, expires_at), together=together)
+        self.do(movement, lambda: self.model.hold(movement.id, amount, expires_at, use), together=together)
 
     @precondition(lambda self: self.model.holds)
     @rule(data=st.data(), amount=st.integers(0, 12), together=st.booleans())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -39,9 +40,10 @@ async def _eventful(database: Database) -> Workspace:
     workspace = Workspace(database)
     await workspace.grant(100, expires_at=workspace.in_time(days=1), key=Key.of("grantCredits", "k", 100))
     purchase = await workspace.buy(50)
-    await workspace.spend(7, key=Key.of("deductCredits", "k", 7))
+    await workspace.spend(7, subject_id=UUID(int=7), key=Key.of("deductCredits", "k", 7))
     await workspace.spend(100)
-    captured, released = await workspace.hold(10), await workspace.hold(5)
+    captured = await workspace.hold(10, resource="runs", subject_id=UUID(int=8))
+    released = await workspace.hold(5)
     await workspace.capture(captured, 4)
     await workspace.release(released)
     await workspace.claw_back(purchase, 20)
@@ -89,6 +91,14 @@ async def test_an_untouched_ledger_is_sound(ledger: Database) -> None:
         ("UPDATE ledger_transactions SET kind = 'AUTO_RECHARGE' WHERE sequence = 2", "grant"),
         ("UPDATE ledger_transactions SET description = 'Other' WHERE sequence = 3", "transaction 3"),
         ("UPDATE ledger_transactions SET resource = NULL WHERE sequence = 3", "transaction 3"),
+        ("UPDATE ledger_transactions SET subject_id = NULL WHERE sequence = 3", "transaction 3"),
+        ("UPDATE ledger_transactions SET subject_id = gen_random_uuid() WHERE sequence = 3", "transaction 3"),
+        ("UPDATE ledger_transactions SET subject_id = gen_random_uuid() WHERE sequence = 4", "transaction 4"),
+        ("UPDATE ledger_transactions SET subject_id = NULL WHERE kind = 'CAPTURE'", "hold"),
+        ("UPDATE ledger_transactions SET subject_id = NULL, resource = NULL WHERE kind = 'CAPTURE'", "transaction"),
+        ("UPDATE ledger_transactions SET subject_id = gen_random_uuid() WHERE kind = 'CAPTURE'", "hold"),
+        ("UPDATE ledger_transactions SET resource = 'other' WHERE kind = 'CAPTURE'", "hold"),
+        ("UPDATE ledger_transactions SET subject_id = gen_random_uuid() WHERE kind = 'PURCHASE'", "transaction 2"),
         ("UPDATE ledger_transactions SET at = at + interval '1 second' WHERE sequence = 3", "transaction 3"),
         ("UPDATE ledger_transactions SET purchase_id = gen_random_uuid() WHERE kind = 'CLAWBACK'", "transaction"),
         ("UPDATE ledger_transactions SET hold_id = gen_random_uuid() WHERE kind = 'RELEASE'", "hold"),
@@ -113,6 +123,9 @@ async def test_an_untouched_ledger_is_sound(ledger: Database) -> None:
         ("UPDATE ledger_holds SET amount = amount + 1", "hold"),
         ("UPDATE ledger_holds SET captured = captured + 1 WHERE captured > 0", "hold"),
         ("UPDATE ledger_holds SET description = 'Other'", "hold"),
+        ("UPDATE ledger_holds SET resource = 'other' WHERE closed_sequence IS NULL", "hold"),
+        ("UPDATE ledger_holds SET subject_id = gen_random_uuid() WHERE closed_sequence IS NULL", "hold"),
+        ("UPDATE ledger_holds SET subject_id = NULL", "hold"),
         ("UPDATE ledger_holds SET expires_at = expires_at + interval '1 day'", "transaction"),
         ("UPDATE ledger_holds SET opened_sequence = 99 WHERE closed_sequence IS NULL", "hold"),
         ("UPDATE ledger_holds SET closed_sequence = 99 WHERE closed_sequence IS NULL", "hold"),

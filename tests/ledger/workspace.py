@@ -26,6 +26,7 @@ from app.ledger.movements import (
     Reinstate,
     Release,
     Spend,
+    Transaction,
 )
 from app.ledger.post_movements import DuePosted, post, post_due, post_one
 from app.ledger.verify import Report, verify
@@ -97,13 +98,36 @@ class Workspace:
         await self.grant(amount, source=Source.PURCHASE, purchase_id=purchase_id, expires_at=expires_at)
         return purchase_id
 
-    async def spend(self, amount: int, *, key: Key | None = None) -> Posted:
-        return await self.do(Spend(workspace_id=self.id, amount=amount, description="Use", resource="runs", key=key))
+    async def spend(self, amount: int, *, subject_id: UUID | None = None, key: Key | None = None) -> Posted:
+        return await self.do(
+            Spend(
+                workspace_id=self.id,
+                amount=amount,
+                description="Use",
+                resource="runs",
+                subject_id=subject_id,
+                key=key,
+            )
+        )
 
-    async def hold(self, amount: int, *, minutes: int = 10, key: Key | None = None) -> UUID:
+    async def hold(
+        self,
+        amount: int,
+        *,
+        minutes: int = 10,
+        resource: str | None = None,
+        subject_id: UUID | None = None,
+        key: Key | None = None,
+    ) -> UUID:
         """Credits held, whose hold's id is returned."""
         movement = Hold(
-            workspace_id=self.id, amount=amount, expires_at=self.in_time(minutes=minutes), description="Job", key=key
+            workspace_id=self.id,
+            amount=amount,
+            expires_at=self.in_time(minutes=minutes),
+            description="Job",
+            resource=resource,
+            subject_id=subject_id,
+            key=key,
         )
         await self.do(movement)
         return movement.id
@@ -133,9 +157,16 @@ class Workspace:
 
     async def history(self) -> list[tuple[str, int, int, int]]:
         """Kind, amount, balance after and held after of each transaction, oldest first."""
+        return [(line.kind.value, line.amount, line.balance_after, line.held_after) for line in await self._lines()]
+
+    async def uses(self) -> list[tuple[str | None, UUID | None]]:
+        """Resource and subject of each transaction, oldest first."""
+        return [(line.resource, line.subject_id) for line in await self._lines()]
+
+    async def _lines(self) -> list[Transaction]:
         newest_first = (await ledger_reads.history(Reads(self.database), self.id, first=1000)).transactions
         assert [line.sequence for line in newest_first] == list(range(len(newest_first), 0, -1))
-        return [(line.kind.value, line.amount, line.balance_after, line.held_after) for line in reversed(newest_first)]
+        return list(reversed(newest_first))
 
     async def remaining(self) -> list[int]:
         """What remains of each open grant, in spending order."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
-
-from sqlalchemy import text
 
 from app.accounts.access.permissions import WorkspaceRole
 from app.db.engine import Session
@@ -28,13 +24,6 @@ DELETE_WORKSPACE = """mutation ($input: DeleteWorkspaceInput!) {
 }"""
 SEND_CODE = "mutation { sendReauthenticationCode { userErrors { code message } } }"
 VIEWER = "{ viewer { handle personalWorkspace { id } workspaces { id } } }"
-
-_TABLES = text(
-    """
-    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-    WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'stripe_sandbox') ORDER BY 1
-    """
-)
 
 
 async def handle_of(backend: RunningBackend, person: Person) -> str:
@@ -114,22 +103,6 @@ async def new_organization(backend: RunningBackend, handle: str, **members: Pers
 def as_workspace(workspace_id: UUID) -> str:
     """The workspace's id as the API gives it."""
     return str(GlobalId("Workspace", workspace_id))
-
-
-async def rows_naming(backend: RunningBackend, words: Sequence[str]) -> list[str]:
-    """The tables that have one of the words anywhere in a row, whatever its case, with the row; Stripe's stand-in aside.
-
-    Four digits count as a word by themselves only: hashes and ids are full of digits.
-    """
-    patterns = [
-        re.compile(rf"(?<![0-9a-z]){word}(?![0-9a-z])" if len(word) == 4 else re.escape(word), re.I) for word in words
-    ]
-    found: list[str] = []
-    async with backend.database.read() as session:
-        for table in (await session.scalars(_TABLES)).all():
-            rows = (await session.scalars(text(f"SELECT row::text FROM {table} AS row"))).all()
-            found += [f"{table}: {row}" for row in rows for pattern in patterns if pattern.search(row)]
-    return found
 
 
 async def mails_to(backend: RunningBackend, address: str) -> int:

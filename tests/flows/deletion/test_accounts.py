@@ -24,13 +24,13 @@ from tests.flows.deletion.steps import (
     mailed_code,
     mailed_invitation,
     new_organization,
-    rows_naming,
 )
 from tests.support import operations
 from tests.support.accounts import KEYS
 from tests.support.billing_details import BRUSSELS, updated
 from tests.support.client import eventually
 from tests.support.digest import settled
+from tests.support.leftovers import rows_naming
 from tests.support.organizations import mutation
 from tests.support.running_backend import Person, RunningBackend
 
@@ -78,12 +78,12 @@ async def test_after_deletion_nothing_in_the_database_names_the_person(own_backe
     assert (await backend.recharge(person))["userErrors"] == []
     inbox = (await api.http.get(f"{api.url}/dev/inbox")).json()
     [number] = {each["to"] for each in inbox if each["channel"] == "sms"}
-    assert await rows_naming(backend, [word, number, "4242"]) != []
-    assert await rows_naming(backend, ["BE0987650987"]) != []
+    assert await rows_naming(backend.database, [word, number, "4242"]) != []
+    assert await rows_naming(backend.database, ["BE0987650987"]) != []
 
     assert await delete_account(backend, person) == []
 
-    assert await rows_naming(backend, [word, number, number[1:], "4242", "BE0987650987"]) == []
+    assert await rows_naming(backend.database, [word, number, number[1:], "4242", "BE0987650987"]) == []
     assert not await _is_there(backend, person)
     assert (await api.query(VIEWER, token=token))["viewer"] is None
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
+from app.accounts.access.permissions import ApiScope
 from app.billing.payments import workspace_closing
 from app.db.engine import Session, no_faults
 from app.db.tables.deletions import DeletionRow
+from app.db.tables.ledger import LedgerTransactionRow
 from app.db.tables.people import UserRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
+from app.metering.ingest import record_usage
+from app.metering.usage_events import UsageEvent
 from tests.flows.deletion.steps import (
     DELETE_ACCOUNT,
     DELETE_WORKSPACE,
@@ -24,15 +29,18 @@ from tests.flows.deletion.steps import (
     handle_of,
     mailed_code,
     new_organization,
-    rows_naming,
 )
+from tests.ledger.workspace import proof
 from tests.support.accounts import new_address
 from tests.support.client import eventually
 from tests.support.digest import settled
+from tests.support.leftovers import rows_naming
+from tests.support.operations import DEDUCT
 from tests.support.running_backend import Person, RunningBackend
 
 _INVITE = "mutation ($input: InviteMemberInput!) { inviteMember(input: $input) { userErrors { code } } }"
 _INVITED = "query ($id: ID!) { workspace(id: $id) { invitations { emailAddress } } }"
+_HOLD = "mutation ($input: HoldCreditsInput!) { holdCredits(input: $input) { userErrors { code } } }"
 _ACCEPT = "mutation ($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { userErrors { code } } }"
 
 
@@ -49,9 +57,47 @@ async def test_an_organization_is_erased_and_its_people_stay(own_backend: Runnin
 
     assert await _delete(backend, owner, as_workspace(organization), word) == []
 
-    assert await rows_naming(backend, [word]) == []
+    assert await rows_naming(backend.database, [word]) == []
     for person in (owner, member):
         assert len((await backend.api.query(VIEWER, token=person.token))["viewer"]["workspaces"]) == 1
+
+
+async def test_the_names_of_subjects_go_with_their_workspace_and_the_books_keep_bare_ids(
+    own_backend: RunningBackend,
+) -> None:
+    backend, word, subject = own_backend, uuid4().hex[:12], f"agent-{uuid4().hex[:12]}"
+    owner = await backend.sign_up()
+    organization = await new_organization(backend, word, owner=owner)
+    given = {"workspaceId": as_workspace(organization), "description": "A job", "subject": subject}
+    await backend.grant(replace(owner, workspace_id=organization), "10")
+    for document, name in ((DEDUCT, "deductCredits"), (_HOLD, "holdCredits")):
+        token = await backend.service_key(ApiScope.CREDITS_WRITE)
+        used = await backend.api.query(
+            document, {"input": {**given, "amount": "1", "idempotencyKey": uuid4().hex}}, token=token
+        )
+        assert used[name]["userErrors"] == []
+    catalog = backend.parts.runtime.catalog
+    events = [
+        UsageEvent(organization, None, resource, Decimal(200), uuid4().hex, None, subject)
+        for resource in ("enrichments", "storage")
+    ]
+    assert (await record_usage(backend.database, catalog, events)).accepted == 2
+    assert await rows_naming(backend.database, [subject]) != []
+
+    assert await _delete(backend, owner, as_workspace(organization), word) == []
+
+    assert await rows_naming(backend.database, [subject, word]) == []
+    async with backend.database.read() as session:
+        moved = await session.scalars(
+            select(LedgerTransactionRow.subject_id)
+            .where(LedgerTransactionRow.workspace_id == organization)
+            .order_by(LedgerTransactionRow.sequence)
+        )
+        none, *named = moved.all()
+    report = await proof(backend.database)
+    assert none is None
+    assert len(set(named[:2])) == 1
+    assert report.is_sound, str(report.fault)
 
 
 async def test_only_owners_delete_an_organization_and_only_by_its_handle(backend: RunningBackend) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from bench import ledger, live, page
+from bench import ledger, live, page, usage
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
     "ledger": ledger.main,
     "live": live.main,
     "page": page.main,
+    "usage": usage.main,
 }
 
 

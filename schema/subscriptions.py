@@ -190,8 +190,8 @@ class Subscription(Node):
 
     @strawberry.field(
         description=(
-            "The period that is paid for; where nothing is billed, the present month, counted from the day on which the last "
-            "subscription began or, without one, the workspace."
+            "The period that is paid for; where nothing is billed, the one in which usage is counted: a month, from the day on "
+            "which the first subscription began or, without one, the workspace."
         )
     )
     def current_period(self) -> Period:

@@ -100,22 +100,23 @@ async def post_one(session: Session, movement: Movement) -> Posted:
 
 
 async def spend_what_there_is(session: Session, spends: Sequence[Spend]) -> list[int]:
-    """Spend in turn as far as the credits go, all of one workspace; returns how many steps of each were spent.
+    """Spend in turn as far as each workspace's credits go; returns how many steps of each were spent.
 
-    The balance is locked until the transaction ends.
+    The balances are locked in id order until the transaction ends.
     """
     if not spends:
         return []
-    workspace_id = spends[0].workspace_id
-    balance = (await lock_balances(session, [workspace_id], []))[workspace_id]
-    balance.apply_due()
+    balances = await lock_balances(session, {spend.workspace_id for spend in spends}, [])
+    for balance in balances.values():
+        balance.apply_due()
     spent: list[int] = []
     for spend in spends:
+        balance = balances[spend.workspace_id]
         amount = min(spend.amount, max(balance.available, 0))
         if amount:
             balance.apply(replace(spend, amount=amount))
         spent.append(amount)
-    await _write(session, [balance])
+    await _write(session, balances.values())
     return spent
 
 

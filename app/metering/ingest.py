@@ -38,7 +38,6 @@ from app.metering.usage_events import (
 from app.store import usage_ingest as usage_ingest_store
 from app.store import usage_states as usage_state_store
 from app.store.usage_ingest import (
-    NO_SUBJECT,
     CountedGroup,
     CountedWorkspace,
     EventToCount,
@@ -77,7 +76,7 @@ async def record_usage(database: Database, catalog: Catalog, events: Sequence[Us
 class _Batch:
     """The events of a call: those to be counted, and those that are not.
 
-    `subjects` are those of the former, as (workspace, name) by the event's place, from 0. `repeated` is how many have the id of an
+    `subjects` are those of the former, by (workspace, name), each with its place, from 1. `repeated` is how many have the id of an
     earlier one of this call. `refused` are those that can't be counted, each with its workspace and id, by which it is known where
     it was counted before; `nameless` are those of which one of the two is missing.
     """
@@ -85,7 +84,7 @@ class _Batch:
     events: list[EventToCount] = field(default_factory=list[EventToCount])
     groups: list[CountedGroup] = field(default_factory=list[CountedGroup])
     states: list[NewState] = field(default_factory=list[NewState])
-    subjects: dict[int, tuple[UUID, str]] = field(default_factory=dict[int, tuple[UUID, str]])
+    subjects: dict[tuple[UUID, str], int] = field(default_factory=dict[tuple[UUID, str], int])
     repeated: int = 0
     refused: list[tuple[RejectedEvent, tuple[UUID, str]]] = field(
         default_factory=list[tuple[RejectedEvent, tuple[UUID, str]]]
@@ -170,10 +169,10 @@ async def _fill(
         if place > len(batch.groups):
             limit = _limit(catalog, terms[workspace_id], code)
             batch.groups.append(CountedGroup(workspace_id, code, *period, *limit, event.resource.is_gauge))
+        subject = None
         if event.subject is not None:
-            batch.subjects[len(batch.events)] = workspace_id, event.subject
-        day = event.occurred_at.date()
-        batch.events.append(EventToCount(place, event_id, event.quantity, day, NO_SUBJECT, event.occurred_at))
+            subject = batch.subjects.setdefault((workspace_id, event.subject), len(batch.subjects) + 1)
+        batch.events.append(EventToCount(place, event_id, event.quantity, event.occurred_at, subject))
 
 
 async def _terms(
@@ -209,13 +208,15 @@ async def _count(database: Database, batch: _Batch) -> Inserted:
         return Inserted([], [], [], [], [])
 
     async def work(session: Session) -> Inserted:
-        ids = await subject_ids(session, set(batch.subjects.values()))
-        events = list(batch.events)
-        for place, name in batch.subjects.items():
-            events[place] = events[place]._replace(subject_id=ids.get(name, NO_SUBJECT))
-        asked = [name for _, name in batch.refused]
+        ids = await subject_ids(session, batch.subjects)
         return await usage_ingest_store.count_events(
-            session, events, batch.groups, batch.states, warn_at=WARN_AT, asked=asked
+            session,
+            batch.events,
+            batch.groups,
+            batch.states,
+            subjects=[ids.get(name) for name in batch.subjects],
+            warn_at=WARN_AT,
+            asked=[name for _, name in batch.refused],
         )
 
     inserted = await transact(database, work, step="usage.count")
@@ -229,12 +230,11 @@ async def _count(database: Database, batch: _Batch) -> Inserted:
 
 
 async def _pay(database: Database, catalog: Catalog, owing: Sequence[UUID]) -> None:
-    for workspace_id in sorted(owing):
-        try:
-            await pay_usage(database, catalog, workspace_id)
-        except Exception as error:
-            # what was counted stays counted, and the worker pays for it
-            _log.warning("usage.not_paid_yet", workspace=str(workspace_id), exc_info=error)
+    try:
+        await pay_usage(database, catalog, owing)
+    except Exception as error:
+        # what was counted stays counted, and the worker pays for it
+        _log.warning("usage.not_paid_yet", workspaces=len(owing), exc_info=error)
 
 
 def _is_of_erased(error: IntegrityError) -> bool:

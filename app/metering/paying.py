@@ -6,10 +6,11 @@ crashes in between, nothing stays unpaid and nothing is paid twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Context, Decimal
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from app.catalog import Catalog
@@ -21,30 +22,33 @@ from app.ledger.post_movements import spend_what_there_is
 from app.metering.usage_events import MOST_FRACTION_DIGITS
 from app.store import usage_dues as usage_due_store
 from app.store import usage_states as usage_state_store
+from app.store.usage_dues import CounterKey
 
-_AT_ONCE: Final = 500
+_DUES_AT_ONCE: Final = 1_000
+_WORKSPACES_AT_ONCE: Final = 50
 _LEFT_AFTER: Final = timedelta(seconds=5)
 # more digits than any quantity times any price has
 _EXACT: Final = Context(prec=100)
 _UNIT_STEP: Final = Decimal(1).scaleb(-MOST_FRACTION_DIGITS)
 
+Payer: TypeAlias = tuple[UUID, str, UUID | None]
+"""Whose spend it is: the workspace, the resource and the subject."""
 
-async def pay_usage(database: Database, catalog: Catalog, workspace_id: UUID) -> None:
-    """Pay what a workspace used past its plan, as far as its credits go; the rest is unpaid for good."""
 
-    async def work(session: Session) -> int:
-        return await _pay(session, catalog, workspace_id)
-
-    while await transact(database, work, step="usage.pay") == _AT_ONCE:
-        pass
+async def pay_usage(database: Database, catalog: Catalog, workspace_ids: Collection[UUID]) -> None:
+    """Pay what workspaces used past their plans, as far as their credits go; the rest is unpaid for good."""
+    ordered = sorted(workspace_ids)
+    for start in range(0, len(ordered), _WORKSPACES_AT_ONCE):
+        some = ordered[start : start + _WORKSPACES_AT_ONCE]
+        while await transact(database, partial(_pay, catalog, some), step="usage.pay") == _DUES_AT_ONCE:
+            pass
 
 
 async def pay_left(database: Database, catalog: Catalog, *, limit: int) -> int:
     """Pay what a call counted and did not come to pay, in at most `limit` workspaces; returns in how many."""
     async with database.read() as session:
         owing = await usage_due_store.owing(session, before=session.now - _LEFT_AFTER, limit=limit)
-    for workspace_id in owing:
-        await pay_usage(database, catalog, workspace_id)
+    await pay_usage(database, catalog, owing)
     return len(owing)
 
 
@@ -54,64 +58,64 @@ async def next_left_at(session: Session) -> datetime | None:
     return oldest + _LEFT_AFTER if oldest is not None else None
 
 
-async def _pay(session: Session, catalog: Catalog, workspace_id: UUID) -> int:
-    state = await usage_state_store.lock(session, workspace_id)
-    dues = await usage_due_store.waiting(session, workspace_id, limit=_AT_ONCE)
-    if not dues:
-        return 0
-    counters = await usage_due_store.counters_of(
-        session, workspace_id, {(due.period_start, due.resource) for due in dues}
-    )
+async def _pay(catalog: Catalog, workspace_ids: Collection[UUID], session: Session) -> int:
+    """Pay the oldest dues; returns how many there were."""
+    states = await usage_state_store.lock_all(session, workspace_ids)
+    dues = await usage_due_store.waiting(session, workspace_ids, limit=_DUES_AT_ONCE)
+    counters = await usage_due_store.counters_of(session, {_key(due) for due in dues})
     wanted = _wanted(dues, counters)
-    spends = _spends(catalog, workspace_id, dues, wanted)
-    spent = await spend_what_there_is(session, [spend for spend, _ in spends])
-    left = {key: amount for (_, key), amount in zip(spends, spent, strict=True)}
+    amounts: dict[Payer, int] = {}
     for due, want in zip(dues, wanted, strict=True):
-        key = due.resource, due.subject_id
-        paid = min(want, left.get(key, 0))
-        if paid:
-            left[key] -= paid
-        await _book(session, counters[due.period_start, due.resource], due, want=want, paid=paid)
-    await usage_due_store.remove(session, workspace_id, [due.id for due in dues])
-    usage_state_store.changed(session, state)
+        if want:
+            amounts[_payer(due)] = amounts.get(_payer(due), 0) + want
+    spent = await spend_what_there_is(session, [_spend(catalog, payer, steps) for payer, steps in amounts.items()])
+    left = dict(zip(amounts, spent, strict=True))
+    charged: dict[tuple[CounterKey, UUID], int] = {}
+    for due, want in zip(dues, wanted, strict=True):
+        paid = min(want, left.get(_payer(due), 0))
+        left[_payer(due)] = left.get(_payer(due), 0) - paid
+        _book(counters[_key(due)], due, want=want, paid=paid)
+        if paid and due.subject_id is not None:
+            of = _key(due), due.subject_id
+            charged[of] = charged.get(of, 0) + paid
+    await usage_due_store.charge_subjects(session, charged)
+    await usage_due_store.remove(session, dues)
+    for workspace_id in {due.workspace_id for due in dues}:
+        usage_state_store.changed(session, states[workspace_id])
     return len(dues)
 
 
-def _wanted(dues: Sequence[UsageDueRow], counters: Mapping[tuple[datetime, str], UsageCounterRow]) -> list[int]:
+def _key(due: UsageDueRow) -> CounterKey:
+    return CounterKey(due.workspace_id, due.period_start, due.resource)
+
+
+def _payer(due: UsageDueRow) -> Payer:
+    return due.workspace_id, due.resource, due.subject_id
+
+
+def _wanted(dues: Sequence[UsageDueRow], counters: Mapping[CounterKey, UsageCounterRow]) -> list[int]:
     """The whole steps that are to be charged for each due: what a period owes rounds down over all of it, less what was charged."""
     charged = {key: counter.charged for key, counter in counters.items()}
     wanted: list[int] = []
     for due in dues:
-        key = due.period_start, due.resource
-        counter = counters[key]
+        counter = counters[_key(due)]
         counter.owed = _EXACT.add(counter.owed, due.value)
         # a correction may have left more charged than is owed: that pays for what comes next
-        wanted.append(max(int(counter.owed) - charged[key], 0))
-        charged[key] += wanted[-1]
+        wanted.append(max(int(counter.owed) - charged[_key(due)], 0))
+        charged[_key(due)] += wanted[-1]
     return wanted
 
 
-def _spends(
-    catalog: Catalog, workspace_id: UUID, dues: Sequence[UsageDueRow], wanted: Sequence[int]
-) -> list[tuple[Spend, tuple[str, UUID | None]]]:
-    """A spend for each resource and subject, in the order in which they were used first."""
-    amounts: dict[tuple[str, UUID | None], int] = {}
-    for due, want in zip(dues, wanted, strict=True):
-        if want:
-            key = due.resource, due.subject_id
-            amounts[key] = amounts.get(key, 0) + want
-    return [(_spend(catalog, workspace_id, amount, *key), key) for key, amount in amounts.items()]
-
-
-def _spend(catalog: Catalog, workspace_id: UUID, amount: int, resource: str, subject_id: UUID | None) -> Spend:
+def _spend(catalog: Catalog, payer: Payer, steps: int) -> Spend:
+    workspace_id, resource, subject_id = payer
     known = catalog.resource(resource)
     description = f"{known.name if known is not None else resource} past what the plan includes"
     return Spend(
-        workspace_id=workspace_id, amount=amount, description=description, resource=resource, subject_id=subject_id
+        workspace_id=workspace_id, amount=steps, description=description, resource=resource, subject_id=subject_id
     )
 
 
-async def _book(session: Session, counter: UsageCounterRow, due: UsageDueRow, *, want: int, paid: int) -> None:
+def _book(counter: UsageCounterRow, due: UsageDueRow, *, want: int, paid: int) -> None:
     """Write into the counter what was paid of a due; what was not is unpaid, and owed no longer."""
     counter.charged += paid
     if paid < want:
@@ -119,7 +123,3 @@ async def _book(session: Session, counter: UsageCounterRow, due: UsageDueRow, *,
         units = min(short.quantize(_UNIT_STEP, rounding=ROUND_DOWN, context=_EXACT), due.units)
         counter.unpaid += units
         counter.owed = _EXACT.subtract(counter.owed, Decimal(want - paid))
-    if paid and due.subject_id is not None:
-        await usage_due_store.charge_subject(
-            session, due.workspace_id, due.period_start, due.resource, due.subject_id, paid
-        )

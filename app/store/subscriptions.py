@@ -49,6 +49,8 @@ class Subscribed(NamedTuple):
 
     workspace_id: UUID
     created_at: datetime
+    usage_anchor: datetime | None
+    usage_anchored_at: datetime | None
     provider_id: str | None
     status: str | None
     terms_id: str | None
@@ -71,7 +73,8 @@ class Subscribed(NamedTuple):
 
 SUBSCRIBED: Final = KeyedRead[UUID, Subscribed](
     "subscribed",
-    "SELECT w.id, w.created_at, s.provider_id, s.status, s.terms_id, s.interval, s.seats, s.add_ons, s.started_at,"
+    "SELECT w.id, w.created_at, w.usage_anchor, w.usage_anchored_at, s.provider_id, s.status, s.terms_id, s.interval, s.seats,"
+    " s.add_ons, s.started_at,"
     " s.period_start, s.period_end, s.ends_at, s.trial_ends_at, s.grace_ends_at, s.pending, s.version, c.seats_left,"
     " u.recurring_total_minor, w.version AS workspace_version,"
     " (SELECT count(*) FROM memberships m WHERE m.workspace_id = w.id) AS members"

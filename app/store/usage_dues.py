@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, select, text, tuple_
 
 from app.db.engine import Session
-from app.db.tables.usage import SubjectUsageRow, UsageCounterRow, UsageDueRow
+from app.db.tables.usage import UsageCounterRow, UsageDueRow
+
+_CHARGE_SUBJECTS = text("""
+    UPDATE subject_usage u SET charged = u.charged + c.steps
+    FROM unnest(
+        CAST(:workspaces AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:resources AS text[]), CAST(:subjects AS uuid[]),
+        CAST(:steps AS bigint[])
+    ) c (workspace_id, period_start, resource, subject_id, steps)
+    WHERE u.workspace_id = c.workspace_id AND u.period_start = c.period_start AND u.resource = c.resource
+        AND u.subject_id = c.subject_id
+""")
 
 
-async def waiting(session: Session, workspace_id: UUID, *, limit: int) -> Sequence[UsageDueRow]:
-    """What a workspace has to pay, the oldest first; its usage is locked."""
-    query = select(UsageDueRow).where(UsageDueRow.workspace_id == workspace_id)
+class CounterKey(NamedTuple):
+    """What a counter is found by."""
+
+    workspace_id: UUID
+    period_start: datetime
+    resource: str
+
+
+async def waiting(session: Session, workspace_ids: Collection[UUID], *, limit: int) -> Sequence[UsageDueRow]:
+    """What workspaces have to pay, the oldest first; their usage is locked."""
+    query = select(UsageDueRow).where(UsageDueRow.workspace_id.in_(workspace_ids))
     return (await session.scalars(query.order_by(UsageDueRow.id).limit(limit))).all()
 
 
-async def counters_of(
-    session: Session, workspace_id: UUID, keys: Collection[tuple[datetime, str]]
-) -> dict[tuple[datetime, str], UsageCounterRow]:
-    """Counters of a workspace, by (start of the period, resource); its usage is locked."""
-    key = tuple_(UsageCounterRow.period_start, UsageCounterRow.resource)
-    query = select(UsageCounterRow).where(UsageCounterRow.workspace_id == workspace_id, key.in_(keys))
+async def counters_of(session: Session, keys: Collection[CounterKey]) -> dict[CounterKey, UsageCounterRow]:
+    """Counters by their keys; the workspaces' usage is locked."""
+    key = tuple_(UsageCounterRow.workspace_id, UsageCounterRow.period_start, UsageCounterRow.resource)
+    query = select(UsageCounterRow).where(key.in_(keys))
     rows = await session.scalars(query.execution_options(populate_existing=True))
-    return {(row.period_start, row.resource): row for row in rows}
+    return {CounterKey(row.workspace_id, row.period_start, row.resource): row for row in rows}
 
 
-async def charge_subject(
-    session: Session, workspace_id: UUID, period_start: datetime, resource: str, subject_id: UUID, steps: int
-) -> None:
-    """Note that credits paid for what a subject used; one that was erased meanwhile is left out."""
-    charged = update(SubjectUsageRow).where(
-        SubjectUsageRow.workspace_id == workspace_id,
-        SubjectUsageRow.period_start == period_start,
-        SubjectUsageRow.resource == resource,
-        SubjectUsageRow.subject_id == subject_id,
-    )
-    await session.execute(
-        charged.values(charged=SubjectUsageRow.charged + steps).execution_options(synchronize_session=False)
-    )
+async def charge_subjects(session: Session, charged: Mapping[tuple[CounterKey, UUID], int]) -> None:
+    """Note how many steps paid for what subjects used; those that were erased meanwhile are left out."""
+    if not charged:
+        return
+    keys, subject_ids = zip(*charged, strict=True)
+    columns = *zip(*keys, strict=True), subject_ids, tuple(charged.values())
+    names = "workspaces", "starts", "resources", "subjects", "steps"
+    await session.execute(_CHARGE_SUBJECTS, {name: list(column) for name, column in zip(names, columns, strict=True)})
 
 
-async def remove(session: Session, workspace_id: UUID, due_ids: Collection[int]) -> None:
+async def remove(session: Session, dues: Collection[UsageDueRow]) -> None:
     """Forget what was paid, or will not be."""
-    paid = delete(UsageDueRow).where(UsageDueRow.workspace_id == workspace_id, UsageDueRow.id.in_(due_ids))
+    key = tuple_(UsageDueRow.workspace_id, UsageDueRow.id)
+    paid = delete(UsageDueRow).where(key.in_([(due.workspace_id, due.id) for due in dues]))
     await session.execute(paid.execution_options(synchronize_session=False))
 
 

@@ -47,6 +47,14 @@ def acting_role_at(now: datetime | None, role: str | None, until: datetime | Non
     return after if now is not None and until is not None and until <= now else role
 
 
+class UsageAnchor(NamedTuple):
+    """What the usage periods of a workspace are counted from; see `WorkspaceRow`."""
+
+    created_at: datetime
+    usage_anchor: datetime | None
+    usage_anchored_at: datetime | None
+
+
 # Nobody but an admin is asked for a seat: owners keep their rights, and a member has none to lose.
 _BEFORE_ADMIN: Final = (
     "(SELECT count(*) FROM memberships o WHERE o.workspace_id = m.workspace_id"
@@ -147,6 +155,21 @@ async def lock(session: Session, workspace_id: UUID) -> WorkspaceRow | None:
     """
     query = select(WorkspaceRow).where(WorkspaceRow.id == workspace_id).with_for_update(key_share=True)
     return await session.scalar(query.execution_options(populate_existing=True))
+
+
+async def usage_anchor(session: Session, workspace_id: UUID) -> UsageAnchor | None:
+    """What the usage periods of a workspace are counted from; it changes only while the `usage_states` of it is locked."""
+    row = WorkspaceRow
+    query = select(row.created_at, row.usage_anchor, row.usage_anchored_at).where(row.id == workspace_id)
+    found = (await session.execute(query)).one_or_none()
+    return UsageAnchor(*found) if found is not None else None
+
+
+async def anchor_usage(session: Session, workspace_id: UUID, started_at: datetime) -> None:
+    """Count the usage periods of a workspace from its first subscription's start on, unless they are counted from one already."""
+    anchored = update(WorkspaceRow).where(WorkspaceRow.id == workspace_id, WorkspaceRow.usage_anchor.is_(None))
+    anchored = anchored.values(usage_anchor=started_at, usage_anchored_at=session.now)
+    await session.execute(anchored.execution_options(synchronize_session="evaluate"))
 
 
 async def with_role(

@@ -19,12 +19,18 @@ def upgrade() -> None:
     """Add the day that usage periods are counted from, and the tables."""
     op.add_column("workspaces", sa.Column("usage_anchor", _TIME))
     op.add_column("workspaces", sa.Column("usage_anchored_at", _TIME))
+    # of those that subscribed before, the start of the last subscription is what is known
+    op.execute(
+        "UPDATE workspaces w SET usage_anchor = s.started_at, usage_anchored_at = s.started_at"
+        " FROM subscriptions s WHERE s.workspace_id = w.id AND s.started_at IS NOT NULL"
+    )
     _add_states_and_events()
     _add_counters()
     _add_gauges()
     _add_subjects()
     _add_dues_and_warnings()
     _add_to_ledger()
+    op.execute((_SQL / "count.sql").read_text(encoding="utf-8"))
 
 
 def _workspace_id() -> sa.Column[object]:

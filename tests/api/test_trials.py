@@ -157,7 +157,9 @@ async def test_a_plan_by_contract_is_changed_by_nobody_here(backend: RunningBack
 
     await transact(
         backend.database,
-        lambda session: given_plans.give(session, person.workspace_id, enterprise, actor=OPERATOR, ends_at=ends_at),
+        lambda session: given_plans.give(
+            session, backend.parts.runtime.catalog, person.workspace_id, enterprise, actor=OPERATOR, ends_at=ends_at
+        ),
     )
     found = await subscription(backend, person)
     assert _plan(found) == ("enterprise", "ACTIVE", 40)
@@ -187,7 +189,10 @@ async def test_a_plan_that_was_given_without_a_contract_can_be_left_for_a_paid_o
     person = await backend.sign_up()
     gift = choice_of(backend.parts.runtime.catalog, "starter", 3, None)
     await transact(
-        backend.database, lambda session: given_plans.give(session, person.workspace_id, gift, actor=OPERATOR)
+        backend.database,
+        lambda session: given_plans.give(
+            session, backend.parts.runtime.catalog, person.workspace_id, gift, actor=OPERATOR
+        ),
     )
     assert _plan(await subscribe(backend, person, "business", seats=3)) == ("business", "ACTIVE", 3)
 

@@ -208,9 +208,16 @@ async def test_open_screens_see_the_trial_go_to_an_organization_and_a_given_plan
         assert (left["plan"]["code"], left["status"]) == ("inactive", "CANCELED")
         await transact(
             backend.database,
-            lambda session: given_plans.give(session, person.workspace_id, given, actor=OPERATOR),
+            lambda session: given_plans.give(
+                session, backend.parts.runtime.catalog, person.workspace_id, given, actor=OPERATOR
+            ),
         )
         assert (await socket.until(_has(40)))["status"] == "ACTIVE"
-        await transact(backend.database, lambda session: given_plans.end(session, person.workspace_id, actor=OPERATOR))
+        await transact(
+            backend.database,
+            lambda session: given_plans.end(
+                session, backend.parts.runtime.catalog, person.workspace_id, actor=OPERATOR
+            ),
+        )
         ended = await socket.until(_has(1))
     assert int(first["version"]) < int(left["version"]) < int(ended["version"])

@@ -29,10 +29,7 @@ _INCLUDED = 100
 _PRICE = 500
 
 
-@pytest.mark.parametrize(
-    "point",
-    ["usage.count:before-commit", "usage.count:after-commit", "usage.pay:before-commit", "usage.pay:after-commit"],
-)
+@pytest.mark.parametrize("point", ["usage.count:after-commit", "usage.pay:after-commit"])
 async def test_a_storm_with_a_process_killed_counts_and_charges_each_event_once(database: Database, point: str) -> None:
     opened = [await Metered(database).open() for _ in range(_WORKSPACES)]
     for each in opened:

@@ -155,4 +155,4 @@ async def told(database: Database, workspace_id: UUID) -> list[str]:
 
 async def check(database: Database, workspace_id: UUID) -> None:
     """Do what the worker does with a workspace on a given plan."""
-    await transact(database, lambda session: given_plans.check_due(session, workspace_id))
+    await transact(database, lambda session: given_plans.check_due(session, CATALOG, workspace_id))

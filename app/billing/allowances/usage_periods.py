@@ -6,8 +6,10 @@ Pure. All times are UTC, so no change to summer time makes a period longer or sh
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 class UsagePeriod(NamedTuple):
@@ -50,6 +52,22 @@ def usage_period(workspace: Anchored, at: datetime) -> UsagePeriod:
     if at < lengthened_to:
         return UsagePeriod(running.start, lengthened_to)
     return UsagePeriod(*month_around(at, anchor))
+
+
+def last_month(workspace: Anchored, period: UsagePeriod) -> datetime:
+    """When the month began with which a period of a workspace ends.
+
+    It is the period's start, but where the first subscription began later in it: that is paid for from then on.
+    """
+    anchor, anchored_at = workspace.usage_anchor, workspace.usage_anchored_at
+    if anchor is None or anchored_at is None or period.end <= anchored_at:
+        return period.start
+    return max(period.start, month_around(period.end - _MOMENT, anchor)[0])
+
+
+def period_before(workspace: Anchored, period: UsagePeriod) -> UsagePeriod:
+    """The period that ends where one begins."""
+    return usage_period(workspace, period.start - _MOMENT)
 
 
 def month_around(now: datetime, anchor: datetime) -> tuple[datetime, datetime]:

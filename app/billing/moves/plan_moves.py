@@ -17,12 +17,14 @@ from app.billing.moves import plan_refunds
 from app.billing.moves.unused_time import PartToRefund
 from app.billing.payments import card_mirror
 from app.billing.payments.workspace_closing import require_open
-from app.billing.subscriptions import given_plans, owner_notices, subscription_states
+from app.billing.subscriptions import given_plans, owner_notices, subscription_states, usage_limits
 from app.billing.subscriptions.change_states import CALL_TAKES, STEP_TAKES, ChangeInFlight
+from app.billing.subscriptions.given_until import is_given
 from app.billing.subscriptions.owner_notices import Notice
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, choice_from_json
 from app.billing.subscriptions.sold_terms import Sold
 from app.billing.subscriptions.workspace_plan import fallback_terms
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.plan_moves import MoveKind, MoveState, PlanMoveRow
 from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
@@ -128,8 +130,8 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
     row = await subscription_store.lock(session, workspace_id)
     if row is not None and row.provider_id is not None and row.provider_id == move.subscription_id:
         await subscription_states.mirror(session, workspace_id, sold, None)
-    elif row is not None and given_plans.is_given(row) and move.subscription_id is None and move.goal is None:
-        await given_plans.fall_back(session, row)
+    elif row is not None and is_given(row) and move.subscription_id is None and move.goal is None:
+        await given_plans.fall_back(session, sold.catalog, row)
         row.status = SubscriptionState.ACTIVE.value
     goal = _goal(move, sold)
     if goal is not None and goal.interval is not None:
@@ -140,11 +142,11 @@ async def leave(session: Session, workspace_id: UUID, move_id: UUID, sold: Sold)
     elif goal is not None:
         actor = OPERATOR if move.kind == MoveKind.OPERATOR else SYSTEM
         try:
-            await given_plans.give(session, workspace_id, goal, actor=actor, ends_at=move.ends_at)
+            await given_plans.give(session, sold.catalog, workspace_id, goal, actor=actor, ends_at=move.ends_at)
         except DomainError as refused:
             # the workspace is being deleted, or another plan was paid for meanwhile
             move.failure = refused.message
-    _arrived(session, move)
+    await _arrived(session, sold.catalog, move)
     return move
 
 
@@ -166,7 +168,9 @@ async def claim_begin(session: Session, workspace_id: UUID, move_id: UUID) -> Pl
     return move
 
 
-async def arrive(session: Session, workspace_id: UUID, move_id: UUID, *, failure: str | None = None) -> None:
+async def arrive(
+    session: Session, catalog: Catalog, workspace_id: UUID, move_id: UUID, *, failure: str | None = None
+) -> None:
     """Note that the next paid plan was begun, or why it was not; then money goes back."""
     move = await _locked(session, workspace_id, move_id)
     if move is not None and move.state == MoveState.BEGINNING:
@@ -175,10 +179,11 @@ async def arrive(session: Session, workspace_id: UUID, move_id: UUID, *, failure
         if failure is not None and row is not None and row.terms_id is None:
             row.status = SubscriptionState.CANCELED.value
             subscription_states.changed(session, row)
-        _arrived(session, move)
+        await _arrived(session, catalog, move)
 
 
-def _arrived(session: Session, move: PlanMoveRow) -> None:
+async def _arrived(session: Session, catalog: Catalog, move: PlanMoveRow) -> None:
+    await usage_limits.settle(session, catalog, move.workspace_id)
     move.state = MoveState.REFUNDING.value
     move.moved_at = session.now if move.failure is None else None
     move.next_check_at = session.now + STEP_TAKES

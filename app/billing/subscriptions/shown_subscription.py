@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.billing.allowances.usage_periods import month_around
-from app.billing.subscriptions.given_plans import as_of, is_given
+from app.billing.allowances.usage_periods import usage_period
+from app.billing.subscriptions.given_plans import as_of
+from app.billing.subscriptions.given_until import is_given
 from app.billing.subscriptions.kept_terms import find_terms
 from app.billing.subscriptions.pending_changes import (
     PendingChange,
@@ -117,7 +118,8 @@ async def _pending(reads: Reads, catalog: Catalog, subscribed: Subscribed) -> Pe
 
 
 def _period(subscribed: Subscribed, now: datetime) -> tuple[datetime, datetime]:
-    """The period that is paid for; without one the present month, counted from the last subscription's or the workspace's start."""
+    """The period that is paid for; without one that in which usage is counted."""
     if subscribed.terms_id is not None and subscribed.period_start is not None and subscribed.period_end is not None:
         return subscribed.period_start, subscribed.period_end
-    return month_around(now, subscribed.started_at or subscribed.created_at)
+    start, end = usage_period(subscribed, now)
+    return start, end

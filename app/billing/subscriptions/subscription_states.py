@@ -11,11 +11,13 @@ import structlog
 
 from app.accounts.access import audit_log
 from app.accounts.access.audit_log import SYSTEM
-from app.billing.subscriptions import owner_notices
+from app.billing.allowances.plan_changes import anchor_usage, lock_unanchored
+from app.billing.subscriptions import owner_notices, usage_limits
 from app.billing.subscriptions.goals import CHANGE_ID, TERMS_ID, Snapshot, goal_from_json, terms_ids_of
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind, pending_as_json
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, choice_billed_by, choice_from_json
 from app.billing.subscriptions.sold_terms import Sold
+from app.catalog import Catalog
 from app.db.engine import Session
 from app.db.tables.subscriptions import ChangeState, SubscriptionChangeRow, SubscriptionRow, SubscriptionState
 from app.payments.subscription_values import ProviderSubscription, SubscriptionStatus
@@ -79,12 +81,13 @@ async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Sna
 
     `snapshot` was fetched after the event that made the caller fetch it. A price that nobody here knows keeps the plan as it was.
     """
+    is_first = snapshot is not None and await lock_unanchored(session, workspace_id)
     await billing_account_store.lock(session, workspace_id)
     row = await subscription_store.lock(session, workspace_id)
     if snapshot is None:
         is_over = row is not None and row.provider_id is not None
         if row is not None and is_over:
-            await _end(session, row)
+            await _end(session, sold.catalog, row)
         return is_over
     change = await subscription_store.change_in_flight(session, workspace_id)
     values = _values(session, sold, row, snapshot, change)
@@ -98,8 +101,13 @@ async def mirror(session: Session, workspace_id: UUID, sold: Sold, snapshot: Sna
     is_same = row.provider_id == snapshot.subscription.id
     before = present_choice(row, sold) if is_same else None
     had_ended = is_same and row.ends_at is not None
+    held, terms = usage_limits.held_by(row), sold.by_id[values["terms_id"]]
+    since = await usage_limits.billed_since(session, row, snapshot, terms.id)
     is_changed = await _take_over(session, row, values)
+    if is_first:
+        await anchor_usage(session, sold.catalog, workspace_id, snapshot.subscription.started_at)
     if is_changed:
+        await usage_limits.follow(session, sold.catalog, workspace_id, held, terms, at=since)
         await _tell(session, row, sold, snapshot, before, had_ended=had_ended)
     await owner_notices.tell_of_unpaid(session, row, snapshot.subscription.latest_invoice_id)
     row.next_check_at, row.checked_at = next_check(session.now, row, snapshot), session.now
@@ -139,9 +147,9 @@ async def check_later(session: Session, workspace_id: UUID) -> None:
         row.next_check_at, row.checked_at = session.now + _CHECK_AGAIN, session.now
 
 
-async def _end(session: Session, row: SubscriptionRow) -> None:
+async def _end(session: Session, catalog: Catalog, row: SubscriptionRow) -> None:
     """The workspace falls back: the paid subscription has ended. One that was ended to move to another plan was not canceled."""
-    before = summary_of(row)
+    before, held, ends_at = summary_of(row), usage_limits.held_by(row), row.ends_at
     was_unpaid = row.status == SubscriptionState.PAST_DUE
     is_moved = await plan_move_store.ends(session, row.workspace_id, str(row.provider_id))
     if not is_moved:
@@ -155,6 +163,12 @@ async def _end(session: Session, row: SubscriptionRow) -> None:
     summary = "The subscription ended unpaid." if was_unpaid and not is_moved else "The subscription ended."
     await audit_log.record(session, row.workspace_id, SYSTEM, "subscription.ended", summary, before=before)
     changed(session, row)
+    if is_moved and held.terms_id is not None:
+        # what comes next counts from here, as if nothing had been between the two
+        await usage_limits.stay(session, catalog, row.workspace_id, held.terms_id)
+        return
+    at = ends_at if ends_at is not None and ends_at < session.now else session.now
+    await usage_limits.follow(session, catalog, row.workspace_id, held, None, at=at)
 
 
 async def _take_over(session: Session, row: SubscriptionRow, values: Mapping[str, Any]) -> bool:

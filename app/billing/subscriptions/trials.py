@@ -84,12 +84,12 @@ class Trials:
             return
         choice, ends_at = PlanChoice(terms, None, row.seats, add_on_quantities(row.add_ons)), row.trial_ends_at
         actor, before = Actor(user_id=user_id), subscription_states.summary_of(row)
-        await given_plans.fall_back(session, row)
+        await given_plans.fall_back(session, self.catalog, row)
         summary = "The free trial went to an organization that its user made."
         await audit_log.record(session, personal_id, actor, "trial.moved", summary, before=before)
         await billing_account_store.lock(session, workspace_id)
         taken = await given_plans.put(
-            session, workspace_id, choice, status=SubscriptionState.TRIALING, trial_ends_at=ends_at
+            session, self.catalog, workspace_id, choice, status=SubscriptionState.TRIALING, trial_ends_at=ends_at
         )
         summary = "The organization took over the free trial of the user who made it."
         after = subscription_states.summary_of(taken)
@@ -106,7 +106,7 @@ class Trials:
         choice = PlanChoice(plan_terms(self.catalog, plan), None, trial.seats, trial.add_ons)
         ends_at = session.now + timedelta(days=trial.days)
         row = await given_plans.put(
-            session, workspace_id, choice, status=SubscriptionState.TRIALING, trial_ends_at=ends_at
+            session, self.catalog, workspace_id, choice, status=SubscriptionState.TRIALING, trial_ends_at=ends_at
         )
         after = {**subscription_states.summary_of(row), "endsAt": ends_at.isoformat()}
         actor = Actor(user_id=user_id)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.billing.payments.details_sync import tax_in_words
 from app.billing.subscriptions import given_plans
+from app.billing.subscriptions.given_until import end_of
 from app.billing.subscriptions.kept_terms import find_terms_in
 from app.billing.subscriptions.workspace_plan import fallback_terms, known_terms
 from app.catalog import Catalog, PlanTerms
@@ -57,7 +58,7 @@ class WorkspaceReport:
             ),
             ("add-ons", _add_ons(row) if row is not None else "none"),
             ("period ends", _time(row.period_end if row is not None else None)),
-            ("plan ends", _time(given_plans.end_of(row) or row.ends_at if row is not None else None)),
+            ("plan ends", _time(end_of(row) or row.ends_at if row is not None else None)),
             ("grace ends", _time(row.grace_ends_at if row is not None else None)),
             ("pending", _pending(row.pending) if row is not None and row.pending is not None else "nothing"),
             ("under way", self._under_way()),

@@ -126,7 +126,7 @@ async def _begin(context: FlowContext, move: PlanMoveRow) -> None:
         await sync_subscription(context, move.workspace_id)
     await transact(
         context.database,
-        lambda session: plan_moves.arrive(session, move.workspace_id, move.id, failure=failure),
+        lambda session: plan_moves.arrive(session, context.catalog, move.workspace_id, move.id, failure=failure),
         step="move.arrive",
     )
 

@@ -33,7 +33,7 @@ async def check_subscription(context: FlowContext, workspace_id: UUID) -> None:
 
     async def check(session: Session) -> bool:
         await subscription_states.check_later(session, workspace_id)
-        return await given_plans.check_due(session, workspace_id)
+        return await given_plans.check_due(session, context.catalog, workspace_id)
 
     if await transact(context.database, check, step="subscription.check_due"):
         return

@@ -44,7 +44,7 @@ async def _give(database: Database, workspace_id: UUID, *, ends_in: timedelta | 
     ends_at = database.clock.now() + ends_in if ends_in is not None else None
 
     async def give(session: Session) -> None:
-        await given_plans.give(session, workspace_id, _ENTERPRISE, actor=OPERATOR, ends_at=ends_at)
+        await given_plans.give(session, _CATALOG, workspace_id, _ENTERPRISE, actor=OPERATOR, ends_at=ends_at)
 
     await transact(database, give)
     return ends_at
@@ -60,7 +60,7 @@ async def _free(database: Database, workspace_id: UUID) -> int:
 
 
 async def _check(database: Database, workspace_id: UUID) -> bool:
-    return await transact(database, lambda session: given_plans.check_due(session, workspace_id))
+    return await transact(database, lambda session: given_plans.check_due(session, _CATALOG, workspace_id))
 
 
 async def _told(database: Database, workspace_id: UUID) -> list[str]:
@@ -95,7 +95,7 @@ async def test_a_given_plan_is_shown_with_its_seats_and_add_ons_and_nothing_rene
 async def test_an_interval_is_left_out_since_nothing_is_billed(database: Database) -> None:
     workspace_id = await _workspace(database)
     monthly = choice_of(_CATALOG, "business", 7, BillingInterval.MONTH)
-    await transact(database, lambda session: given_plans.give(session, workspace_id, monthly, actor=OPERATOR))
+    await transact(database, lambda session: given_plans.give(session, _CATALOG, workspace_id, monthly, actor=OPERATOR))
     shown = await _shown(database, workspace_id)
     assert (shown.choice.terms.plan.code, shown.choice.interval, shown.choice.seats) == ("business", None, 7)
 
@@ -144,8 +144,12 @@ async def test_the_worker_writes_the_end_down_and_tells_the_owners_once(database
 async def test_nothing_is_called_off_at_the_provider_when_a_given_plan_ends(fresh_database: Database) -> None:
     workspace_id = await _workspace(fresh_database)
     await _give(fresh_database, workspace_id)
-    assert await transact(fresh_database, lambda session: given_plans.end(session, workspace_id, actor=OPERATOR))
-    assert not await transact(fresh_database, lambda session: given_plans.end(session, workspace_id, actor=OPERATOR))
+    assert await transact(
+        fresh_database, lambda session: given_plans.end(session, _CATALOG, workspace_id, actor=OPERATOR)
+    )
+    assert not await transact(
+        fresh_database, lambda session: given_plans.end(session, _CATALOG, workspace_id, actor=OPERATOR)
+    )
     async with fresh_database.read() as session:
         queued = select(text("entrypoint")).select_from(text("pgqueuer"))
         tasks = set((await session.scalars(queued)).all())
@@ -156,7 +160,7 @@ async def test_another_plan_takes_the_place_of_a_given_one(database: Database) -
     workspace_id = await _workspace(database)
     await _give(database, workspace_id, ends_in=_DAY)
     starter = choice_of(_CATALOG, "starter", 4, None)
-    await transact(database, lambda session: given_plans.give(session, workspace_id, starter, actor=OPERATOR))
+    await transact(database, lambda session: given_plans.give(session, _CATALOG, workspace_id, starter, actor=OPERATOR))
     shown = await _shown(database, workspace_id)
     assert (shown.choice, shown.ends_at) == (starter, None)
     assert await _next_check(database, workspace_id) is None
@@ -168,7 +172,9 @@ async def test_no_plan_is_given_in_place_of_a_paid_one(database: Database) -> No
     before = await _shown(database, workspace_id)
     with pytest.raises(PaidPlan):
         await _give(database, workspace_id)
-    assert not await transact(database, lambda session: given_plans.end(session, workspace_id, actor=OPERATOR))
+    assert not await transact(
+        database, lambda session: given_plans.end(session, _CATALOG, workspace_id, actor=OPERATOR)
+    )
     assert not await _check(database, workspace_id)
     assert await _shown(database, workspace_id) == before
 

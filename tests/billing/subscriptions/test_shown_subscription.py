@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from app.billing.allowances.usage_periods import month_around
+from app.billing.allowances.usage_periods import month_around, usage_period
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
 from app.billing.subscriptions.shown_subscription import ShownSubscription, shown_subscription
 from app.catalog import AddOnQuantity, BillingInterval, load_catalog
@@ -19,6 +20,7 @@ from app.db.unit_of_work import transact
 from app.errors import NotFound
 from app.ids import uuid7
 from app.store import subscriptions as subscription_store
+from app.store import workspaces as workspace_store
 from tests.support.accounts import new_person
 from tests.support.running_backend import CATALOGS
 from tests.support.subscriptions import choice_of, end_subscription, subscribe, tell_recurring
@@ -103,14 +105,22 @@ async def test_what_is_decided_for_later_is_shown_with_its_plan(database: Databa
     assert shown.renews_at == shown.period[1]
 
 
-async def test_after_one_has_ended_months_are_counted_from_its_start(database: Database) -> None:
+async def test_after_one_has_ended_the_period_is_that_in_which_usage_is_counted(database: Database) -> None:
     workspace_id = (await new_person(database)).user.personal_workspace_id
-    began = Reads(database).now - timedelta(days=100)
+    now = Reads(database).now
+    began = now - timedelta(days=100)
     await subscribe(database, workspace_id, _TEAM, started_at=began)
+    await transact(database, lambda session: workspace_store.anchor_usage(session, workspace_id, began))
     await end_subscription(database, workspace_id)
     shown = await _shown(database, workspace_id)
     assert (shown.status, shown.choice.terms.plan.code) == (SubscriptionState.CANCELED, "free")
-    assert (shown.renews_at, shown.period) == (None, month_around(Reads(database).now, began))
+    assert shown.renews_at is None
+    async with database.read() as session:
+        anchor = await workspace_store.usage_anchor(session, workspace_id)
+    assert anchor is not None
+    assert shown.period == usage_period(anchor, now)
+    end = shown.period[1]
+    assert end.day == min(began.day, monthrange(end.year, end.month)[1])
 
 
 async def test_what_recurs_is_shown_only_as_it_was_told_for_this_version(database: Database) -> None:

@@ -82,7 +82,7 @@ async def test_an_organization_of_somebody_without_a_trial_gets_none(database: D
 async def test_a_deleted_organization_takes_the_trial_with_it(database: Database) -> None:
     person = await come(database)
     organization = await make_organization(database, person)
-    await transact(database, lambda session: given_plans.end(session, organization, actor=OPERATOR))
+    await transact(database, lambda session: given_plans.end(session, CATALOG, organization, actor=OPERATOR))
     assert not await is_on_trial(database, await make_organization(database, person))
     assert not await has_trial(database, person.user.id)
 
@@ -92,7 +92,7 @@ async def test_neither_a_paid_plan_nor_one_that_an_operator_gave_moves_to_an_org
     await subscribe(database, paying.user.personal_workspace_id, choice_of(CATALOG, "starter", 2), trial_ends_at=None)
     starter = choice_of(CATALOG, "starter", 3, None)
     workspace_id = given.user.personal_workspace_id
-    await transact(database, lambda session: given_plans.give(session, workspace_id, starter, actor=OPERATOR))
+    await transact(database, lambda session: given_plans.give(session, CATALOG, workspace_id, starter, actor=OPERATOR))
     for person in (paying, given):
         assert (
             await shown_of(database, await make_organization(database, person))

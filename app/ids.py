@@ -34,7 +34,7 @@ def made_at(identifier: UUID) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class GlobalId:
-    """What an `ID` of the API holds: a type, and a row's id (with its workspace, where it belongs to one) or a catalog code."""
+    """What an `ID` of the API holds: a type, and a row's id or a catalog code, with its workspace, where it belongs to one."""
 
     type: str
     id: UUID | str
@@ -42,7 +42,8 @@ class GlobalId:
 
     def __str__(self) -> str:
         if isinstance(self.id, str):
-            payload = b"c" + self.id.encode()
+            owner = self.workspace_id
+            payload = b"c" + self.id.encode() if owner is None else b"r" + owner.bytes + self.id.encode()
         elif self.workspace_id is None:
             payload = b"u" + self.id.bytes
         else:
@@ -74,9 +75,11 @@ def _from_payload(type_name: str, payload: bytes) -> GlobalId | None:
         return GlobalId(type_name, UUID(bytes=rest))
     if kind == b"w" and len(rest) == 32:
         return GlobalId(type_name, UUID(bytes=rest[16:]), UUID(bytes=rest[:16]))
-    if kind == b"c":
-        try:
+    try:
+        if kind == b"c":
             return GlobalId(type_name, rest.decode())
-        except UnicodeDecodeError:
-            return None
+        if kind == b"r" and len(rest) > 16:
+            return GlobalId(type_name, rest[16:].decode(), UUID(bytes=rest[:16]))
+    except UnicodeDecodeError:
+        return None
     return None

@@ -24,6 +24,14 @@ def owned_id(text: str, type_name: str) -> tuple[UUID, UUID]:
     return parsed.workspace_id, parsed.id
 
 
+def owned_code(text: str, type_name: str) -> tuple[UUID, str]:
+    """The (workspace, code of the catalog) of something that each workspace has one of; raises `NotFound` for any other id."""
+    parsed = parse_global_id(text)
+    if parsed.type != type_name or not isinstance(parsed.id, str) or parsed.workspace_id is None:
+        raise NotFound
+    return parsed.workspace_id, parsed.id
+
+
 def workspace_id(text: str) -> UUID:
     """The id of a workspace; raises `NotFound` for any other id."""
     return row_id(text, "Workspace")

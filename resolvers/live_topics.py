@@ -22,10 +22,12 @@ from app.ledger import ledger_reads
 from app.ledger import post_movements as ledger_post
 from app.ledger.ledger_reads import Balance
 from app.live import Topic
+from app.metering.bars import Usage, read_usage
 from app.store import billing_accounts as billing_account_store
 from app.store import invoices as invoice_store
 from app.store import purchases as purchase_store
 from app.store import subscriptions as subscription_store
+from app.store import usage_states as usage_state_store
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
 
@@ -66,6 +68,7 @@ class Topics:
     cards: Topic[State[None], Caller]
     invoices: Topic[State[MirroredInvoice], Caller]
     subscriptions: Topic[State[ShownSubscription], Caller]
+    usages: Topic[State[Usage], Caller]
 
 
 def live_topics(database: Database, catalog: Catalog) -> Topics:
@@ -99,6 +102,14 @@ def live_topics(database: Database, catalog: Catalog) -> Topics:
             return []
         return [State(workspace_id, shown.version, shown)]
 
+    async def usage(workspace_id: UUID, _object_ids: frozenset[UUID] | None) -> Sequence[State[Usage]]:
+        try:
+            # with what is used per day, so that it fits the bars for whoever asks for it
+            found = await read_usage(Reads(database), catalog, workspace_id, with_series=True)
+        except NotFound:
+            return []
+        return [State(workspace_id, found.version, found)]
+
     async def refused(
         workspace_id: UUID, callers: Collection[Caller], permission: WorkspacePermission | None
     ) -> Mapping[Caller, ProtocolError]:
@@ -119,4 +130,5 @@ def live_topics(database: Database, catalog: Catalog) -> Topics:
         cards=Topic(card_mirror.TOPIC, cards, without_view_billing),
         invoices=Topic(invoice_mirror.TOPIC, invoice, without_view_billing),
         subscriptions=Topic(subscription_store.TOPIC, subscription, outsiders),
+        usages=Topic(usage_state_store.TOPIC, usage, outsiders),
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from app.accounts.access.callers import Caller
 from app.billing.subscriptions.shown_subscription import ShownSubscription
 from app.ledger.ledger_reads import Balance
+from app.metering.bars import Usage
 from app.store.invoices import MirroredInvoice
 from app.store.purchases import SeenPurchase
 from resolvers import global_ids, payment_methods, purchases
@@ -61,6 +62,12 @@ def watch_subscription(context: Context, workspace_global_id: str) -> AsyncGener
     """The subscription of a workspace: as it stands, then after each change of it or of who belongs to the workspace."""
     workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
     return runtime.hub.subscribe(runtime.topics.subscriptions, workspace_id, workspace_id, caller=_watching(context))
+
+
+def watch_usage(context: Context, workspace_global_id: str) -> AsyncGenerator[State[Usage], None]:
+    """The usage of a workspace: as it stands, then after each change, and when a period begins."""
+    workspace_id, runtime = global_ids.workspace_id(workspace_global_id), context.runtime
+    return runtime.hub.subscribe(runtime.topics.usages, workspace_id, workspace_id, caller=_watching(context))
 
 
 def _watching(context: Context) -> Caller:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLField,
     GraphQLIncludeDirective,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -29,21 +30,48 @@ def arguments_of_selected(info: Info, type_name: str, field_name: str) -> dict[s
     field says so by itself.
     """
     raw = cast("GraphQLResolveInfo[Any]", info._raw_info)  # pyright: ignore[reportPrivateUsage]
+    nodes = _selections(raw, raw.field_nodes, type_name, field_name)
+    return {
+        node.alias.value if node.alias is not None else field_name: arguments
+        for node in nodes
+        if (arguments := _arguments(raw, _field(raw, type_name, field_name), node)) is not None
+    }
+
+
+def arguments_below(info: Info, *path: tuple[str, str]) -> list[Mapping[str, Any]]:
+    """The arguments of each selection of the last field of a path, whose members are (type, field): the first of them is selected
+    on what the current field answers, each other one on what the one before it answers. Otherwise as `arguments_of_selected`.
+    """
+    raw = cast("GraphQLResolveInfo[Any]", info._raw_info)  # pyright: ignore[reportPrivateUsage]
+    nodes = list(raw.field_nodes)
+    for type_name, field_name in path:
+        nodes = list(_selections(raw, nodes, type_name, field_name))
+    found = (_arguments(raw, _field(raw, *path[-1]), node) for node in nodes)
+    return [arguments for arguments in found if arguments is not None]
+
+
+def _selections(
+    raw: GraphQLResolveInfo[Any], parents: Iterable[FieldNode], type_name: str, field_name: str
+) -> Iterator[FieldNode]:
+    """The selections of a field of a type in the selection sets of its parents."""
     of_type = raw.schema.type_map[type_name]
     if not isinstance(of_type, GraphQLObjectType):
         raise TypeError(f"{type_name} is not an object type")
-    field = of_type.fields[field_name]
-    found: dict[str, Mapping[str, Any]] = {}
-    for parent in raw.field_nodes:
+    for parent in parents:
         for node in _fields(raw, of_type, parent.selection_set, set()):
-            if node.name.value != field_name:
-                continue
-            try:
-                arguments = get_argument_values(field, node, raw.variable_values)
-            except GraphQLError:
-                continue
-            found[node.alias.value if node.alias is not None else field_name] = arguments
-    return found
+            if node.name.value == field_name:
+                yield node
+
+
+def _field(raw: GraphQLResolveInfo[Any], type_name: str, field_name: str) -> GraphQLField:
+    return cast("GraphQLObjectType", raw.schema.type_map[type_name]).fields[field_name]
+
+
+def _arguments(raw: GraphQLResolveInfo[Any], field: GraphQLField, node: FieldNode) -> Mapping[str, Any] | None:
+    try:
+        return get_argument_values(field, node, raw.variable_values)
+    except GraphQLError:
+        return None
 
 
 def _fields(

@@ -14,15 +14,16 @@ from schema.credits import CreditBalance
 from schema.invoices import Invoice
 from schema.purchases import CreditPurchase
 from schema.subscriptions import Subscription
+from schema.usage import Usage
 from schema.workspaces import Workspace
 
 
 @strawberry.type(
     name="LiveUpdates",
     description=(
-        "What can be watched: the whole state is sent again after each change. Balance, purchase, cards and subscription are sent "
-        "as they stand first; invoiceChanged begins with nothing, or with what since asks for. Changes that come faster than a "
-        "client reads them are folded into the newest; versions never go back."
+        "What can be watched: the whole state is sent again after each change. Balance, purchase, cards, subscription and usage "
+        "are sent as they stand first; invoiceChanged begins with nothing, or with what since asks for. Changes that come faster "
+        "than a client reads them are folded into the newest; versions never go back."
     ),
 )
 class LiveUpdates:
@@ -73,6 +74,23 @@ class LiveUpdates:
             # as it is now: an owner may have become a member since the last change
             sees = sees_billing(await workspaces.workspace_by_id(info.context, state.object_id))
             yield state.shown(lambda shown, sees=sees: Subscription.of(shown, sees_billing=sees), to=sees)
+
+    @strawberry.subscription(
+        description=(
+            "What a workspace uses, as it stands first, then after each change and when a usage period begins. For all who belong "
+            "to the workspace; credits and subjects for those with VIEW_BILLING only."
+        )
+    )
+    async def usage_changed(
+        self,
+        info: Info,
+        workspace_id: Annotated[strawberry.ID, strawberry.argument(description="Whose usage.")],
+    ) -> AsyncGenerator[Usage, None]:
+        unit = info.context.runtime.catalog.credit_unit
+        async for state in live_updates.watch_usage(info.context, workspace_id):
+            # as it is now: an owner may have become a member since the last change
+            sees = sees_billing(await workspaces.workspace_by_id(info.context, state.object_id))
+            yield state.shown(lambda shown, sees=sees: Usage.of(shown, unit, sees_billing=sees), to=sees)
 
     @strawberry.subscription(
         description=(

@@ -18,6 +18,7 @@ from resolvers import (
     profiles,
     purchases,
     subscriptions,
+    usage,
     workspaces,
 )
 from resolvers.billing_access import sees_billing
@@ -33,6 +34,7 @@ from schema.payment_methods import PaymentMethod
 from schema.profiles import Profile
 from schema.purchases import CreditPurchase
 from schema.subscriptions import Subscription
+from schema.usage import Usage, UsageBar
 from schema.users import USER_NODES
 from schema.workspaces import Workspace
 
@@ -116,6 +118,17 @@ async def _subscription(context: Context, node_id: str) -> Node | None:
     return Subscription.of(shown, sees_billing=sees_billing(access))
 
 
+async def _usage(context: Context, node_id: str) -> Node | None:
+    found, access = await usage.usage(context, node_id)
+    return Usage.of(found, context.runtime.catalog.credit_unit, sees_billing=sees_billing(access))
+
+
+async def _usage_bar(context: Context, node_id: str) -> Node | None:
+    found, access = await usage.bar(context, node_id)
+    unit = context.runtime.catalog.credit_unit
+    return UsageBar.of(found, unit, sees_billing=sees_billing(access)) if found is not None else None
+
+
 _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Plan": _catalog_node,
     "CreditPack": _catalog_node,
@@ -133,6 +146,8 @@ _NODES: Mapping[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Invitation": _invitation,
     "Profile": _profile,
     "Subscription": _subscription,
+    "Usage": _usage,
+    "UsageBar": _usage_bar,
     **USER_NODES,
 }
 

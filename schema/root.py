@@ -30,6 +30,8 @@ from schema.scalars import SCALARS
 from schema.sign_in_mutations import SignInMutation
 from schema.subscription_mutations import SubscriptionMutation
 from schema.subscription_previews import SubscriptionPreviewQuery
+from schema.usage import UsageQuery
+from schema.usage_mutations import UsageMutation
 from schema.user_errors import BasicError, PaymentActionRequired, PaymentDeclined
 from schema.users import UserQuery
 from schema.workspaces import WorkspaceQuery
@@ -37,7 +39,14 @@ from schema.workspaces import WorkspaceQuery
 
 @strawberry.type(description="What can be read.")
 class Query(
-    UserQuery, ProfileQuery, InvitationQuery, WorkspaceQuery, CatalogQuery, SubscriptionPreviewQuery, NodeQuery
+    UserQuery,
+    ProfileQuery,
+    InvitationQuery,
+    WorkspaceQuery,
+    CatalogQuery,
+    SubscriptionPreviewQuery,
+    UsageQuery,
+    NodeQuery,
 ):
     pass
 
@@ -65,6 +74,7 @@ class Mutation(
     PurchaseMutation,
     SubscriptionMutation,
     SalesMutation,
+    UsageMutation,
     CreditMutation,
 ):
     pass

@@ -9,6 +9,7 @@ from app import errors
 from app.accounts.people.handles import HOLD_PERIOD
 from app.error_codes import ErrorCode
 from app.errors import DomainError
+from app.metering.usage_events import OLDEST
 from app.wording import duration
 from schema.enums import described
 from schema.input_texts import LARGEST_FILE, LARGEST_PICTURE
@@ -54,7 +55,7 @@ described(
         ),
         ErrorCode.INSUFFICIENT_CREDITS: "There are fewer credits available than this takes.",
         ErrorCode.HOLD_CLOSED: "The hold was already captured, released, or has lapsed.",
-        ErrorCode.EVENT_TOO_OLD: "Reserved for usage that happened too long ago; nothing answers it yet.",
+        ErrorCode.EVENT_TOO_OLD: f"Usage of more than {duration(OLDEST)} ago is not counted any more.",
         ErrorCode.UNKNOWN_RESOURCE: "The catalog has no resource of this code.",
         ErrorCode.UNKNOWN_WORKSPACE: "There is no workspace with this id or external id.",
         ErrorCode.IDEMPOTENCY_CONFLICT: "This idempotency key was already used with another input.",

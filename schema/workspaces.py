@@ -40,6 +40,7 @@ from schema.phones import PhoneNumber
 from schema.plan_transitions import PlanTransition
 from schema.purchases import CreditPurchaseConnection, Spend
 from schema.subscriptions import Subscription
+from schema.usage import Usage, read_usage
 from schema.user_errors import USER_ERRORS, UserError, no_errors
 
 
@@ -132,6 +133,15 @@ class Workspace(Node):
     async def plan_transition(self, info: Info) -> PlanTransition | None:
         found = await subscriptions.plan_transition(info.context, self.access.workspace.id)
         return PlanTransition.of(found, self.access, info) if found is not None else None
+
+    @strawberry.field(
+        description=(
+            "What it uses in the running usage period, a bar for each resource. Without VIEW_BILLING no credits are in it, and "
+            "nobody is named."
+        )
+    )
+    async def usage(self, info: Info) -> Usage:
+        return await read_usage(info, self.access.workspace.id, sees_billing=sees_billing(self.access))
 
     @strawberry.field(description="The verified number. Null, without an error, for those without VIEW_BILLING.")
     async def phone(self, info: Info) -> PhoneNumber | None:

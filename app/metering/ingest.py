@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -13,13 +12,14 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from app.billing.allowances.limits import limit_of
 from app.billing.allowances.usage_periods import usage_period
 from app.billing.subscriptions.given_plans import is_in_force
 from app.billing.subscriptions.kept_terms import find_terms
+from app.billing.subscriptions.lapsed_plans import follow_lapsed
 from app.billing.subscriptions.workspace_plan import fallback_terms, known_terms
 from app.catalog import Catalog, PlanTerms
 from app.db.engine import Database, Session
-from app.db.outbox import Hint
 from app.db.reads import Reads, read_many
 from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
@@ -158,6 +158,7 @@ async def _fill(
     """Put what is to be counted into the batch, by workspace, resource and period."""
     wanted = {workspace_id: workspaces[workspace_id] for workspace_id, _ in judged}
     terms = await _terms(database, catalog, wanted, now)
+    await _follow_lapsed(database, catalog, wanted.values(), terms)
     running = {workspace_id: usage_period(workspace, now) for workspace_id, workspace in wanted.items()}
     batch.states += [NewState(each, terms[each].id, period.end) for each, period in running.items()]
     places: dict[tuple[UUID, str, datetime], int] = {}
@@ -167,7 +168,7 @@ async def _fill(
             period = usage_period(wanted[workspace_id], event.occurred_at)
         place = places.setdefault((workspace_id, code, period.start), len(places) + 1)
         if place > len(batch.groups):
-            limit = _limit(catalog, terms[workspace_id], code)
+            limit = limit_of(catalog, terms[workspace_id].plan, code)
             batch.groups.append(CountedGroup(workspace_id, code, *period, *limit, event.resource.is_gauge))
         subject = None
         if event.subject is not None:
@@ -194,13 +195,17 @@ async def _terms(
     return terms
 
 
-def _limit(catalog: Catalog, terms: PlanTerms, resource: str) -> tuple[Decimal | None, Decimal | None]:
-    """What a plan includes of a resource, and the steps of the credit unit that a unit past it costs."""
-    allowance = terms.plan.allowance(resource)
-    if allowance is None:
-        return Decimal(0), None
-    price = allowance.credits_per_unit
-    return allowance.limit, price.scaleb(catalog.credit_unit.decimals) if price is not None else None
+async def _follow_lapsed(
+    database: Database, catalog: Catalog, workspaces: Iterable[CountedWorkspace], terms: Mapping[UUID, PlanTerms]
+) -> None:
+    """Move the limits of workspaces whose plan has ended by the clock, before anything is counted against them."""
+    for workspace in workspaces:
+        if workspace.followed not in (None, terms[workspace.id].id):
+            await transact(
+                database,
+                lambda session, each=workspace.id: follow_lapsed(session, catalog, each),
+                step="usage.follow",
+            )
 
 
 async def _count(database: Database, batch: _Batch) -> Inserted:
@@ -221,11 +226,7 @@ async def _count(database: Database, batch: _Batch) -> Inserted:
 
     inserted = await transact(database, work, step="usage.count")
     # after the commit: a hint within the transaction would make all commits of the database wait for each other
-    topic = usage_state_store.TOPIC
-    hints = [
-        Hint(topic, each, each, version) for each, version in zip(inserted.workspaces, inserted.versions, strict=True)
-    ]
-    await database.hints.publish(hints)
+    await database.hints.publish([usage_state_store.hint(each) for each in inserted.workspaces])
     return inserted
 
 

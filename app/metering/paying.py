@@ -120,6 +120,6 @@ def _book(counter: UsageCounterRow, due: UsageDueRow, *, want: int, paid: int) -
     counter.charged += paid
     if paid < want:
         short = _EXACT.divide(Decimal(want - paid), _EXACT.divide(due.value, due.units))
-        units = min(short.quantize(_UNIT_STEP, rounding=ROUND_DOWN, context=_EXACT), due.units)
-        counter.unpaid += units
+        units = short.quantize(_UNIT_STEP, rounding=ROUND_DOWN, context=_EXACT)
+        counter.unpaid = min(_EXACT.add(counter.unpaid, units), counter.overage)
         counter.owed = _EXACT.subtract(counter.owed, Decimal(want - paid))

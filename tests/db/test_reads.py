@@ -211,10 +211,10 @@ async def test_each_read_names_the_columns_of_its_row_in_their_order(database: D
     assert len(names) > 30
 
 
-# rows that a workspace has few of are sorted when they were read
+# rows that a workspace has few of, or that are summed as well, are sorted when they were read
 _SORTS = {
     *("balance", "cards_of_workspaces", "emails", "invitations", "keys_of_workspaces", "members", "sessions_of_user"),
-    *("workspaces_of_user", "audit_page", "invoices_changed_last", "seat_places"),
+    *("workspaces_of_user", "audit_page", "invoices_changed_last", "seat_places", "usage_by_subject", "usage_waiting"),
 }
 
 

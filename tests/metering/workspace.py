@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.catalog import Catalog, load_catalog
 from app.db.engine import Database, Session
@@ -130,21 +130,22 @@ class Metered:
 
     async def days(self, resource: str = "enrichments") -> dict[str, Decimal]:
         """What was used a day."""
-        query = select(UsageDayRow).where(UsageDayRow.workspace_id == self.id, UsageDayRow.resource == resource)
+        query = select(UsageDayRow.day, func.sum(UsageDayRow.used)).group_by(UsageDayRow.day).order_by(UsageDayRow.day)
+        mine = query.where(UsageDayRow.workspace_id == self.id, UsageDayRow.resource == resource)
         async with self.database.read() as session:
-            rows = await session.scalars(query.order_by(UsageDayRow.day))
-            return {row.day.isoformat(): row.used for row in rows}
+            return {day.isoformat(): used for day, used in await session.execute(mine)}
 
     async def by_subject(self, resource: str = "enrichments") -> dict[str, tuple[Decimal, int]]:
-        """What each subject used, and the steps that were charged for it."""
+        """What each subject used in all periods, and the steps that were charged for it."""
         query = (
-            select(UsageSubjectRow.name, SubjectUsageRow.used, SubjectUsageRow.charged)
+            select(UsageSubjectRow.name, func.sum(SubjectUsageRow.used), func.sum(SubjectUsageRow.charged))
             .join(
                 SubjectUsageRow,
                 (SubjectUsageRow.workspace_id == UsageSubjectRow.workspace_id)
                 & (SubjectUsageRow.subject_id == UsageSubjectRow.id),
             )
             .where(SubjectUsageRow.workspace_id == self.id, SubjectUsageRow.resource == resource)
+            .group_by(UsageSubjectRow.name)
         )
         async with self.database.read() as session:
             return {name: (used, charged) for name, used, charged in await session.execute(query)}

@@ -118,6 +118,17 @@ def _checked(
     return access
 
 
+def require_service_key(caller: Caller, scope: ApiScope) -> None:
+    """Raise unless the caller is a service key with this scope: for what concerns many workspaces at once.
+
+    Raises `Unauthenticated` for an anonymous caller, `Forbidden` for any other.
+    """
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated
+    if not isinstance(caller, KeyCaller) or not caller.is_service or scope not in usable_scopes(caller):
+        raise Forbidden
+
+
 async def refusals_of(
     session: Session, callers: Collection[Caller], workspace_id: UUID, permission: WorkspacePermission | None
 ) -> dict[Caller, ProtocolError]:

@@ -1,4 +1,4 @@
-"""What the owners of a workspace are told by mail about its subscription: once for each reason, however often it is found.
+"""What the owners of a workspace are told by mail about its subscription and usage: once for each reason.
 
 The mails are written by a job, since only the worker knows the key that queued mails are encrypted with.
 """
@@ -18,7 +18,7 @@ from app.billing.payments import invoice_mirror
 from app.billing.subscriptions.plan_choice import PlanChoice, choice_as_json, described
 from app.db.engine import Session
 from app.db.tables.subscriptions import SubscriptionRow, SubscriptionState
-from app.messages import bill_texts, message_texts
+from app.messages import bill_texts, message_texts, usage_texts
 from app.messages.bill_texts import Bill
 from app.messages.mail import Mail, queue_mail
 from app.money import Money
@@ -50,6 +50,8 @@ class Notice(StrEnum):
     PLAN_GIVEN = "PLAN_GIVEN"
     GIVEN_PLAN_ENDED = "GIVEN_PLAN_ENDED"
     PLAN_MOVED = "PLAN_MOVED"
+    LIMIT_NEAR = "LIMIT_NEAR"
+    LIMIT_REACHED = "LIMIT_REACHED"
 
 
 async def tell(
@@ -67,8 +69,20 @@ async def tell(
 
     `facts` are what else it says: they lie in the queue as they are, so none of them is about a person.
     """
-    if not await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
-        return
+    if await subscription_store.first_notice(session, workspace_id, f"{notice}:{reason}"):
+        tell_at_once(session, workspace_id, notice, until=until, page=page, facts=facts)
+
+
+def tell_at_once(
+    session: Session,
+    workspace_id: UUID,
+    notice: Notice,
+    *,
+    until: datetime | None = None,
+    page: str | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """As `tell`, for who knows that the owners were not told yet, and notes in this unit that they are."""
     arguments = {"workspace_id": str(workspace_id), "notice": notice.value, **(facts or {})}
     named = {"until": until.isoformat() if until is not None else None, "page": page}
     session.outbox.enqueue(OWNER_NOTICE, arguments | {name: text for name, text in named.items() if text is not None})
@@ -183,3 +197,7 @@ def _mail(
             return message_texts.given_plan_ended(to, handle)
         case Notice.PLAN_MOVED:
             return message_texts.plan_moved(to, handle, facts["plan"], facts.get("refund"))
+        case Notice.LIMIT_NEAR:
+            return usage_texts.limit_near(to, handle, until, facts)
+        case Notice.LIMIT_REACHED:
+            return usage_texts.limit_reached(to, handle, until, facts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from app.accounts.access.callers import require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_seen_by
 from app.metering.bars import Usage, UsageBar, read_usage
 from app.metering.usage_check import UsageCheck, check_usage
@@ -59,6 +60,7 @@ async def most_use(context: Context, of: UsageBar, first: int | None) -> tuple[S
 
 async def usage_check(context: Context, workspace_global_id: str, resource: str, quantity: Decimal) -> UsageCheck:
     """Whether so much more may be used, for those who see the workspace."""
+    require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
     await workspace_seen_by(context.reads, context.caller, workspace_id)
     return await check_usage(context.reads, context.runtime.catalog, workspace_id, resource, quantity)

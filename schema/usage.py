@@ -114,10 +114,11 @@ class UsageBar(Node):
         return _plain(left) if left is not None else None
 
     @strawberry.field(
-        description="used divided by limit; may pass 1. Null without a limit, and where nothing is included."
+        description="What part of the limit is used; may pass one. Null without a limit, and where nothing is included."
     )
     def ratio(self) -> float | None:
-        return self.bar.ratio
+        ratio = self.bar.ratio
+        return float(ratio) if ratio is not None else None
 
     @strawberry.field(description="How near the limit is.")
     def level(self) -> UsageLevel:

@@ -74,7 +74,7 @@ class RecordUsageInput:
 
 @strawberry.type(description="An event that was not counted.")
 class RejectedUsageEvent:
-    index: int = strawberry.field(description="Its place among those that were sent, from 0.")
+    index: int = strawberry.field(description="Its place among those that were sent, counted from zero.")
     code: ErrorCode = strawberry.field(
         description="UNKNOWN_WORKSPACE, UNKNOWN_RESOURCE, EVENT_TOO_OLD or INVALID_INPUT."
     )

@@ -12,7 +12,8 @@ from app.db.engine import Session
 from app.db.unit_of_work import transact
 from app.flows.flow_context import FlowContext
 from app.jobs.schedule import DueWork, Every, each_alone
-from app.metering import paying, period_turns, usage_warnings
+from app.metering import paying, usage_warnings
+from app.metering.period_turns import begin_new_periods
 from app.metering.usage_events import EVENTS_KEPT
 from app.store import usage_events as usage_event_store
 from app.store import usage_states as usage_state_store
@@ -34,11 +35,20 @@ def usage_works(context: FlowContext) -> list[DueWork]:
         DueWork(
             "usage_turns",
             usage_state_store.next_turn_at,
-            lambda: period_turns.turn_due(context.database, limit=_BATCH),
+            lambda: turn_periods(context),
         ),
         DueWork("usage_warnings", usage_warning_store.oldest_untold_at, lambda: _tell_owners(context)),
         DueWork("usage_events", None, Every(context.database, _FORGET_EVERY, lambda: forget_old_events(context)).run),
     ]
+
+
+async def turn_periods(context: FlowContext) -> int:
+    """Begin the new period of workspaces whose last one has ended; returns of how many."""
+    async with context.database.read() as session:
+        turning = await usage_state_store.turning(session, limit=_BATCH)
+    if turning:
+        await transact(context.database, lambda session: begin_new_periods(session, turning), step="usage.turn")
+    return len(turning)
 
 
 async def _tell_owners(context: FlowContext) -> int:
@@ -63,7 +73,7 @@ async def forget_old_events(context: FlowContext) -> int:
         before = session.now - EVENTS_KEPT
         return await usage_event_store.forget(session, before, limit=_FORGOTTEN_AT_ONCE)
 
-    forgotten = some = await transact(context.database, forget, step="clean.usage_events")
+    forgotten, some = 0, _FORGOTTEN_AT_ONCE
     while some == _FORGOTTEN_AT_ONCE:
         some = await transact(context.database, forget, step="clean.usage_events")
         forgotten += some

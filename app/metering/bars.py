@@ -83,9 +83,9 @@ class UsageBar:
         return max(_NOTHING, _EXACT.subtract(self.limit, self.used)) if self.limit is not None else None
 
     @property
-    def ratio(self) -> float | None:
+    def ratio(self) -> Fraction | None:
         """What part of the limit is used; may pass 1. None without a limit, and where nothing is included."""
-        return float(Fraction(self.used) / Fraction(self.limit)) if self.limit else None
+        return Fraction(self.used) / Fraction(self.limit) if self.limit else None
 
     @property
     def level(self) -> UsageLevel:

@@ -50,6 +50,10 @@ _BALANCE = """
     available held version grants { id remaining } nextExpiry { amount }
     transactions(first: 10) { nodes { sequence kind amount } pageInfo { hasNextPage } }
   }"""
+_USAGE: Final = """
+  usage { version period { end } bars {
+    used limit level creditsSpent series { day used } subjects { subject used } few: subjects(first: 3) { used }
+  } }"""
 _FIELDS: Final = (
     "id name",
     "plan { code }",
@@ -57,6 +61,7 @@ _FIELDS: Final = (
     " currentPeriod { end } pendingChange { kind plan { code } seats recurringPrice { amount } } version }",
     "spend { spent { amount } limit { amount } }",
     _BALANCE,
+    _USAGE,
     "paymentMethods { id last4 }",
     "invoices(first: 10) { nodes { id lines { amount { amount } } } pageInfo { endCursor } }",
 )
@@ -67,12 +72,15 @@ _ALIASED: Final = f"""
   ...Money
   ... on Workspace {{ bills: invoices(first: 10, status: PAID) {{ nodes {{ id }} }} }}
   ... on Node {{ ... on Workspace {{ older: invoices(first: 3) {{ nodes {{ id }} }} }} }}
+  used: usage {{ version }}
+  again: usage {{ bars {{ ...Bar others: subjects(first: $first) {{ used }} }} }}
   one: creditBalance {{ available usage: transactions(kind: USAGE) {{ nodes {{ id }} }} ...Moved }}
   two: creditBalance {{ held transactions(first: $first) @include(if: $yes) {{ nodes {{ id }} }} }}
   {_REVERSED}
 """
 _FRAGMENTS: Final = """
   fragment Money on Workspace { spend { spent { amount } } creditBalance { held } }
+  fragment Bar on UsageBar { used days: series { used } }
   fragment Moved on CreditBalance { bonus: transactions(kind: BONUS, first: 2) { nodes { id } } }
 """
 
@@ -243,6 +251,45 @@ async def test_a_page_costs_the_same_however_much_lies_behind_it(counted: Counte
         page = await fill(counted.api.database, rows)
         counts.append((await counted.count(document, page.token, **page.variables_named("a")))[0])
     assert counts[0] == counts[1] <= MOST
+
+
+async def test_a_payload_or_a_node_of_usage_takes_no_more(counted: Counted) -> None:
+    ids = {
+        "usage": str(GlobalId("Usage", counted.page.workspace_id)),
+        "bar": str(GlobalId("UsageBar", "storage", counted.page.workspace_id)),
+    }
+    document = """query ($usage: ID!, $bar: ID!) {
+      one: node(id: $usage) { ... on Usage { bars { used series { used } } } }
+      two: node(id: $bar) { ... on UsageBar { used series { used } } }
+    }"""
+
+    count, data = await counted.count(document, counted.page.token, **ids)
+
+    assert count <= MOST, counted.trips.sent
+    assert len(data["one"]["bars"]) == 4
+
+
+async def test_asking_before_takes_no_more_round_trips_than_a_page(counted: Counted) -> None:
+    document = """query ($a: ID!) {
+      usageCheck(workspaceId: $a, resource: "enrichments", quantity: "100000000") { decision creditsNeeded }
+    }"""
+
+    count, data = await counted.count(document, counted.page.token, **counted.page.variables_named("a"))
+
+    assert count <= MOST, counted.trips.sent
+    assert data["usageCheck"]["decision"] == "REFUSED"
+
+
+async def test_usage_of_those_who_used_is_read_only_where_it_is_asked_for(counted: Counted) -> None:
+    for selected, reads in (
+        ("used", []),
+        ("series { used }", ["usage_days"]),
+        ("subjects { used }", ["subject_usage"]),
+    ):
+        document = f"query ($a: ID!) {{ workspace(id: $a) {{ usage {{ bars {{ {selected} }} }} }} }}"
+        await counted.count(document, counted.page.token, **counted.page.variables_named("a"))
+        sent = " ".join(counted.trips.sent)
+        assert [table for table in ("usage_days", "subject_usage") if table in sent] == reads
 
 
 async def test_a_history_costs_one_more_round_trip_where_subjects_are_asked_for_and_no_other(counted: Counted) -> None:

@@ -40,9 +40,10 @@ class Row:
     `field` is `Query.node`, `Mutation.signOut` and so on; several rows of one field have a `label` each. `document` asks for it
     with the variables that `given` makes: for each caller who is let through anew, so that it may make what will be used up.
     `denied` says what those are answered who are neither `allowed` nor answered as usual: UNAUTHENTICATED for nobody, NOT_FOUND for
-    outsiders, FORBIDDEN for all others. `path` leads to what is asked for in the answer's data, by default the only field.
-    `may_answer` are codes of `userErrors` that tell that the caller was let through. With `ends_session` each call comes with
-    credentials of its own. `elsewhere` makes the variables of something that does not exist, where it is not named by an id.
+    outsiders, FORBIDDEN for all others. `path` leads to what is asked for in the answer's data, by default the only field; a number
+    is a place in a list. `may_answer` are codes of `userErrors` that tell that the caller was let through. With `ends_session` each
+    call comes with credentials of its own. `elsewhere` makes the variables of something that does not exist, where it is not named
+    by an id.
     """
 
     field: str
@@ -110,7 +111,8 @@ def all_of(callers: frozenset[Who], outcome: Outcome) -> dict[Who, Outcome]:
 
 def _at(data: Any, path: tuple[str, ...]) -> Any:
     for step in path:
-        data = data.get(step) if data is not None else None
+        if data is not None:
+            data = cast("list[Any]", data)[int(step)] if isinstance(data, list) else data.get(step)
     return data
 
 
@@ -147,7 +149,10 @@ def _another_id(text: str, *, whole: bool) -> str:
         parsed = parse_global_id(text)
     except NotFound:
         return text
-    if not isinstance(parsed.id, UUID) or (parsed.workspace_id is None and not whole):
+    if isinstance(parsed.id, str):
+        # of what each workspace has one of, only the workspace can be another
+        return str(GlobalId(parsed.type, parsed.id, uuid4())) if parsed.workspace_id is not None and whole else text
+    if parsed.workspace_id is None and not whole:
         return text
     owner = parsed.workspace_id if parsed.workspace_id is None or not whole else uuid4()
     return str(GlobalId(parsed.type, uuid4(), owner))

@@ -34,13 +34,14 @@ class Customer:
 
     `newest` is what came last in each list of the provider before them. All that comes after it is taken for theirs, so that
     nothing can be done for somebody else unseen. `guest` is somebody who is invited to their organization: the token of a session
-    of theirs, and that of the link.
+    of theirs, and that of the link. `host_key` is the key of the host product's servers.
     """
 
     environment: Environment
     person: Person
     newest: Mapping[str, str | None]
     guest: tuple[str, str] | None = None
+    host_key: str | None = None
     _cards: dict[str, str] = field(default_factory=dict[str, str])
 
     @property

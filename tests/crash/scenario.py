@@ -19,6 +19,7 @@ _BACKGROUND: Final = (
         "clean.changes",
         "clean.keys",
         "clean.trials",
+        "clean.usage_events",
         "clock.save",
         "credits.due",
         "inbox",

@@ -1,4 +1,4 @@
-"""What servers are killed at with purchases, cards and credits, and, from other modules, with subscriptions and seats.
+"""What servers are killed at with purchases, cards and credits, and, from other modules, with subscriptions, seats and usage.
 
 A new scenario is one entry in `SCENARIOS`. A step added to the product makes a scenario's list of points wrong until it is listed,
 and then it is struck, unless it leaves nothing else behind. A point costs a second or two: a customer is made, the server is ended
@@ -14,6 +14,7 @@ from tests.crash.scenario import NEW_CUSTOMER, Scenario, calls, commits
 from tests.crash.seat_scenarios import SEAT_SCENARIOS
 from tests.crash.steps import ASKING, FAILING, GOOD, killed_at, recharging
 from tests.crash.subscription_scenarios import SUBSCRIPTION_SCENARIOS
+from tests.crash.usage_scenarios import USAGE_SCENARIOS
 
 _TO_PAYMENT: Final = (
     *commits("recharge.begin"),
@@ -206,4 +207,5 @@ SCENARIOS: Final = (
     ),
     *SUBSCRIPTION_SCENARIOS,
     *SEAT_SCENARIOS,
+    *USAGE_SCENARIOS,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -70,7 +72,7 @@ async def test_a_bar_shows_what_is_used_and_what_credits_paid(metered: Metered) 
 
     bar = await _bar(metered)
 
-    assert (bar.used, bar.remaining, bar.ratio, bar.level) == (130, 0, 1.3, UsageLevel.EXCEEDED)
+    assert (bar.used, bar.remaining, bar.ratio, bar.level) == (130, 0, Fraction(13, 10), UsageLevel.EXCEEDED)
     assert (bar.overage, bar.charged, bar.unpaid) == (30, 20 * PRICE, 10)
 
 
@@ -106,7 +108,8 @@ def test_a_level_says_how_near_the_limit_is(
         charged=0,
     )
 
-    assert (bar.level, bar.ratio) == (level, ratio)
+    assert bar.level is level
+    assert (float(bar.ratio) if bar.ratio is not None else None) == ratio
     assert bar.remaining == (Decimal(remaining) if remaining is not None else None)
 
 
@@ -286,6 +289,27 @@ async def test_the_subjects_of_a_gauge_make_up_its_level(metered: Metered) -> No
     assert bar.most_use is not None
     assert bar.most_use.uses == (SubjectUse("b", Decimal(9), 0), SubjectUse(None, Decimal(2), 0))
     assert sum(use.used for use in bar.most_use.uses) == bar.used
+
+
+async def test_bars_days_and_subjects_agree_whatever_is_counted_meanwhile(metered: Metered) -> None:
+    await metered.use(0)
+    done = asyncio.Event()
+
+    async def count() -> None:
+        for number in range(40):
+            events = [metered.event(1 + each, subject=f"agent-{(number + each) % 3}") for each in range(3)]
+            await metered.record(*events, metered.event(1))
+        done.set()
+
+    counting = asyncio.create_task(count())
+    looks = 0
+    while not done.is_set():
+        bar = await _bar(metered, with_series=True, subjects=10)
+        assert bar.most_use is not None
+        assert sum(use.used for use in bar.series) == bar.used == sum(use.used for use in bar.most_use.uses)
+        looks += 1
+    await counting
+    assert looks > 1
 
 
 async def test_who_was_erased_is_under_nobody(metered: Metered) -> None:

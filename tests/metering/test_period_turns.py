@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from sqlalchemy import update
 
@@ -12,8 +14,8 @@ from app.db.reads import Reads
 from app.db.tables.usage import UsageStateRow
 from app.db.tables.workspaces import WorkspaceRow
 from app.db.unit_of_work import transact
+from app.jobs.usage_works import turn_periods
 from app.metering.bars import read_usage
-from app.metering.period_turns import turn_due
 from app.store import usage_states as usage_state_store
 from tests.metering.workspace import START, Metered
 
@@ -28,7 +30,8 @@ async def _state(metered: Metered) -> UsageStateRow:
 
 
 async def _turn(metered: Metered) -> None:
-    while await turn_due(metered.database, limit=2):
+    context: Any = SimpleNamespace(database=metered.database)
+    while await turn_periods(context):
         pass
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import orjson
 import pytest
 from sqlalchemy import select, update
 
-from app.accounts.security.secrets import Keys
-from app.billing.subscriptions.owner_notices import OWNER_NOTICE, mail_owners
+from app.billing.subscriptions.owner_notices import OWNER_NOTICE
 from app.db.engine import Session
 from app.db.tables.usage import UsageCounterRow, UsageWarningRow
 from app.db.unit_of_work import transact
 from app.messages import usage_texts
-from app.messages.mail import Mail
 from app.metering.usage_warnings import tell_owners
 from app.store import usage_warnings as usage_warning_store
 from tests.metering.workspace import Metered
@@ -138,31 +134,6 @@ async def test_a_unit_that_does_not_commit_leaves_it_to_be_told(metered: Metered
         await transact(metered.database, fail)
     assert await _waiting(metered)
     assert len(await _tell(metered)) == 1
-
-
-async def test_the_mail_is_written_for_each_owner(metered: Metered, monkeypatch: pytest.MonkeyPatch) -> None:
-    await metered.use(INCLUDED)
-    [told] = await _tell(metered)
-    queued: list[tuple[Mail, UUID]] = []
-
-    async def owners(_session: Session, workspace_id: UUID) -> Sequence[tuple[UUID, str]]:
-        return [(workspace_id, "ada@example.com"), (workspace_id, "grace@example.com")]
-
-    monkeypatch.setattr("app.billing.subscriptions.owner_notices.customer_store.owners_to_tell", owners)
-    monkeypatch.setattr(
-        "app.billing.subscriptions.owner_notices.queue_mail",
-        lambda _session, mail, _key, *, about: queued.append((mail, about)),
-    )
-    keys: Any = type("_Keys", (), {"mail": b""})()
-    given: Keys = keys
-    await transact(metered.database, lambda session: mail_owners(session, given, told))
-
-    assert [mail.to for mail, _ in queued] == ["ada@example.com", "grace@example.com"]
-    mail = queued[0][0]
-    assert mail.subject == "Enrichments: your plan's limit is reached"
-    assert f'Enrichments: the workspace "acme-{metered.id.hex}" has used 100 of 100 (unit: enrichment).' in mail.text
-    assert "Counting starts anew on 2030-02-10 at 12:30 UTC." in mail.text
-    assert "is paid with the credits of the workspace" in mail.text
 
 
 def test_the_mail_about_a_level_says_that_it_stays_and_who_decides() -> None:

@@ -150,3 +150,32 @@ WATCH_SUBSCRIPTION = """subscription ($id: ID!) {
     plan { code } status seats { total used available } recurringPrice { amount } cancelAtPeriodEnd version
   }
 }"""
+
+USAGE = """query ($id: ID!) {
+  workspace(id: $id) {
+    usage {
+      id workspaceId version period { start end }
+      bars {
+        id used limit remaining ratio level overage creditsSpent unpaidOverage resetsAt
+        resource { code isGauge }
+        series { day used }
+        subjects { subject used creditsSpent }
+      }
+    }
+  }
+}"""
+
+RECORD_USAGE = f"""mutation ($input: RecordUsageInput!) {{
+  recordUsage(input: $input) {{ accepted duplicates rejected {{ index code message }} {ERRORS} }}
+}}"""
+
+CHECK_USAGE = """query ($id: ID!, $resource: String!, $quantity: Decimal!) {
+  usageCheck(workspaceId: $id, resource: $resource, quantity: $quantity) { decision creditsNeeded reason }
+}"""
+
+WATCH_USAGE = """subscription ($id: ID!) {
+  usageChanged(workspaceId: $id) {
+    version period { start end }
+    bars { used level creditsSpent resource { code } series { used } subjects { subject used creditsSpent } }
+  }
+}"""

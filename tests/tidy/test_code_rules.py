@@ -45,8 +45,12 @@ _COMMITS_EACH_STATEMENT = {
 _HANDS_ONE_OUT = re.compile(r"(\.raw|\bopen_connection|\basyncpg\.connect|\basyncpg\.create_pool)$")
 
 
+# what clients are shown and nothing is counted with
+_SHOWN_ONLY = {"ratio"}
+
+
 def _is_of_time(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Whether a float stands for a length of time: in something named so, or given to a wait."""
+    """Whether a float stands for a length of time: in something named so, or given to a wait. Or for what is only shown."""
     while (parent := parents.get(node)) is not None:
         match parent:
             case ast.arg(arg=name) | ast.keyword(arg=str(name)):
@@ -56,7 +60,9 @@ def _is_of_time(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
             case ast.arguments():
                 return _default_is_of_time(parent, node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Module():
-                return isinstance(parent, ast.FunctionDef) and bool(_OF_TIME.search(parent.name))
+                return isinstance(parent, ast.FunctionDef) and bool(
+                    _OF_TIME.search(parent.name) or parent.name in _SHOWN_ONLY
+                )
             case _:
                 node = parent
     return False

@@ -44,4 +44,20 @@ ROWS = [
         path=("subscriptionChanged", "recurringPrice"),
         label="with its price",
     ),
+    Row(
+        "LiveUpdates.usageChanged",
+        operations.WATCH_USAGE,
+        SEE_WORKSPACE,
+        given=the_workspace,
+        label="with its bars",
+    ),
+    Row(
+        "LiveUpdates.usageChanged",
+        "subscription ($id: ID!) { usageChanged(workspaceId: $id) { bars { creditsSpent } } }",
+        SEE_BILLING,
+        given=the_workspace,
+        denied=all_of(SEE_WORKSPACE, Outcome.NULL),
+        path=("usageChanged", "bars", "0", "creditsSpent"),
+        label="with credits",
+    ),
 ]

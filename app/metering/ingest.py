@@ -56,8 +56,9 @@ async def record_usage(database: Database, catalog: Catalog, events: Sequence[Us
     """Count events, at most `MOST_EVENTS`, and pay for what goes past the plans.
 
     What is rejected is told by its place, and the rest is kept. An event whose id was counted before is a duplicate whatever else
-    is in it. When this returns, what was accepted is counted for good; what could not be paid by then is paid by the worker. Raises `Unavailable` where workspaces were erased, or
-    their periods moved, each time that it was tried.
+    is in it. When this returns, what was accepted is counted for good; what could not be paid by then is paid by the worker.
+
+    Raises `Unavailable` where workspaces were erased, or their periods moved, each time that it was tried.
     """
     for attempt in range(_ATTEMPTS):
         batch = await _prepare(database, catalog, events)

@@ -215,7 +215,7 @@ def _ours(database: Database, workspaces: list[UUID]) -> Call:
             if place > len(counted):
                 counted.append(CountedGroup(workspace_id, resource, start, end, None, None, False))
             events[workspace_id, event_id] = EventToCount(place, event_id, quantity, now, None)
-        states = [NewState(each, "bench", end) for each in {group.workspace_id for group in counted}]
+        states = [NewState(each, "bench", end, None) for each in {group.workspace_id for group in counted}]
         await transact(
             database,
             lambda session: usage_ingest_store.count_events(

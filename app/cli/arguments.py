@@ -35,6 +35,11 @@ def plain_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
+def signed_amount(text: str) -> Decimal:
+    """As `plain_amount`, but it may be below zero."""
+    return -plain_amount(text[1:]) if text.startswith("-") else plain_amount(text.removeprefix("+"))
+
+
 def purchase_of(text: str) -> tuple[UUID, UUID]:
     """The workspace and the row that the API's id of a purchase names."""
     try:

@@ -57,6 +57,8 @@ async def record_usage(database: Database, catalog: Catalog, events: Sequence[Us
 
     What is rejected is told by its place, and the rest is kept. An event whose id was counted before is a duplicate whatever else
     is in it. When this returns, what was accepted is counted for good; what could not be paid by then is paid by the worker.
+
+    Raises `Unavailable` where workspaces were erased, or their periods moved, each time that it was tried.
     """
     for attempt in range(_ATTEMPTS):
         batch = await _prepare(database, catalog, events)
@@ -67,8 +69,9 @@ async def record_usage(database: Database, catalog: Catalog, events: Sequence[Us
             if attempt + 1 == _ATTEMPTS or not _is_of_erased(error):
                 raise
             continue
-        await _pay(database, catalog, inserted.owing)
-        return batch.result(inserted)
+        if inserted.counted is not None:
+            await _pay(database, catalog, inserted.owing)
+            return batch.result(inserted, accepted=len(inserted.counted))
     raise Unavailable
 
 
@@ -91,11 +94,10 @@ class _Batch:
     )
     nameless: list[RejectedEvent] = field(default_factory=list[RejectedEvent])
 
-    def result(self, inserted: Inserted) -> RecordedUsage:
+    def result(self, inserted: Inserted, *, accepted: int) -> RecordedUsage:
         """What became of all events."""
         known = set(inserted.known)
         rejected = [refused for place, (refused, _) in enumerate(self.refused, 1) if place not in known]
-        accepted = len(inserted.counted)
         return RecordedUsage(
             accepted=accepted,
             duplicates=len(self.events) - accepted + self.repeated + len(known),
@@ -160,7 +162,9 @@ async def _fill(
     terms = await _terms(database, catalog, wanted, now)
     await _follow_lapsed(database, catalog, wanted.values(), terms)
     running = {workspace_id: usage_period(workspace, now) for workspace_id, workspace in wanted.items()}
-    batch.states += [NewState(each, terms[each].id, period.end) for each, period in running.items()]
+    batch.states += [
+        NewState(each, terms[each].id, period.end, wanted[each].usage_anchored_at) for each, period in running.items()
+    ]
     places: dict[tuple[UUID, str, datetime], int] = {}
     for (workspace_id, event_id), event in judged.items():
         period, code = running[workspace_id], event.resource.code

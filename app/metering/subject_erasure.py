@@ -7,10 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.accounts.access import audit_log
-from app.billing.allowances.usage_periods import usage_period
+from app.billing.allowances.plan_changes import running_period
 from app.db.engine import Session
-from app.db.reads import all_in
-from app.store import usage_ingest as usage_ingest_store
 from app.store import usage_states as usage_state_store
 from app.store import usage_subjects as usage_subject_store
 
@@ -40,8 +38,7 @@ async def erase_subject(session: Session, workspace_id: UUID, name: str) -> Eras
     counted = await usage_subject_store.remove_counted(session, workspace_id, subject_id)
     levels = await usage_subject_store.remove_levels(session, workspace_id, subject_id)
     if levels:
-        [workspace] = await all_in(session, usage_ingest_store.COUNTED_BY_ID, [workspace_id])
-        start, today = usage_period(workspace, session.now).start, session.now.astimezone(UTC).date()
+        start, today = (await running_period(session, workspace_id)).start, session.now.astimezone(UTC).date()
         await usage_subject_store.set_levels_of_day(session, workspace_id, start, today, levels)
     dues = await usage_subject_store.unname_dues(session, workspace_id, subject_id)
     usage_state_store.changed(session, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.usage import UsageCounterRow
+from app.db.tables.usage import SubjectUsageRow, UsageCounterRow, UsageDayRow
 
 
 class NewCounter(NamedTuple):
@@ -84,3 +84,30 @@ async def lengthen(
     values = {"workspace_id": workspace_id, "start": start, "end": end, "gauges": list(gauges)}
     for statement in _MERGED:
         await session.execute(text(statement), values)
+
+
+async def days_of(session: Session, counter: UsageCounterRow) -> Sequence[UsageDayRow]:
+    """What was used on each day of a counter's period."""
+    query = select(UsageDayRow).where(
+        UsageDayRow.workspace_id == counter.workspace_id,
+        UsageDayRow.period_start == counter.period_start,
+        UsageDayRow.resource == counter.resource,
+    )
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def add_to_day(session: Session, counter: UsageCounterRow, day: date, quantity: Decimal) -> None:
+    """Count use on a day of a counter's period."""
+    key = {"workspace_id": counter.workspace_id, "period_start": counter.period_start, "resource": counter.resource}
+    put_day = insert(UsageDayRow).values(**key, day=day, used=quantity)
+    raised = {"used": UsageDayRow.used + put_day.excluded.used}
+    await session.execute(put_day.on_conflict_do_update(constraint="usage_days_pkey", set_=raised))
+
+
+async def add_to_subject(session: Session, counter: UsageCounterRow, subject_id: UUID, quantity: Decimal) -> Decimal:
+    """Count use of a subject in a counter's period, or take it back; returns what it used then, which may be below zero."""
+    key = {"workspace_id": counter.workspace_id, "period_start": counter.period_start, "resource": counter.resource}
+    put_use = insert(SubjectUsageRow).values(**key, subject_id=subject_id, used=quantity, charged=0)
+    raised = {"used": SubjectUsageRow.used + put_use.excluded.used}
+    change = put_use.on_conflict_do_update(constraint="subject_usage_pkey", set_=raised)
+    return (await session.execute(change.returning(SubjectUsageRow.used))).scalar_one()

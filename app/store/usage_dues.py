@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,6 +30,21 @@ class CounterKey(NamedTuple):
     workspace_id: UUID
     period_start: datetime
     resource: str
+
+
+def add(session: Session, counter: UsageCounterRow, *, units: Decimal, value: Decimal, subject_id: UUID | None) -> None:
+    """Have so many units past a counter's allowance paid for, which cost `value` steps."""
+    session.add(
+        UsageDueRow(
+            workspace_id=counter.workspace_id,
+            period_start=counter.period_start,
+            resource=counter.resource,
+            subject_id=subject_id,
+            units=units,
+            value=value,
+            created_at=session.now,
+        )
+    )
 
 
 async def waiting(session: Session, workspace_ids: Collection[UUID], *, limit: int) -> Sequence[UsageDueRow]:

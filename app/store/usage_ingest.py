@@ -72,19 +72,24 @@ class CountedGroup(NamedTuple):
 
 
 class NewState(NamedTuple):
-    """What a workspace's usage begins with where it has no state yet; each workspace once."""
+    """What a workspace's usage begins with where it has no state yet; each workspace once.
+
+    `anchored_at` is what was known of it when its periods were looked up; see `WorkspaceRow`.
+    """
 
     workspace_id: UUID
     terms_id: str
     turns_at: datetime
+    anchored_at: datetime | None
 
 
 class Inserted(NamedTuple):
     """What became of a call: the places, from 1, of the events that were counted, and of those asked for that had been before;
-    the workspaces with their new versions; and those that have something to pay.
+    the workspaces with their new versions; and those that have something to pay. `counted` is None where nothing was, since a first
+    subscription has moved a workspace's periods meanwhile.
     """
 
-    counted: Sequence[int]
+    counted: Sequence[int] | None
     known: Sequence[int]
     workspaces: Sequence[UUID]
     versions: Sequence[int]
@@ -93,7 +98,7 @@ class Inserted(NamedTuple):
 
 _COUNT: Final = (
     "SELECT counted, known, workspaces, versions, owing FROM usage_count("
-    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
 )
 
 

@@ -1,6 +1,6 @@
 """A process that reports the same events as others do, in an order and in batches of its own, until it has reported each.
 
-`python -m tests.metering.storm URL SEED WORKSPACE...`; with `POINT` in the environment it kills itself there, the third time.
+`python -m tests.metering.storm URL SEED WORKSPACE...`; with `POINT` in the environment it kills itself there, the second time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.metering.workspace import START, catalog
 EVENTS = 1_200
 _BATCH = 60
 _WRITERS = 2
-_PASSED = 3
+_PASSED = 2
 RESOURCES = ("enrichments", "sessions", "storage")
 SUBJECTS = (None, "ada", "bob")
 

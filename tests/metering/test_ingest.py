@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from app.billing.allowances.plan_changes import anchor_usage
+from app.db.unit_of_work import transact
 from app.error_codes import ErrorCode
+from app.metering import ingest
 from app.metering.usage_events import UsageEvent
 from tests.metering.workspace import START, Metered
 
@@ -212,3 +216,25 @@ async def test_use_is_counted_by_subject_too(metered: Metered) -> None:
 async def test_quantities_are_exact(metered: Metered, quantity: str) -> None:
     await metered.use(quantity, "events")
     assert (await metered.counter("events")).used == Decimal(quantity)
+
+
+async def test_events_counted_while_a_first_subscription_moves_the_periods_are_in_those_that_there_are(
+    metered: Metered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metered.wait(days=30, hours=23, minutes=58)
+    turn = datetime(2030, 2, 10, 12, 30, tzinfo=UTC)
+    prepare = vars(ingest)["_prepare"]
+
+    async def move_then_count(*arguments: Any) -> Any:
+        batch = await prepare(*arguments)
+        monkeypatch.setattr(ingest, "_prepare", prepare)
+        # looked up before, and counted after the first subscription began
+        moment = metered.clock.moment
+        await transact(metered.database, lambda session: anchor_usage(session, metered.catalog, metered.id, moment))
+        return batch
+
+    monkeypatch.setattr(ingest, "_prepare", move_then_count)
+    await metered.use(3, at=turn + timedelta(minutes=1))
+
+    counter = await metered.counter()
+    assert (counter.period_start, counter.period_end, counter.used) == (START, turn + timedelta(days=28, minutes=-2), 3)

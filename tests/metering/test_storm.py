@@ -36,8 +36,12 @@ async def test_a_storm_with_a_process_killed_counts_and_charges_each_event_once(
         await each.grant(_CREDITS)
     ids = [each.id for each in opened]
 
-    processes = [await _start(database, seed, ids, point if seed == 0 else None) for seed in (0, 100, 200)]
-    codes = await asyncio.gather(*(process.wait() for process in processes))
+    killed = await _start(database, 0, ids, point)
+    # the others would else have counted everything before it is up
+    while not any([await each.counters() for each in opened]):
+        await asyncio.sleep(0.01)
+    others = [await _start(database, seed, ids, None) for seed in (100, 200)]
+    codes = await asyncio.gather(*(process.wait() for process in (killed, *others)))
 
     # nobody met an error, such as a deadlock, but for the one that was killed
     assert codes == [-signal.SIGKILL, 0, 0]

@@ -80,3 +80,22 @@ async def test_a_name_of_two_workspaces_and_one_of_none_are_told_and_nothing_is_
     assert (no_name.returncode, no_name.stderr.strip()) == (2, "A subject can't be empty.")
     assert len([row for row in await rows_naming(database, [name]) if row.startswith("public.usage_subjects:")]) == 2
     await database.close()
+
+
+async def test_what_was_counted_is_corrected_and_said_in_sentences(database_url: str) -> None:
+    database, environment = Database(connect(database_url), Clock()), {"DATABASE_URL": database_url}
+    person = await new_person(database)
+    handle = person.user.handle
+    await _used(database, person.user.personal_workspace_id, "ada")
+
+    given = "--reason", "Reported by a test run"
+    less = run_command("usage", "correct", handle, "enrichments", "-0.5", *given, environment=environment)
+    refused = run_command("usage", "correct", handle, "enrichments", "-9", *given, environment=environment)
+    wrong = run_command("usage", "correct", handle, "enrichments", "much", *given, environment=environment)
+
+    assert less.returncode == 0, less.stderr
+    assert less.stdout.startswith(f"Enrichments of {handle} from ")
+    assert less.stdout.rstrip().endswith("2 before, 1.5 now.")
+    assert (refused.returncode, refused.stderr.strip()) == (2, "Only 1.5 were counted in this period.")
+    assert (wrong.returncode, wrong.stderr.strip()) == (2, "'much' is no amount: write it like 500.00.")
+    await database.close()

@@ -8,6 +8,9 @@
 -- NULL without one. g_allowance and g_price (steps of the credit unit) are for counters that are new. w_* are the workspaces, in order.
 -- k_* are further ids, of which only is told whether they were counted before. p_levels are percents of a limit to warn at.
 --
+-- w_anchored is since when a workspace's periods are counted from its first subscription, as the caller knows it. Where one has moved
+-- them meanwhile nothing is counted: counted is NULL, and the caller looks again.
+--
 -- The settings pin the plans: one for all calls, by the indexes, whatever is known of the tables.
 --
 -- counted and known are places, from 1, among e_* and k_*; owing are the workspaces for which something is to be paid.
@@ -28,6 +31,7 @@ CREATE FUNCTION usage_count(
     w_id uuid[],
     w_terms text[],
     w_turns timestamptz[],
+    w_anchored timestamptz[],
     p_subjects uuid[],
     p_levels smallint[],
     k_workspace uuid[],
@@ -52,6 +56,14 @@ BEGIN
     )
     SELECT coalesce(array_agg(l.workspace_id), ARRAY[]::uuid[]), coalesce(array_agg(l.version), ARRAY[]::bigint[])
     INTO workspaces, versions FROM locked l;
+
+    -- a first subscription has moved the periods since they were looked up
+    IF EXISTS (
+        SELECT FROM unnest(w_id, w_anchored) w (id, anchored_at) JOIN workspaces s ON s.id = w.id
+        WHERE s.usage_anchored_at IS DISTINCT FROM w.anchored_at
+    ) THEN
+        RETURN;
+    END IF;
 
     known := ARRAY(
         SELECT k.n FROM unnest(k_workspace, k_id) WITH ORDINALITY k (workspace_id, event_id, n)

@@ -63,7 +63,8 @@ def parse_date_time(value: object) -> datetime:
 
 def serialize_date_time(value: datetime) -> str:
     """A `DateTime` in UTC with `Z`, to the microsecond where it has any."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    in_utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return f"{in_utc.isoformat().removesuffix('+00:00')}Z"
 
 
 def parse_upload(value: object) -> BinaryIO:

@@ -1,9 +1,10 @@
 """Usage: a bar for each resource, what is used and of how much, who used it, and whether more may be used."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Context as DecimalContext
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -61,6 +62,12 @@ def _plain(quantity: Decimal) -> Decimal:
     return _EXACT.normalize(quantity)
 
 
+# the bars of a page have the same days
+@lru_cache(maxsize=1_000)
+def _beginning(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
 @strawberry.type(description="What was used on a day.")
 class UsagePoint:
     day: datetime = strawberry.field(description="The day, by its beginning in UTC.")
@@ -69,7 +76,7 @@ class UsagePoint:
     @classmethod
     def of(cls, use: DailyUse) -> Self:
         """The API's view of a day."""
-        return cls(day=datetime.combine(use.day, time(), UTC), used=_plain(use.used))
+        return cls(day=_beginning(use.day), used=_plain(use.used))
 
 
 @strawberry.type(description="How much of a resource a subject used in the period.")

@@ -45,7 +45,13 @@ def test_every_random_bit_of_an_id_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "given_id", [GlobalId("User", ROW), GlobalId("CreditGrant", ROW, WORKSPACE), GlobalId("Plan", "pay-as-you-go")]
+    "given_id",
+    [
+        GlobalId("User", ROW),
+        GlobalId("CreditGrant", ROW, WORKSPACE),
+        GlobalId("Plan", "pay-as-you-go"),
+        GlobalId("UsageBar", "storage", WORKSPACE),
+    ],
 )
 def test_a_global_id_reads_back_as_what_it_was_made_of(given_id: GlobalId) -> None:
     assert parse_global_id(str(given_id)) == given_id
@@ -54,6 +60,9 @@ def test_a_global_id_reads_back_as_what_it_was_made_of(given_id: GlobalId) -> No
 @given(code=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_code_survives_in_a_global_id(code: str) -> None:
     assert parse_global_id(str(GlobalId("Plan", code))) == GlobalId("Plan", code)
+    if code:
+        owned = GlobalId("UsageBar", code, WORKSPACE)
+        assert parse_global_id(str(owned)) == owned
 
 
 @pytest.mark.parametrize(
@@ -74,6 +83,7 @@ def test_any_code_survives_in_a_global_id(code: str) -> None:
         str(GlobalId("User", ROW)) + "A",
         str(GlobalId("User", ROW))[:-1],
         str(GlobalId("CreditGrant", ROW, WORKSPACE))[:-4],
+        str(GlobalId("UsageBar", "", WORKSPACE)),
         "Plan_Y_8",
         "User_" + "A" * 100_000,
     ],

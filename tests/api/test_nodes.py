@@ -23,7 +23,7 @@ _EVERYTHING = """query ($id: ID!) {
   catalog { creditPacks { id } plans { id } }
   workspace(id: $id) {
     id apiKeys { id } auditLog { nodes { id } } paymentMethods { id } invoices { nodes { id } } purchases { nodes { id } }
-    subscription { id } members { nodes { id user { id } } }
+    subscription { id } usage { id bars { id } } members { nodes { id user { id } } }
     creditBalance { id grants { id } transactions { nodes { id } } }
   }
 }"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from resolvers.context import Context
 _NO_WORKSPACE: Final = UUID(int=0)
 
 
+# the events of a call are mostly of the same few workspaces
+@lru_cache(maxsize=1_000)
 def event_workspace(workspace_global_id: str | None) -> UUID | None:
     """The workspace that an event names by its id; one that there is never where the id is of no workspace at all."""
     if workspace_global_id is None:

@@ -22,9 +22,11 @@ from app.wording import count, duration, number
 from resolvers import usage_mutations
 from resolvers.context import Info
 from schema.input_texts import SUBJECT
+from schema.plain_inputs import plain_input
 from schema.user_errors import USER_ERRORS, UserError, answer, no_errors
 
 
+@plain_input
 @strawberry.input(
     description="Something that was used. Exactly one of workspaceId and externalId says in which workspace."
 )
@@ -67,6 +69,7 @@ class UsageEventInput:
         )
 
 
+@plain_input
 @strawberry.input(description="What was used.")
 class RecordUsageInput:
     events: list[UsageEventInput] = strawberry.field(description=f"1 to {number(MOST_EVENTS)} events.")

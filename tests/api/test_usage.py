@@ -163,6 +163,33 @@ async def test_a_call_reports_1_to_1000_events(backend: RunningBackend) -> None:
     assert (again["accepted"], again["duplicates"]) == (0, _EVERYTHING)
 
 
+async def test_events_are_read_alike_whatever_document_they_come_with(backend: RunningBackend) -> None:
+    person, token = await backend.sign_up(), await backend.service_key(ApiScope.USAGE_WRITE)
+    document = """
+      query Other { catalog { name } }
+      mutation Record($input: RecordUsageInput!, $more: Boolean!) {
+        recordUsage(input: $input) { accepted rejected @include(if: $more) { code } userErrors { code } }
+      }"""
+    for more in (True, False):
+        body = {
+            "query": document,
+            "operationName": "Record",
+            "variables": {"input": {"events": [usage_event(person.workspace, 1)]}, "more": more},
+        }
+        headers = {"authorization": f"Bearer {token}"}
+        answer = (await backend.api.http.post(f"{backend.api.url}/graphql", json=body, headers=headers)).json()
+        assert answer["data"]["recordUsage"] == {"accepted": 1, **({"rejected": []} if more else {}), "userErrors": []}
+    wrong = {"input": {"events": [usage_event(person.workspace, "1e3"), {"eventId": "a"}]}}
+    sent = await backend.api.send(operations.RECORD_USAGE, wrong, token=token)
+    errors = sent.json()["errors"]
+    assert {error["extensions"]["code"] for error in errors} == {"BAD_USER_INPUT"}
+    assert [error["message"].partition(": ")[0] for error in errors] == [
+        "Variable '$input' has invalid value at .events[0].quantity",
+        "Variable '$input' has invalid value at .events[1]",
+        "Variable '$input' has invalid value at .events[1]",
+    ]
+
+
 async def test_only_the_host_records_usage(backend: RunningBackend) -> None:
     person = await backend.sign_up()
     event = {"input": {"events": [usage_event(person.workspace, 1)]}}

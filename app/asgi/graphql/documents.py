@@ -22,6 +22,7 @@ from app.asgi.graphql.document_limits import (
 )
 from app.asgi.graphql.error_formatter import ParseFailed, ValidationFailed, refused
 from app.asgi.graphql.plain_fields import Shape
+from app.asgi.graphql.plain_variables import PlainVariables, plain_variables
 from app.errors import BadUserInput, QueryTooComplex
 
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)
@@ -33,13 +34,15 @@ _REPORTED_ERRORS = 20
 class PreparedDocument:
     """A document that is valid and within the limits, but for a cost that each request's variables decide.
 
-    `shape` is what executions find out of its selections; None where variables decide what is selected.
+    `shape` is what executions find out of its selections; None where variables decide what is selected. `plain_variables` are those
+    of its operations whose variables are made the short way.
     """
 
     ast: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     cost_depends_on_variables: bool
     shape: Shape | None
+    plain_variables: Mapping[str | None, PlainVariables]
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation of that name, or the only one. Raises BadUserInput if that names none, or several."""
@@ -129,7 +132,9 @@ def prepare(schema: GraphQLSchema, limits: DocumentLimits, text: str, *, reveal_
     by_name = {definition.name.value if definition.name else None: definition for definition in operations}
     # what is skipped may differ from one execution to the next
     shape = None if "@" in text else Shape()
-    return PreparedDocument(ast, by_name, cost_depends_on_variables, shape)
+    plain = {name: plain_variables(schema, ast, operation) for name, operation in by_name.items()}
+    found = {name: variables for name, variables in plain.items() if variables is not None}
+    return PreparedDocument(ast, by_name, cost_depends_on_variables, shape, found)
 
 
 def _check_limits(

@@ -62,17 +62,21 @@ class Engine:
         document = self.documents.prepare(request.query, reveal_schema=reveal)
         definition = document.operation(request.operation_name)
         self.documents.check_cost(document, definition, request.variables)
+        plain = document.plain_variables.get(definition.name.value if definition.name else None)
+        values = plain.values(request.variables) if plain is not None else None
         executor = cast("type[Any]", PlainFieldsExecutor).build(
             self.schema,
-            document.ast,
+            plain.document if plain is not None and values is not None else document.ast,
             context_value=context,
-            raw_variable_values=request.variables,
+            raw_variable_values=request.variables if values is None else {},
             operation_name=request.operation_name,
             is_awaitable=cast("Any", optimized_is_awaitable),
             hide_suggestions=not reveal,
         )
         if isinstance(executor, list):
             raise refused(cast("list[GraphQLError]", executor), BadUserInput)
+        if values is not None:
+            executor.take_variables(definition, values)
         executor.take_shape(document.shape if document.shape is not None else Shape())
         return Operation(self, request, info, context, definition, executor)
 

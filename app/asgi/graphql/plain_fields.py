@@ -25,6 +25,8 @@ from graphql import (
 )
 from graphql.execution import Executor
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
+from graphql.execution.values import VariableValues
+from graphql.language import OperationDefinitionNode
 from graphql.pyutils import Path
 
 Convert: TypeAlias = Callable[[Any], Any]
@@ -66,6 +68,11 @@ class PlainFieldsExecutor(Executor[Any]):
         """Use what earlier executions of the same document found out, and add to it."""
         self.shape = shape
         self._relevant_sub_fields = shape.sub_fields
+
+    def take_variables(self, operation: OperationDefinitionNode, values: VariableValues) -> None:
+        """Execute the operation with these values, where this was built of the document without its variables."""
+        self.operation = operation
+        self.variable_values = values
 
     def execute_collected_root_fields(
         self,

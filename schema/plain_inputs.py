@@ -20,7 +20,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 
 T = TypeVar("T")
 
-_BUILT_IN: Final = (str, int, float, bool)
+_BUILT_IN: Final = (str, int, bool)
 
 Make: TypeAlias = Callable[[Any], Any]
 """Makes what resolvers get of a value that is not null."""

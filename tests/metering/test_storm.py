@@ -21,6 +21,7 @@ from app.metering import paying
 from tests.ledger.workspace import proof
 from tests.metering import storm
 from tests.metering.workspace import Metered
+from tests.support.client import eventually
 
 _ROOT = Path(__file__).parents[2]
 _WORKSPACES = 5
@@ -38,8 +39,7 @@ async def test_a_storm_with_a_process_killed_counts_and_charges_each_event_once(
 
     killed = await _start(database, 0, ids, point)
     # the others would else have counted everything before it is up
-    while not any([await each.counters() for each in opened]):
-        await asyncio.sleep(0.01)
+    await eventually(lambda: _begun(opened))
     others = [await _start(database, seed, ids, None) for seed in (100, 200)]
     codes = await asyncio.gather(*(process.wait() for process in (killed, *others)))
 
@@ -48,6 +48,10 @@ async def test_a_storm_with_a_process_killed_counts_and_charges_each_event_once(
     opened[0].wait(minutes=1)
     await paying.pay_left(opened[0].database, opened[0].catalog, limit=1_000)
     await _each_counted_once(opened)
+
+
+async def _begun(opened: Sequence[Metered]) -> bool:
+    return any([await each.counters() for each in opened])
 
 
 async def _start(

@@ -22,6 +22,7 @@ from app.ids import uuid7
 from app.metering.bars import Usage, UsageBar, UsageLevel, read_usage
 from app.metering.subjects import subject_ids
 from app.metering.use_by_subject import SubjectUse
+from app.store import usage_states as usage_state_store
 from tests.metering.workspace import START, Metered
 from tests.support.subscriptions import choice_of
 
@@ -158,6 +159,12 @@ async def test_the_version_rises_with_every_change(metered: Metered) -> None:
         versions.append((await _usage(metered)).version)
 
     assert versions == sorted(set(versions))
+
+
+async def test_a_hint_has_usage_read_again_whatever_version_is_known(metered: Metered) -> None:
+    await metered.use(1)
+
+    assert usage_state_store.hint(metered.id).version > (await _usage(metered)).version
 
 
 async def test_limits_are_those_of_the_counter_and_without_one_those_of_the_plan(metered: Metered) -> None:

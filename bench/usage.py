@@ -29,8 +29,8 @@ from app.db.unit_of_work import transact
 from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant
 from app.ledger.post_movements import post
-from app.metering.ingest import WARN_AT, record_usage
-from app.metering.usage_events import MOST_EVENTS, UsageEvent
+from app.metering.ingest import record_usage
+from app.metering.usage_events import MOST_EVENTS, WARN_AT, UsageEvent
 from app.store import usage_ingest as usage_ingest_store
 from app.store.usage_ingest import CountedGroup, EventToCount, NewState
 from bench.processor import seconds_used

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from app.accounts.access.callers import require_authenticated
+from app.accounts.access.callers import KeyCaller, require_authenticated
 from app.accounts.access.workspace_access import WorkspaceAccess, workspace_seen_by
 from app.metering.bars import Usage, UsageBar, read_usage
 from app.metering.usage_check import UsageCheck, check_usage
 from app.metering.use_by_subject import SubjectUse, read_most_use
 from resolvers import global_ids
+from resolvers.billing_access import sees_billing
 from resolvers.context import Context
 from resolvers.pagination import page_size
 from resolvers.workspaces import workspace_by_id
@@ -59,8 +60,12 @@ async def most_use(context: Context, of: UsageBar, first: int | None) -> tuple[S
 
 
 async def usage_check(context: Context, workspace_global_id: str, resource: str, quantity: Decimal) -> UsageCheck:
-    """Whether so much more may be used, for those who see the workspace."""
+    """Whether so much more may be used, for those who see the workspace; what it costs, for those who see its billing and for the
+    host product's own servers.
+    """
     require_authenticated(context.caller)
     workspace_id = global_ids.workspace_id(workspace_global_id)
-    await workspace_seen_by(context.reads, context.caller, workspace_id)
-    return await check_usage(context.reads, context.runtime.catalog, workspace_id, resource, quantity)
+    access = await workspace_seen_by(context.reads, context.caller, workspace_id)
+    check = await check_usage(context.reads, context.runtime.catalog, workspace_id, resource, quantity)
+    is_host = isinstance(context.caller, KeyCaller) and context.caller.is_service
+    return check if is_host or sees_billing(access) else replace(check, needed=0)

@@ -133,8 +133,8 @@ class UsageBar(Node):
 
     @strawberry.field(
         description=(
-            "Use past the limit. Of a counter, that in this period, as the limit was when it was used; of a gauge, what its level "
-            "is above the limit."
+            "Use past the limit. Of a counter, that in this period, as the limit was when it was counted; of a gauge, what its "
+            "level is above the limit."
         )
     )
     def overage(self) -> Decimal:
@@ -246,7 +246,10 @@ async def read_usage(info: Info, workspace_id: UUID, *, sees_billing: bool) -> U
 class UsageCheck:
     decision: UsageDecision = strawberry.field(description="What would become of it.")
     credits_needed: Decimal = strawberry.field(
-        description="The credits that it takes; zero where the plan includes it, and where credits can't pay for it."
+        description=(
+            "The credits that it takes; zero where the plan includes it, where credits can't pay for it, and for users without "
+            "VIEW_BILLING."
+        )
     )
     reason: str | None = strawberry.field(description="Why it is refused, for people; null where it is not.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC
+from decimal import Decimal
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -83,6 +84,9 @@ def usage_correct(
     async def work(backend: Backend) -> str:
         database, catalog = backend.runtime.database, backend.runtime.catalog
 
+        async def find(session: Session) -> SeenWorkspace:
+            return await found_workspace(session, workspace)
+
         async def correct(session: Session) -> tuple[SeenWorkspace, CorrectedUse]:
             found = await found_workspace(session, workspace)
             corrected = await correct_use(
@@ -90,13 +94,15 @@ def usage_correct(
                 catalog,
                 found.id,
                 resource=resource,
-                change=signed_amount(change),
+                change=_quantity(change),
                 at=moment(at, session.now) if at is not None else session.now,
                 reason=one_line(reason, "A reason", at_most=_MOST_REASON_CHARACTERS),
                 subject=checked_subject(subject),
             )
             return found, corrected
 
+        # what is counted already is paid first, so that what a correction frees is known
+        await pay_usage(database, catalog, [(await transact(database, find, step="usage.find")).id])
         try:
             found, corrected = await transact(database, correct, step="usage.correct")
         except DomainError as refused:
@@ -142,6 +148,13 @@ def _told(handle: str, erased: ErasedSubject) -> str:
             f"{count(erased.dues, 'amount')} that it used and that is yet to be paid will be paid as nobody's."
         )
     return "\n".join(lines)
+
+
+def _quantity(text: str) -> Decimal:
+    try:
+        return signed_amount(text)
+    except CommandError:
+        raise CommandError(f"{text!r} is no quantity: write it like 25, or like -25.") from None
 
 
 def _corrected(handle: str, corrected: CorrectedUse, unit: CreditUnit) -> str:

@@ -17,11 +17,12 @@ from app.catalog import Catalog, Resource
 from app.db.engine import Session
 from app.db.tables.usage import UsageCounterRow
 from app.errors import InvalidInput, NotFound
-from app.metering.usage_events import check_quantity
+from app.metering.usage_events import WARN_AT, check_quantity
 from app.store import usage_counters as usage_counter_store
 from app.store import usage_dues as usage_due_store
 from app.store import usage_states as usage_state_store
 from app.store import usage_subjects as usage_subject_store
+from app.store import usage_warnings as usage_warning_store
 from app.store import workspaces as workspace_store
 from app.store.usage_counters import NewCounter
 
@@ -57,7 +58,8 @@ async def correct_use(
     """Count so much more, or less where `change` is negative, in the period that a time is in; an operator does it.
 
     What is added is paid for as if it were used now; of what is taken back, what lay past the plan goes first, and of that what
-    was unpaid. Raises `InvalidInput` for a gauge, an unknown resource, a time to come, and for more than was counted.
+    was unpaid. Raises `InvalidInput` for a gauge, an unknown resource, a time to come, and for more than was counted, of the
+    subject or without one.
     """
     known = _counter(catalog, resource)
     check_quantity(abs(change))
@@ -71,7 +73,7 @@ async def correct_use(
         raise NotFound
     period = usage_period(anchor, at)
     row = await _row(session, catalog, workspace_id, period, resource)
-    before, charged_for = row.used, row.owed
+    before, ahead = row.used, _charged_ahead(row)
     if change > 0:
         await _add(session, row, change, subject)
     else:
@@ -79,8 +81,18 @@ async def correct_use(
     await _correct_days(session, row, change, at.astimezone(UTC).date())
     if subject is not None:
         await _correct_subject(session, row, change, subject)
+    await _check_subjects(session, row)
+    if period.start <= session.now < period.end:
+        await usage_warning_store.put(session, row, WARN_AT)
     usage_state_store.changed(session, state)
-    after = {"resource": resource, "from": period.start.isoformat(), "used": f"{row.used:f}", "reason": reason}
+    after = {
+        "resource": resource,
+        "from": period.start.isoformat(),
+        "change": f"{change:f}",
+        "used": f"{row.used:f}",
+        "overage": f"{row.overage:f}",
+        "reason": reason,
+    }
     summary = "An operator corrected what was used."
     await audit_log.record(
         session, workspace_id, OPERATOR, "usage.corrected", summary, before={"used": f"{before:f}"}, after=after
@@ -91,8 +103,13 @@ async def correct_use(
         before=before,
         after=row.used,
         overage=row.overage,
-        paid_back=max(int(charged_for) - int(row.owed), 0),
+        paid_back=max(_charged_ahead(row) - ahead, 0),
     )
+
+
+def _charged_ahead(row: UsageCounterRow) -> int:
+    """The steps that were charged beyond what is owed."""
+    return max(row.charged - max(int(row.owed), 0), 0)
 
 
 def _counter(catalog: Catalog, resource: str) -> Resource:
@@ -162,6 +179,13 @@ async def _correct_subject(session: Session, row: UsageCounterRow, change: Decim
     used = await usage_counter_store.add_to_subject(session, row, subject_id, change)
     if used < 0:
         raise InvalidInput(f"{subject!r} used less than that in this period.")
+
+
+async def _check_subjects(session: Session, row: UsageCounterRow) -> None:
+    """Raise `InvalidInput` where subjects would have used more than was used in all."""
+    named = await usage_counter_store.used_by_subjects(session, row)
+    if named > row.used:
+        raise InvalidInput(f"Subjects used {named.normalize():f} of it: say with a subject whose use is taken back.")
 
 
 async def _subject_id(session: Session, row: UsageCounterRow, subject: str) -> UUID:

@@ -27,6 +27,7 @@ from app.errors import Unavailable
 from app.metering.paying import pay_usage
 from app.metering.subjects import subject_ids
 from app.metering.usage_events import (
+    WARN_AT,
     Judged,
     RecordedUsage,
     RejectedEvent,
@@ -44,9 +45,6 @@ from app.store.usage_ingest import (
     Inserted,
     NewState,
 )
-
-WARN_AT: Final = (80, 100)
-"""At how many percent of a limit its owners are told."""
 
 _ATTEMPTS: Final = 3
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -168,8 +166,10 @@ async def _fill(
     places: dict[tuple[UUID, str, datetime], int] = {}
     for (workspace_id, event_id), event in judged.items():
         period, code = running[workspace_id], event.resource.code
-        if not period.start <= event.occurred_at < period.end:
-            period = usage_period(wanted[workspace_id], event.occurred_at)
+        # what is dated before a workspace was made, by another clock say, is of its first period
+        occurred_at = max(event.occurred_at, wanted[workspace_id].created_at)
+        if not period.start <= occurred_at < period.end:
+            period = usage_period(wanted[workspace_id], occurred_at)
         place = places.setdefault((workspace_id, code, period.start), len(places) + 1)
         if place > len(batch.groups):
             limit = limit_of(catalog, terms[workspace_id].plan, code)
@@ -177,7 +177,9 @@ async def _fill(
         subject = None
         if event.subject is not None:
             subject = batch.subjects.setdefault((workspace_id, event.subject), len(batch.subjects) + 1)
-        batch.events.append(EventToCount(place, event_id, event.quantity, event.occurred_at, subject))
+        # of levels the order counts
+        moment = event.occurred_at if event.resource.is_gauge else occurred_at
+        batch.events.append(EventToCount(place, event_id, event.quantity, moment, subject))
 
 
 async def _terms(

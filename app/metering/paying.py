@@ -13,16 +13,21 @@ from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID
 
+import structlog
+
 from app.catalog import Catalog
-from app.db.engine import Database, Session
+from app.db.engine import Database, Session, is_away
 from app.db.tables.usage import UsageCounterRow, UsageDueRow
 from app.db.unit_of_work import transact
 from app.ledger.movements import Spend
 from app.ledger.post_movements import spend_what_there_is
 from app.metering.usage_events import MOST_FRACTION_DIGITS
+from app.money import MAX_STEPS
 from app.store import usage_dues as usage_due_store
 from app.store import usage_states as usage_state_store
 from app.store.usage_dues import CounterKey
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _DUES_AT_ONCE: Final = 1_000
 _WORKSPACES_AT_ONCE: Final = 50
@@ -40,8 +45,28 @@ async def pay_usage(database: Database, catalog: Catalog, workspace_ids: Collect
     ordered = sorted(workspace_ids)
     for start in range(0, len(ordered), _WORKSPACES_AT_ONCE):
         some = ordered[start : start + _WORKSPACES_AT_ONCE]
-        while await transact(database, partial(_pay, catalog, some), step="usage.pay") == _DUES_AT_ONCE:
-            pass
+        try:
+            await _pay_all(database, catalog, some)
+        except Exception as error:
+            if is_away(error):
+                raise
+            # what is wrong with one is to keep no other from being paid
+            for workspace_id in some:
+                await _pay_alone(database, catalog, workspace_id)
+
+
+async def _pay_all(database: Database, catalog: Catalog, workspace_ids: Collection[UUID]) -> None:
+    while await transact(database, partial(_pay, catalog, workspace_ids), step="usage.pay") == _DUES_AT_ONCE:
+        pass
+
+
+async def _pay_alone(database: Database, catalog: Catalog, workspace_id: UUID) -> None:
+    try:
+        await _pay_all(database, catalog, [workspace_id])
+    except Exception as error:
+        if is_away(error):
+            raise
+        _log.error("usage.not_payable", workspace=str(workspace_id), exc_info=error)
 
 
 async def pay_left(database: Database, catalog: Catalog, *, limit: int) -> int:
@@ -67,7 +92,8 @@ async def _pay(catalog: Catalog, workspace_ids: Collection[UUID], session: Sessi
     amounts: dict[Payer, int] = {}
     for due, want in zip(dues, wanted, strict=True):
         if want:
-            amounts[_payer(due)] = amounts.get(_payer(due), 0) + want
+            # no balance holds more, and what there is not is not spent
+            amounts[_payer(due)] = min(amounts.get(_payer(due), 0) + want, MAX_STEPS)
     spent = await spend_what_there_is(session, [_spend(catalog, payer, steps) for payer, steps in amounts.items()])
     left = dict(zip(amounts, spent, strict=True))
     charged: dict[tuple[CounterKey, UUID], int] = {}

@@ -83,7 +83,11 @@ def _decided(bar: UsageBar, quantity: Decimal, available: int, waiting: Iterable
             owed, charged = _EXACT.add(each.owed, each.value), charged_then
     needed = max(int(_EXACT.add(owed, _EXACT.multiply(past, bar.price))) - charged, 0)
     if needed > max(left, 0):
-        return UsageCheck(UsageDecision.REFUSED, needed, "There are fewer credits than this takes.")
+        return UsageCheck(
+            UsageDecision.REFUSED,
+            needed,
+            "There are fewer credits than this takes, but for those held or owed already.",
+        )
     return UsageCheck(UsageDecision.PAID_BY_CREDITS, needed)
 
 

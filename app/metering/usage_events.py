@@ -24,6 +24,9 @@ OLDEST: Final = timedelta(days=30)
 FURTHEST_AHEAD: Final = timedelta(minutes=5)
 """How far ahead of our clock the sender's may be."""
 
+WARN_AT: Final = (80, 100)
+"""At how many percent of a limit its owners are told."""
+
 MOST_ID_CHARACTERS: Final = 255
 MOST_WHOLE_DIGITS: Final = 18
 MOST_FRACTION_DIGITS: Final = 9

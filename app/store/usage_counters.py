@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
@@ -111,3 +111,13 @@ async def add_to_subject(session: Session, counter: UsageCounterRow, subject_id:
     raised = {"used": SubjectUsageRow.used + put_use.excluded.used}
     change = put_use.on_conflict_do_update(constraint="subject_usage_pkey", set_=raised)
     return (await session.execute(change.returning(SubjectUsageRow.used))).scalar_one()
+
+
+async def used_by_subjects(session: Session, counter: UsageCounterRow) -> Decimal:
+    """What subjects used in a counter's period, all together."""
+    query = select(func.coalesce(func.sum(SubjectUsageRow.used), 0)).where(
+        SubjectUsageRow.workspace_id == counter.workspace_id,
+        SubjectUsageRow.period_start == counter.period_start,
+        SubjectUsageRow.resource == counter.resource,
+    )
+    return (await session.execute(query)).scalar_one()

@@ -7,9 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Session
-from app.db.tables.usage import UsageWarningRow
+from app.db.tables.usage import UsageCounterRow, UsageWarningRow
 
 
 async def untold(session: Session, workspace_id: UUID) -> Sequence[UsageWarningRow]:
@@ -31,3 +32,14 @@ async def workspaces_to_tell(session: Session, *, limit: int) -> Sequence[UUID]:
 async def oldest_untold_at(session: Session) -> datetime | None:
     """Since when somebody is to be told something; None where nobody is."""
     return await session.scalar(select(func.min(UsageWarningRow.created_at)).where(UsageWarningRow.told_at.is_(None)))
+
+
+async def put(session: Session, counter: UsageCounterRow, levels: Sequence[int]) -> None:
+    """Note which of these levels, in percent of its limit, a counter has passed; one that was noted before stays as it is."""
+    if not counter.allowance:
+        return
+    key = {"workspace_id": counter.workspace_id, "period_start": counter.period_start, "resource": counter.resource}
+    passed = [level for level in levels if counter.used * 100 >= counter.allowance * level]
+    if passed:
+        rows = [{**key, "level": level, "created_at": session.now} for level in passed]
+        await session.execute(insert(UsageWarningRow).values(rows).on_conflict_do_nothing())

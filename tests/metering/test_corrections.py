@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db.tables.access import AuditEventRow
+from app.db.tables.usage import UsageWarningRow
 from app.db.unit_of_work import transact
 from app.errors import InvalidInput
 from app.metering.corrections import CorrectedUse, correct_use
@@ -104,6 +105,29 @@ async def test_a_correction_may_be_of_a_subject(metered: Metered) -> None:
         with pytest.raises(InvalidInput):
             await _correct(metered, change, subject=subject)
     assert (await metered.counter()).used == 1
+
+
+async def test_what_subjects_used_is_taken_back_with_their_names(metered: Metered) -> None:
+    await metered.record(metered.event(8, subject="ada"), metered.event(2))
+
+    with pytest.raises(InvalidInput, match="Subjects used 8"):
+        await _correct(metered, -3)
+    await _correct(metered, -2)
+    await _correct(metered, -3, subject="ada")
+    assert ((await metered.counter()).used, await metered.by_subject()) == (5, {"ada": (5, 0)})
+
+
+async def test_owners_are_told_of_a_limit_that_a_correction_passes(metered: Metered) -> None:
+    await metered.use(INCLUDED // 2)
+    await _correct(metered, INCLUDED // 2)
+    async with metered.database.read() as session:
+        found = await session.scalars(select(UsageWarningRow.level).where(UsageWarningRow.workspace_id == metered.id))
+        assert sorted(found) == [80, 100]
+
+
+async def test_what_was_not_charged_is_not_said_to_have_been(metered: Metered) -> None:
+    await metered.use(INCLUDED + 6)
+    assert (await _correct(metered, -5)).paid_back == 0
 
 
 @pytest.mark.parametrize(

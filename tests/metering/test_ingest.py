@@ -161,6 +161,13 @@ async def test_a_workspace_is_found_by_its_external_id(metered: Metered) -> None
     assert ((await other.counter()).used, (await metered.counter()).used) == (2, 3)
 
 
+async def test_what_is_dated_before_the_workspace_was_made_counts_in_its_first_period(metered: Metered) -> None:
+    await metered.use(3, at=START - timedelta(days=3))
+
+    assert [(row.period_start, row.used) for row in await metered.counters()] == [(START, 3)]
+    assert await metered.days() == {"2030-01-10": 3}
+
+
 # gauges
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from app.catalog import Catalog
-from app.db.engine import Database
+from app.db.engine import Database, Session
 from app.metering import paying
 from tests.metering.workspace import Metered, catalog
 from tests.support.subscriptions import choice_of, subscribe
@@ -162,3 +164,37 @@ async def test_expired_credits_pay_for_nothing(metered: Metered) -> None:
 
     counter = await metered.counter()
     assert (counter.overage, counter.charged, counter.unpaid) == (2, PRICE, 1)
+
+
+async def test_what_costs_more_than_any_balance_holds_takes_what_there_is_and_keeps_nobody_from_being_paid(
+    metered: Metered,
+) -> None:
+    other = await Metered(metered.database, clock=metered.clock).open()
+    await metered.grant(1_000)
+    await other.grant(1_000)
+
+    recorded = await metered.record(*(metered.event("999999999999999999") for _ in range(3)), other.event(INCLUDED + 1))
+
+    assert recorded.accepted == 4
+    counter = await metered.counter()
+    assert (counter.charged, counter.unpaid) == (1_000, counter.overage - 2)
+    assert ((await other.counter()).charged, await other.available()) == (PRICE, 1_000 - PRICE)
+
+
+async def test_a_workspace_that_cannot_be_paid_for_keeps_no_other_from_being_paid(
+    metered: Metered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await Metered(metered.database, clock=metered.clock).open()
+    for each in (metered, other):
+        await each.grant(1_000)
+    pay = vars(paying)["_pay"]
+
+    async def fail_for_one(catalog: Catalog, workspace_ids: Collection[UUID], session: Session) -> int:
+        if metered.id in workspace_ids:
+            raise ValueError("something is wrong with it")
+        return await pay(catalog, workspace_ids, session)
+
+    monkeypatch.setattr(paying, "_pay", fail_for_one)
+    await metered.record(metered.event(INCLUDED + 1), other.event(INCLUDED + 1))
+
+    assert ((await metered.counter()).charged, (await other.counter()).charged) == (0, PRICE)

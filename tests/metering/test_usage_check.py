@@ -40,7 +40,7 @@ async def test_what_goes_past_it_is_paid_by_credits_that_cover_all_of_it(metered
     assert await _check(metered, 4) == UsageCheck(UsageDecision.PAID_BY_CREDITS, 3 * PRICE)
     refused = await _check(metered, 5)
     assert (refused.decision, refused.needed) == (UsageDecision.REFUSED, 4 * PRICE)
-    assert refused.reason == "There are fewer credits than this takes."
+    assert refused.reason == "There are fewer credits than this takes, but for those held or owed already."
 
 
 async def test_what_credits_cannot_pay_for_takes_none(metered: Metered) -> None:

@@ -97,5 +97,5 @@ async def test_what_was_counted_is_corrected_and_said_in_sentences(database_url:
     assert less.stdout.startswith(f"Enrichments of {handle} from ")
     assert less.stdout.rstrip().endswith("2 before, 1.5 now.")
     assert (refused.returncode, refused.stderr.strip()) == (2, "Only 1.5 were counted in this period.")
-    assert (wrong.returncode, wrong.stderr.strip()) == (2, "'much' is no amount: write it like 500.00.")
+    assert (wrong.returncode, wrong.stderr.strip()) == (2, "'much' is no quantity: write it like 25, or like -25.")
     await database.close()

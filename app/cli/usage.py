@@ -84,12 +84,8 @@ def usage_correct(
     async def work(backend: Backend) -> str:
         database, catalog = backend.runtime.database, backend.runtime.catalog
 
-        async def find(session: Session) -> SeenWorkspace:
-            return await found_workspace(session, workspace)
-
-        async def correct(session: Session) -> tuple[SeenWorkspace, CorrectedUse]:
-            found = await found_workspace(session, workspace)
-            corrected = await correct_use(
+        async def correct(session: Session) -> CorrectedUse:
+            return await correct_use(
                 session,
                 catalog,
                 found.id,
@@ -99,12 +95,13 @@ def usage_correct(
                 reason=one_line(reason, "A reason", at_most=_MOST_REASON_CHARACTERS),
                 subject=checked_subject(subject),
             )
-            return found, corrected
 
         # what is counted already is paid first, so that what a correction frees is known
-        await pay_usage(database, catalog, [(await transact(database, find, step="usage.find")).id])
+        async with database.read() as session:
+            found = await found_workspace(session, workspace)
+        await pay_usage(database, catalog, [found.id])
         try:
-            found, corrected = await transact(database, correct, step="usage.correct")
+            corrected = await transact(database, correct, step="usage.correct")
         except DomainError as refused:
             raise CommandError(refused.message) from None
         await pay_usage(database, catalog, [found.id])

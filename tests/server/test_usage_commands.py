@@ -88,7 +88,7 @@ async def test_what_was_counted_is_corrected_and_said_in_sentences(database_url:
     handle = person.user.handle
     await _used(database, person.user.personal_workspace_id, "ada")
 
-    given = "--reason", "Reported by a test run"
+    given = "--reason", "Reported by a test run", "--subject", "ada"
     less = run_command("usage", "correct", handle, "enrichments", "-0.5", *given, environment=environment)
     refused = run_command("usage", "correct", handle, "enrichments", "-9", *given, environment=environment)
     wrong = run_command("usage", "correct", handle, "enrichments", "much", *given, environment=environment)

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.live_load import free_port
+
 _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _STARTS_WITHIN_SECONDS: Final = 60.0
 
@@ -46,3 +48,20 @@ def cpu_seconds(process: Process) -> float:
     """Processor seconds that a process used so far."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
+@asynccontextmanager
+async def product_server(url: str, catalog: Path) -> AsyncGenerator[tuple[Process, int]]:
+    """The product's server with a sandbox beside it, listening; and its port."""
+    port, sandbox_port = free_port(), free_port()
+    settings = {
+        "DATABASE_URL": url,
+        "PORT": str(port),
+        "SANDBOX_PORT": str(sandbox_port),
+        "SECRET_KEY": "a secret key for benchmarks",
+        "CATALOG": str(catalog),
+    }
+    sandbox = ("-m", "sandbox", "--port", str(sandbox_port), "--database-url", url, "--exit-with-stdin")
+    async with child(*sandbox), child("-m", "app", "serve", "--no-worker", **settings) as server:
+        await until_listening(port)
+        yield server, port

@@ -1,5 +1,5 @@
-"""The billing page over HTTP: plan, subscription, seats, spend, balance with grants and ten transactions, cards, ten invoices with
-their lines.
+"""The billing page over HTTP: plan, subscription, seats, four bars of usage with each of their days, spend, balance with grants and
+ten transactions, cards, ten invoices with their lines.
 
 Side by side, each in a process of its own, on the same rows: the floor (`bench.page_floor`: one statement, written for this page),
 the naive way (`bench.page_naive`), and the product's server. What counts is the CPU time of the server's process for each page.
@@ -30,11 +30,12 @@ from app.db import embedded, migrate
 from app.db.engine import Database, connect, open_connection
 from app.main import open_backend, web_app
 from app.settings import Settings
-from bench.children import child, cpu_seconds, until_listening
+from bench.children import child, cpu_seconds, product_server, until_listening
 from bench.live_load import free_port
 from bench.page_floor import floor
 from bench.page_naive import naive
 from bench.page_rows import QUERY, Page, fill
+from bench.page_usage import ResourceFacts, resource_facts
 from bench.round_trips import counted_round_trips
 
 _ROUNDS: Final = 7
@@ -52,8 +53,10 @@ _GOAL_TIMES_FLOOR: Final = 7.0
 _GOAL_ROUND_TRIPS: Final = 3
 _CATALOG: Final = Path(__file__).parents[1] / "catalogs" / "analytics.toml"
 
-PlanFacts: TypeAlias = "tuple[dict[str, str], int, int | None]"
-"""Code and name of the plan, what a seat costs a month, and what may be spent in one, both in the smallest unit of the currency."""
+PlanFacts: TypeAlias = "tuple[dict[str, str], int, int | None, list[ResourceFacts]]"
+"""Code and name of the plan, what a seat costs a month and what may be spent in one, both in the smallest unit of the currency, and
+what is metered.
+"""
 
 
 @dataclass(slots=True)
@@ -99,12 +102,14 @@ class Contender:
 
 
 def _plan_facts() -> PlanFacts:
+    catalog = load_catalog(_CATALOG)
     plan = _terms().plan
     price = plan.price(BillingInterval.MONTH)
     if price is None:
         raise RuntimeError(f"{plan.code} has no monthly price")
     limit = plan.monthly_spend_limit
-    return {"code": plan.code, "name": plan.name}, price.per_seat.minor, limit.minor if limit is not None else None
+    spent_at_most = limit.minor if limit is not None else None
+    return {"code": plan.code, "name": plan.name}, price.per_seat.minor, spent_at_most, resource_facts(catalog, plan)
 
 
 def _terms() -> PlanTerms:
@@ -127,17 +132,7 @@ async def _other(module: str, url: str, pages_a_round: int = _PAGES_A_ROUND) -> 
 
 @asynccontextmanager
 async def _ours(url: str) -> AsyncGenerator[Contender]:
-    port, sandbox_port = free_port(), free_port()
-    settings = {
-        "DATABASE_URL": url,
-        "PORT": str(port),
-        "SANDBOX_PORT": str(sandbox_port),
-        "SECRET_KEY": "a secret key for benchmarks",
-        "CATALOG": str(_CATALOG),
-    }
-    sandbox = ("-m", "sandbox", "--port", str(sandbox_port), "--database-url", url, "--exit-with-stdin")
-    async with child(*sandbox), child("-m", "app", "serve", "--no-worker", **settings) as server:
-        await until_listening(port)
+    async with product_server(url, _CATALOG) as (server, port):
         yield Contender(server, port)
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -31,6 +32,10 @@ WITH seen AS MATERIALIZED (
     JOIN memberships m ON m.user_id = s.user_id AND m.workspace_id = $2 AND m.role = 'OWNER'
     JOIN workspaces w ON w.id = m.workspace_id
     WHERE s.token_hash = $1 AND s.last_seen_at >= $3
+), period AS MATERIALIZED (
+    SELECT (
+        SELECT max(period_start) FROM usage_counters WHERE workspace_id = seen.id AND period_start <= $6
+    ) AS start FROM seen
 )
 SELECT seen.name, seen.handle,
     (SELECT count(*) FROM memberships WHERE workspace_id = seen.id) AS members,
@@ -65,10 +70,33 @@ SELECT seen.name, seen.handle,
     ARRAY(SELECT r FROM (
         SELECT id, number, status, issued_at, total_minor, amount_due_minor, currency, hosted_url, pdf_url, lines::text
         FROM invoices WHERE workspace_id = seen.id AND issued_at IS NOT NULL ORDER BY issued_at DESC, id DESC LIMIT 11
-    ) r) AS invoices
-FROM seen
+    ) r) AS invoices,
+    (SELECT version FROM usage_states WHERE workspace_id = seen.id) AS usage_version,
+    ARRAY(SELECT r FROM (
+        SELECT resource, used, overage, unpaid, charged, allowance, period_start, period_end FROM usage_counters
+        WHERE workspace_id = seen.id AND period_start = period.start
+    ) r) AS counters,
+    ARRAY(SELECT r FROM (
+        SELECT g.resource, g.level, (
+            SELECT trim_scale(used)::text FROM usage_days
+            WHERE workspace_id = seen.id AND resource = g.resource AND period_start < period.start
+            ORDER BY period_start DESC, day DESC LIMIT 1
+        ) FROM usage_gauges g WHERE g.workspace_id = seen.id
+    ) r) AS gauges,
+    ARRAY(SELECT r FROM (
+        SELECT resource, array_agg(to_char(day, 'YYYY-MM-DD"T00:00:00Z"')), array_agg(trim_scale(used)::text) FROM usage_days
+        WHERE workspace_id = seen.id AND period_start = period.start GROUP BY resource
+    ) r) AS days
+FROM seen, period
 """
 _CURRENCY: Final = "EUR"
+_NOTHING: Final = Decimal(0)
+_LEVELS: Final = (
+    (Decimal(1), "EXCEEDED"),
+    (Decimal("0.95"), "CRITICAL"),
+    (Decimal("0.8"), "WARNING"),
+    (_NOTHING, "NORMAL"),
+)
 
 
 def _money(minor: int) -> dict[str, str]:
@@ -144,6 +172,54 @@ def _subscription(row: Any, plan: dict[str, str], seat_minor: int) -> dict[str, 
     }
 
 
+def _plain(quantity: Decimal) -> str:
+    return format(quantity.normalize(), "f")
+
+
+def _usage(workspace_id: UUID, row: Any, resources: Sequence[Sequence[Any]], now: datetime) -> dict[str, Any]:
+    counters = {counter[0]: counter[1:] for counter in row["counters"]}
+    gauges = {resource: (level, before) for resource, level, before in row["gauges"]}
+    days = {resource: dict(zip(own, used, strict=True)) for resource, own, used in row["days"]}
+    *_, start, end = next(iter(counters.values()))
+    first = start.date()
+    dates = [f"{first + timedelta(days=number)}T00:00:00Z" for number in range((now.date() - first).days + 1)]
+    bars: list[dict[str, Any]] = []
+    for code, name, is_gauge, limit_text in resources:
+        own = days[code]
+        if is_gauge:
+            used, at = gauges[code]
+            limit, charged = Decimal(limit_text), 0
+            overage = unpaid = max(_NOTHING, used - limit)
+            series = [at := own.get(day, at) for day in dates]
+            series[-1] = _plain(used)
+        else:
+            used, overage, unpaid, charged, limit, _, _ = counters[code]
+            series = [own.get(day, "0") for day in dates]
+        ratio = used / limit
+        bars.append(
+            {
+                "id": str(GlobalId("UsageBar", code, workspace_id)),
+                "resource": {"code": code, "name": name},
+                "used": _plain(used),
+                "limit": _plain(limit),
+                "remaining": _plain(max(_NOTHING, limit - used)),
+                "ratio": float(ratio),
+                "level": next(level for from_ratio, level in _LEVELS if ratio >= from_ratio),
+                "overage": _plain(overage),
+                "creditsSpent": str(charged),
+                "unpaidOverage": _plain(unpaid),
+                "resetsAt": None if is_gauge else _time(end),
+                "series": [{"day": day, "used": each} for day, each in zip(dates, series, strict=True)],
+            }
+        )
+    return {
+        "id": str(GlobalId("Usage", workspace_id)),
+        "period": {"start": _time(start), "end": _time(end)},
+        "version": str(row["usage_version"] + start.year * 12 + start.month),
+        "bars": bars,
+    }
+
+
 def _invoices(workspace_id: UUID, rows: Sequence[Any]) -> dict[str, Any]:
     last = rows[:10][-1]
     return {
@@ -172,7 +248,9 @@ def _invoices(workspace_id: UUID, rows: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def floor(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None) -> Starlette:
+def floor(
+    url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None, resources: Sequence[Sequence[Any]]
+) -> Starlette:
     """The application, with what the catalog says of the plan."""
     pool: asyncpg.Pool
 
@@ -195,7 +273,7 @@ def floor(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | No
         end = (start + timedelta(days=32)).replace(day=1)
         digest = hashlib.sha256(token.encode()).digest()
         async with cast("Any", pool).acquire() as connection:
-            row: Any = await connection.fetchrow(_PAGE, digest, workspace_id, now - timedelta(days=30), start, end)
+            row: Any = await connection.fetchrow(_PAGE, digest, workspace_id, now - timedelta(days=30), start, end, now)
         if row is None:
             return Response(b'{"data":{"workspace":null}}', media_type="application/json")
         limit = row["spend_limit"] if row["spend_limit"] is not None else limit_minor
@@ -205,6 +283,7 @@ def floor(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | No
             "handle": row["handle"],
             "plan": plan,
             "subscription": _subscription(row, plan, seat_minor),
+            "usage": _usage(workspace_id, row, resources, now),
             "spend": {
                 "period": {"start": _time(start), "end": _time(end)},
                 "spent": _money(row["spent"]),
@@ -231,10 +310,8 @@ def floor(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | No
 
 def main(port: int) -> None:
     """Serve until killed."""
-    plan, seat_minor, limit = orjson.loads(os.environ["PLAN"])
-    uvicorn.run(
-        floor(os.environ["DATABASE_URL"], plan, seat_minor, limit), port=port, log_level="warning", access_log=False
-    )
+    app = floor(os.environ["DATABASE_URL"], *orjson.loads(os.environ["PLAN"]))
+    uvicorn.run(app, port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

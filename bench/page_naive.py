@@ -6,7 +6,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ from app.db.tables.purchases import UNFINISHED, CreditPurchaseRow
 from app.db.tables.subscriptions import SubscriptionRow, UpcomingInvoiceRow
 from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.ids import parse_global_id
+from bench.page_naive_usage import Period, Usage, usage_of, use
 
 
 class _Parts:
@@ -60,12 +61,6 @@ class Seats:
     total: int
     used: int
     available: int
-
-
-@strawberry.type
-class Period:
-    start: datetime
-    end: datetime
 
 
 @strawberry.type
@@ -213,6 +208,10 @@ class Line:
     amount: Money
 
 
+def _line(line: dict[str, Any]) -> Line:
+    return Line(description=line["description"], quantity=line["quantity"], amount=_money(line["amount_minor"]))
+
+
 @strawberry.type
 class Invoice:
     id: strawberry.ID
@@ -235,9 +234,14 @@ class Invoices:
 @strawberry.type
 class Workspace:
     workspace_id: strawberry.Private[UUID]
+    row: strawberry.Private[WorkspaceRow]
     id: strawberry.ID
     name: str
     handle: str
+
+    @strawberry.field
+    async def usage(self) -> Usage | None:
+        return await usage_of(self.row)
 
     @strawberry.field
     def plan(self) -> Plan:
@@ -338,12 +342,7 @@ class Workspace:
                 amount_due=_money(row.amount_due_minor),
                 hosted_url=row.hosted_url,
                 pdf_url=row.pdf_url,
-                lines=[
-                    Line(
-                        description=line["description"], quantity=line["quantity"], amount=_money(line["amount_minor"])
-                    )
-                    for line in row.lines
-                ],
+                lines=[_line(line) for line in row.lines],
             )
             for row in rows[:first]
         ]
@@ -367,13 +366,16 @@ class Query:
             row = await session.get(WorkspaceRow, workspace_id)
         if membership is None or row is None:
             return None
-        return Workspace(workspace_id=row.id, id=id, name=row.name, handle=row.handle)
+        return Workspace(workspace_id=row.id, row=row, id=id, name=row.name, handle=row.handle)
 
 
-def naive(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None) -> Starlette:
+def naive(
+    url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | None, resources: Sequence[Sequence[Any]]
+) -> Starlette:
     """The application, with what the catalog says of the plan."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     _Parts.sessions = async_sessionmaker(engine, expire_on_commit=False)
+    use(_Parts.sessions, resources)
     _Parts.plan, _Parts.seat_minor, _Parts.limit = plan, seat_minor, limit_minor
 
     @asynccontextmanager
@@ -388,10 +390,8 @@ def naive(url: str, plan: dict[str, Any], seat_minor: int, limit_minor: int | No
 
 def main(port: int) -> None:
     """Serve until killed."""
-    plan, seat_minor, limit = orjson.loads(os.environ["PLAN"])
-    uvicorn.run(
-        naive(os.environ["DATABASE_URL"], plan, seat_minor, limit), port=port, log_level="warning", access_log=False
-    )
+    app = naive(os.environ["DATABASE_URL"], *orjson.loads(os.environ["PLAN"]))
+    uvicorn.run(app, port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

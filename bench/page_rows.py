@@ -1,4 +1,4 @@
-"""What the billing page shows, on the product's tables: an organization with so many transactions and invoices, and its owner."""
+"""What the billing page shows, on the product's tables: an organization, its owner, its usage, many transactions and invoices."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ from app.db.tables.workspaces import MembershipRow, WorkspaceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId, uuid7
 from app.store import workspaces as workspace_store
+from bench.page_usage import USAGE, fill_usage, made_at
 
-QUERY: Final = """query Page($id: ID!) {
-  workspace(id: $id) {
+QUERY: Final = f"""query Page($id: ID!) {{
+  workspace(id: $id) {{
     id name handle
-    plan { code name }
-    subscription {
-      plan { code name } status interval seats { total used available } currentPeriod { start end } renewsAt cancelAtPeriodEnd
-      recurringPrice { amount currency } recurringTotal { amount currency } pendingChange { kind } version
-    }
-    spend { period { start end } spent { amount currency } limit { amount currency } }
-    creditBalance {
+    plan {{ code name }}
+    subscription {{
+      plan {{ code name }} status interval seats {{ total used available }} currentPeriod {{ start end }} renewsAt cancelAtPeriodEnd
+      recurringPrice {{ amount currency }} recurringTotal {{ amount currency }} pendingChange {{ kind }} version
+    }}
+    {USAGE}
+    spend {{ period {{ start end }} spent {{ amount currency }} limit {{ amount currency }} }}
+    creditBalance {{
       id available held version updatedAt
-      grants { id source amount remaining grantedAt expiresAt }
-      transactions(first: 10) {
-        nodes { id sequence kind amount balanceAfter description at }
-        pageInfo { hasNextPage endCursor }
-      }
-    }
-    paymentMethods { id brand last4 expMonth expYear isDefault }
-    invoices(first: 10) {
-      nodes {
-        id number status issuedAt total { amount currency } amountDue { amount currency } hostedUrl pdfUrl
-        lines { description quantity amount { amount currency } }
-      }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-}"""
+      grants {{ id source amount remaining grantedAt expiresAt }}
+      transactions(first: 10) {{
+        nodes {{ id sequence kind amount balanceAfter description at }}
+        pageInfo {{ hasNextPage endCursor }}
+      }}
+    }}
+    paymentMethods {{ id brand last4 expMonth expYear isDefault }}
+    invoices(first: 10) {{
+      nodes {{
+        id number status issuedAt total {{ amount currency }} amountDue {{ amount currency }} hostedUrl pdfUrl
+        lines {{ description quantity amount {{ amount currency }} }}
+      }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}"""
 
 _MEMBERS: Final = 3
 
@@ -135,7 +137,7 @@ async def fill(database: Database, rows: int, terms_id: str | None = None) -> Pa
             session,
             WorkspaceRow(
                 id=workspace_id, kind="ORGANIZATION", name="Page", handle=handle, created_by=people[0].id,
-                created_at=session.now, version=1,
+                created_at=made_at(session.now), version=1,
             ),
         )  # fmt: skip
         for number, person in enumerate(people):
@@ -152,6 +154,7 @@ async def fill(database: Database, rows: int, terms_id: str | None = None) -> Pa
                 text(_SUBSCRIBE), {"id": workspace_id, "terms": terms_id, "subscription": f"sub_{handle}"}
             )
             await session.execute(text(_RECURS), {"id": workspace_id})
+        await fill_usage(session, workspace_id, terms_id)
         opened = await open_session(session, people[0].id, "bench")
         return Page(opened.token, workspace_id, people[0].personal_workspace_id, handle)
 

@@ -2,8 +2,8 @@
 
 Side by side: the floor (COPY of the same rows into a table without a key, which counts nothing and knows no duplicate), single
 rows (a statement an event that does what ours does for one), the product's statement, all of recording (looking up, counting,
-publishing), and the same where credits pay for everything. Every tenth event is a duplicate. Then the statement's rate with ten
-thousand and with ten million events kept.
+publishing), and the same where credits pay for everything. Every tenth event is a duplicate. Then all of it over HTTP
+(`bench.usage_http`), and the statement's rate with ten thousand and with ten million events kept.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from app.store import usage_ingest as usage_ingest_store
 from app.store.usage_ingest import CountedGroup, EventToCount, NewState
 from bench.processor import seconds_used
 from bench.rounds import Call, Measured, interleaved
+from bench.usage_http import compare_http
 
 _WORKSPACES: Final = 50
 _RESOURCES: Final = ("sessions", "events", "enrichments")
@@ -89,6 +90,8 @@ async def main() -> None:
             await _keep(database, 1, _FEW)
             few = await _compare(url, database, processor)
             _print(few)
+            workspaces = await _workspaces(database)
+            await compare_http(url, database, _CATALOG, lambda: _batch(workspaces))
             await _keep(database, _FEW + 1, _MANY)
             many = await _compare(url, database, processor)
             kept = many["ours"].rate / many["single"].rate / (few["ours"].rate / few["single"].rate)

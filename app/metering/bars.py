@@ -23,7 +23,7 @@ from app.metering.use_by_subject import MostUse, Used
 from app.store import subscriptions as subscription_store
 from app.store import usage_reads as usage_read_store
 from app.store.usage_reads import Counted as CountedRow
-from app.store.usage_reads import DayOfUse, UseBySubject
+from app.store.usage_reads import DaysOfUse, UseBySubject
 
 WARNING_PERCENT: Final = 80
 CRITICAL_PERCENT: Final = 95
@@ -152,7 +152,7 @@ async def read_usage(
     return Usage(workspace_id, period, [bar(resource) for resource in catalog.resources], version)
 
 
-async def _days(reads: Reads, workspace_id: UUID, now: datetime) -> Sequence[DayOfUse]:
+async def _days(reads: Reads, workspace_id: UUID, now: datetime) -> Sequence[DaysOfUse]:
     return await reads.all_of(usage_read_store.DAYS_OF_USE, (workspace_id, now))
 
 
@@ -184,7 +184,7 @@ def _bar(workspace_id: UUID, period: UsagePeriod, resource: Resource, row: Count
     )
 
 
-def _series(bar: UsageBar, days: Sequence[DayOfUse], now: datetime) -> tuple[DailyUse, ...]:
+def _series(bar: UsageBar, days: Sequence[DaysOfUse], now: datetime) -> tuple[DailyUse, ...]:
     code = bar.resource.code
     if bar.resource.is_gauge:
         return gauge_series(days, code, bar.period, now, bar.used)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from app.billing.allowances.usage_periods import UsagePeriod
-from app.store.usage_reads import DayOfUse
+from app.store.usage_reads import DaysOfUse
 
 _DAY: Final = timedelta(days=1)
 _NOTHING: Final = Decimal(0)
@@ -21,27 +21,35 @@ class DailyUse(NamedTuple):
     used: Decimal
 
 
-def counter_series(rows: Iterable[DayOfUse], resource: str, period: UsagePeriod, now: datetime) -> tuple[DailyUse, ...]:
+def counter_series(
+    rows: Iterable[DaysOfUse], resource: str, period: UsagePeriod, now: datetime
+) -> tuple[DailyUse, ...]:
     """What was used of a counter on each day, oldest first."""
-    used = {row.day: row.used for row in rows if row.resource == resource and row.period_start == period.start}
+    used = _used(row for row in rows if row.resource == resource and row.period_start == period.start)
     return tuple(DailyUse(day, used.get(day, _NOTHING)) for day in _days(period, now, used))
 
 
 def gauge_series(
-    rows: Iterable[DayOfUse], resource: str, period: UsagePeriod, now: datetime, level: Decimal
+    rows: Iterable[DaysOfUse], resource: str, period: UsagePeriod, now: datetime, level: Decimal
 ) -> tuple[DailyUse, ...]:
     """The level of a gauge on each day, oldest first: a day without a report has that of the day before, the last one `level`."""
     own = [row for row in rows if row.resource == resource]
-    levels = {row.day: row.used for row in own if row.period_start == period.start}
+    levels = _used(row for row in own if row.period_start == period.start)
+    before = _used(row for row in own if row.period_start < period.start)
     days = _days(period, now, levels)
     # of a gauge that nobody reported in this period the level is what it was before it
-    last = max((row for row in own if row.period_start < period.start), key=lambda row: row.day, default=None)
-    at = level if not levels else last.used if last is not None else _NOTHING
+    at = level if not levels else before[max(before)] if before else _NOTHING
     series: list[DailyUse] = []
     for day in days:
         at = levels.get(day, at)
         series.append(DailyUse(day, at))
     return (*series[:-1], DailyUse(days[-1], level))
+
+
+def _used(rows: Iterable[DaysOfUse]) -> dict[date, Decimal]:
+    return {
+        date.fromisoformat(day): Decimal(used) for row in rows for day, used in zip(row.days, row.used, strict=True)
+    }
 
 
 def _days(period: UsagePeriod, now: datetime, used: Iterable[date]) -> list[date]:

@@ -5,7 +5,8 @@ Where nothing was counted yet in the period that is running, that is an earlier 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -59,31 +60,37 @@ COUNTED: Final = KeyedRead[tuple[UUID, datetime], Counted](
 """What was counted of each resource; nothing for a workspace that never used anything."""
 
 
-class DayOfUse(NamedTuple):
-    """What was used of a resource on a day (in UTC), or the level of a gauge at its end; see `UsageDayRow`."""
+class DaysOfUse(NamedTuple):
+    """What was used of a resource on days (in UTC) of a period, or the levels of a gauge at their ends; see `UsageDayRow`.
+
+    One row a resource, with texts, since a record is dear to decode and holds no other arrays. `days` are ISO 8601 and in no order,
+    `used` are plain decimals, one for each of them.
+    """
 
     workspace_id: UUID
     at: datetime
     period_start: datetime
     resource: str
-    day: date
-    used: Decimal
+    days: Sequence[str]
+    used: Sequence[str]
 
 
-DAYS_OF_USE: Final = KeyedRead[tuple[UUID, datetime], DayOfUse](
+DAYS_OF_USE: Final = KeyedRead[tuple[UUID, datetime], DaysOfUse](
     "usage_days_seen",
-    "SELECT k.workspace_id, k.at, d.period_start, d.resource, d.day, d.used"
+    "SELECT k.workspace_id, k.at, d.period_start, d.resource, d.days, d.used"
     f" FROM {_KEYS} CROSS JOIN LATERAL ("
-    "SELECT i.period_start, i.resource, i.day, i.used FROM usage_days i"
-    f" WHERE i.workspace_id = k.workspace_id AND i.period_start = {_LAST_WITH_DAYS}"
+    "SELECT i.period_start, i.resource, array_agg(to_char(i.day, 'YYYY-MM-DD')) AS days, array_agg(CAST(i.used AS text)) AS used"
+    f" FROM usage_days i WHERE i.workspace_id = k.workspace_id AND i.period_start = {_LAST_WITH_DAYS}"
+    " GROUP BY i.period_start, i.resource"
     " UNION ALL"
-    " SELECT b.period_start, g.resource, b.day, b.used FROM usage_gauges g CROSS JOIN LATERAL ("
+    " SELECT b.period_start, g.resource, ARRAY[to_char(b.day, 'YYYY-MM-DD')], ARRAY[CAST(b.used AS text)]"
+    " FROM usage_gauges g CROSS JOIN LATERAL ("
     "SELECT i.period_start, i.day, i.used FROM usage_days i"
     f" WHERE i.workspace_id = k.workspace_id AND i.resource = g.resource AND i.period_start < {_LAST_WITH_DAYS}"
     " ORDER BY i.period_start DESC, i.day DESC LIMIT 1"
     ") b WHERE g.workspace_id = k.workspace_id"
     ") d",
-    DayOfUse,
+    DaysOfUse,
     lambda use: (use.workspace_id, use.at),
 )
 """The days of the period, and of each gauge the last day before it."""

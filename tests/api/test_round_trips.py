@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from app.accounts.access.api_keys import create_service_key
 from app.accounts.access.permissions import ApiScope
@@ -17,6 +18,7 @@ from app.billing.subscriptions.kept_terms import keep_terms
 from app.billing.subscriptions.pending_changes import PendingChange, PendingChangeKind
 from app.catalog import load_catalog, plan_terms
 from app.db.engine import Session
+from app.db.reads import read_many
 from app.db.tables.payments import InvoiceRow
 from app.db.unit_of_work import transact
 from app.ids import GlobalId
@@ -24,6 +26,7 @@ from app.ledger.chart_of_accounts import Source
 from app.ledger.movements import Grant, Posted, Spend
 from app.ledger.post_movements import post
 from app.metering.subjects import subject_ids
+from app.store.usage_reads import USE_BY_SUBJECT
 from bench.page_rows import Page, fill
 from bench.round_trips import RoundTrips, counted_round_trips
 from tests.support.api import Api, running_api
@@ -278,6 +281,62 @@ async def test_asking_before_takes_no_more_round_trips_than_a_page(counted: Coun
 
     assert count <= MOST, counted.trips.sent
     assert data["usageCheck"]["decision"] == "REFUSED"
+
+
+async def test_four_bars_with_their_days_cost_no_more_round_trips_than_the_page_without(counted: Counted) -> None:
+    rest = "\n".join(fields for fields in _FIELDS if fields is not _USAGE)
+    bars = (
+        "usage { bars { resource { isGauge } used limit ratio level creditsSpent unpaidOverage series { day used } } }"
+    )
+
+    without, _ = await counted.count(
+        f"query ($a: ID!) {{ workspace(id: $a) {{ {rest} }} }}", counted.page.token, **counted.page.variables_named("a")
+    )
+    count, data = await counted.count(
+        f"query ($a: ID!) {{ workspace(id: $a) {{ {rest} {bars} }} }}",
+        counted.page.token,
+        **counted.page.variables_named("a"),
+    )
+
+    assert count == without <= MOST, counted.trips.sent
+    counters = [bar for bar in data["workspace"]["usage"]["bars"] if not bar["resource"]["isGauge"]]
+    assert len(counters) == 3
+    for bar in counters:
+        used = [Decimal(day["used"]) for day in bar["series"]]
+        assert (sum(used), len(used)) == (Decimal(bar["used"]), 26)
+
+
+async def test_those_who_used_most_are_one_bounded_look_up_for_all_bars(counted: Counted) -> None:
+    page = await fill(counted.api.database, 5)
+    names = [(page.workspace_id, f"agent {number}") for number in range(60)]
+
+    async def use(session: Session) -> None:
+        ids = await subject_ids(session, names)
+        for place, subject_id in enumerate((ids[name] for name in names), 1):
+            query = text(
+                "INSERT INTO subject_usage (workspace_id, period_start, resource, subject_id, used, charged)"
+                " SELECT workspace_id, period_start, resource, :subject, :used, 0 FROM usage_counters WHERE workspace_id = :id"
+            )
+            await session.execute(query, {"id": page.workspace_id, "subject": subject_id, "used": place})
+
+    await transact(counted.api.database, use)
+    document = """query ($a: ID!) { workspace(id: $a) { usage { bars {
+      resource { code } subjects(first: 5) { subject } few: subjects(first: 2) { subject }
+    } } } }"""
+
+    count, data = await counted.count(document, page.token, **page.variables_named("a"))
+
+    assert (count, sum("subject_usage" in sent for sent in counted.trips.sent)) == (MOST, 1)
+    sessions = data["workspace"]["usage"]["bars"][0]
+    # what has no subject is most of it
+    assert [use["subject"] for use in sessions["subjects"]] == [
+        None,
+        *(f"agent {number}" for number in (59, 58, 57, 56)),
+    ]
+    assert sessions["few"] == sessions["subjects"][:2]
+    now = counted.api.database.clock.now()
+    read = await read_many(counted.api.database, USE_BY_SUBJECT, [(page.workspace_id, now, 5)])
+    assert len(read) == 3 * 5
 
 
 async def test_usage_of_those_who_used_is_read_only_where_it_is_asked_for(counted: Counted) -> None:

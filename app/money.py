@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import Final
 
 from app.errors import InvalidInput
 
@@ -13,6 +14,9 @@ _ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF X
 _THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())
 
 MAX_STEPS = 2**63 - 1
+
+EXACT: Final = Context(prec=100)
+"""Decimals of more digits than any quantity times any price has: Python's own context would round them."""
 
 
 def fraction_digits(currency: str) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
@@ -20,6 +20,7 @@ from app.db.reads import Reads
 from app.errors import NotFound
 from app.metering.usage_series import DailyUse, counter_series, gauge_series
 from app.metering.use_by_subject import MostUse, Used
+from app.money import EXACT
 from app.store import subscriptions as subscription_store
 from app.store import usage_reads as usage_read_store
 from app.store.usage_reads import Counted as CountedRow
@@ -30,8 +31,6 @@ CRITICAL_PERCENT: Final = 95
 EXCEEDED_PERCENT: Final = 100
 
 _NOTHING: Final = Decimal(0)
-# sums of quantities may have more digits than the decimals of Python keep by default
-_EXACT: Final = Context(prec=100)
 
 
 class UsageLevel(StrEnum):
@@ -80,7 +79,7 @@ class UsageBar:
     @property
     def remaining(self) -> Decimal | None:
         """What is left of the limit."""
-        return max(_NOTHING, _EXACT.subtract(self.limit, self.used)) if self.limit is not None else None
+        return max(_NOTHING, EXACT.subtract(self.limit, self.used)) if self.limit is not None else None
 
     @property
     def ratio(self) -> Fraction | None:
@@ -92,8 +91,8 @@ class UsageBar:
         """How near the limit is. Where nothing is included it is exceeded by the first use."""
         if self.limit is None or not self.used:
             return UsageLevel.NORMAL
-        used = _EXACT.multiply(self.used, Decimal(100))
-        reached = (level for percent, level in _LEVELS if used >= _EXACT.multiply(self.limit, Decimal(percent)))
+        used = EXACT.multiply(self.used, Decimal(100))
+        reached = (level for percent, level in _LEVELS if used >= EXACT.multiply(self.limit, Decimal(percent)))
         return next(reached, UsageLevel.NORMAL)
 
     @property
@@ -169,7 +168,7 @@ def _bar(workspace_id: UUID, period: UsagePeriod, resource: Resource, row: Count
     overage, unpaid = (row.overage, row.unpaid) if row is not None else (_NOTHING, _NOTHING)
     if resource.is_gauge and limit.allowance is not None:
         # what a gauge is above its limit is not bought: it is there as long as the level is
-        overage = unpaid = max(_NOTHING, _EXACT.subtract(used, limit.allowance))
+        overage = unpaid = max(_NOTHING, EXACT.subtract(used, limit.allowance))
     return UsageBar(
         workspace_id=workspace_id,
         period=period,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.db.engine import Session
 from app.db.tables.usage import UsageCounterRow
 from app.errors import InvalidInput, NotFound
 from app.metering.usage_events import WARN_AT, check_quantity
+from app.money import EXACT
 from app.store import usage_counters as usage_counter_store
 from app.store import usage_dues as usage_due_store
 from app.store import usage_states as usage_state_store
@@ -26,7 +27,6 @@ from app.store import usage_warnings as usage_warning_store
 from app.store import workspaces as workspace_store
 from app.store.usage_counters import NewCounter
 
-_EXACT: Final = Context(prec=100)
 _NOTHING: Final = Decimal(0)
 
 
@@ -136,16 +136,16 @@ async def _row(
 
 
 async def _add(session: Session, row: UsageCounterRow, quantity: Decimal, subject: str | None) -> None:
-    then = _EXACT.add(row.used, quantity)
+    then = EXACT.add(row.used, quantity)
     past = _NOTHING
     if row.allowance is not None:
-        past = max(_NOTHING, _EXACT.subtract(then, max(row.allowance, row.used)))
-    row.used, row.overage = then, _EXACT.add(row.overage, past)
+        past = max(_NOTHING, EXACT.subtract(then, max(row.allowance, row.used)))
+    row.used, row.overage = then, EXACT.add(row.overage, past)
     if past and row.price is None:
-        row.unpaid = _EXACT.add(row.unpaid, past)
+        row.unpaid = EXACT.add(row.unpaid, past)
     elif past and row.price is not None:
         subject_id = await _subject_id(session, row, subject) if subject is not None else None
-        value = _EXACT.multiply(past, row.price)
+        value = EXACT.multiply(past, row.price)
         usage_due_store.add(session, row, units=past, value=value, subject_id=subject_id)
 
 
@@ -154,11 +154,11 @@ def _take_back(row: UsageCounterRow, quantity: Decimal) -> None:
         raise InvalidInput(f"Only {row.used.normalize():f} were counted in this period.")
     past = min(quantity, row.overage)
     unpaid = min(past, row.unpaid)
-    row.used = _EXACT.subtract(row.used, quantity)
-    row.overage = _EXACT.subtract(row.overage, past)
-    row.unpaid = _EXACT.subtract(row.unpaid, unpaid)
+    row.used = EXACT.subtract(row.used, quantity)
+    row.overage = EXACT.subtract(row.overage, past)
+    row.unpaid = EXACT.subtract(row.unpaid, unpaid)
     if row.price is not None:
-        row.owed = _EXACT.subtract(row.owed, _EXACT.multiply(_EXACT.subtract(past, unpaid), row.price))
+        row.owed = EXACT.subtract(row.owed, EXACT.multiply(EXACT.subtract(past, unpaid), row.price))
 
 
 async def _correct_days(session: Session, row: UsageCounterRow, change: Decimal, day: date) -> None:
@@ -170,8 +170,8 @@ async def _correct_days(session: Session, row: UsageCounterRow, change: Decimal,
     days = await usage_counter_store.days_of(session, row)
     for each in sorted(days, key=lambda each: (each.day == day, each.day), reverse=True):
         taken = min(left, each.used)
-        each.used = _EXACT.subtract(each.used, taken)
-        left = _EXACT.subtract(left, taken)
+        each.used = EXACT.subtract(each.used, taken)
+        left = EXACT.subtract(left, taken)
 
 
 async def _correct_subject(session: Session, row: UsageCounterRow, change: Decimal, subject: str) -> None:

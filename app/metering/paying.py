@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -22,7 +22,7 @@ from app.db.unit_of_work import transact
 from app.ledger.movements import Spend
 from app.ledger.post_movements import spend_what_there_is
 from app.metering.usage_events import MOST_FRACTION_DIGITS
-from app.money import MAX_STEPS
+from app.money import EXACT, MAX_STEPS
 from app.store import usage_dues as usage_due_store
 from app.store import usage_states as usage_state_store
 from app.store.usage_dues import CounterKey
@@ -32,8 +32,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _DUES_AT_ONCE: Final = 1_000
 _WORKSPACES_AT_ONCE: Final = 50
 _LEFT_AFTER: Final = timedelta(seconds=5)
-# more digits than any quantity times any price has
-_EXACT: Final = Context(prec=100)
 _UNIT_STEP: Final = Decimal(1).scaleb(-MOST_FRACTION_DIGITS)
 
 Payer: TypeAlias = tuple[UUID, str, UUID | None]
@@ -125,7 +123,7 @@ def _wanted(dues: Sequence[UsageDueRow], counters: Mapping[CounterKey, UsageCoun
     wanted: list[int] = []
     for due in dues:
         counter = counters[_key(due)]
-        counter.owed = _EXACT.add(counter.owed, due.value)
+        counter.owed = EXACT.add(counter.owed, due.value)
         # a correction may have left more charged than is owed: that pays for what comes next
         wanted.append(max(int(counter.owed) - charged[_key(due)], 0))
         charged[_key(due)] += wanted[-1]
@@ -145,7 +143,7 @@ def _book(counter: UsageCounterRow, due: UsageDueRow, *, want: int, paid: int) -
     """Write into the counter what was paid of a due; what was not is unpaid, and owed no longer."""
     counter.charged += paid
     if paid < want:
-        short = _EXACT.divide(Decimal(want - paid), _EXACT.divide(due.value, due.units))
-        units = short.quantize(_UNIT_STEP, rounding=ROUND_DOWN, context=_EXACT)
-        counter.unpaid = min(_EXACT.add(counter.unpaid, units), counter.overage)
-        counter.owed = _EXACT.subtract(counter.owed, Decimal(want - paid))
+        short = EXACT.divide(Decimal(want - paid), EXACT.divide(due.value, due.units))
+        units = short.quantize(_UNIT_STEP, rounding=ROUND_DOWN, context=EXACT)
+        counter.unpaid = min(EXACT.add(counter.unpaid, units), counter.overage)
+        counter.owed = EXACT.subtract(counter.owed, Decimal(want - paid))

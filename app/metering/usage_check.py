@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -19,12 +19,11 @@ from app.errors import BadUserInput, InvalidInput
 from app.ledger import ledger_reads
 from app.metering.bars import UsageBar, read_usage
 from app.metering.usage_events import check_quantity
+from app.money import EXACT
 from app.store import usage_reads as usage_read_store
 from app.store.usage_reads import WaitingToBePaid
 
 _NOTHING: Final = Decimal(0)
-# more digits than any quantity times any price has
-_EXACT: Final = Context(prec=100)
 
 
 class UsageDecision(StrEnum):
@@ -77,11 +76,11 @@ def _decided(bar: UsageBar, quantity: Decimal, available: int, waiting: Iterable
     owed, charged, left = bar.owed, bar.charged, available
     for each in waiting:
         # what is counted already is paid first
-        charged_then = max(int(_EXACT.add(each.owed, each.value)), each.charged)
+        charged_then = max(int(EXACT.add(each.owed, each.value)), each.charged)
         left -= charged_then - each.charged
         if (each.resource, each.period_start) == (bar.resource.code, bar.period.start):
-            owed, charged = _EXACT.add(each.owed, each.value), charged_then
-    needed = max(int(_EXACT.add(owed, _EXACT.multiply(past, bar.price))) - charged, 0)
+            owed, charged = EXACT.add(each.owed, each.value), charged_then
+    needed = max(int(EXACT.add(owed, EXACT.multiply(past, bar.price))) - charged, 0)
     if needed > max(left, 0):
         return UsageCheck(
             UsageDecision.REFUSED,
@@ -95,8 +94,8 @@ def _past(bar: UsageBar, quantity: Decimal) -> Decimal:
     """What of a use would lie past the limit; what was used past it before does not count."""
     if bar.limit is None:
         return _NOTHING
-    then = _EXACT.add(bar.used, quantity)
-    return max(_NOTHING, _EXACT.subtract(then, max(bar.limit, bar.used)))
+    then = EXACT.add(bar.used, quantity)
+    return max(_NOTHING, EXACT.subtract(then, max(bar.limit, bar.used)))
 
 
 def _unpayable(bar: UsageBar) -> str:

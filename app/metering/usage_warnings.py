@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal
-from typing import Final
+from decimal import Decimal
 from uuid import UUID
 
 from app.billing.allowances.usage_periods import UsagePeriod, usage_period
@@ -14,12 +13,10 @@ from app.catalog import Catalog, Resource
 from app.db.engine import Session
 from app.db.tables.usage import UsageCounterRow, UsageGaugeRow, UsageWarningRow
 from app.metering.bars import EXCEEDED_PERCENT
+from app.money import EXACT
 from app.store import usage_states as usage_state_store
 from app.store import usage_warnings as usage_warning_store
 from app.store import workspaces as workspace_store
-
-# sums of quantities may have more digits than the decimals of Python keep by default
-_EXACT: Final = Context(prec=100)
 
 
 async def tell_owners(session: Session, catalog: Catalog, workspace_id: UUID) -> None:
@@ -54,7 +51,7 @@ async def _tell(
     session: Session, catalog: Catalog, row: UsageWarningRow, resource: Resource, period: UsagePeriod
 ) -> None:
     used, limit, is_paid = await _standing(session, catalog, row, resource)
-    if not limit or _EXACT.multiply(used, Decimal(100)) < _EXACT.multiply(limit, Decimal(row.level)):
+    if not limit or EXACT.multiply(used, Decimal(100)) < EXACT.multiply(limit, Decimal(row.level)):
         return
     facts = {
         "resource": resource.name,
@@ -85,4 +82,4 @@ async def _standing(
 
 
 def _written(quantity: Decimal) -> str:
-    return f"{_EXACT.normalize(quantity):,f}"
+    return f"{EXACT.normalize(quantity):,f}"

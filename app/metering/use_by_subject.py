@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Context, Decimal
-from typing import Final, NamedTuple
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from app.db.reads import Reads
+from app.money import EXACT
 from app.store import usage_reads as usage_read_store
 from app.store.usage_reads import UseBySubject
-
-# sums of quantities may have more digits than the decimals of Python keep by default
-_EXACT: Final = Context(prec=100)
 
 
 class SubjectUse(NamedTuple):
@@ -46,7 +44,7 @@ class MostUse:
         """Those of the rows who used this; what is left of the whole was used by nobody who has a name."""
         own = [row for row in rows if row.resource == whole.resource and row.period_start == whole.period_start]
         uses = [SubjectUse(row.name, row.used, row.charged) for row in own]
-        nameless = _EXACT.subtract(whole.used, own[0].named_used) if own else whole.used
+        nameless = EXACT.subtract(whole.used, own[0].named_used) if own else whole.used
         if nameless > 0:
             uses.append(SubjectUse(None, nameless, max(whole.charged - (own[0].named_charged if own else 0), 0)))
         # the sort keeps the order of the named, before whom of equal use nobody comes who has no name

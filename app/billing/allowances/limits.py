@@ -9,17 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from app.billing.allowances.usage_periods import Anchored, UsagePeriod, last_month
 from app.catalog import Catalog, Plan, Resource
+from app.money import EXACT
 
 _NOTHING: Final = Decimal(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# sums of quantities may have more digits than the decimals of Python keep by default
-_EXACT: Final = Context(prec=100)
 
 
 class Limit(NamedTuple):
@@ -55,7 +54,7 @@ def limit_of(catalog: Catalog, plan: Plan, resource: str) -> Limit:
     if found is None:
         return Limit(_NOTHING, None)
     price = found.credits_per_unit
-    return Limit(found.limit, price.scaleb(catalog.credit_unit.decimals, _EXACT) if price is not None else None)
+    return Limit(found.limit, price.scaleb(catalog.credit_unit.decimals, EXACT) if price is not None else None)
 
 
 def counters(catalog: Catalog) -> list[Resource]:
@@ -85,9 +84,9 @@ def moved(
         return Limit(present.allowance, new.price)
     if new.allowance is None or old.allowance is None or present.allowance is None or new.allowance < old.allowance:
         return new
-    added = _EXACT.subtract(new.allowance, old.allowance)
+    added = EXACT.subtract(new.allowance, old.allowance)
     gained = _share(added, change.at, period, last_month(workspace, period))
-    return Limit(_EXACT.add(max(present.allowance, used), gained), new.price)
+    return Limit(EXACT.add(max(present.allowance, used), gained), new.price)
 
 
 def limits_now(

@@ -122,8 +122,10 @@ def test_a_workspace_that_subscribes_has_one_month_left_of_its_period(created: d
 
     running = usage_period(workspace, began)
 
-    assert running.end == months_after(began, 1)
-    assert last_month(workspace, running) == began
+    # a second one where the first would end the period before its time, on a day that its month lacks
+    months = 1 if months_after(began, 1) >= month_around(began, created)[1] else 2
+    assert running.end == months_after(began, months)
+    assert last_month(workspace, running) == months_after(began, months - 1)
 
 
 @given(workspaces, spans)
